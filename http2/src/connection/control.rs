@@ -1,0 +1,204 @@
+//! Frames about the connection and its windows: SETTINGS, PING, WINDOW_UPDATE, RST_STREAM,
+//! GOAWAY, PRIORITY.
+
+use core::time::Duration;
+
+use super::receive::Report;
+use super::{Connection, Role};
+use crate::error::{ConnectionError, ErrorCode};
+use crate::event::Event;
+use crate::frame::payload::{dependency, word};
+use crate::frame::{FrameHead, flag, write};
+use crate::limits::Limit;
+
+impl Connection {
+    pub(super) fn on_settings(&mut self, head: &FrameHead, payload: &[u8]) -> Report<'static> {
+        if head.has(flag::ACK) {
+            if payload.is_empty() {
+                return Ok(None);
+            }
+            return Err(ConnectionError::frame_size(
+                "a SETTINGS acknowledgement has a payload (RFC 9113 section 6.5)",
+            ));
+        }
+        if payload.len() % 6 != 0 {
+            return Err(ConnectionError::frame_size(
+                "the length of SETTINGS is no multiple of six (RFC 9113 section 6.5)",
+            ));
+        }
+        if payload.len() / 6 > self.limits.settings_entries_max {
+            return Err(ConnectionError::limit(Limit::SettingsEntries));
+        }
+        let before = self.peer;
+        self.peer.apply(payload, self.role == Role::Client)?;
+        if self.peer.header_table_bytes != before.header_table_bytes {
+            self.sender.encoder.set_peer_table_max(self.peer.header_table_bytes as usize);
+        }
+        let shift =
+            i64::from(self.peer.window_bytes_initial) - i64::from(before.window_bytes_initial);
+        if shift != 0 {
+            self.shift_send_windows(shift)?;
+        }
+        self.count_reply()?;
+        write::settings_ack(&mut self.sender.out);
+        Ok(Some(Event::SettingsChanged))
+    }
+
+    /// Applies a change of SETTINGS_INITIAL_WINDOW_SIZE to every open stream (RFC 9113 §6.9.2).
+    fn shift_send_windows(&mut self, shift: i64) -> Result<(), ConnectionError> {
+        for (key, stream) in self.streams.iter_mut() {
+            if !stream.send_window.shift(shift) {
+                return Err(ConnectionError::flow_control(
+                    "a new INITIAL_WINDOW_SIZE overflows a window (RFC 9113 section 6.9.2)",
+                ));
+            }
+            if stream.queue.is_some() && !stream.listed && stream.send_window.available() > 0 {
+                stream.listed = true;
+                self.sender.ready.push_back(key);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_ping(&mut self, head: &FrameHead, payload: &[u8]) -> Report<'static> {
+        let Ok(opaque) = <[u8; 8]>::try_from(payload) else {
+            return Err(ConnectionError::frame_size(
+                "PING is not eight bytes long (RFC 9113 section 6.7)",
+            ));
+        };
+        if head.has(flag::ACK) {
+            let opaque = u64::from_be_bytes(opaque);
+            self.on_drain_ping_ack(opaque);
+            return Ok(Some(Event::PingAck(opaque)));
+        }
+        self.count_reply()?;
+        write::ping(&mut self.sender.out, payload, true);
+        Ok(None)
+    }
+
+    /// Counts a reply that waits in the output until the next transmit.
+    fn count_reply(&mut self) -> Result<(), ConnectionError> {
+        self.abuse.queued_replies += 1;
+        if self.abuse.queued_replies > self.limits.queued_replies_max {
+            return Err(ConnectionError::limit(Limit::QueuedReplies));
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_window_update(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> Report<'static> {
+        if payload.len() != 4 {
+            return Err(ConnectionError::frame_size(
+                "WINDOW_UPDATE is not four bytes long (RFC 9113 section 6.9)",
+            ));
+        }
+        let increment = word(payload) & 0x7fff_ffff;
+        if head.stream == 0 {
+            return self.on_connection_credit(increment);
+        }
+        let Some(key) = self.streams.find(head.stream) else {
+            if self.is_idle(head.stream) {
+                return Err(ConnectionError::protocol(
+                    "WINDOW_UPDATE came on an idle stream (RFC 9113 section 5.1)",
+                ));
+            }
+            return Ok(None);
+        };
+        if increment == 0 {
+            return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
+        }
+        let Some(stream) = self.streams.at_mut(key) else { return Ok(None) };
+        if !stream.send_window.grow(increment) {
+            return self.stream_fault(now, key.id, ErrorCode::FLOW_CONTROL_ERROR);
+        }
+        if stream.queue.is_some() && !stream.listed && stream.send_window.available() > 0 {
+            stream.listed = true;
+            self.sender.ready.push_back(key);
+        }
+        Ok(None)
+    }
+
+    fn on_connection_credit(&mut self, increment: u32) -> Report<'static> {
+        if increment == 0 {
+            return Err(ConnectionError::protocol(
+                "WINDOW_UPDATE adds nothing to the connection (RFC 9113 section 6.9)",
+            ));
+        }
+        if !self.sender.window.grow(increment) {
+            return Err(ConnectionError::flow_control(
+                "the connection's send window overflows (RFC 9113 section 6.9.1)",
+            ));
+        }
+        Ok(None)
+    }
+
+    pub(super) fn on_reset(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> Report<'static> {
+        if payload.len() != 4 {
+            return Err(ConnectionError::frame_size(
+                "RST_STREAM is not four bytes long (RFC 9113 section 6.4)",
+            ));
+        }
+        let Some(key) = self.streams.find(head.stream) else {
+            if self.is_idle(head.stream) {
+                return Err(ConnectionError::protocol(
+                    "RST_STREAM came on an idle stream (RFC 9113 section 5.1)",
+                ));
+            }
+            return Ok(None);
+        };
+        self.charge_reset(now)?;
+        self.remove_stream(key);
+        let code = ErrorCode(word(payload));
+        Ok(Some(Event::Reset { stream: key, code, local: false }))
+    }
+
+    /// Takes a token for a stream that ended before its time. Only servers mind: a client's peer
+    /// resets streams for reasons of its own.
+    pub(super) fn charge_reset(&mut self, now: Duration) -> Result<(), ConnectionError> {
+        if self.role == Role::Server && !self.abuse.resets.charge(&self.limits, now) {
+            return Err(ConnectionError::limit(Limit::Resets));
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_go_away(&mut self, payload: &[u8]) -> Report<'static> {
+        let Some((fixed, _debug)) = payload.split_at_checked(8) else {
+            return Err(ConnectionError::frame_size(
+                "GOAWAY is shorter than eight bytes (RFC 9113 section 6.8)",
+            ));
+        };
+        let last = word(fixed) & 0x7fff_ffff;
+        let code = ErrorCode(word(&fixed[4..]));
+        if self.shutdown.peer_last.is_some_and(|before| last > before) {
+            return Err(ConnectionError::protocol(
+                "GOAWAY raises its last stream (RFC 9113 section 6.8)",
+            ));
+        }
+        self.shutdown.peer_last = Some(last);
+        Ok(Some(Event::GoAway { last, code }))
+    }
+
+    pub(super) fn on_priority(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> Report<'static> {
+        if payload.len() != 5 {
+            return self.stream_fault(now, head.stream, ErrorCode::FRAME_SIZE_ERROR);
+        }
+        if dependency(payload) == Some(head.stream) {
+            return self.stream_fault(now, head.stream, ErrorCode::PROTOCOL_ERROR);
+        }
+        Ok(None)
+    }
+}

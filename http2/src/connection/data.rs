@@ -1,0 +1,188 @@
+//! DATA (RFC 9113 §6.1): passed through in pieces, debited whole, credited when consumed.
+
+use core::time::Duration;
+
+use super::Connection;
+use super::reader::DataFrame;
+use super::receive::Report;
+use crate::error::{ConnectionError, ErrorCode};
+use crate::event::Event;
+use crate::frame::{FrameHead, flag, write};
+use crate::limits::Limit;
+use crate::stream::StreamKey;
+
+impl Connection {
+    pub(super) fn on_data_head(&mut self, now: Duration, head: &FrameHead) -> Report<'static> {
+        if !self.receive_window.consume(head.len) {
+            return Err(ConnectionError::flow_control(
+                "the connection's receive window is overrun (RFC 9113 section 6.9.1)",
+            ));
+        }
+        if head.len > 0 {
+            self.abuse.empty_data_frames = 0;
+        } else if !head.has(flag::END_STREAM) {
+            self.abuse.empty_data_frames += 1;
+            if self.abuse.empty_data_frames > self.limits.empty_data_frames_max {
+                return Err(ConnectionError::limit(Limit::EmptyDataFrames));
+            }
+        }
+        let padded = head.has(flag::PADDED);
+        if padded && head.len == 0 {
+            return Err(ConnectionError::frame_size(
+                "padded DATA has no pad length (RFC 9113 section 6.1)",
+            ));
+        }
+        let (stream, event) = self.data_stream(now, head)?;
+        self.reader.data = Some(DataFrame {
+            stream,
+            body_left: head.len,
+            pad_left: 0,
+            pad_unknown: padded,
+            end_stream: head.has(flag::END_STREAM),
+        });
+        Ok(event)
+    }
+
+    /// The stream that the bytes are for; `None` when they are to be dropped.
+    fn data_stream(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+    ) -> Result<(Option<StreamKey>, Option<Event<'static>>), ConnectionError> {
+        let Some(key) = self.streams.find(head.stream) else {
+            if self.is_idle(head.stream) {
+                return Err(ConnectionError::protocol(
+                    "DATA came on an idle stream (RFC 9113 section 5.1)",
+                ));
+            }
+            if self.ids.resets.contains(head.stream) {
+                return Ok((None, None));
+            }
+            return Err(ConnectionError::peer(
+                ErrorCode::STREAM_CLOSED,
+                "DATA came on a closed stream (RFC 9113 section 6.1)",
+            ));
+        };
+        let Some(stream) = self.streams.at_mut(key) else { return Ok((None, None)) };
+        let fault = if !stream.state.may_receive() {
+            Some(ErrorCode::STREAM_CLOSED)
+        } else if !stream.head_received {
+            Some(ErrorCode::PROTOCOL_ERROR)
+        } else if !stream.receive_window.consume(head.len) {
+            Some(ErrorCode::FLOW_CONTROL_ERROR)
+        } else {
+            None
+        };
+        match fault {
+            Some(code) => self.stream_fault(now, key.id, code).map(|event| (None, event)),
+            None => Ok((Some(key), None)),
+        }
+    }
+
+    /// Moves on within the DATA frame in progress; leaves it there while input is missing.
+    pub(super) fn data_piece<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
+        let Some(mut frame) = self.reader.data else { return Ok(None) };
+        if frame.pad_unknown {
+            let Some((&pad, rest)) = input.split_first() else { return Ok(None) };
+            *input = rest;
+            let Some(body) = (frame.body_left - 1).checked_sub(usize::from(pad)) else {
+                return Err(ConnectionError::protocol(
+                    "padding exceeds the DATA frame (RFC 9113 section 6.1)",
+                ));
+            };
+            frame.pad_unknown = false;
+            frame.body_left = body;
+            frame.pad_left = usize::from(pad);
+            self.credit(frame.stream, 1);
+        }
+        let (bytes, rest) = input.split_at(frame.body_left.min(input.len()));
+        frame.body_left -= bytes.len();
+        let mut skipped = 0;
+        if frame.body_left == 0 {
+            skipped = frame.pad_left.min(rest.len());
+            frame.pad_left -= skipped;
+        }
+        *input = &rest[skipped..];
+        let complete = frame.body_left == 0 && frame.pad_left == 0;
+        self.reader.data = (!complete).then_some(frame);
+        self.credit(frame.stream, skipped);
+        let Some(key) = frame.stream else {
+            self.release_connection(bytes.len());
+            return Ok(None);
+        };
+        self.deliver(now, key, bytes, complete && frame.end_stream)
+    }
+
+    fn deliver<'a>(
+        &mut self,
+        now: Duration,
+        key: StreamKey,
+        bytes: &'a [u8],
+        end_stream: bool,
+    ) -> Report<'a> {
+        let Some(stream) = self.streams.at_mut(key) else {
+            self.release_connection(bytes.len());
+            return Ok(None);
+        };
+        stream.unreleased += bytes.len() as u32;
+        let length_fault = match &mut stream.content_left {
+            None => false,
+            Some(left) => match left.checked_sub(bytes.len() as u64) {
+                None => true,
+                Some(rest) => {
+                    *left = rest;
+                    end_stream && rest > 0
+                }
+            },
+        };
+        if length_fault {
+            if let Some(frame) = &mut self.reader.data {
+                frame.stream = None;
+            }
+            return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
+        }
+        if end_stream {
+            self.end_received(key);
+        } else if bytes.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Event::Data { stream: key, bytes, end_stream }))
+    }
+
+    /// Gives credit for padding back at once: nobody else will consume it.
+    fn credit(&mut self, stream: Option<StreamKey>, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        if let Some(key) = stream {
+            self.release_stream(key, bytes);
+        }
+        self.release_connection(bytes);
+    }
+
+    /// The application has consumed `bytes` of this stream: lets the peer send as many again.
+    /// A stream that is gone needs none; what it left unreleased was credited when it ended.
+    pub fn release(&mut self, stream: StreamKey, bytes: usize) {
+        let Some(entry) = self.streams.at_mut(stream) else { return };
+        let bytes = bytes.min(entry.unreleased as usize);
+        entry.unreleased -= bytes as u32;
+        self.release_stream(stream, bytes);
+        self.release_connection(bytes);
+    }
+
+    fn release_stream(&mut self, key: StreamKey, bytes: usize) {
+        let Some(stream) = self.streams.at_mut(key) else { return };
+        if !stream.state.may_receive() {
+            return;
+        }
+        if let Some(increment) = stream.receive_window.release(bytes) {
+            write::window_update(&mut self.sender.out, key.id, increment);
+        }
+    }
+
+    pub(super) fn release_connection(&mut self, bytes: usize) {
+        if let Some(increment) = self.receive_window.release(bytes) {
+            write::window_update(&mut self.sender.out, 0, increment);
+        }
+    }
+}

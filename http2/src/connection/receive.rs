@@ -1,0 +1,315 @@
+//! Input: one call eats at most one frame's worth of meaning and reports it.
+
+use core::time::Duration;
+
+use super::{Connection, Role};
+use crate::error::{ConnectionError, ErrorCode};
+use crate::event::Event;
+use crate::flow::ReceiveWindow;
+use crate::flow::Window;
+use crate::frame::payload::{self, Malformed};
+use crate::frame::{FrameHead, Kind, flag, write};
+use crate::memo;
+use crate::stream::{State, Stream, StreamKey};
+
+pub(super) type Report<'a> = Result<Option<Event<'a>>, ConnectionError>;
+
+impl Connection {
+    /// Eats input until it yields an event; `None` when the input is exhausted. Any split of the
+    /// input yields the same events, DATA aside, whose pieces follow the split.
+    ///
+    /// # Errors
+    /// The connection must end: GOAWAY is in the output already, transmit it and close. Further
+    /// input is dropped.
+    pub fn receive<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
+        if self.shutdown.failed {
+            *input = &[];
+            return Ok(None);
+        }
+        self.next_event(now, input).inspect_err(|error| self.fail(error))
+    }
+
+    fn next_event<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
+        self.reader.preface(input)?;
+        loop {
+            if self.reader.data.is_some() {
+                match self.data_piece(now, input)? {
+                    Some(event) => return Ok(Some(event)),
+                    None if self.reader.data.is_some() => return Ok(None),
+                    None => {}
+                }
+            }
+            let limits = &self.limits;
+            let block_open = self.fields.partial.as_ref().map(|partial| partial.stream);
+            let check = |head: &FrameHead| check_head(head, limits.frame_bytes_max, block_open);
+            let Some((head, payload)) = self.reader.next(input, check)? else { return Ok(None) };
+            if head.kind == Kind::Data {
+                if let Some(event) = self.on_data_head(now, &head)? {
+                    return Ok(Some(event));
+                }
+                continue;
+            }
+            let event = self.on_frame(now, &head, payload.bytes())?;
+            self.reader.recycle(payload);
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+
+    fn on_frame(&mut self, now: Duration, head: &FrameHead, payload: &[u8]) -> Report<'static> {
+        match head.kind {
+            Kind::Headers => self.on_headers_frame(now, head, payload),
+            Kind::Continuation => self.on_continuation(now, head, payload),
+            Kind::Settings => self.on_settings(head, payload),
+            Kind::Ping => self.on_ping(head, payload),
+            Kind::WindowUpdate => self.on_window_update(now, head, payload),
+            Kind::RstStream => self.on_reset(now, head, payload),
+            Kind::GoAway => self.on_go_away(payload),
+            Kind::Priority => self.on_priority(now, head, payload),
+            Kind::PushPromise => Err(ConnectionError::protocol(
+                "PUSH_PROMISE came though push is off (RFC 9113 section 8.4)",
+            )),
+            Kind::Data | Kind::Unknown => Ok(None),
+        }
+    }
+
+    fn on_headers_frame(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> Report<'static> {
+        let mut block = payload;
+        if head.has(flag::PADDED) {
+            block = payload::unpad(block).map_err(|Malformed(rule)| {
+                ConnectionError::protocol(rule)
+            })?;
+        }
+        let mut self_dependent = false;
+        if head.has(flag::PRIORITY) {
+            let Some(rest) = block.get(5..) else {
+                return Err(ConnectionError::frame_size(
+                    "HEADERS is too short for its priority (RFC 9113 section 6.2)",
+                ));
+            };
+            self_dependent = payload::dependency(block) == Some(head.stream);
+            block = rest;
+        }
+        let end_stream = head.has(flag::END_STREAM);
+        if head.has(flag::END_HEADERS) {
+            return self.on_block(now, head.stream, end_stream, self_dependent, block);
+        }
+        self.fields.begin(head.stream, end_stream, self_dependent, block);
+        Ok(None)
+    }
+
+    fn on_continuation(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> Report<'static> {
+        self.fields.proceed(payload, &self.limits)?;
+        if !head.has(flag::END_HEADERS) {
+            return Ok(None);
+        }
+        match self.fields.partial.take() {
+            Some(p) => self.on_block(now, p.stream, p.end_stream, p.self_dependent, &p.bytes),
+            None => Ok(None),
+        }
+    }
+
+    /// A whole header block: a request head, a response head or trailers.
+    fn on_block(
+        &mut self,
+        now: Duration,
+        stream: u32,
+        end_stream: bool,
+        self_dependent: bool,
+        block: &[u8],
+    ) -> Report<'static> {
+        if self_dependent {
+            self.fields.discard(block)?;
+            if self.role == Role::Server {
+                self.ids.last_peer = self.ids.last_peer.max(stream);
+            }
+            return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
+        }
+        match self.streams.find(stream) {
+            Some(key) => self.on_known_stream_block(now, key, end_stream, block),
+            None if self.role == Role::Server => self.on_request(now, stream, end_stream, block),
+            None if self.is_idle(stream) => Err(ConnectionError::protocol(
+                "HEADERS came on a stream that was never opened (RFC 9113 section 5.1)",
+            )),
+            None => self.fields.discard(block).map(|()| None),
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        now: Duration,
+        stream: u32,
+        end_stream: bool,
+        block: &[u8],
+    ) -> Report<'static> {
+        if stream % 2 == 0 {
+            return Err(ConnectionError::protocol(
+                "a client opened a stream with an even identifier (RFC 9113 section 5.1.1)",
+            ));
+        }
+        if stream <= self.ids.last_peer {
+            if self.ids.resets.contains(stream) {
+                return self.fields.discard(block).map(|()| None);
+            }
+            return Err(ConnectionError::peer(
+                ErrorCode::STREAM_CLOSED,
+                "HEADERS came on a closed stream (RFC 9113 section 5.1)",
+            ));
+        }
+        if self.shutdown.refuses(stream) {
+            return self.fields.discard(block).map(|()| None);
+        }
+        self.ids.last_peer = stream;
+        if self.streams.len() >= self.limits.concurrent_streams_max as usize {
+            self.fields.discard(block)?;
+            return self.stream_fault(now, stream, ErrorCode::REFUSED_STREAM);
+        }
+        match self.fields.read(block, memo::Role::RequestHead)? {
+            Err(_rule) => self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR),
+            Ok(section) => {
+                let state = if end_stream { State::HalfClosedRemote } else { State::Open };
+                if end_stream && section.content_length.is_some_and(|length| length > 0) {
+                    return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
+                }
+                let key = self.insert_stream(stream, state);
+                let entry = self.streams.at_mut(key).expect("inserted just now");
+                entry.head_received = true;
+                entry.content_left = section.content_length;
+                Ok(Some(Event::Headers { stream: key, block: section.block, end_stream }))
+            }
+        }
+    }
+
+    pub(super) fn insert_stream(&mut self, id: u32, state: State) -> StreamKey {
+        self.streams.insert(Stream {
+            id,
+            state,
+            head_received: false,
+            listed: false,
+            unreleased: 0,
+            send_window: Window::new(self.peer.window_bytes_initial),
+            receive_window: ReceiveWindow::new(self.limits.stream_window_bytes),
+            content_left: None,
+            queue: None,
+        })
+    }
+
+    fn on_known_stream_block(
+        &mut self,
+        now: Duration,
+        key: StreamKey,
+        end_stream: bool,
+        block: &[u8],
+    ) -> Report<'static> {
+        let Some(stream) = self.streams.at(key) else { return Ok(None) };
+        let (may_receive, trailing) = (stream.state.may_receive(), stream.head_received);
+        if !may_receive {
+            self.fields.discard(block)?;
+            return self.stream_fault(now, key.id, ErrorCode::STREAM_CLOSED);
+        }
+        let role = if trailing { memo::Role::Trailers } else { memo::Role::ResponseHead };
+        let section = match self.fields.read(block, role)? {
+            Ok(section) => section,
+            Err(_rule) => return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR),
+        };
+        if trailing {
+            let short = self.streams.at(key).is_some_and(|s| s.content_left.unwrap_or(0) > 0);
+            if !end_stream || short {
+                return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
+            }
+            self.end_received(key);
+            return Ok(Some(Event::Trailers { stream: key, block: section.block }));
+        }
+        if section.status.is_some_and(|status| status < 200) {
+            if end_stream {
+                return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
+            }
+            return Ok(None);
+        }
+        if let Some(stream) = self.streams.at_mut(key) {
+            stream.head_received = true;
+            stream.content_left = section.content_length;
+        }
+        if end_stream {
+            self.end_received(key);
+        }
+        Ok(Some(Event::Headers { stream: key, block: section.block, end_stream }))
+    }
+
+    /// The peer has ended the stream.
+    pub(super) fn end_received(&mut self, key: StreamKey) {
+        let Some(stream) = self.streams.at_mut(key) else { return };
+        match stream.state.on_end_received() {
+            Some(state) => stream.state = state,
+            None => {
+                self.abuse.resets.refund(&self.limits);
+                self.remove_stream(key);
+            }
+        }
+    }
+
+    /// Forgets a stream and gives the credit of bytes that nobody consumed back to the connection.
+    pub(super) fn remove_stream(&mut self, key: StreamKey) {
+        let unreleased = self.streams.at(key).map_or(0, |stream| stream.unreleased);
+        if self.streams.remove(key) && unreleased > 0 {
+            self.release_connection(unreleased as usize);
+        }
+    }
+
+    /// The peer's fault ends a stream, known or not, and is charged to it.
+    pub(super) fn stream_fault(
+        &mut self,
+        now: Duration,
+        stream: u32,
+        code: ErrorCode,
+    ) -> Report<'static> {
+        self.charge_reset(now)?;
+        write::reset(&mut self.sender.out, stream, code);
+        self.ids.resets.push(stream);
+        let Some(key) = self.streams.find(stream) else { return Ok(None) };
+        self.remove_stream(key);
+        Ok(Some(Event::Reset { stream: key, code, local: true }))
+    }
+}
+
+/// Checks what the head of a frame alone can tell: size, place, and the order of header blocks.
+fn check_head(
+    head: &FrameHead,
+    frame_bytes_max: u32,
+    block_open: Option<u32>,
+) -> Result<(), ConnectionError> {
+    if head.len > frame_bytes_max as usize {
+        return Err(ConnectionError::frame_size(
+            "a frame exceeds SETTINGS_MAX_FRAME_SIZE (RFC 9113 section 4.2)",
+        ));
+    }
+    if let Some(stream) = block_open
+        && (head.kind != Kind::Continuation || head.stream != stream)
+    {
+        return Err(ConnectionError::protocol(
+            "a header block is interrupted by another frame (RFC 9113 section 6.10)",
+        ));
+    }
+    let on_connection = match head.kind {
+        Kind::Settings | Kind::Ping | Kind::GoAway => true,
+        Kind::WindowUpdate | Kind::Unknown => return Ok(()),
+        _ => false,
+    };
+    if on_connection != (head.stream == 0) {
+        return Err(ConnectionError::protocol(
+            "a frame came on a stream identifier that its type forbids (RFC 9113 section 6)",
+        ));
+    }
+    Ok(())
+}

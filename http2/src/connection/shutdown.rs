@@ -1,0 +1,77 @@
+//! The end of a connection: graceful by two GOAWAY frames, or at once after an error.
+
+use super::Connection;
+use crate::error::{ConnectionError, ErrorCode};
+use crate::flow::WINDOW_BYTES_MAX;
+use crate::frame::write;
+
+/// The payload of the PING between the two GOAWAY frames; its acknowledgement proves that every
+/// stream that the peer opened before it knew has arrived.
+const DRAIN_PING: u64 = 0x636f_7265_7370_756e;
+
+#[derive(Debug, Default)]
+pub(super) struct Shutdown {
+    /// The connection has ended with an error.
+    pub(super) failed: bool,
+    /// We announced the end but still accept what is under way.
+    draining: bool,
+    /// The last stream that we promised to process.
+    local_last: Option<u32>,
+    /// The last stream that the peer promised to process.
+    pub(super) peer_last: Option<u32>,
+}
+
+impl Shutdown {
+    /// A new stream of the peer comes too late.
+    pub(super) fn refuses(&self, stream: u32) -> bool {
+        self.local_last.is_some_and(|last| stream > last)
+    }
+
+    pub(super) fn closes_to_new(&self) -> bool {
+        self.failed || self.draining || self.local_last.is_some() || self.peer_last.is_some()
+    }
+}
+
+impl Connection {
+    /// Starts a graceful end (RFC 9113 §6.8): GOAWAY with the highest identifier and a PING now,
+    /// GOAWAY with the real last stream when the PING is acknowledged. Streams up to it finish.
+    pub fn drain(&mut self) {
+        let Shutdown { failed, draining, local_last, .. } = self.shutdown;
+        if failed || draining || local_last.is_some() {
+            return;
+        }
+        self.shutdown.draining = true;
+        let last = WINDOW_BYTES_MAX;
+        write::go_away(&mut self.sender.out, last, ErrorCode::NO_ERROR, b"");
+        write::ping(&mut self.sender.out, &DRAIN_PING.to_be_bytes(), false);
+    }
+
+    pub(super) fn on_drain_ping_ack(&mut self, opaque: u64) {
+        if self.shutdown.draining && opaque == DRAIN_PING {
+            self.go_away(ErrorCode::NO_ERROR);
+        }
+    }
+
+    /// Announces that no stream above the last one seen will be processed.
+    pub fn go_away(&mut self, code: ErrorCode) {
+        if self.shutdown.local_last.is_none() {
+            self.shutdown.local_last = Some(self.ids.last_peer);
+            write::go_away(&mut self.sender.out, self.ids.last_peer, code, b"");
+        }
+    }
+
+    /// The final GOAWAY is out and no stream is left: the socket can close.
+    pub fn is_finished(&self) -> bool {
+        self.shutdown.failed || (self.shutdown.local_last.is_some() && self.streams.len() == 0)
+    }
+
+    /// GOAWAY was sent or received, or the connection failed: open no stream here.
+    pub fn is_going_away(&self) -> bool {
+        self.shutdown.closes_to_new()
+    }
+
+    pub(super) fn fail(&mut self, error: &ConnectionError) {
+        self.shutdown.failed = true;
+        write::go_away(&mut self.sender.out, self.ids.last_peer, error.code, b"");
+    }
+}

@@ -1,0 +1,153 @@
+//! Errors by blame: what the peer broke, which limit it hit, which call of ours could not be.
+
+use core::fmt;
+
+use crate::hpack::HpackError;
+use crate::limits::Limit;
+
+/// An HTTP/2 error code (RFC 9113 §7). Codes that this version of the protocol does not name are
+/// kept as they came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ErrorCode(pub u32);
+
+impl ErrorCode {
+    /// Graceful end.
+    pub const NO_ERROR: Self = Self(0x0);
+    /// Protocol violation without a more specific code.
+    pub const PROTOCOL_ERROR: Self = Self(0x1);
+    /// The endpoint failed for reasons of its own.
+    pub const INTERNAL_ERROR: Self = Self(0x2);
+    /// A window was overrun or overflowed.
+    pub const FLOW_CONTROL_ERROR: Self = Self(0x3);
+    /// SETTINGS were not acknowledged in time.
+    pub const SETTINGS_TIMEOUT: Self = Self(0x4);
+    /// A frame came on a half-closed or closed stream.
+    pub const STREAM_CLOSED: Self = Self(0x5);
+    /// A frame of a size that its type forbids.
+    pub const FRAME_SIZE_ERROR: Self = Self(0x6);
+    /// The stream was refused before any processing: safe to retry.
+    pub const REFUSED_STREAM: Self = Self(0x7);
+    /// The stream is no longer wanted.
+    pub const CANCEL: Self = Self(0x8);
+    /// The HPACK state cannot be kept.
+    pub const COMPRESSION_ERROR: Self = Self(0x9);
+    /// A CONNECT tunnel broke.
+    pub const CONNECT_ERROR: Self = Self(0xa);
+    /// The peer asks for more than it may.
+    pub const ENHANCE_YOUR_CALM: Self = Self(0xb);
+    /// The transport is not safe enough.
+    pub const INADEQUATE_SECURITY: Self = Self(0xc);
+    /// HTTP/1.1 is required.
+    pub const HTTP_1_1_REQUIRED: Self = Self(0xd);
+
+    /// The name of RFC 9113 §7, or `UNKNOWN`.
+    pub const fn name(self) -> &'static str {
+        const NAMES: [&str; 14] = [
+            "NO_ERROR",
+            "PROTOCOL_ERROR",
+            "INTERNAL_ERROR",
+            "FLOW_CONTROL_ERROR",
+            "SETTINGS_TIMEOUT",
+            "STREAM_CLOSED",
+            "FRAME_SIZE_ERROR",
+            "REFUSED_STREAM",
+            "CANCEL",
+            "COMPRESSION_ERROR",
+            "CONNECT_ERROR",
+            "ENHANCE_YOUR_CALM",
+            "INADEQUATE_SECURITY",
+            "HTTP_1_1_REQUIRED",
+        ];
+        if (self.0 as usize) < NAMES.len() { NAMES[self.0 as usize] } else { "UNKNOWN" }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:#x})", self.name(), self.0)
+    }
+}
+
+impl fmt::Debug for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Who is to blame for the end of a connection, with the rule that was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The peer broke a rule; the text names it and its section of RFC 9113.
+    PeerMisbehaved(&'static str),
+    /// The peer went over one of our limits.
+    LimitExceeded(Limit),
+    /// The header compression state broke (RFC 7541).
+    Compression(HpackError),
+}
+
+/// The connection cannot go on: GOAWAY with `code` is already in the output. Transmit it, close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionError {
+    /// The code that GOAWAY carries.
+    pub code: ErrorCode,
+    /// What happened.
+    pub cause: Cause,
+}
+
+impl ConnectionError {
+    pub(crate) const fn peer(code: ErrorCode, rule: &'static str) -> Self {
+        Self { code, cause: Cause::PeerMisbehaved(rule) }
+    }
+
+    pub(crate) const fn protocol(rule: &'static str) -> Self {
+        Self::peer(ErrorCode::PROTOCOL_ERROR, rule)
+    }
+
+    pub(crate) const fn frame_size(rule: &'static str) -> Self {
+        Self::peer(ErrorCode::FRAME_SIZE_ERROR, rule)
+    }
+
+    pub(crate) const fn flow_control(rule: &'static str) -> Self {
+        Self::peer(ErrorCode::FLOW_CONTROL_ERROR, rule)
+    }
+
+    pub(crate) const fn limit(limit: Limit) -> Self {
+        Self { code: ErrorCode::ENHANCE_YOUR_CALM, cause: Cause::LimitExceeded(limit) }
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed to continue the HTTP/2 connection: {}: ", self.code)?;
+        match self.cause {
+            Cause::PeerMisbehaved(rule) => f.write_str(rule),
+            Cause::LimitExceeded(limit) => write!(f, "the peer exceeded {limit}"),
+            Cause::Compression(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConnectionError {}
+
+/// Why a stream cannot be opened now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS is reached: wait for a stream to end.
+    AtPeerLimit,
+    /// GOAWAY was sent or received: use another connection.
+    GoingAway,
+    /// Stream identifiers are used up (RFC 9113 §5.1.1): use another connection.
+    IdsExhausted,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtPeerLimit => "failed to open a stream: the peer's limit is reached",
+            Self::GoingAway => "failed to open a stream: the connection is going away",
+            Self::IdsExhausted => "failed to open a stream: identifiers are used up",
+        })
+    }
+}
+
+impl core::error::Error for OpenError {}

@@ -1,0 +1,112 @@
+//! Flow-control windows (RFC 9113 §5.2, §6.9), arithmetic checked on both edges.
+
+/// The largest window there may be: 2^31 − 1 bytes.
+pub(crate) const WINDOW_BYTES_MAX: u32 = 0x7fff_ffff;
+
+/// The window each side starts with.
+pub(crate) const WINDOW_BYTES_INITIAL: u32 = 65_535;
+
+/// How many bytes a side may send. A change of SETTINGS_INITIAL_WINDOW_SIZE can make it negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window(i32);
+
+impl Window {
+    pub(crate) const fn new(bytes: u32) -> Self {
+        assert!(bytes <= WINDOW_BYTES_MAX);
+        Self(bytes as i32)
+    }
+
+    /// Bytes that may be sent now: never negative.
+    pub(crate) fn available(self) -> usize {
+        self.0.max(0) as usize
+    }
+
+    /// Takes `bytes` off. False, and unchanged, when they exceed the window.
+    pub(crate) fn consume(&mut self, bytes: usize) -> bool {
+        if bytes > self.available() {
+            return false;
+        }
+        self.0 -= bytes as i32;
+        true
+    }
+
+    /// Adds a WINDOW_UPDATE. False when the window would pass 2^31 − 1 (§6.9.1).
+    pub(crate) fn grow(&mut self, bytes: u32) -> bool {
+        self.shift(i64::from(bytes))
+    }
+
+    /// Applies a change of the initial size, which may be negative (§6.9.2).
+    pub(crate) fn shift(&mut self, bytes: i64) -> bool {
+        let sum = i64::from(self.0) + bytes;
+        match i32::try_from(sum) {
+            Ok(value) => {
+                self.0 = value;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// Receive side: what the peer may still send, and the credit not yet announced to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReceiveWindow {
+    window: Window,
+    size: u32,
+    owed: u32,
+}
+
+impl ReceiveWindow {
+    pub(crate) fn new(size: u32) -> Self {
+        Self { window: Window::new(size), size, owed: 0 }
+    }
+
+    /// Bytes came. False when the peer overran the window.
+    pub(crate) fn consume(&mut self, bytes: usize) -> bool {
+        self.window.consume(bytes)
+    }
+
+    /// Bytes were consumed by the application; returns an increment worth announcing, if any.
+    /// Announcing at half of the window keeps WINDOW_UPDATE rare and the sender busy.
+    pub(crate) fn release(&mut self, bytes: usize) -> Option<u32> {
+        self.owed = self.owed.saturating_add(bytes as u32);
+        (self.owed >= self.size / 2).then(|| self.take_owed())
+    }
+
+    fn take_owed(&mut self) -> u32 {
+        let owed = core::mem::take(&mut self.owed);
+        let grown = self.window.grow(owed);
+        debug_assert!(grown, "only consumed bytes are released");
+        owed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_refuses_overrun_and_overflow() {
+        let mut window = Window::new(10);
+        assert!(!window.consume(11));
+        assert!(window.consume(10));
+        assert_eq!(window.available(), 0);
+        assert!(window.shift(-5));
+        assert_eq!(window.available(), 0);
+        assert!(!window.consume(1));
+        assert!(window.grow(WINDOW_BYTES_MAX));
+        assert!(!window.grow(6));
+        assert!(window.grow(5));
+    }
+
+    #[test]
+    fn credit_is_announced_at_half_of_the_window() {
+        let mut window = ReceiveWindow::new(100);
+        assert!(window.consume(60));
+        assert_eq!(window.release(49), None);
+        assert_eq!(window.release(1), Some(50));
+        assert_eq!(window.release(10), None);
+        assert!(window.consume(90));
+        assert!(!window.consume(1));
+    }
+}

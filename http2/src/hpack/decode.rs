@@ -1,0 +1,258 @@
+//! Header blocks to fields, RFC 7541 §3 and §6.
+
+use super::integer::Input;
+use super::table::{TABLE_BYTES_MAX, Table};
+use super::{HpackError, huffman, static_table};
+use crate::headers::{FIELD_OVERHEAD_BYTES, HeaderList, Traits, is_value};
+
+/// Size updates a block may start with: the smallest size since the last block, then the final
+/// one (RFC 7541 §4.2).
+const SIZE_UPDATES_MAX: usize = 2;
+
+/// Hard limits are clamped to this, because a [`HeaderList`] counts in 32 bits.
+const LIST_BYTES_CEILING: usize = 1 << 30;
+
+/// What one header block may amount to. Sizes count name + value + 32 for every field (RFC 9113
+/// §10.5.1), cookies one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListLimits {
+    /// Fields that take the list over this many bytes are dropped; the list says it overflowed.
+    pub bytes_soft: usize,
+    /// Over this many bytes decoding stops with [`HpackError::TooLarge`].
+    pub bytes_hard: usize,
+    /// Fields over this number are dropped; the list says it overflowed.
+    pub fields_soft: usize,
+    /// Over this many fields decoding stops with [`HpackError::TooLarge`].
+    pub fields_hard: usize,
+}
+
+/// What decoding a block did besides filling the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// Whether the block inserted, evicted or resized: then [`Decoder::epoch`] has changed, and
+    /// the block must not be remembered, for the same bytes would mean something else next time.
+    pub mutated: bool,
+}
+
+/// Decodes the header blocks of one direction of one connection, in order.
+#[derive(Debug)]
+pub struct Decoder {
+    pub(super) table: Table<Traits>,
+    /// What this end announced as SETTINGS_HEADER_TABLE_SIZE, in bytes.
+    table_bytes_max: usize,
+    /// The announcement shrank below the peer's table: its next block must start with an update.
+    update_due: bool,
+}
+
+impl Decoder {
+    /// A decoder for a table of at most `table_bytes_max` bytes (clamped to 1 GiB). The table
+    /// starts with that or 4096, whichever is less; it owns no memory before the first entry.
+    ///
+    /// An end that announces less than 4096 starts with 4096, because the peer does, and calls
+    /// [`Decoder::set_table_bytes_max`] when its SETTINGS are acknowledged.
+    pub fn new(table_bytes_max: usize) -> Decoder {
+        let table_bytes_max = table_bytes_max.min(TABLE_BYTES_MAX);
+        Decoder {
+            table: Table::new(table_bytes_max),
+            table_bytes_max,
+            update_due: false,
+        }
+    }
+
+    /// The peer acknowledged `bytes` (clamped to 1 GiB) as SETTINGS_HEADER_TABLE_SIZE. If its
+    /// table is larger, its next block must start with a size update (RFC 7541 §4.2).
+    pub fn set_table_bytes_max(&mut self, bytes: usize) {
+        self.table_bytes_max = bytes.min(TABLE_BYTES_MAX);
+        self.update_due = self.table.size_max() > self.table_bytes_max;
+        self.table.touch();
+    }
+
+    /// Changes whenever the dynamic table changes. A block that was decoded without changing it
+    /// means the same fields again as long as the epoch is the same.
+    pub fn epoch(&self) -> u32 {
+        self.table.epoch()
+    }
+
+    /// Decodes one whole header block into `list`, which is cleared first.
+    ///
+    /// # Errors
+    /// Any [`HpackError`]; the list is then incomplete and the decoder unusable.
+    pub fn decode(
+        &mut self,
+        block: &[u8],
+        list: &mut HeaderList,
+        limits: ListLimits,
+    ) -> Result<Decoded, HpackError> {
+        list.clear();
+        let epoch = self.table.epoch();
+        let mut input = Input::new(block);
+        self.size_updates(&mut input)?;
+        let mut sink = Sink {
+            list,
+            limits: ListLimits {
+                bytes_hard: limits.bytes_hard.min(LIST_BYTES_CEILING),
+                ..limits
+            },
+        };
+        while let Some(first) = input.peek() {
+            match first.leading_zeros() {
+                0 => self.indexed(&mut input, &mut sink)?,
+                1 => self.literal(&mut input, &mut sink, 6, true)?,
+                2 => return Err(HpackError::SizeUpdateMisplaced),
+                // Whether a field may be indexed further on (§6.2.2, §6.2.3) is for proxies.
+                _ => self.literal(&mut input, &mut sink, 4, false)?,
+            }
+        }
+        Ok(Decoded {
+            mutated: self.table.epoch() != epoch,
+        })
+    }
+
+    /// RFC 7541 §6.3, only at the start of a block.
+    fn size_updates(&mut self, input: &mut Input<'_>) -> Result<(), HpackError> {
+        let bytes_max = self.table_bytes_max;
+        let mut updates = 0;
+        while input.peek().is_some_and(|first| first.leading_zeros() == 2) {
+            updates += 1;
+            if updates > SIZE_UPDATES_MAX {
+                return Err(HpackError::SizeUpdateRepeated);
+            }
+            let bytes = input.integer(5)?;
+            if bytes as usize > bytes_max {
+                return Err(HpackError::SizeUpdateTooLarge { bytes, bytes_max });
+            }
+            self.table.resize(bytes as usize);
+            self.update_due = false;
+        }
+        if self.update_due {
+            return Err(HpackError::SizeUpdateMissing { bytes_max });
+        }
+        Ok(())
+    }
+
+    /// RFC 7541 §6.1.
+    #[inline]
+    fn indexed(&self, input: &mut Input<'_>, sink: &mut Sink<'_>) -> Result<(), HpackError> {
+        let (text, name_bytes, traits) = self.field(input.integer(7)?)?;
+        sink.indexed(text, name_bytes, traits)
+    }
+
+    /// The field with `index` in either table: its text, its name's length, its traits.
+    #[inline]
+    fn field(&self, index: u32) -> Result<(&[u8], usize, Traits), HpackError> {
+        if let Some(found) = static_table::field(index as usize) {
+            return Ok(found);
+        }
+        let age = (index as usize).checked_sub(static_table::ENTRIES + 1);
+        let row = age
+            .and_then(|age| self.table.row(age))
+            .ok_or(HpackError::InvalidIndex(index))?;
+        Ok((row.text, row.name_bytes, row.traits))
+    }
+
+    /// RFC 7541 §6.2: `prefix_bits` of the first byte are the name's index.
+    fn literal(
+        &mut self,
+        input: &mut Input<'_>,
+        sink: &mut Sink<'_>,
+        prefix_bits: u32,
+        insert: bool,
+    ) -> Result<(), HpackError> {
+        let start = sink.list.staged().len();
+        let index = input.integer(prefix_bits)?;
+        let known = if index == 0 {
+            sink.string(input)?;
+            None
+        } else {
+            let (text, name_bytes, traits) = self.field(index)?;
+            sink.list.staged().extend_from_slice(&text[..name_bytes]);
+            Some(traits)
+        };
+        let name_bytes = sink.list.staged().len() - start;
+        sink.string(input)?;
+        let (name, value) = sink.list.staged()[start..].split_at(name_bytes);
+        let traits = match known {
+            Some(traits) => Traits {
+                value_well_formed: is_value(value),
+                ..traits
+            },
+            None => Traits::of(name, value),
+        };
+        if insert {
+            self.table.insert(name, value, traits);
+        }
+        sink.literal(start, name_bytes, traits)
+    }
+}
+
+/// Where fields go: a list under limits.
+struct Sink<'l> {
+    list: &'l mut HeaderList,
+    limits: ListLimits,
+}
+
+impl Sink<'_> {
+    /// Stages a string literal (RFC 7541 §5.2). Its declared length is checked before anything is
+    /// read: coded or not, a string longer than what is left of the hard limit is refused.
+    fn string(&mut self, input: &mut Input<'_>) -> Result<(), HpackError> {
+        let coded = input.peek().is_some_and(|first| first & 0x80 != 0);
+        let length = input.integer(7)? as usize;
+        let left = self
+            .limits
+            .bytes_hard
+            .saturating_sub(self.list.size() + FIELD_OVERHEAD_BYTES);
+        if length > left {
+            return Err(HpackError::TooLarge);
+        }
+        let text = input.take(length)?;
+        if coded {
+            return huffman::decode(text, self.list.staged());
+        }
+        self.list.staged().extend_from_slice(text);
+        Ok(())
+    }
+
+    /// Keeps or drops the field staged since `start`.
+    fn literal(
+        &mut self,
+        start: usize,
+        name_bytes: usize,
+        traits: Traits,
+    ) -> Result<(), HpackError> {
+        let bytes = self.list.staged().len() - start;
+        if self.admit(bytes)? {
+            self.list.keep_staged(start, name_bytes, traits);
+        } else {
+            self.list.drop_staged(start);
+        }
+        Ok(())
+    }
+
+    /// Keeps or drops a field of either table.
+    #[inline]
+    fn indexed(
+        &mut self,
+        text: &[u8],
+        name_bytes: usize,
+        traits: Traits,
+    ) -> Result<(), HpackError> {
+        if self.admit(text.len())? {
+            self.list.keep(text, name_bytes, traits);
+        } else {
+            let start = self.list.staged().len();
+            self.list.drop_staged(start);
+        }
+        Ok(())
+    }
+
+    /// Charges a field of `bytes` and answers whether it is to be kept.
+    #[inline]
+    fn admit(&mut self, bytes: usize) -> Result<bool, HpackError> {
+        let (size, fields) = self.list.charge(bytes);
+        let limits = &self.limits;
+        if size > limits.bytes_hard || fields > limits.fields_hard {
+            return Err(HpackError::TooLarge);
+        }
+        Ok(size <= limits.bytes_soft && fields <= limits.fields_soft)
+    }
+}

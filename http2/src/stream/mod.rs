@@ -1,0 +1,42 @@
+//! One stream, its state machine and the table of all.
+
+mod queue;
+mod state;
+mod table;
+
+pub(crate) use queue::{Queue, Trailers};
+pub(crate) use state::State;
+pub(crate) use table::StreamTable;
+
+use alloc::boxed::Box;
+
+use crate::flow::{ReceiveWindow, Window};
+
+/// Names an open stream. `slot` is small and reused: index a vector of your own with it. `id` is
+/// the identifier on the wire and is never reused, so a stale key is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StreamKey {
+    /// Place in the stream table, below the number of streams open at once.
+    pub slot: u32,
+    /// Stream identifier (RFC 9113 §5.1.1).
+    pub id: u32,
+}
+
+/// What the connection knows of an open stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) id: u32,
+    pub(crate) state: State,
+    /// The peer's message head has come, so the next HEADERS are trailers.
+    pub(crate) head_received: bool,
+    /// This stream stands in the connection's list of streams with bytes to send.
+    pub(crate) listed: bool,
+    /// Body bytes handed out whose credit has not been given back.
+    pub(crate) unreleased: u32,
+    pub(crate) send_window: Window,
+    pub(crate) receive_window: ReceiveWindow,
+    /// Bytes that content-length still promises, if it was given (RFC 9113 §8.1.1).
+    pub(crate) content_left: Option<u64>,
+    /// What the windows have refused so far.
+    pub(crate) queue: Option<Box<Queue>>,
+}

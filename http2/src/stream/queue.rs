@@ -1,0 +1,74 @@
+//! Bytes of one stream that wait for a window, and what ends it after them.
+
+use alloc::vec::Vec;
+
+use crate::hpack::{Field, Indexing};
+
+/// Spent bytes at the front above which the rest is moved down.
+const COMPACT_BYTES: usize = 64 << 10;
+
+/// Body bytes in order, then perhaps trailers, then perhaps the end.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    bytes: Vec<u8>,
+    spent: usize,
+    /// Nothing more will be queued: END_STREAM goes with the last byte or with the trailers.
+    pub(crate) end: bool,
+    /// Encoded only when they go out: the order on the wire is the order of the HPACK table.
+    pub(crate) trailers: Option<Trailers>,
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if self.spent == self.bytes.len() {
+            self.bytes.clear();
+            self.spent = 0;
+        } else if self.spent > COMPACT_BYTES {
+            self.bytes.drain(..self.spent);
+            self.spent = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.spent..]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.spent
+    }
+
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.len());
+        self.spent += bytes;
+    }
+}
+
+/// An owned field list.
+#[derive(Debug, Default)]
+pub(crate) struct Trailers {
+    text: Vec<u8>,
+    fields: Vec<(usize, usize, Indexing)>,
+}
+
+impl Trailers {
+    pub(crate) fn copy<'f>(fields: impl Iterator<Item = Field<'f>>) -> Self {
+        let mut copied = Self::default();
+        for field in fields {
+            copied.text.extend_from_slice(field.name);
+            copied.text.extend_from_slice(field.value);
+            copied.fields.push((field.name.len(), field.value.len(), field.indexing));
+        }
+        copied
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        let mut at = 0;
+        self.fields.iter().map(move |&(name_len, value_len, indexing)| {
+            let name = &self.text[at..at + name_len];
+            let value = &self.text[at + name_len..at + name_len + value_len];
+            at += name_len + value_len;
+            Field { name, value, indexing }
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! The stream life cycle of RFC 9113 §5.1, blind to role. Idle and closed streams have no entry
+//! in the table, reserved ones do not occur (push is off), so three states remain:
+//!
+//! ```text
+//!            ┌─────── Open ───────┐
+//!    end sent│                    │end received
+//!            ▼                    ▼
+//!    HalfClosedLocal      HalfClosedRemote
+//!            │ end received       │ end sent
+//!            └──────▶ gone ◀──────┘      a reset by either side leads there at once
+//! ```
+
+/// Which directions of a stream are still open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Both directions.
+    Open,
+    /// We have ended; the peer may still send.
+    HalfClosedLocal,
+    /// The peer has ended; we may still send.
+    HalfClosedRemote,
+}
+
+impl State {
+    /// The peer may send.
+    pub(crate) fn may_receive(self) -> bool {
+        self != Self::HalfClosedRemote
+    }
+
+    /// We may send.
+    pub(crate) fn may_send(self) -> bool {
+        self != Self::HalfClosedLocal
+    }
+
+    /// After END_STREAM went out; `None` when the stream is gone.
+    pub(crate) fn on_end_sent(self) -> Option<Self> {
+        match self {
+            Self::Open => Some(Self::HalfClosedLocal),
+            Self::HalfClosedLocal | Self::HalfClosedRemote => None,
+        }
+    }
+
+    /// After END_STREAM came in; `None` when the stream is gone.
+    pub(crate) fn on_end_received(self) -> Option<Self> {
+        match self {
+            Self::Open => Some(Self::HalfClosedRemote),
+            Self::HalfClosedLocal | Self::HalfClosedRemote => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State::{self, *};
+
+    #[test]
+    fn every_transition() {
+        let table: [(State, bool, bool, Option<State>, Option<State>); 3] = [
+            (Open, true, true, Some(HalfClosedLocal), Some(HalfClosedRemote)),
+            (HalfClosedLocal, true, false, None, None),
+            (HalfClosedRemote, false, true, None, None),
+        ];
+        for (state, receive, send, end_sent, end_received) in table {
+            assert_eq!(state.may_receive(), receive, "{state:?}");
+            assert_eq!(state.may_send(), send, "{state:?}");
+            assert_eq!(state.on_end_sent(), end_sent, "{state:?}");
+            assert_eq!(state.on_end_received(), end_received, "{state:?}");
+        }
+    }
+}

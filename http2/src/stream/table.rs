@@ -1,0 +1,172 @@
+//! Open streams in a slab, found by identifier through a small open-addressed index.
+//!
+//! Identifiers of one side rise by two, so `(id >> 1) & mask` is a direct map as long as the open
+//! streams lie close together; long-lived ones only cost a probe.
+
+use alloc::vec::Vec;
+
+use super::{Stream, StreamKey};
+
+const VACANT: u32 = 0;
+
+/// All open streams of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct StreamTable {
+    slots: Vec<Stream>,
+    free: Vec<u32>,
+    /// Slot + 1 of the stream whose identifier hashes here; a power of two long, at most half full.
+    index: Vec<u32>,
+}
+
+impl StreamTable {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    fn home(&self, id: u32) -> usize {
+        (id >> 1) as usize & (self.index.len() - 1)
+    }
+
+    pub(crate) fn insert(&mut self, stream: Stream) -> StreamKey {
+        debug_assert!(self.find(stream.id).is_none());
+        if (self.len() + 1) * 2 > self.index.len() {
+            self.rebuild(((self.len() + 1) * 4).next_power_of_two());
+        }
+        let id = stream.id;
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = stream;
+                slot
+            }
+            None => {
+                self.slots.push(stream);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.link(id, slot);
+        StreamKey { slot, id }
+    }
+
+    fn link(&mut self, id: u32, slot: u32) {
+        let mask = self.index.len() - 1;
+        let mut at = self.home(id);
+        while self.index[at] != VACANT {
+            at = (at + 1) & mask;
+        }
+        self.index[at] = slot + 1;
+    }
+
+    fn rebuild(&mut self, capacity: usize) {
+        let open: Vec<u32> = self.index.iter().copied().filter(|&entry| entry != VACANT).collect();
+        self.index.clear();
+        self.index.resize(capacity, VACANT);
+        for entry in open {
+            self.link(self.slots[entry as usize - 1].id, entry - 1);
+        }
+    }
+
+    fn position(&self, id: u32) -> Option<usize> {
+        if self.index.is_empty() {
+            return None;
+        }
+        let mask = self.index.len() - 1;
+        let mut at = self.home(id);
+        loop {
+            match self.index[at] {
+                VACANT => return None,
+                entry if self.slots[entry as usize - 1].id == id => return Some(at),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, id: u32) -> Option<StreamKey> {
+        self.position(id).map(|at| StreamKey { slot: self.index[at] - 1, id })
+    }
+
+    /// The stream, unless the key is stale.
+    pub(crate) fn at(&self, key: StreamKey) -> Option<&Stream> {
+        self.slots.get(key.slot as usize).filter(|stream| stream.id == key.id)
+    }
+
+    /// The stream, unless the key is stale.
+    pub(crate) fn at_mut(&mut self, key: StreamKey) -> Option<&mut Stream> {
+        self.slots.get_mut(key.slot as usize).filter(|stream| stream.id == key.id)
+    }
+
+    pub(crate) fn remove(&mut self, key: StreamKey) -> bool {
+        let Some(mut hole) = self.position(key.id) else { return false };
+        let mask = self.index.len() - 1;
+        let mut at = hole;
+        loop {
+            at = (at + 1) & mask;
+            if self.index[at] == VACANT {
+                break;
+            }
+            let home = self.home(self.slots[self.index[at] as usize - 1].id);
+            let distance_from_home = at.wrapping_sub(home) & mask;
+            let distance_from_hole = at.wrapping_sub(hole) & mask;
+            if distance_from_home >= distance_from_hole {
+                self.index[hole] = self.index[at];
+                hole = at;
+            }
+        }
+        self.index[hole] = VACANT;
+        let stream = &mut self.slots[key.slot as usize];
+        stream.id = 0;
+        stream.queue = None;
+        self.free.push(key.slot);
+        true
+    }
+
+    /// Every open stream with its key, in no order.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (StreamKey, &mut Stream)> {
+        self.slots.iter_mut().enumerate().filter(|(_, stream)| stream.id != 0).map(
+            |(slot, stream)| (StreamKey { slot: slot as u32, id: stream.id }, stream),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{ReceiveWindow, Window};
+    use crate::stream::State;
+
+    fn stream(id: u32) -> Stream {
+        Stream {
+            id,
+            state: State::Open,
+            head_received: false,
+            listed: false,
+            unreleased: 0,
+            send_window: Window::new(0),
+            receive_window: ReceiveWindow::new(0),
+            content_left: None,
+            queue: None,
+        }
+    }
+
+    #[test]
+    fn streams_are_found_while_open_and_never_after() {
+        let mut table = StreamTable::default();
+        let mut open: Vec<StreamKey> = Vec::new();
+        let mut seed = 7u32;
+        for round in 0..4000u32 {
+            open.push(table.insert(stream(round * 2 + 1)));
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if seed & 0x300 != 0 && open.len() > 3 {
+                let key = open.swap_remove(seed as usize % open.len());
+                assert!(table.remove(key));
+                assert!(!table.remove(key));
+                assert_eq!(table.find(key.id), None);
+                assert!(table.at(key).is_none());
+            }
+            assert_eq!(table.len(), open.len());
+        }
+        for key in &open {
+            assert_eq!(table.find(key.id), Some(*key));
+        }
+        assert_eq!(table.iter_mut().count(), open.len());
+    }
+}
