@@ -1,0 +1,354 @@
+//! Heads of calls: header fields to what a call needs to know, and back.
+//!
+//! Both sides follow "gRPC over HTTP/2" and gRFC A41. What makes a header list malformed as
+//! HTTP/2 (order of pseudo-headers, `connection`, forbidden characters) is refused before it
+//! comes here.
+
+use crate::{Encoding, Encodings, HeadError, MetadataMap, Status, timeout};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The `user-agent` of our client.
+pub const USER_AGENT: &str = concat!("grpc-rust-corespun/", env!("CARGO_PKG_VERSION"));
+
+const CONTENT_TYPE: &[u8] = b"application/grpc";
+
+/// One header field: name and value.
+pub type Field<'a> = (&'a [u8], &'a [u8]);
+
+/// The form of the content type, which the answer repeats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ContentType {
+    /// `application/grpc`.
+    #[default]
+    Grpc,
+    /// `application/grpc+proto`.
+    GrpcProto,
+}
+
+impl ContentType {
+    /// The value on the wire.
+    pub const fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Grpc => CONTENT_TYPE,
+            Self::GrpcProto => b"application/grpc+proto",
+        }
+    }
+}
+
+/// What a request says ahead of its messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestHead {
+    /// The metadata, `user-agent` included.
+    pub metadata: MetadataMap,
+    /// The time that the caller grants, from when the head came.
+    pub timeout: Option<Duration>,
+    /// Who calls, as text; not from the header list.
+    pub peer: Option<Rc<str>>,
+    /// The host that the caller addressed.
+    pub authority: String,
+    /// How the messages are encoded.
+    pub encoding: Encoding,
+    /// What the caller accepts in return.
+    pub accept_encodings: Encodings,
+    /// The content type to answer with.
+    pub content_type: ContentType,
+}
+
+impl RequestHead {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.metadata.clear();
+        self.authority.clear();
+        self.timeout = None;
+        self.peer = None;
+        self.encoding = Encoding::Identity;
+        self.accept_encodings = Encodings::IDENTITY;
+        self.content_type = ContentType::Grpc;
+    }
+}
+
+/// What the fields of a request say, before it is judged.
+#[derive(Default)]
+struct Seen<'a> {
+    method: &'a [u8],
+    path: &'a [u8],
+    authority: Option<&'a [u8]>,
+    host: Option<&'a [u8]>,
+    content_type: &'a [u8],
+    encoding: Option<&'a [u8]>,
+    refusal: Option<Status>,
+}
+
+/// Reads a request's header fields into `head`, and answers its path. All of `head` is written
+/// anew but the peer, which no field tells.
+///
+/// # Errors
+/// With the HTTP status and the gRPC status to answer: 405 when the method is not POST, 415 when
+/// the content type is not gRPC, 400 when a field is malformed, else 200 with UNIMPLEMENTED.
+pub fn parse_request<'a>(
+    fields: impl Iterator<Item = Field<'a>>,
+    head: &mut RequestHead,
+) -> Result<&'a [u8], HeadError> {
+    let peer = head.peer.take();
+    head.clear();
+    head.peer = peer;
+    let mut seen = Seen::default();
+    for (name, value) in fields {
+        seen.note(name, value, head);
+    }
+    seen.judge(head)
+}
+
+impl<'a> Seen<'a> {
+    fn note(&mut self, name: &'a [u8], value: &'a [u8], head: &mut RequestHead) {
+        match name {
+            b":method" => self.method = value,
+            b":path" => self.path = value,
+            b":authority" => self.once(value, |seen| &mut seen.authority, ":authority"),
+            b"host" => self.once(value, |seen| &mut seen.host, "host"),
+            b"content-type" => self.content_type = value,
+            b"te" if value.eq_ignore_ascii_case(b"trailers") => {}
+            b"te" => self.refuse(Status::internal(format!(
+                "te is {}, not trailers",
+                shown(value)
+            ))),
+            b"grpc-timeout" => match timeout::parse(value) {
+                Ok(timeout) => head.timeout = Some(timeout),
+                Err(status) => self.refuse(status),
+            },
+            b"grpc-encoding" => self.encoding = Some(value),
+            b"grpc-accept-encoding" => head.accept_encodings = Encodings::parse(value),
+            _ => {
+                if let Err(error) = head.metadata.receive(name, value) {
+                    self.refuse(error.into());
+                }
+            }
+        }
+    }
+
+    fn once(
+        &mut self,
+        value: &'a [u8],
+        place: impl FnOnce(&mut Self) -> &mut Option<&'a [u8]>,
+        name: &str,
+    ) {
+        if place(self).replace(value).is_some() {
+            self.refuse(Status::internal(format!(
+                "the request has several {name} fields"
+            )));
+        }
+    }
+
+    fn refuse(&mut self, status: Status) {
+        self.refusal.get_or_insert(status);
+    }
+
+    fn judge(self, head: &mut RequestHead) -> Result<&'a [u8], HeadError> {
+        let refused = |http_status, status| {
+            Err(HeadError {
+                http_status,
+                status,
+            })
+        };
+        if self.method != b"POST" {
+            let text = format!(":method is {}, not POST", shown(self.method));
+            return refused(405, Status::internal(text));
+        }
+        let Some(subtype) = subtype(self.content_type) else {
+            return refused(415, Status::unknown(wrong_content_type(self.content_type)));
+        };
+        if let Some(status) = self.refusal {
+            return refused(400, status);
+        }
+        // gRFC A41: `host` stands in for a missing `:authority`, and is ignored beside one.
+        let authority = self.authority.or(self.host).unwrap_or_default();
+        head.authority.push_str(&String::from_utf8_lossy(authority));
+        if !self.path.starts_with(b"/") {
+            let text = format!("malformed method path: {}", shown(self.path));
+            return refused(200, Status::unimplemented(text));
+        }
+        head.content_type = match subtype {
+            b"" => ContentType::Grpc,
+            _ if subtype.eq_ignore_ascii_case(b"proto") => ContentType::GrpcProto,
+            _ => {
+                let text = format!("messages of type {} are not supported", shown(subtype));
+                return refused(200, Status::unimplemented(text));
+            }
+        };
+        head.encoding = match encoding(self.encoding) {
+            Ok(encoding) => encoding,
+            Err(text) => {
+                let mut status = Status::unimplemented(text);
+                let supported = Encodings::SUPPORTED_TEXT.as_bytes();
+                status
+                    .metadata_mut()
+                    .push_reserved("grpc-accept-encoding", supported);
+                return refused(200, status);
+            }
+        };
+        Ok(self.path)
+    }
+}
+
+/// What stands behind `application/grpc+`; `None` when the type is not gRPC at all.
+fn subtype(content_type: &[u8]) -> Option<&[u8]> {
+    let (start, rest) = content_type.split_at_checked(CONTENT_TYPE.len())?;
+    if !start.eq_ignore_ascii_case(CONTENT_TYPE) {
+        return None;
+    }
+    match rest.split_first() {
+        None | Some((b';', _)) => Some(&[]),
+        Some((b'+', rest)) => rest
+            .split(|&byte| byte == b';')
+            .next()
+            .map(<[u8]>::trim_ascii_end),
+        Some(_) => None,
+    }
+}
+
+fn encoding(value: Option<&[u8]>) -> Result<Encoding, String> {
+    let Some(value) = value else {
+        return Ok(Encoding::Identity);
+    };
+    Encoding::parse(value)
+        .filter(|encoding| encoding.is_supported())
+        .ok_or_else(|| {
+            let supported = Encodings::SUPPORTED_TEXT;
+            format!(
+                "grpc-encoding {} is not supported; supported: {supported}",
+                shown(value)
+            )
+        })
+}
+
+fn wrong_content_type(value: &[u8]) -> String {
+    format!("content-type is {}, not application/grpc", shown(value))
+}
+
+fn shown(value: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(value))
+}
+
+/// What a response's first block says, on the client's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResponseStart {
+    /// A gRPC response: messages in this encoding follow, then trailers. A `grpc-status` in this
+    /// block does not count.
+    Open(Encoding),
+    /// Trailers-only: the call has ended.
+    Ended(Status),
+    /// Something else answered, such as a proxy. Discard the body; if trailers follow, they still
+    /// may say how the call ended: give this status to [`Status::from_trailers_or`].
+    Foreign(Status),
+}
+
+/// Reads a response's first block, 1xx blocks skipped. `end_stream` says that nothing follows.
+/// `metadata` is written anew; of a trailers-only response it stays empty, for that metadata
+/// belongs to the status.
+///
+/// # Errors
+/// INTERNAL when the block is malformed or the messages would be encoded in a way that was not
+/// offered: reset the stream and end the call with this status.
+pub fn parse_response<'a>(
+    fields: impl Iterator<Item = Field<'a>> + Clone,
+    end_stream: bool,
+    metadata: &mut MetadataMap,
+) -> Result<ResponseStart, Status> {
+    metadata.clear();
+    let find = |wanted: &[u8]| {
+        fields
+            .clone()
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, v)| v)
+    };
+    let http_status = find(b":status").and_then(parse_http_status);
+    let http_status = http_status.ok_or_else(|| Status::internal("the response has no :status"))?;
+    let content_type = find(b"content-type").unwrap_or_default();
+    let foreign = || match http_status {
+        200 if subtype(content_type).is_none() => Status::unknown(wrong_content_type(content_type)),
+        status => Status::from_http_status(status),
+    };
+    if end_stream {
+        return Ok(ResponseStart::Ended(Status::from_trailers_or(
+            fields, foreign,
+        )));
+    }
+    if http_status != 200 || subtype(content_type).is_none() {
+        return Ok(ResponseStart::Foreign(foreign()));
+    }
+    let encoding = encoding(find(b"grpc-encoding")).map_err(Status::internal)?;
+    for (name, value) in fields {
+        match name {
+            b"grpc-encoding"
+            | b"grpc-accept-encoding"
+            | b"grpc-status"
+            | b"grpc-message"
+            | b"grpc-status-details-bin" => {}
+            _ => metadata.receive(name, value)?,
+        }
+    }
+    Ok(ResponseStart::Open(encoding))
+}
+
+fn parse_http_status(value: &[u8]) -> Option<u16> {
+    match value {
+        &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => Some(
+            [a, b, c]
+                .iter()
+                .fold(0, |number, digit| number * 10 + u16::from(digit - b'0')),
+        ),
+        _ => None,
+    }
+}
+
+/// The fields of a response's first block: `:status`, `content-type`, then the metadata.
+pub fn response_fields(
+    content_type: ContentType,
+    metadata: &MetadataMap,
+) -> impl Iterator<Item = Field<'_>> + Clone {
+    let start: [Field<'_>; 2] = [
+        (b":status", b"200"),
+        (b"content-type", content_type.as_bytes()),
+    ];
+    start.into_iter().chain(metadata.fields())
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// Host and port.
+    pub authority: &'a str,
+    /// `/package.Service/Name`.
+    pub path: &'a str,
+}
+
+/// The fields of a request's head. `timeout` is the `grpc-timeout` value that
+/// [`timeout::write`] makes; a `user-agent` in the metadata takes the place of ours.
+pub fn request_fields<'a>(
+    target: Target<'a>,
+    timeout: Option<&'a [u8]>,
+    metadata: &'a MetadataMap,
+) -> impl Iterator<Item = Field<'a>> + Clone {
+    let start: [Field<'a>; 6] = [
+        (b":method", b"POST"),
+        (b":scheme", target.scheme.as_bytes()),
+        (b":path", target.path.as_bytes()),
+        (b":authority", target.authority.as_bytes()),
+        (b"te", b"trailers"),
+        (b"content-type", CONTENT_TYPE),
+    ];
+    let agent = (!metadata.contains_key("user-agent"))
+        .then_some((&b"user-agent"[..], USER_AGENT.as_bytes()));
+    let timeout = timeout.map(|text| (&b"grpc-timeout"[..], text));
+    start
+        .into_iter()
+        .chain(agent)
+        .chain(timeout)
+        .chain(metadata.fields())
+}
+
+#[cfg(test)]
+mod tests;

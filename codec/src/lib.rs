@@ -1,0 +1,73 @@
+//! gRPC between bytes and messages: what both ends of a call share, without I/O and without a runtime.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`Method`], [`Kind`] | the constant that names an RPC and its message types |
+//! | [`Request`], [`Response`], [`Extensions`] | a message with what travels beside it |
+//! | [`Status`], [`Code`] | how a call ended; to and from trailers |
+//! | [`MetadataMap`] | pairs of key and value, flat |
+//! | [`head`] | header fields to a [`RequestHead`] and back |
+//! | [`message`] | the five-byte prefix; messages out of bytes in any pieces |
+//! | [`pipe`], [`Streaming`], [`Sender`] | messages between a connection and whoever streams |
+//! | [`timeout`], [`percent`] | two small wire forms |
+//! | [`Encoding`], [`Encodings`] | names of compressions |
+//!
+//! What a request's header list becomes, and what an error becomes on its way back:
+//!
+//! ```
+//! use corespun_codec::{RequestHead, Status, head};
+//!
+//! let fields: [(&[u8], &[u8]); 5] = [
+//!     (b":method", b"POST"),
+//!     (b":path", b"/user.UserService/GetUser"),
+//!     (b"content-type", b"application/grpc"),
+//!     (b"grpc-timeout", b"250m"),
+//!     (b"x-user", b"ada"),
+//! ];
+//! let mut head = RequestHead::default();
+//! let path = head::parse_request(fields.into_iter(), &mut head).unwrap();
+//! assert_eq!(path, b"/user.UserService/GetUser");
+//! assert_eq!(head.timeout.unwrap().as_millis(), 250);
+//! assert_eq!(head.metadata.get("x-user"), Some("ada"));
+//!
+//! let status = Status::not_found("no user 7");
+//! let mut scratch = Vec::new();
+//! let trailers: Vec<_> = status.fields(&mut scratch).collect();
+//! assert_eq!(trailers, [(&b"grpc-status"[..], &b"5"[..]), (b"grpc-message", b"no user 7")]);
+//! ```
+//!
+//! **Not here:** frames and header compression (`corespun-http2`), sockets and tasks
+//! (`corespun-runtime`), compression of messages.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod base64;
+mod code;
+mod encoding;
+mod error;
+mod extensions;
+#[cfg(test)]
+mod generator;
+pub mod head;
+pub mod message;
+mod metadata;
+mod method;
+pub mod percent;
+pub mod pipe;
+mod request;
+mod response;
+mod status;
+pub mod timeout;
+
+pub use code::Code;
+pub use encoding::{Encoding, Encodings};
+pub use error::{HeadError, MetadataError};
+pub use extensions::Extensions;
+pub use head::{ContentType, RequestHead};
+pub use metadata::MetadataMap;
+pub use method::{Kind, Method};
+pub use pipe::{Sender, Streaming};
+pub use request::{IntoRequest, Request, RequestParts};
+pub use response::{Response, ResponseParts};
+pub use status::Status;

@@ -1,0 +1,221 @@
+//! Messages between their five-byte prefixes (gRPC over HTTP/2, "Length-Prefixed-Message").
+
+use crate::Status;
+use prost::Message;
+
+/// The bytes ahead of every message: a compressed flag and a big-endian length.
+pub const PREFIX_BYTES: usize = 5;
+
+/// The least that [`Deframer`] has of a message, as a share of it, before it reserves the rest.
+const RESERVE_SHARE: usize = 8;
+
+/// Appends the prefix of a message of `len` bytes. The length field holds 32 bits: callers check
+/// a limit first.
+pub fn write_prefix(out: &mut Vec<u8>, compressed: bool, len: usize) {
+    debug_assert!(
+        u32::try_from(len).is_ok(),
+        "a message of {len} bytes has no prefix"
+    );
+    let [a, b, c, d] = (len as u32).to_be_bytes();
+    out.extend_from_slice(&[u8::from(compressed), a, b, c, d]);
+}
+
+/// Appends `message` behind its prefix, in one pass, and answers the bytes of the message.
+///
+/// # Errors
+/// RESOURCE_EXHAUSTED when the message is longer than a prefix can say (4 GiB); nothing is
+/// appended then.
+pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<usize, Status> {
+    let len = message.encoded_len();
+    if u32::try_from(len).is_err() {
+        return Err(too_long(len, u32::MAX as usize));
+    }
+    out.reserve(PREFIX_BYTES + len);
+    write_prefix(out, false, len);
+    message.encode_raw(out);
+    Ok(len)
+}
+
+/// The message that `bytes`, without prefix, stand for.
+///
+/// # Errors
+/// INTERNAL with the cause, when they are malformed.
+pub fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Status> {
+    M::decode(bytes).map_err(|error| Status::internal(error.to_string()))
+}
+
+/// The message in `bytes` when they are exactly one, not compressed: the common case of a unary
+/// request, found without a [`Deframer`]. The caller still checks its length against the limit.
+pub fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    let (prefix, message) = bytes.split_first_chunk::<PREFIX_BYTES>()?;
+    (prefix[0] == 0 && length(prefix) == message.len()).then_some(message)
+}
+
+/// A message and the bytes that follow it.
+pub type Split<'a> = (&'a [u8], &'a [u8]);
+
+/// The first message in `bytes`, and what follows it; `None` when it is not there in full.
+///
+/// # Errors
+/// INTERNAL for a compressed message (no encoding is implemented) or a prefix of unknown form;
+/// RESOURCE_EXHAUSTED naming both numbers for a message longer than `limit` bytes.
+pub fn split(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, Status> {
+    let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX_BYTES>() else {
+        return Ok(None);
+    };
+    let len = check(prefix, limit)?;
+    Ok(rest.split_at_checked(len))
+}
+
+/// The length that a prefix says, when the message may be received at all.
+fn check(prefix: &[u8; PREFIX_BYTES], limit: usize) -> Result<usize, Status> {
+    let len = length(prefix);
+    match prefix[0] {
+        0 if len <= limit => Ok(len),
+        0 => Err(too_long(len, limit)),
+        1 => Err(Status::internal(
+            "a message has its compressed flag set, but no encoding",
+        )),
+        flag => Err(Status::internal(format!(
+            "a message prefix starts with {flag}, not 0 or 1"
+        ))),
+    }
+}
+
+fn length(&[_, a, b, c, d]: &[u8; PREFIX_BYTES]) -> usize {
+    u32::from_be_bytes([a, b, c, d]) as usize
+}
+
+fn too_long(len: usize, limit: usize) -> Status {
+    Status::resource_exhausted(format!(
+        "a message of {len} bytes is over the limit of {limit}"
+    ))
+}
+
+/// Puts messages together from bytes in any pieces.
+///
+/// ```
+/// # use corespun_codec::{Status, message::Deframer};
+/// let mut deframer = Deframer::new(1024);
+/// deframer.push(b"\0\0\0\0\x02h");
+/// assert_eq!(deframer.next()?, None);
+/// deframer.push(b"i\0\0\0\0\0");
+/// assert_eq!(deframer.next()?, Some(&b"hi"[..]));
+/// assert_eq!(deframer.next()?, Some(&b""[..]));
+/// assert_eq!(deframer.next()?, None);
+/// deframer.end()?;
+/// # Ok::<(), Status>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Deframer {
+    limit: usize,
+    buffer: Vec<u8>,
+    /// Where the next message's prefix starts.
+    start: usize,
+    /// Where the first prefix starts that has not been checked; past the end of the buffer while
+    /// a checked message is not there in full.
+    checked: usize,
+    failure: Option<Status>,
+}
+
+impl Deframer {
+    /// For messages of up to `limit` bytes. Owns no memory until bytes come.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next piece. Of a message over the limit nothing is kept but this piece.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.reclaim();
+        self.buffer.extend_from_slice(bytes);
+        while let Some(prefix) = self
+            .buffer
+            .get(self.checked..)
+            .and_then(<[u8]>::first_chunk)
+        {
+            match check(prefix, self.limit) {
+                Ok(len) => self.checked += PREFIX_BYTES + len,
+                Err(status) => {
+                    self.buffer.truncate(self.checked);
+                    self.failure = Some(status);
+                    return;
+                }
+            }
+        }
+        self.reserve();
+    }
+
+    /// The next message that is there in full.
+    ///
+    /// # Errors
+    /// As [`split`], once the messages ahead of the broken one are out; then again at every call.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an item borrows from the deframer"
+    )]
+    pub fn next(&mut self) -> Result<Option<&[u8]>, Status> {
+        let Some((message, rest)) = split(&self.buffer[self.start..], self.limit)? else {
+            return match &self.failure {
+                Some(status) => Err(status.clone()),
+                None => Ok(None),
+            };
+        };
+        self.start = self.buffer.len() - rest.len();
+        Ok(Some(message))
+    }
+
+    /// Whether [`Deframer::next`] has a message or an error to give.
+    pub fn has_message(&self) -> bool {
+        !matches!(split(&self.buffer[self.start..], self.limit), Ok(None)) || self.failure.is_some()
+    }
+
+    /// Whether nothing is buffered and nothing has failed.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.buffer.len() && self.failure.is_none()
+    }
+
+    /// Whether the bytes so far end inside a message.
+    pub fn midway(&self) -> bool {
+        self.checked != self.buffer.len()
+    }
+
+    /// Says that no more bytes come.
+    ///
+    /// # Errors
+    /// INTERNAL when they ended inside a message.
+    pub fn end(&self) -> Result<(), Status> {
+        match self.midway() {
+            false => Ok(()),
+            true => Err(Status::internal("the stream ended inside a message")),
+        }
+    }
+
+    /// Moves what is left to the front, once that is less than what has been read.
+    fn reclaim(&mut self) {
+        let left = self.buffer.len() - self.start;
+        if self.start > left || left == 0 {
+            self.buffer.copy_within(self.start.., 0);
+            self.buffer.truncate(left);
+            self.checked -= self.start;
+            self.start = 0;
+        }
+    }
+
+    /// Makes room for the rest of a message, once a fair share is here: five bytes alone must not
+    /// buy a peer the memory of a whole message.
+    fn reserve(&mut self) {
+        let missing = self.checked.saturating_sub(self.buffer.len());
+        if missing / RESERVE_SHARE <= self.buffer.len() - self.start {
+            self.buffer.reserve_exact(missing);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! The messages of one streaming call, between its connection and its handler or caller.
+//!
+//! The connection holds the [`Pipe`]: it puts bytes in as they come and takes bytes out as the
+//! windows admit. The other end holds a [`Streaming`] to read messages from and a [`Sender`] to
+//! write messages to. All live on one shard and share one cell; neither end calls the other: it
+//! rings the connection's [`Doorbell`], or wakes the waiting task.
+//!
+//! ```text
+//!   connection: Pipe::receive ──▶ [ deframer ] ──▶ Streaming::message
+//!   connection: Pipe::take_output ◀── [ framed bytes ] ◀── Sender::send
+//! ```
+//!
+//! Both directions are bounded: a sender waits while [`OUTPUT_BYTES_HIGH`] bytes are queued, and
+//! the peer gets credit back only for messages that were read (or for the one being gathered).
+
+mod sender;
+mod streaming;
+
+pub use sender::Sender;
+pub use streaming::Streaming;
+
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::message::Deframer;
+use crate::{MetadataMap, Status};
+
+/// Bytes queued for the connection above which [`Sender::send`] waits.
+pub const OUTPUT_BYTES_HIGH: usize = 64 << 10;
+
+/// How a pipe tells its connection that there is something to do for a call.
+pub trait Doorbell {
+    /// There is output, credit or an end under `token`.
+    fn ring(&self, token: u64);
+}
+
+/// Which end of the call the connection serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The writing side ends when the handler returns, by its [`Finisher`].
+    Server,
+    /// The writing side ends when the sender is dropped.
+    Client,
+}
+
+/// Everything both ends share.
+pub(crate) struct State {
+    side: Side,
+    deframer: Deframer,
+    /// Bytes received whose credit has not been given back.
+    held: usize,
+    /// Credit that the connection may give back.
+    credit: usize,
+    /// The peer's metadata, once its head has come (client).
+    head: Option<MetadataMap>,
+    /// How the peer ended: trailers, or the status to report after the last message.
+    end: Option<Result<MetadataMap, Status>>,
+    /// The call is over; nothing more is read or written.
+    failure: Option<Status>,
+    reader: Option<Waker>,
+    reader_gone: bool,
+    output: Vec<u8>,
+    /// Metadata to go ahead of the first message, until it has gone.
+    initial: Option<MetadataMap>,
+    /// Metadata to go with the status (server).
+    trailers: MetadataMap,
+    /// The writing side is done.
+    finished: Option<Result<(), Status>>,
+    writer: Option<Waker>,
+    rung: bool,
+    bell: Rc<dyn Doorbell>,
+    token: u64,
+}
+
+impl State {
+    /// Rings once until the connection has answered.
+    fn ring(&mut self) {
+        if !self.rung {
+            self.rung = true;
+            self.bell.ring(self.token);
+        }
+    }
+
+    /// Turns held bytes into credit: `bytes` that were read, or all when no message waits, since
+    /// a message that is larger than the window could otherwise never be gathered.
+    fn settle(&mut self, bytes: usize) {
+        let released = if self.deframer.has_message() { bytes.min(self.held) } else { self.held };
+        self.held -= released;
+        self.credit += released;
+    }
+
+    fn writer_dropped(&mut self) {
+        if self.side == Side::Client && self.finished.is_none() && self.failure.is_none() {
+            self.finished = Some(Ok(()));
+            self.ring();
+        }
+    }
+
+    fn wake_reader(&mut self) {
+        if let Some(waker) = self.reader.take() {
+            waker.wake();
+        }
+    }
+
+    fn wake_writer(&mut self) {
+        if let Some(waker) = self.writer.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The connection's end of a streaming call.
+pub struct Pipe {
+    state: Rc<RefCell<State>>,
+}
+
+impl Pipe {
+    /// A pipe for messages of up to `message_bytes_max`; `token` is what the bell is rung with.
+    pub fn new(side: Side, message_bytes_max: usize, bell: Rc<dyn Doorbell>, token: u64) -> Self {
+        let state = State {
+            side,
+            deframer: Deframer::new(message_bytes_max),
+            held: 0,
+            credit: 0,
+            head: None,
+            end: None,
+            failure: None,
+            reader: None,
+            reader_gone: false,
+            output: Vec::new(),
+            initial: Some(MetadataMap::new()),
+            trailers: MetadataMap::new(),
+            finished: None,
+            writer: None,
+            rung: false,
+            bell,
+            token,
+        };
+        Self { state: Rc::new(RefCell::new(state)) }
+    }
+
+    fn state(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+
+    /// The end that writes messages of type `T`.
+    pub fn sender<T>(&self) -> Sender<T> {
+        Sender::new(Rc::clone(&self.state))
+    }
+
+    /// The end that reads messages of type `T`.
+    pub fn streaming<T>(&self) -> Streaming<T> {
+        Streaming::new(Rc::clone(&self.state))
+    }
+
+    /// Body bytes came; how many bytes of credit to give back to the peer now.
+    pub fn receive(&self, bytes: &[u8]) -> usize {
+        let mut state = self.state();
+        if state.reader_gone || state.failure.is_some() {
+            return bytes.len();
+        }
+        state.held += bytes.len();
+        state.deframer.push(bytes);
+        if state.deframer.has_message() {
+            state.wake_reader();
+        }
+        state.settle(0);
+        std::mem::take(&mut state.credit)
+    }
+
+    /// The peer's head came, with its metadata (client).
+    pub fn receive_head(&self, metadata: MetadataMap) {
+        let mut state = self.state();
+        state.head = Some(metadata);
+        state.wake_reader();
+    }
+
+    /// The peer has ended: the reader gets the messages that are left, then this.
+    pub fn end(&self, end: Result<MetadataMap, Status>) {
+        let mut state = self.state();
+        let end = end.and_then(|trailers| state.deframer.end().map(|()| trailers));
+        state.end.get_or_insert(end);
+        state.wake_reader();
+        state.wake_writer();
+    }
+
+    /// The call is over: both ends report `status` at once.
+    pub fn fail(&self, status: Status) {
+        let mut state = self.state();
+        state.failure.get_or_insert(status);
+        state.output = Vec::new();
+        state.wake_reader();
+        state.wake_writer();
+    }
+
+    /// Answers the bell: it may ring again from now on. The credit to give back to the peer.
+    pub fn answer(&self) -> usize {
+        let mut state = self.state();
+        state.rung = false;
+        std::mem::take(&mut state.credit)
+    }
+
+    /// Metadata to send ahead of the first message; `None` once it was taken.
+    pub fn take_initial(&self) -> Option<MetadataMap> {
+        self.state().initial.take()
+    }
+
+    /// Framed messages wait to be sent.
+    pub fn has_output(&self) -> bool {
+        !self.state.borrow().output.is_empty()
+    }
+
+    /// Lends the framed messages to `send`, which takes them all; the writer may go on.
+    pub fn take_output(&self, send: impl FnOnce(&[u8])) {
+        let mut state = self.state();
+        send(&state.output);
+        state.output.clear();
+        state.wake_writer();
+    }
+
+    /// How the writing side ended, with the metadata to go with it, once it did and all output
+    /// was taken.
+    pub fn take_finish(&self) -> Option<(Result<(), Status>, MetadataMap)> {
+        let mut state = self.state();
+        if !state.output.is_empty() {
+            return None;
+        }
+        let finished = state.finished.take()?;
+        Some((finished, std::mem::take(&mut state.trailers)))
+    }
+
+    /// The writing side is done and what is in the output is the last.
+    pub fn is_finishing(&self) -> bool {
+        self.state.borrow().finished.is_some()
+    }
+
+    /// The reading side was dropped before the end: the call is no longer wanted (client).
+    pub fn is_abandoned(&self) -> bool {
+        let state = self.state.borrow();
+        state.reader_gone && state.end.is_none()
+    }
+
+    /// The handler returned: its outcome goes out behind its messages (server).
+    pub fn finisher(&self) -> Finisher {
+        Finisher { state: Rc::clone(&self.state) }
+    }
+}
+
+/// Ends the writing side with a status; held by the task that runs a handler.
+pub struct Finisher {
+    state: Rc<RefCell<State>>,
+}
+
+impl Finisher {
+    /// The outcome of the handler.
+    pub fn finish(self, outcome: Result<(), Status>) {
+        let mut state = self.state.borrow_mut();
+        state.finished.get_or_insert(outcome);
+        state.ring();
+    }
+
+    /// The one message of a client-streaming call's response, framed, with its metadata.
+    pub fn respond(self, framed: &[u8], metadata: MetadataMap, trailers: MetadataMap) {
+        let mut state = self.state.borrow_mut();
+        state.output.extend_from_slice(framed);
+        state.initial = Some(metadata);
+        state.trailers = trailers;
+        state.finished.get_or_insert(Ok(()));
+        state.ring();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The writing end.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use futures_core::Stream;
+use prost::Message;
+
+use super::{OUTPUT_BYTES_HIGH, State};
+use crate::{MetadataMap, Status, message};
+
+/// Writes the messages of one side of a streaming call, at the pace at which the peer takes them.
+///
+/// On a server the call ends when the handler returns; on a client the requests end when the
+/// sender is dropped or [`Sender::finish`]ed.
+pub struct Sender<T> {
+    state: Rc<RefCell<State>>,
+    types: PhantomData<fn(T)>,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(state: Rc<RefCell<State>>) -> Self {
+        Self { state, types: PhantomData }
+    }
+
+    /// Changes the metadata that goes ahead of the first message; false when it has gone.
+    pub fn with_metadata(&mut self, change: impl FnOnce(&mut MetadataMap)) -> bool {
+        match &mut self.state.borrow_mut().initial {
+            Some(metadata) => {
+                change(metadata);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Changes the metadata that goes with the status (server).
+    pub fn with_trailers(&mut self, change: impl FnOnce(&mut MetadataMap)) {
+        change(&mut self.state.borrow_mut().trailers);
+    }
+
+    /// Says that no more messages come.
+    pub fn finish(self) {}
+}
+
+impl<T: Message> Sender<T> {
+    /// Sends a message, once fewer than [`OUTPUT_BYTES_HIGH`] bytes wait ahead of it.
+    ///
+    /// # Errors
+    /// The status that the call ended with: the peer cancelled, the deadline passed, the
+    /// connection was lost. A client gets the server's status here when the server ended first.
+    pub async fn send(&mut self, message: T) -> Result<(), Status> {
+        poll_fn(|context| {
+            let mut state = self.state.borrow_mut();
+            if let Some(status) = &state.failure {
+                return Poll::Ready(Err(status.clone()));
+            }
+            if let Some(Err(status)) = &state.end {
+                return Poll::Ready(Err(status.clone()));
+            }
+            if state.output.len() >= OUTPUT_BYTES_HIGH {
+                state.writer = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            let encoded = message::encode(&message, &mut state.output);
+            state.ring();
+            Poll::Ready(encoded.map(|_| ()))
+        })
+        .await
+    }
+
+    /// Sends every message of a stream; an error in it ends the call. For handlers that were
+    /// written to return a stream.
+    ///
+    /// # Errors
+    /// As [`Sender::send`], or the stream's own.
+    pub async fn send_all(
+        &mut self,
+        stream: impl Stream<Item = Result<T, Status>>,
+    ) -> Result<(), Status> {
+        let mut stream = pin!(stream);
+        while let Some(message) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
+            self.send(message?).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.state.borrow_mut().writer_dropped();
+    }
+}
+
+impl<T> std::fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! The reading end.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use prost::Message;
+
+use super::State;
+use crate::message::{self, PREFIX_BYTES};
+use crate::{Extensions, MetadataMap, RequestHead, RequestParts, Status};
+
+/// Reads the messages of one side of a streaming call, in order.
+pub struct Streaming<T> {
+    state: Rc<RefCell<State>>,
+    parts: RequestParts,
+    /// What came ahead of the messages (client).
+    metadata: MetadataMap,
+    /// What came behind them (client).
+    trailers: MetadataMap,
+    ended: bool,
+    types: PhantomData<fn() -> T>,
+}
+
+impl<T> Streaming<T> {
+    pub(super) fn new(state: Rc<RefCell<State>>) -> Self {
+        Self {
+            state,
+            parts: RequestParts::default(),
+            metadata: MetadataMap::new(),
+            trailers: MetadataMap::new(),
+            ended: false,
+            types: PhantomData,
+        }
+    }
+
+    /// The same stream with what came with its request (server).
+    pub fn with_parts(mut self, head: Rc<RequestHead>, deadline: Option<Duration>) -> Self {
+        self.parts.head = Some(head);
+        self.parts.deadline = deadline;
+        self
+    }
+
+    /// What came ahead of the messages: the caller's metadata on a server; on a client the
+    /// server's, which is there once the first message is.
+    pub fn metadata(&self) -> &MetadataMap {
+        match &self.parts.head {
+            Some(head) => &head.metadata,
+            None => &self.metadata,
+        }
+    }
+
+    /// What came with the status, once the stream has ended (client).
+    pub fn trailers(&self) -> &MetadataMap {
+        &self.trailers
+    }
+
+    /// When the call must have ended, as a time since the epoch of the process (server).
+    pub fn deadline(&self) -> Option<Duration> {
+        self.parts.deadline
+    }
+
+    /// Who calls (server).
+    pub fn peer(&self) -> Option<&str> {
+        self.parts.head.as_ref()?.peer.as_deref()
+    }
+
+    /// What was added to the request on its way.
+    pub fn extensions(&self) -> &Extensions {
+        &self.parts.extensions
+    }
+
+    /// Waits for the peer's head (client).
+    ///
+    /// # Errors
+    /// The status that the call ended with, if that came instead.
+    pub async fn wait_for_head(&mut self) -> Result<(), Status> {
+        poll_fn(|context| {
+            let mut state = self.state.borrow_mut();
+            if let Some(status) = &state.failure {
+                return Poll::Ready(Err(status.clone()));
+            }
+            if let Some(metadata) = state.head.take() {
+                self.metadata = metadata;
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(end) = &state.end {
+                return Poll::Ready(end.as_ref().map(|_| ()).map_err(Status::clone));
+            }
+            state.reader = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl<T: Message + Default> Streaming<T> {
+    /// The next message; `None` when the peer has ended well.
+    ///
+    /// # Errors
+    /// The status that the call ended with, or INTERNAL when a message is malformed. After an
+    /// error or the end, `None` at every call.
+    pub async fn message(&mut self) -> Result<Option<T>, Status> {
+        poll_fn(|context| self.poll_message(context)).await
+    }
+
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
+        if self.ended {
+            return Poll::Ready(Ok(None));
+        }
+        let mut cell = self.state.borrow_mut();
+        let state = &mut *cell;
+        if let Some(status) = &state.failure {
+            self.ended = true;
+            return Poll::Ready(Err(status.clone()));
+        }
+        if let Some(metadata) = state.head.take() {
+            self.metadata = metadata;
+        }
+        let read = match state.deframer.next() {
+            Ok(Some(bytes)) => {
+                let len = PREFIX_BYTES + bytes.len();
+                message::decode(bytes).map(|message| (message, len))
+            }
+            Ok(None) => match state.end.take() {
+                Some(Ok(trailers)) => {
+                    self.trailers = trailers.clone();
+                    state.end = Some(Ok(trailers));
+                    self.ended = true;
+                    return Poll::Ready(Ok(None));
+                }
+                Some(Err(status)) => {
+                    state.end = Some(Err(status.clone()));
+                    Err(status)
+                }
+                None => {
+                    state.reader = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+            },
+            Err(status) => Err(status),
+        };
+        match read {
+            Ok((message, len)) => {
+                state.settle(len);
+                if state.credit > 0 {
+                    state.ring();
+                }
+                Poll::Ready(Ok(Some(message)))
+            }
+            Err(status) => {
+                self.ended = true;
+                Poll::Ready(Err(status))
+            }
+        }
+    }
+}
+
+impl<T: Message + Default> Stream for Streaming<T> {
+    type Item = Result<T, Status>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        self.poll_message(context).map(Result::transpose)
+    }
+}
+
+impl<T> Drop for Streaming<T> {
+    fn drop(&mut self) {
+        let mut state = self.state.borrow_mut();
+        state.reader_gone = true;
+        if state.end.is_none() && state.failure.is_none() {
+            state.ring();
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Streaming<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streaming").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,261 @@
+//! A call's end: a code, a message for people, details for programs, and trailing metadata.
+
+use crate::base64;
+use crate::{Code, MetadataError, MetadataMap, percent};
+use bytes::Bytes;
+use std::borrow::Cow;
+use std::fmt;
+
+/// How a call ended, and why.
+///
+/// A handler answers `Err(Status::not_found("no user 7"))`; a client meets the same value.
+/// Code and message are inline; details and metadata, which are rare, share one allocation.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Status {
+    code: Code,
+    message: Cow<'static, str>,
+    extra: Option<Box<Extra>>,
+}
+
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Extra {
+    details: Bytes,
+    metadata: MetadataMap,
+}
+
+macro_rules! constructors {
+    ($($name:ident $code:ident $text:literal;)*) => {$(
+        #[doc = concat!("[`Code::", stringify!($code), "`]: ", $text, ".")]
+        pub fn $name(message: impl Into<Cow<'static, str>>) -> Self {
+            Self::new(Code::$code, message)
+        }
+    )*};
+}
+
+impl Status {
+    /// A status of `code`, with a message for people that may be empty.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            extra: None,
+        }
+    }
+
+    /// A status with `details`: a serialised `google.rpc.Status`, sent as
+    /// `grpc-status-details-bin`.
+    pub fn with_details(
+        code: Code,
+        message: impl Into<Cow<'static, str>>,
+        details: impl Into<Bytes>,
+    ) -> Self {
+        let mut status = Self::new(code, message);
+        status.set_details(details.into());
+        status
+    }
+
+    constructors! {
+        ok Ok "the call succeeded";
+        cancelled Cancelled "the call was cancelled";
+        unknown Unknown "unknown error";
+        invalid_argument InvalidArgument "an argument is wrong whatever the state";
+        deadline_exceeded DeadlineExceeded "the deadline passed first";
+        not_found NotFound "what was asked for does not exist";
+        already_exists AlreadyExists "what was to be created exists";
+        permission_denied PermissionDenied "the known caller may not do this";
+        resource_exhausted ResourceExhausted "a quota or limit is used up";
+        failed_precondition FailedPrecondition "the state is not what the call needs";
+        aborted Aborted "the call lost against a concurrent one";
+        out_of_range OutOfRange "the call went past the valid range";
+        unimplemented Unimplemented "the method does not exist here";
+        internal Internal "an invariant is broken";
+        unavailable Unavailable "the service cannot answer now";
+        data_loss DataLoss "data is lost or corrupt";
+        unauthenticated Unauthenticated "the caller is not known";
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The message for people; may be empty.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The details for programs, a serialised `google.rpc.Status`; empty when there are none.
+    pub fn details(&self) -> &[u8] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.details)
+    }
+
+    /// The trailing metadata.
+    pub fn metadata(&self) -> &MetadataMap {
+        self.extra
+            .as_ref()
+            .map_or(MetadataMap::EMPTY, |extra| &extra.metadata)
+    }
+
+    /// The trailing metadata, to change it.
+    pub fn metadata_mut(&mut self) -> &mut MetadataMap {
+        &mut self.extra.get_or_insert_default().metadata
+    }
+
+    /// The trailing metadata, taken out.
+    pub fn into_metadata(self) -> MetadataMap {
+        self.extra
+            .map_or_else(MetadataMap::new, |extra| extra.metadata)
+    }
+
+    fn set_details(&mut self, details: Bytes) {
+        if !details.is_empty() {
+            self.extra.get_or_insert_default().details = details;
+        }
+    }
+
+    /// What an HTTP status means when the peer, often a proxy, gave no `grpc-status`
+    /// (gRPC `http-grpc-status-mapping.md`). Servers never use this table backwards.
+    pub fn from_http_status(http_status: u16) -> Self {
+        let code = match http_status {
+            400 | 431 => Code::Internal,
+            401 => Code::Unauthenticated,
+            403 => Code::PermissionDenied,
+            404 => Code::Unimplemented,
+            429 | 502 | 503 | 504 => Code::Unavailable,
+            _ => Code::Unknown,
+        };
+        Self::new(
+            code,
+            format!("the peer answered HTTP status {http_status} without grpc-status"),
+        )
+    }
+
+    /// What the error code of a RST_STREAM that came before any trailers means
+    /// (gRPC over HTTP/2, "Errors"). A code that HTTP/2 does not define reads as UNKNOWN.
+    pub fn from_reset(error_code: u32) -> Self {
+        let (code, name) = match error_code {
+            0x0 => (Code::Internal, "NO_ERROR"),
+            0x1 => (Code::Internal, "PROTOCOL_ERROR"),
+            0x2 => (Code::Internal, "INTERNAL_ERROR"),
+            0x3 => (Code::Internal, "FLOW_CONTROL_ERROR"),
+            0x4 => (Code::Internal, "SETTINGS_TIMEOUT"),
+            0x5 => (Code::Unknown, "STREAM_CLOSED"),
+            0x6 => (Code::Internal, "FRAME_SIZE_ERROR"),
+            0x7 => (Code::Unavailable, "REFUSED_STREAM"),
+            0x8 => (Code::Cancelled, "CANCEL"),
+            0x9 => (Code::Internal, "COMPRESSION_ERROR"),
+            0xa => (Code::Internal, "CONNECT_ERROR"),
+            0xb => (Code::ResourceExhausted, "ENHANCE_YOUR_CALM"),
+            0xc => (Code::PermissionDenied, "INADEQUATE_SECURITY"),
+            0xd => (Code::Unknown, "HTTP_1_1_REQUIRED"),
+            _ => (Code::Unknown, "an unknown error code"),
+        };
+        Self::new(
+            code,
+            format!("the peer reset the stream with {name} ({error_code:#x})"),
+        )
+    }
+
+    /// The fields to send as trailers: `grpc-status`, `grpc-message` and
+    /// `grpc-status-details-bin` where there is something to say, then the metadata.
+    /// `scratch` holds the encoded texts; what it held before is gone.
+    pub fn fields<'a>(
+        &'a self,
+        scratch: &'a mut Vec<u8>,
+    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+        scratch.clear();
+        percent::encode(&self.message, scratch);
+        let split = scratch.len();
+        base64::encode(self.details(), scratch);
+        let (message, details) = scratch.split_at(split);
+        let message = (!message.is_empty()).then_some((&b"grpc-message"[..], message));
+        let details = (!details.is_empty()).then_some((&b"grpc-status-details-bin"[..], details));
+        std::iter::once((&b"grpc-status"[..], self.code.as_bytes()))
+            .chain(message)
+            .chain(details)
+            .chain(self.metadata().fields())
+    }
+
+    /// The status in a list of trailers, with the other fields as its metadata. UNKNOWN when
+    /// `grpc-status` is missing or is not a number. Metadata that is not base64 where it should
+    /// be is left out: a status must not be lost over it.
+    pub fn from_trailers<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        Self::from_trailers_or(fields, || Self::unknown("the trailers have no grpc-status"))
+    }
+
+    /// As [`Status::from_trailers`], with `missing` for trailers without a `grpc-status`.
+    pub fn from_trailers_or<'a>(
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        missing: impl FnOnce() -> Self,
+    ) -> Self {
+        let mut status: Option<Self> = None;
+        let mut message = None;
+        let mut details = Bytes::new();
+        let mut metadata = MetadataMap::new();
+        for (name, value) in fields {
+            match name {
+                b"grpc-status" if status.is_none() => status = Some(Self::parse_code(value)),
+                b"grpc-message" => message = Some(percent::decode(value)),
+                b"grpc-status-details-bin" => {
+                    details = base64::decode(value).unwrap_or_default().into();
+                }
+                b"grpc-status" | b"grpc-encoding" | b"grpc-accept-encoding" => {}
+                _ => drop(metadata.receive(name, value)),
+            }
+        }
+        let mut status = status.unwrap_or_else(missing);
+        if let Some(message) = message {
+            status.message = Cow::Owned(message.into_owned());
+        }
+        status.set_details(details);
+        if !metadata.is_empty() {
+            *status.metadata_mut() = metadata;
+        }
+        status
+    }
+
+    fn parse_code(value: &[u8]) -> Self {
+        match Code::parse(value) {
+            Some(code) => Self::new(code, ""),
+            None => {
+                let shown = String::from_utf8_lossy(value);
+                Self::unknown(format!("malformed grpc-status: {shown:?}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if self.message.is_empty() {
+            self.code.description()
+        } else {
+            &self.message
+        };
+        write!(f, "{}: {text}", self.code)
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Status");
+        out.field("code", &self.code)
+            .field("message", &self.message);
+        if let Some(extra) = &self.extra {
+            out.field("details", &extra.details)
+                .field("metadata", &extra.metadata);
+        }
+        out.finish()
+    }
+}
+
+impl std::error::Error for Status {}
+
+impl From<MetadataError> for Status {
+    fn from(error: MetadataError) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;
