@@ -1,0 +1,91 @@
+//! The client's side of one service: a method per RPC over a channel.
+
+use crate::names;
+use crate::service::{Method, Paths, Service};
+use crate::writer::{Outcome, Writer};
+
+/// The columns up to which rustfmt leaves a chain of calls in one line.
+const CHAIN_COLUMNS_MAX: usize = 60;
+
+pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
+    let (name, runtime) = (&service.name, &paths.runtime);
+    out.line(format!("/// Calls `{}`.", service.full_name));
+    out.line("#[derive(Clone)]");
+    out.open(format!("pub struct {name}Client {{"));
+    out.line(format!("channel: {runtime}::Channel,"));
+    out.close("}");
+    out.line("");
+    out.open(format!("impl {name}Client {{"));
+    out.line("/// Calls through `channel`.");
+    out.open(format!(
+        "pub fn new(channel: {runtime}::Channel) -> Self {{"
+    ));
+    out.line("Self { channel }");
+    out.close("}");
+    out.line("");
+    write_connect(runtime, out);
+    for method in &service.methods {
+        out.line("");
+        write_method(method, &service.module, paths, out);
+    }
+    out.close("}");
+}
+
+fn write_connect(runtime: &str, out: &mut Writer) {
+    out.line("/// Calls through a channel of its own, to `address`.");
+    let outcome = Outcome {
+        success: "Self".to_owned(),
+        status: format!("{runtime}::Status"),
+        end: " {",
+    };
+    out.signature(
+        "pub async fn connect",
+        &["address: &str".to_owned()],
+        &outcome,
+    );
+    out.line(format!(
+        "Ok(Self::new({runtime}::Channel::connect(address).await?))"
+    ));
+    out.close("}");
+}
+
+fn write_method(method: &Method, module: &str, Paths { runtime, .. }: &Paths, out: &mut Writer) {
+    let Method { input, output, .. } = method;
+    let message = if method.client_streams { "()" } else { input };
+    let success = match (method.client_streams, method.server_streams) {
+        (false, false) => format!("{runtime}::Response<{output}>"),
+        (false, true) => format!("{runtime}::Response<{runtime}::Streaming<{output}>>"),
+        (true, false) => format!("{runtime}::ClientStreaming<{input}, {output}>"),
+        (true, true) => format!("({runtime}::Sender<{input}>, {runtime}::Streaming<{output}>)"),
+    };
+    out.docs(&method.comments, &format!("Calls `{}`.", method.path));
+    if method.deprecated {
+        out.line("#[deprecated]");
+    }
+    let arguments = [
+        "&self".to_owned(),
+        format!("request: impl {runtime}::IntoRequest<{message}>"),
+    ];
+    let outcome = Outcome {
+        success,
+        status: format!("{runtime}::Status"),
+        end: " {",
+    };
+    let name = names::client_method(&method.name);
+    out.signature(&format!("pub async fn {name}"), &arguments, &outcome);
+    write_call(method, module, out);
+    out.close("}");
+}
+
+fn write_call(method: &Method, module: &str, out: &mut Writer) {
+    let verb = method.verb();
+    let call = format!(
+        "{verb}({module}::{}, request.into_request())",
+        method.constant
+    );
+    let line = format!("self.channel.{call}.await");
+    if line.len() <= CHAIN_COLUMNS_MAX {
+        return out.line(line);
+    }
+    out.nested("self.channel", [format!(".{call}").as_str(), ".await"]);
+}

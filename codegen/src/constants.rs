@@ -1,0 +1,45 @@
+//! The module of constants of one service: its name and its methods.
+
+use crate::names::from_inner_module;
+use crate::service::{Method, Paths, Service};
+use crate::writer::Writer;
+
+pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
+    out.line(format!(
+        "/// The name and the methods of `{}`.",
+        service.full_name
+    ));
+    out.open(format!("pub mod {} {{", service.module));
+    if !service.methods.is_empty() {
+        // Short names are safe here: nothing else in this module is a type.
+        out.line(format!("use {}::{{Kind, Method}};", paths.codec));
+        out.line("");
+    }
+    out.line("/// The full name of the service.");
+    out.line(format!("pub const NAME: &str = \"{}\";", service.full_name));
+    for method in &service.methods {
+        out.line("");
+        out.line(format!("/// `{}`", method.path));
+        write_method(method, out);
+    }
+    out.close("}");
+}
+
+fn write_method(method: &Method, out: &mut Writer) {
+    let input = from_inner_module(&method.input);
+    let output = from_inner_module(&method.output);
+    let head = format!("pub const {}: Method<{input}, {output}> =", method.constant);
+    let arguments = [
+        format!("\"{}\"", method.path),
+        format!("Kind::{}", method.kind()),
+    ];
+    let call = format!("Method::new({});", arguments.join(", "));
+    if out.fits(&format!("    {call}")) {
+        return out.assign(&head, &call);
+    }
+    out.open(format!("{head} Method::new("));
+    for argument in arguments {
+        out.line(format!("{argument},"));
+    }
+    out.close(");");
+}

@@ -1,0 +1,29 @@
+//! The services that corespun ships, as schemas beside this crate and as what is made of them.
+//!
+//! Of each package here are the messages, the constants of its methods, and the descriptor set.
+//! Traits and clients are made in the crates that use them, from the same `.proto` files.
+//!
+//! ```
+//! use corespun_proto::user::{UserRequest, user_service};
+//!
+//! assert_eq!(user_service::GET_USER.path(), "/user.UserService/GetUser");
+//! let mut framed = Vec::new();
+//! corespun_codec::message::encode(&UserRequest { id: 7 }, &mut framed)?;
+//! assert_eq!(framed, [0, 0, 0, 0, 2, 8, 7]);
+//! # Ok::<(), corespun_codec::Status>(())
+//! ```
+//!
+//! **Not here:** handlers, calls, and anything that reads a schema at run time.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+/// The example service, `user.proto`.
+pub mod user {
+    include!(concat!(env!("OUT_DIR"), "/user.rs"));
+}
+
+/// The service of gRPC's own benchmarks, `benchmark.proto`.
+pub mod benchmark {
+    include!(concat!(env!("OUT_DIR"), "/grpc.testing.rs"));
+}
