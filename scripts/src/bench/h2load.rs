@@ -1,0 +1,257 @@
+//! `cargo x bench h2load`: CPU time per RPC of the server process, by its own CPU clock.
+//!
+//! h2load is driven with a fixed number of requests, so that every request it counts lies between
+//! two readings of the clock. The servers take turns within a round, and the reported value is the
+//! median over rounds: on a machine with neighbours only ratios within one run mean something.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{fs, thread};
+
+use super::report::Report;
+use super::server::{self, Subject};
+use super::table::{self, Cell, Table};
+use crate::cpus::{Placement, spawn_on};
+use crate::failure::{Attempt, Failure};
+use crate::process::Server;
+use crate::workspace;
+
+/// Connections × streams; the last two are the shapes of echo, too.
+const POINTS: &[(u32, u32)] = &[(1, 100), (10, 10), (10, 100), (64, 1), (256, 1)];
+/// `GetUser { id: 1 }` as one gRPC message.
+const REQUEST: &[u8] = b"\0\0\0\0\x02\x08\x01";
+/// Requests of the run that warms a server up and finds its pace.
+const PROBE_REQUESTS: u64 = 20_000;
+/// What h2load waits for after the last answer is not ours to pay for, so runs are not tiny.
+const REQUESTS_MIN: u64 = 2_000;
+
+/// What `cargo x bench h2load` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Rounds; in each, every server has one turn at every point.
+    #[arg(long, default_value_t = 5)]
+    turns: usize,
+    /// Seconds that one turn should take, roughly.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Replace the table between the `bench:h2load` markers of this file.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+struct Bench {
+    place: Placement,
+    programs: PathBuf,
+    logs: PathBuf,
+    request: PathBuf,
+}
+
+/// Measures, prints the table, and writes it where asked.
+pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    require_h2load()?;
+    let has_echo = workspace::has_program(root, server::ECHO_URING.program);
+    let mut names = vec![server::URING.program, server::TONIC.program];
+    names.extend(has_echo.then_some(server::ECHO_URING.program));
+    let programs = workspace::build_release(root, &names)?;
+    let logs = workspace::scratch(root, "bench-logs")?;
+    let request = logs.join("request.bin");
+    fs::write(&request, REQUEST).attempt(|| format!("write {request:?}"))?;
+    let bench = Bench {
+        place: Placement::choose(),
+        programs,
+        logs,
+        request,
+    };
+
+    let mut table = Table::default();
+    for &point in POINTS {
+        bench.measure(point, arguments, has_echo, &mut table)?;
+    }
+    let text = format!("{}\n{}", about(arguments, bench.place), table.markdown());
+    println!("\n{text}");
+    match &arguments.write {
+        Some(file) => table::write_between_markers(&root.join(file), "bench:h2load", &text),
+        None => Ok(()),
+    }
+}
+
+fn about(arguments: &Arguments, place: Placement) -> String {
+    format!(
+        "CPU-µs per RPC of the server process, one shard, by its CPU clock; h2load, 2-byte \
+         request, constant reply; {}; median of {} interleaved turns.\n",
+        place.describe(),
+        arguments.turns
+    )
+}
+
+impl Bench {
+    /// All turns of all servers at one point. Every server stays up, idle between its turns.
+    fn measure(
+        &self,
+        point: (u32, u32),
+        arguments: &Arguments,
+        has_echo: bool,
+        table: &mut Table,
+    ) -> Result<(), Failure> {
+        let mut subjects = vec![server::URING, server::EPOLL, server::TONIC];
+        if has_echo && point.1 == 1 {
+            subjects.extend([server::ECHO_URING, server::ECHO_EPOLL]);
+        }
+        let mut running = Vec::new();
+        for subject in subjects {
+            let server = subject.start(&self.programs, self.place, &self.logs)?;
+            let requests = self.pace(subject, &server, point, arguments.seconds)?;
+            running.push((subject, server, requests));
+        }
+        for turn in 0..arguments.turns {
+            // Every other round runs backwards, so that no server always follows the same one.
+            let order: Vec<_> = if turn % 2 == 0 {
+                running.iter().collect()
+            } else {
+                running.iter().rev().collect()
+            };
+            for (subject, server, requests) in order {
+                let cell = self.turn(*subject, server, point, *requests, arguments.seconds)?;
+                println!(
+                    "{:>4} × {:<4} turn {}  {:15} {:>8.2} µs/RPC {:>10.0} req/s",
+                    point.0,
+                    point.1,
+                    turn + 1,
+                    subject.label,
+                    cell.cpu_us,
+                    cell.rps
+                );
+                table.add(point, subject.label, cell);
+            }
+        }
+        running.into_iter().for_each(|(_, server, _)| server.end());
+        Ok(())
+    }
+
+    /// How many requests this server answers in the time of one turn.
+    fn pace(
+        &self,
+        subject: Subject,
+        server: &Server,
+        point: (u32, u32),
+        seconds: f64,
+    ) -> Result<u64, Failure> {
+        if subject.program == server::ECHO_URING.program {
+            return Ok(0);
+        }
+        let report = self.h2load(server, point, PROBE_REQUESTS)?;
+        Ok(((report.rps * seconds) as u64).max(REQUESTS_MIN))
+    }
+
+    fn turn(
+        &self,
+        subject: Subject,
+        server: &Server,
+        point: (u32, u32),
+        requests: u64,
+        seconds: f64,
+    ) -> Result<Cell, Failure> {
+        let before = server.cpu_time()?;
+        let (done, rps) = if subject.program == server::ECHO_URING.program {
+            let echoes = self.echo(server, point.0, seconds)?;
+            (echoes, echoes as f64 / seconds)
+        } else {
+            let report = self.h2load(server, point, requests)?;
+            (report.done, report.rps)
+        };
+        // What a server does once its clients have gone belongs to the connections, not the RPCs,
+        // but it is charged all the same to each server.
+        thread::sleep(std::time::Duration::from_millis(20));
+        let spent = server.cpu_time()?.saturating_sub(before);
+        Ok(Cell {
+            cpu_us: spent.as_secs_f64() * 1e6 / done as f64,
+            rps,
+        })
+    }
+
+    fn h2load(
+        &self,
+        server: &Server,
+        (connections, streams): (u32, u32),
+        requests: u64,
+    ) -> Result<Report, Failure> {
+        let mut command = Command::new("h2load");
+        command.args(["-n", &requests.to_string(), "-t", "1"]);
+        command.args(["-c", &connections.to_string(), "-m", &streams.to_string()]);
+        command.args([
+            "-H",
+            "content-type: application/grpc",
+            "-H",
+            "te: trailers",
+            "-d",
+        ]);
+        command.arg(&self.request).arg(format!(
+            "http://{}/user.UserService/GetUser",
+            server.address
+        ));
+        let output = self.output(&mut command)?;
+        let report = Report::read(&output).ok_or_else(|| Failure::new("read h2load", &output))?;
+        // An error in trailers alone is HTTP 200 to h2load; only its lack of data gives it away.
+        if report.done < requests || report.data_bytes <= 5 * report.done {
+            let what = format!("get {requests} good answers");
+            return Err(Failure::new(what, format!("{report:?}\n{output}")));
+        }
+        Ok(report)
+    }
+
+    /// Runs the echo server's own client and reads how many echoes it got.
+    fn echo(&self, server: &Server, connections: u32, seconds: f64) -> Result<u64, Failure> {
+        let mut command = Command::new(self.programs.join(server::ECHO_URING.program));
+        command.args([
+            "--connect",
+            &server.address,
+            "--connections",
+            &connections.to_string(),
+        ]);
+        command.args(["--seconds", &seconds.to_string()]);
+        let output = self.output(&mut command)?;
+        let mut words = output.split(|c: char| !c.is_ascii_digit());
+        let echoes = words.find_map(|word| word.parse().ok().filter(|count| *count > 0));
+        echoes.ok_or_else(|| Failure::new("read the count of echoes", output))
+    }
+
+    fn output(&self, command: &mut Command) -> Result<String, Failure> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = spawn_on(self.place.generator, command)?;
+        let output = child.wait_with_output().attempt(|| format!("run {name}"))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(text);
+        }
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Err(Failure::new(
+            format!("run {name}"),
+            format!("{}: {text}{errors}", output.status),
+        ))
+    }
+}
+
+/// Makes sure that h2load is there: installs it where that is one command for root.
+fn require_h2load() -> Result<(), Failure> {
+    let found = || Command::new("h2load").arg("--version").output().is_ok();
+    if found() {
+        return Ok(());
+    }
+    if nix::unistd::geteuid().is_root() {
+        println!("h2load is missing: trying apt-get install nghttp2-client");
+        let apt = |arguments: &[&str]| Command::new("apt-get").args(arguments).output();
+        let _ = apt(&["update", "-qq"]);
+        let _ = apt(&["install", "-y", "-qq", "nghttp2-client"]);
+    }
+    if found() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "start h2load",
+        "not installed: apt-get install nghttp2-client",
+    ))
+}

@@ -1,0 +1,93 @@
+//! `cargo x`: the project's own tasks, written in the project's own language.
+//!
+//! | task | what it does |
+//! |---|---|
+//! | `cargo x tidy` | checks the house rules that neither rustc nor clippy knows |
+//! | `cargo x test` | every check and every test, each stage timed and named |
+//! | `cargo x demo` | the service, then its latency beside tonic's |
+//! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
+//!
+//! **Not here:** any code of the other crates. This one knows the workspace as text and the
+//! programs by their command lines.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cpus;
+mod demo;
+mod failure;
+mod process;
+mod python;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+#[derive(Parser)]
+#[command(name = "cargo x", about = "The tasks of the corespun workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check the house rules: imports, unsafe code, sizes, words, papers.
+    Tidy(tidy::Arguments),
+    /// Run every check and test, or the named stages only.
+    Test(test::Arguments),
+    /// Build, serve, drive, and print the latency table beside tonic's.
+    Demo(demo::Arguments),
+    /// Measure with a tool that is not ours.
+    #[command(subcommand)]
+    Bench(bench::Task),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one task; `false` means it ran and found fault.
+fn run(task: Task) -> Result<bool, Failure> {
+    let root = workspace::root()?;
+    match task {
+        Task::Tidy(arguments) => tidy::run(&root, &arguments),
+        Task::Test(arguments) => test::run(&root, &arguments),
+        Task::Demo(arguments) => demo::run(&root, &arguments).map(|()| true),
+        Task::Bench(bench::Task::H2load(arguments)) => {
+            bench::h2load::run(&root, &arguments).map(|()| true)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn tasks_parse() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        assert!(parse("x tidy --bless").is_ok());
+        assert!(parse("x test fmt tidy").is_ok());
+        assert!(parse("x test nonsense").is_err());
+        assert!(parse("x demo --seconds 3").is_ok());
+        assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
+    }
+}

@@ -1,0 +1,255 @@
+//! The cross-language stage: Python clients against our servers, our client against Python's.
+//!
+//! Everything it fetches lies under the target folder: a virtual environment with grpcio, and the
+//! stubs. The seed's schema and the full one share a package name, so their stubs are generated
+//! into separate folders and used by separate processes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Attempt, Failure};
+use crate::process::Server;
+use crate::test::{Context, Stage};
+use crate::workspace;
+
+/// What is installed; grpcio-tools brings the protobuf that its stubs need.
+const PACKAGES: &[&str] = &["grpcio==1.85.1", "grpcio-tools==1.85.1"];
+
+/// The service's own schema, which all full clients are generated from.
+const FULL: &str = "proto/user.proto";
+/// The schema that the first clients were written against, which must never stop working.
+const SEED: &str = "scripts/python/seed/user.proto";
+
+/// A Python that can speak gRPC, with stubs for both schemas.
+struct Python {
+    program: PathBuf,
+    scripts: PathBuf,
+    stubs: PathBuf,
+}
+
+/// Runs every cross-language case on one engine.
+pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
+    let name = format!("python-{engine}");
+    if let Some(reason) = context.no_uring.as_ref().filter(|_| engine == "uring") {
+        return stage.skip(&name, reason);
+    }
+    let python = match install(context) {
+        Ok(program) => program,
+        Err(reason) => return stage.skip(&name, reason),
+    };
+    let python = match Python::prepare(context, python) {
+        Ok(python) => python,
+        Err(failure) => return stage.fault(failure),
+    };
+    for part in [users, bench, client] {
+        if let Err(failure) = part(context, &python, stage, engine) {
+            stage.fault(failure);
+        }
+    }
+}
+
+/// Makes the virtual environment, once; what goes wrong is this machine's lack, not our fault.
+fn install(context: &Context) -> Result<PathBuf, Failure> {
+    let venv = context.target.join("python/venv");
+    let program = venv.join("bin/python");
+    let mark = venv.join("installed");
+    let wanted = PACKAGES.join("\n");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(program);
+    }
+    let log = context.logs.join("python-install.log");
+    let output = fs::File::create(&log).attempt(|| format!("make {log:?}"))?;
+    let run = |command: &mut Command, what: &str| {
+        let copies = output
+            .try_clone()
+            .and_then(|copy| Ok((copy, output.try_clone()?)));
+        let (out, err) = copies.attempt(|| format!("share {log:?}"))?;
+        let status = command
+            .stdout(out)
+            .stderr(err)
+            .status()
+            .attempt(|| what.to_owned())?;
+        let last = || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            text.lines().last().unwrap_or_default().to_owned()
+        };
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Failure::new(what, last()))
+        }
+    };
+    run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv),
+        "make a Python venv",
+    )?;
+    let mut pip = Command::new(&program);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ])
+    .args(PACKAGES);
+    run(&mut pip, "install grpcio with pip")?;
+    fs::write(&mark, wanted).attempt(|| format!("write {mark:?}"))?;
+    Ok(program)
+}
+
+impl Python {
+    fn prepare(context: &Context, program: PathBuf) -> Result<Self, Failure> {
+        let scripts = context.root.join("scripts/python");
+        let stubs = context.target.join("python/stubs");
+        let python = Self {
+            program,
+            scripts,
+            stubs,
+        };
+        python.generate(&context.root.join(SEED), "seed")?;
+        python.generate(&context.root.join(FULL), "full")?;
+        Ok(python)
+    }
+
+    /// Writes the stubs of one schema into the folder `name`.
+    fn generate(&self, schema: &Path, name: &str) -> Result<(), Failure> {
+        let out = self.stubs.join(name);
+        fs::create_dir_all(&out).attempt(|| format!("make {out:?}"))?;
+        let include = schema.parent().unwrap_or(Path::new("."));
+        let mut protoc = Command::new(&self.program);
+        protoc.args(["-m", "grpc_tools.protoc", "-I"]).arg(include);
+        protoc
+            .arg("--python_out")
+            .arg(&out)
+            .arg("--grpc_python_out")
+            .arg(&out)
+            .arg(schema);
+        let what = || format!("generate Python stubs from {}", schema.display());
+        let output = protoc.output().attempt(what)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            what(),
+            String::from_utf8_lossy(&output.stderr).trim(),
+        ))
+    }
+
+    /// A command that runs one of our scripts with the stubs of one schema.
+    fn script(&self, name: &str, stubs: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        let path = [self.stubs.join(stubs), self.scripts.clone()];
+        let path = std::env::join_paths(path).unwrap_or_default();
+        command.arg(self.scripts.join(name)).env("PYTHONPATH", path);
+        command
+            .env("PYTHONUNBUFFERED", "1")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+}
+
+/// A program of the workspace, from the one profile that tests use.
+fn program(context: &Context, name: &str) -> Command {
+    Command::new(context.target.join("debug").join(name))
+}
+
+/// Python's clients, good and hostile, against the user service; each finds a fresh store.
+fn users(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let clients = [
+        ("seed_client.py", "seed"),
+        ("full_client.py", "full"),
+        ("hostile.py", "full"),
+    ];
+    for (script, stubs) in clients {
+        let store = workspace::scratch(&context.root, &format!("test-store-{engine}"))?;
+        let mut command = program(context, "users");
+        command.args([
+            "--listen",
+            "127.0.0.1:0",
+            "--shards",
+            "2",
+            "--engine",
+            engine,
+        ]);
+        command.arg("--db").arg(store.join("users.db"));
+        let log = context.logs.join(format!("users-{engine}-{script}.log"));
+        let server = Server::start(&mut command, None, &log)?;
+        check_engine(&server, engine, stage);
+        stage.note(format!("# {script} against: {}", server.greeting));
+        stage.command(python.script(script, stubs).arg(&server.address));
+        finish(server, stage, &format!("{script}_then_drain"));
+    }
+    Ok(())
+}
+
+/// Messages of all sizes against the benchmark service.
+fn bench(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let mut command = program(context, "bench-corespun");
+    command.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--shards",
+        "1",
+        "--engine",
+        engine,
+    ]);
+    let log = context.logs.join(format!("bench-corespun-{engine}.log"));
+    let server = Server::start(&mut command, None, &log)?;
+    stage.command(
+        python
+            .script("bench_client.py", "full")
+            .arg(&server.address),
+    );
+    finish(server, stage, "bench_client.py_then_drain");
+    Ok(())
+}
+
+/// Our client, all four kinds, against Python's server.
+fn client(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let log = context.logs.join(format!("python-server-{engine}.log"));
+    let server = Server::start(&mut python.script("server.py", "full"), None, &log)?;
+    let mut command = program(context, "users-client");
+    command.args(["--target", &server.address, "--engine", engine]);
+    if stage.command(&mut command) {
+        stage.note(format!("ok users_client_on_{engine}_against_python"));
+    }
+    server.end();
+    Ok(())
+}
+
+/// A server that quietly took another engine would make the stage test the wrong thing.
+fn check_engine(server: &Server, engine: &str, stage: &mut Stage) {
+    let said = format!("engine={engine}");
+    if !server.greeting.split_whitespace().any(|word| word == said) {
+        stage.fault(format!(
+            "asked for {said}, the server says: {}",
+            server.greeting
+        ));
+    }
+}
+
+/// Stops a server of ours; that it drains and exits with 0 is a case too.
+fn finish(server: Server, stage: &mut Stage, case: &str) {
+    match server.stop() {
+        Ok(()) => stage.note(format!("ok {case}")),
+        Err(failure) => stage.fault(failure),
+    }
+}

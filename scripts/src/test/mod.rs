@@ -1,0 +1,167 @@
+//! `cargo x test`: every check and every test of the workspace, in one target folder and one
+//! profile, so that each crate is compiled for running once.
+//!
+//! A stage that fails does not stop the ones after it. What this machine cannot run is named
+//! `SKIPPED name: reason`, never passed over.
+
+mod cargo;
+mod count;
+mod stage;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::failure::Failure;
+use crate::{python, tidy, workspace};
+use count::Count;
+use stage::Outcome;
+pub use stage::Stage;
+
+/// What `cargo x test` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The stages to run, in their own order; all when none is named.
+    stages: Vec<Name>,
+}
+
+/// The stages, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Name {
+    /// rustfmt has nothing to change.
+    Fmt,
+    /// The house rules hold.
+    Tidy,
+    /// Clippy has nothing to say.
+    Clippy,
+    /// The docs build without a warning.
+    Doc,
+    /// Programs and tests compile.
+    Build,
+    /// All tests, on io_uring.
+    Uring,
+    /// The tests that touch sockets, on epoll.
+    Epoll,
+    /// Every bench runs once.
+    Bench,
+    /// Python against our server and our client against Python's, on io_uring.
+    PythonUring,
+    /// The same on epoll.
+    PythonEpoll,
+}
+
+impl Name {
+    fn text(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The most a stage may take before it is killed: a hang must not eat the whole run.
+    fn limit(self) -> Duration {
+        let minutes = match self {
+            Self::Fmt | Self::Tidy => 2,
+            Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
+            Self::Bench | Self::PythonUring | Self::PythonEpoll => 10,
+        };
+        Duration::from_secs(60 * minutes)
+    }
+}
+
+/// What every stage needs to know.
+pub struct Context {
+    /// The workspace.
+    pub root: PathBuf,
+    /// The target folder.
+    pub target: PathBuf,
+    /// Where logs go.
+    pub logs: PathBuf,
+    /// Why io_uring cannot be used here, if it cannot.
+    pub no_uring: Option<String>,
+}
+
+/// Runs the stages and prints the summary; `true` when all held.
+pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
+    let context = Context {
+        root: root.to_owned(),
+        target: workspace::target(root)?,
+        logs: workspace::scratch(root, "test-logs")?,
+        no_uring: no_uring(),
+    };
+    let chosen = |name: &&Name| arguments.stages.is_empty() || arguments.stages.contains(name);
+    let mut outcomes = Vec::new();
+    for name in Name::value_variants().iter().filter(chosen) {
+        println!("{}", name.text());
+        let mut stage = Stage::begin(&context.logs, &name.text(), name.limit())?;
+        run_stage(*name, &context, &mut stage);
+        let outcome = stage.finish(&name.text());
+        println!("{}", line(&outcome));
+        outcomes.push(outcome);
+    }
+    Ok(summarize(&outcomes))
+}
+
+fn run_stage(name: Name, context: &Context, stage: &mut Stage) {
+    match name {
+        Name::Fmt => cargo::fmt(context, stage),
+        Name::Tidy => check_house(context, stage),
+        Name::Clippy => cargo::clippy(context, stage),
+        Name::Doc => cargo::doc(context, stage),
+        Name::Build => cargo::build(context, stage),
+        Name::Uring => cargo::test_uring(context, stage),
+        Name::Epoll => cargo::test_epoll(context, stage),
+        Name::Bench => cargo::bench(context, stage),
+        Name::PythonUring => python::run(context, stage, "uring"),
+        Name::PythonEpoll => python::run(context, stage, "epoll"),
+    }
+}
+
+fn check_house(context: &Context, stage: &mut Stage) {
+    match tidy::all(&context.root) {
+        Ok(findings) => findings.iter().for_each(|finding| stage.fault(finding)),
+        Err(failure) => stage.fault(failure),
+    }
+}
+
+/// Asks the kernel for a small ring, and so finds a refusal that is not our own fault.
+fn no_uring() -> Option<String> {
+    if std::env::var_os("CORESPUN_DENY_URING").is_some_and(|value| value == "1") {
+        return Some("CORESPUN_DENY_URING=1 is set".into());
+    }
+    let refusal = io_uring::IoUring::new(8).err()?;
+    Some(format!("the kernel refuses io_uring: {refusal}"))
+}
+
+fn line(outcome: &Outcome) -> String {
+    let cases = outcome.count.passed + outcome.count.failed;
+    let verdict = match outcome.held {
+        false => "FAILED",
+        true if cases == 0 && !outcome.count.skipped.is_empty() => "skipped",
+        true => "ok",
+    };
+    let cases = if cases == 0 {
+        String::new()
+    } else {
+        outcome.count.summary()
+    };
+    format!(
+        "  {:14} {:>7.1} s  {verdict:7}  {cases}",
+        outcome.name, outcome.seconds
+    )
+}
+
+fn summarize(outcomes: &[Outcome]) -> bool {
+    let mut total = Count::default();
+    println!("\nstages:");
+    for outcome in outcomes {
+        println!("{}", line(outcome));
+        total += &outcome.count;
+    }
+    let seconds: f64 = outcomes.iter().map(|outcome| outcome.seconds).sum();
+    println!("  {:14} {seconds:>7.1} s\n", "all");
+    for skipped in &total.skipped {
+        println!("{skipped}");
+    }
+    println!("{}", total.summary());
+    outcomes.iter().all(|outcome| outcome.held)
+}

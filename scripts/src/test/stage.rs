@@ -1,0 +1,190 @@
+//! One stage of a test run: commands whose output goes to a log, timed, bounded, counted.
+
+use std::fmt::Display;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::count::Count;
+use crate::failure::{Attempt, Failure};
+use crate::process;
+
+/// How many lines of a failed stage's log are shown.
+const TAIL_LINES: usize = 60;
+
+/// The record of a stage while it runs.
+pub struct Stage {
+    log: PathBuf,
+    start: Instant,
+    limit: Duration,
+    faults: Vec<String>,
+}
+
+/// What became of a stage.
+pub struct Outcome {
+    /// The stage's name.
+    pub name: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// Its cases.
+    pub count: Count,
+    /// Whether everything in it held.
+    pub held: bool,
+}
+
+impl Stage {
+    /// Opens `name.log` in `folder`; `limit` bounds the whole stage.
+    pub fn begin(folder: &Path, name: &str, limit: Duration) -> Result<Self, Failure> {
+        let log = folder.join(format!("{name}.log"));
+        File::create(&log).attempt(|| format!("make {log:?}"))?;
+        Ok(Self {
+            log,
+            start: Instant::now(),
+            limit,
+            faults: Vec::new(),
+        })
+    }
+
+    /// Writes one line to the log.
+    pub fn note(&self, line: impl Display) {
+        // A log that cannot be written to will be missed where it is read.
+        let _ = self.open().and_then(|mut log| writeln!(log, "{line}"));
+    }
+
+    /// Writes down a fault, which makes the stage fail.
+    pub fn fault(&mut self, what: impl Display) {
+        self.note(format!("fault: {what}"));
+        self.faults.push(what.to_string());
+    }
+
+    /// Writes down that a part could not run on this machine.
+    pub fn skip(&self, name: &str, reason: impl Display) {
+        self.note(format!("SKIPPED {name}: {reason}"));
+    }
+
+    fn open(&self) -> std::io::Result<File> {
+        OpenOptions::new().append(true).open(&self.log)
+    }
+
+    /// Runs a command with its output in the log; `true` when it succeeded within the limit.
+    pub fn command(&mut self, command: &mut Command) -> bool {
+        self.note(format!("$ {}", shown(command)));
+        match self.try_command(command) {
+            Ok(None) => true,
+            Ok(Some(fault)) => {
+                self.fault(format!("{}: {fault}", shown(command)));
+                false
+            }
+            Err(failure) => {
+                self.fault(failure);
+                false
+            }
+        }
+    }
+
+    /// What went wrong with the command, if something did.
+    fn try_command(&self, command: &mut Command) -> Result<Option<String>, Failure> {
+        let output = self.open().attempt(|| format!("open {:?}", self.log))?;
+        let errors = output
+            .try_clone()
+            .attempt(|| format!("share {:?}", self.log))?;
+        command
+            .stdin(std::process::Stdio::null())
+            .stdout(output)
+            .stderr(errors);
+        let mut child = command
+            .spawn()
+            .attempt(|| format!("start {}", shown(command)))?;
+        let left = self.limit.saturating_sub(self.start.elapsed());
+        Ok(match process::wait_at_most(&mut child, left)? {
+            Some(status) if status.success() => None,
+            Some(status) => Some(status.to_string()),
+            None => {
+                process::kill_tree(&mut child);
+                Some(format!(
+                    "killed: the stage took more than {} s",
+                    self.limit.as_secs()
+                ))
+            }
+        })
+    }
+
+    /// Closes the stage: counts its log and, if it failed, prints the end of it.
+    pub fn finish(self, name: &str) -> Outcome {
+        let text = fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let mut count = Count::read(&text);
+        let held = self.faults.is_empty() && count.failed == 0;
+        if !held {
+            // A stage that broke before it could count a case must still show in the sum.
+            count.failed = count.failed.max(1);
+            let lines: Vec<_> = text.lines().collect();
+            println!("--- last lines of {}", self.log.display());
+            for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+                println!("    {line}");
+            }
+        }
+        let seconds = self.start.elapsed().as_secs_f64();
+        Outcome {
+            name: name.to_owned(),
+            seconds,
+            count,
+            held,
+        }
+    }
+}
+
+fn shown(command: &Command) -> String {
+    let environment = command.get_envs().filter_map(|(key, value)| {
+        Some(format!(
+            "{}={} ",
+            key.to_string_lossy(),
+            value?.to_string_lossy()
+        ))
+    });
+    let mut line: String = environment.collect();
+    line.push_str(&command.get_program().to_string_lossy());
+    for argument in command.get_args() {
+        line.push(' ');
+        line.push_str(&argument.to_string_lossy());
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(script: &str, limit: Duration) -> Outcome {
+        let name = format!("stage-{}-{}", std::process::id(), script.len());
+        let folder = std::env::temp_dir();
+        let mut stage = Stage::begin(&folder, &name, limit).unwrap();
+        stage.command(Command::new("sh").args(["-c", script]));
+        let outcome = stage.finish(&name);
+        fs::remove_file(folder.join(format!("{name}.log"))).unwrap();
+        outcome
+    }
+
+    #[test]
+    fn cases_are_counted_from_the_log() {
+        let outcome = outcome("echo ok a; echo ok b >&2", Duration::from_secs(9));
+        assert!(outcome.held);
+        assert_eq!(outcome.count.passed, 2);
+    }
+
+    #[test]
+    fn a_command_that_fails_counts() {
+        let outcome = outcome("echo ok a; exit 3", Duration::from_secs(9));
+        assert!(!outcome.held);
+        assert_eq!((outcome.count.passed, outcome.count.failed), (1, 1));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_killed() {
+        let outcome = outcome("sleep 60; echo ok never", Duration::from_millis(200));
+        assert!(!outcome.held);
+        assert!(outcome.seconds < 30.0);
+    }
+}

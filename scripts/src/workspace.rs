@@ -1,0 +1,101 @@
+//! Where the workspace lies, which files it has, and how its programs are built.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Attempt, Failure};
+
+/// Folders that hold nothing of ours.
+const FOREIGN: &[&str] = &["target", "node_modules", "__pycache__", ".git"];
+
+/// The folder of the root `Cargo.toml`.
+pub fn root() -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir().attempt(|| "read the current folder".into())?;
+    let holds_workspace = |folder: &&Path| {
+        fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| text.contains("[workspace]"))
+    };
+    let found = here
+        .ancestors()
+        .find(holds_workspace)
+        .map(Path::to_path_buf);
+    found.ok_or_else(|| Failure::new("find the workspace", format!("none above {here:?}")))
+}
+
+/// Every file below `root` that is ours, as sorted paths relative to it.
+pub fn files(root: &Path) -> Result<Vec<String>, Failure> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).attempt(|| format!("list {folder:?}"))?;
+        for entry in entries {
+            let entry = entry.attempt(|| format!("list {folder:?}"))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = entry.path();
+            if path.is_dir() {
+                if !FOREIGN.contains(&name.as_str()) {
+                    folders.push(path);
+                }
+            } else if let Some(path) = path.strip_prefix(root).ok().and_then(Path::to_str) {
+                found.push(path.to_owned());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Reads one file of the workspace.
+pub fn read(root: &Path, path: &str) -> Result<String, Failure> {
+    fs::read_to_string(root.join(path)).attempt(|| format!("read {path}"))
+}
+
+/// The folder that cargo builds into, made if it was missing.
+pub fn target(root: &Path) -> Result<PathBuf, Failure> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let target = root.join(target);
+    fs::create_dir_all(&target).attempt(|| format!("make {target:?}"))?;
+    Ok(target)
+}
+
+/// A fresh, empty folder `name` under the target folder.
+pub fn scratch(root: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let folder = target(root)?.join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).attempt(|| format!("clear {folder:?}"))?;
+    }
+    fs::create_dir_all(&folder).attempt(|| format!("make {folder:?}"))?;
+    Ok(folder)
+}
+
+/// Builds the named programs for measuring and returns the folder they are in.
+pub fn build_release(root: &Path, programs: &[&str]) -> Result<PathBuf, Failure> {
+    println!("building {} (release)", programs.join(", "));
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(root)
+        .args(["build", "--release", "--workspace"]);
+    for program in programs {
+        cargo.args(["--bin", program]);
+    }
+    let status = cargo.status().attempt(|| "start cargo".into())?;
+    if !status.success() {
+        return Err(Failure::new("build the programs", status));
+    }
+    Ok(target(root)?.join("release"))
+}
+
+/// Whether some crate of the workspace has a program of this name.
+pub fn has_program(root: &Path, name: &str) -> bool {
+    let manifest_names = |path: &str| {
+        path.ends_with("Cargo.toml")
+            && read(root, path).is_ok_and(|text| text.contains(&format!("name = \"{name}\"")))
+    };
+    files(root).is_ok_and(|files| {
+        files.iter().any(|path| {
+            path.ends_with(&format!("/src/bin/{name}.rs"))
+                || path.ends_with(&format!("/src/bin/{name}/main.rs"))
+                || manifest_names(path)
+        })
+    })
+}
