@@ -1,0 +1,80 @@
+//! gRPC, spun one thread to a core.
+//!
+//! One shard per CPU: a pinned thread with its own io_uring (or epoll where the kernel denies
+//! it), its own connections and its own copy of each service. Handlers are plain `async fn`s that
+//! need be neither `Send` nor `Sync`, callers are gRPC clients in any language.
+//!
+//! `build.rs` makes Rust of the schema, with no `protoc` on the machine:
+//!
+//! ```ignore
+//! fn main() { corespun_build::compile(&["proto/user.proto"], &["proto"]).unwrap(); }
+//! ```
+//!
+//! `main.rs` implements the generated trait and serves it:
+//!
+//! ```ignore
+//! corespun::include_proto!("user");
+//! use corespun::{Request, Response, Server, Status};
+//!
+//! struct Users { visits: std::cell::Cell<u64> }   // one per shard: no Arc, no Mutex
+//!
+//! impl UserService for Users {
+//!     async fn get_user(
+//!         &self,
+//!         request: Request<UserRequest>,
+//!     ) -> Result<Response<UserResponse>, Status> {
+//!         self.visits.set(self.visits.get() + 1);
+//!         let id = request.get_ref().id;
+//!         Ok(Response::new(UserResponse { id, name: "John Doe".into(), ..Default::default() }))
+//!     }
+//! }
+//!
+//! fn main() -> corespun::Result<()> {
+//!     Server::builder()
+//!         .listen("0.0.0.0:50051")
+//!         .service(|_shard| Ok(UserServiceServer::new(Users { visits: 0.into() })))
+//!         .run()
+//! }
+//! ```
+//!
+//! A handler may await anything whose waker works across threads: [`sleep`], [`spawn`],
+//! [`spawn_blocking`], a generated client's call, a channel from a thread of another runtime.
+//!
+//! **Not here:** logic of its own: this crate names what users need from the crates below it.
+#![forbid(unsafe_code)]
+
+/// The server, for generated code and for services written by hand.
+pub mod server {
+    pub use corespun_server::*;
+}
+
+/// The client, for generated code and for calls made by hand.
+pub mod client {
+    pub use corespun_client::*;
+}
+
+/// The runtime that both run on: shards, engines, protocols.
+pub mod runtime {
+    pub use corespun_runtime::*;
+}
+
+pub use corespun_client::{Channel, ClientStreaming};
+pub use corespun_codec::{
+    Code, Extensions, IntoRequest, Kind, MetadataMap, Method, Request, Response, Sender, Status,
+    Streaming,
+};
+pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
+pub use corespun_server::{Error, Server};
+/// The message types' crate, which generated code names through this path.
+pub use prost;
+
+/// What `main` of a server returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Brings in what `corespun_build::compile` made of a package: `include_proto!("user")`.
+#[macro_export]
+macro_rules! include_proto {
+    ($package:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
+    };
+}

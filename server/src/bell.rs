@@ -1,0 +1,69 @@
+//! What tasks leave for their connection, and the touch that makes it look.
+
+use std::cell::RefCell;
+use std::mem;
+
+use corespun_codec::pipe::Doorbell;
+use corespun_codec::{ResponseParts, Status};
+use corespun_http2::StreamKey;
+use corespun_runtime::SocketHandle;
+
+/// A unary call that had to wait and is done: its framed message, or its status.
+pub(crate) struct Completion {
+    pub(crate) stream: StreamKey,
+    pub(crate) outcome: Result<Framed, Status>,
+}
+
+/// An encoded message behind its prefix, with the metadata around it.
+pub(crate) struct Framed {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) parts: Option<Box<ResponseParts>>,
+}
+
+/// One per connection, shared with the tasks of its calls.
+pub(crate) struct Bell {
+    socket: SocketHandle,
+    rung: RefCell<Vec<u64>>,
+    completions: RefCell<Vec<Completion>>,
+}
+
+impl Bell {
+    pub(crate) fn new(socket: SocketHandle) -> Self {
+        Self { socket, rung: RefCell::default(), completions: RefCell::default() }
+    }
+
+    pub(crate) fn complete(&self, completion: Completion) {
+        self.completions.borrow_mut().push(completion);
+        self.socket.touch();
+    }
+
+    pub(crate) fn take_completions(&self) -> Vec<Completion> {
+        mem::take(&mut self.completions.borrow_mut())
+    }
+
+    pub(crate) fn take_rung(&self) -> Vec<u64> {
+        mem::take(&mut self.rung.borrow_mut())
+    }
+
+    /// Asks for another turn of the connection.
+    pub(crate) fn touch(&self) {
+        self.socket.touch();
+    }
+}
+
+impl Doorbell for Bell {
+    fn ring(&self, token: u64) {
+        self.rung.borrow_mut().push(token);
+        self.socket.touch();
+    }
+}
+
+/// A stream as a token.
+pub(crate) fn token(stream: StreamKey) -> u64 {
+    u64::from(stream.slot) << 32 | u64::from(stream.id)
+}
+
+/// The stream of a token.
+pub(crate) fn stream(token: u64) -> StreamKey {
+    StreamKey { slot: (token >> 32) as u32, id: token as u32 }
+}

@@ -1,0 +1,72 @@
+//! One call's life, and what is known of a request head.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::pipe::Pipe;
+use corespun_codec::{HeadError, RequestHead};
+use corespun_runtime::JoinHandle;
+
+use crate::handler::Handler;
+
+/// A request head that was read, and where it leads. Kept for as long as the caller repeats it.
+pub(crate) struct Known {
+    pub(crate) head: Rc<RequestHead>,
+    pub(crate) target: Target,
+}
+
+/// Where a request head leads.
+pub(crate) enum Target {
+    Method(Rc<dyn Handler>),
+    Refused(HeadError),
+}
+
+/// When and with which head a call arrived.
+pub(crate) struct Arrival {
+    pub(crate) head: Rc<RequestHead>,
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// What stands in a stream's slot. `id` tells whether it is still the same stream.
+#[derive(Default)]
+pub(crate) enum Call {
+    /// No call, or one that has been answered.
+    #[default]
+    Vacant,
+    /// The one request message is coming.
+    Collecting(Box<Collecting>),
+    /// The same, for the common case that nothing of it has come yet.
+    Expecting { id: u32, known: Rc<Known>, deadline: Option<Duration> },
+    /// A unary handler waits as a task.
+    Waiting { id: u32, task: JoinHandle<()> },
+    /// A streaming handler runs as a task.
+    Streaming { id: u32, pipe: Pipe, task: JoinHandle<()> },
+}
+
+/// A request message of which a part has come.
+pub(crate) struct Collecting {
+    pub(crate) id: u32,
+    pub(crate) known: Rc<Known>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Call {
+    pub(crate) fn id(&self) -> Option<u32> {
+        match self {
+            Self::Vacant => None,
+            Self::Collecting(collecting) => Some(collecting.id),
+            Self::Expecting { id, .. } | Self::Waiting { id, .. } | Self::Streaming { id, .. } => {
+                Some(*id)
+            }
+        }
+    }
+
+    /// Drops the handler, if one runs.
+    pub(crate) fn cancel(self) {
+        match self {
+            Self::Waiting { task, .. } | Self::Streaming { task, .. } => task.abort(),
+            Self::Vacant | Self::Collecting(_) | Self::Expecting { .. } => {}
+        }
+    }
+}

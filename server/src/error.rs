@@ -1,0 +1,40 @@
+//! Why a server did not start or did not end well.
+
+use std::fmt;
+
+use corespun_runtime::StartError;
+
+/// A failure of the server as a whole; calls report theirs to their callers.
+pub enum Error {
+    /// The address to listen on makes no sense; the text names it.
+    Address(String),
+    /// No address to listen on was given.
+    NoAddress,
+    /// The runtime did not start, or a service's factory failed.
+    Start(StartError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(text) => f.write_str(text),
+            Self::NoAddress => f.write_str("failed to start: no address to listen on was given"),
+            Self::Start(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The same as `Display`, for `main` prints an error that it returns in this form.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<StartError> for Error {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}

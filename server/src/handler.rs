@@ -1,0 +1,70 @@
+//! Handlers behind one face, whatever their four shapes and message types.
+
+mod streaming;
+mod unary;
+
+pub(crate) use streaming::{Streamed, StreamStart, run_responding, run_sending};
+pub(crate) use unary::Unary;
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::time::Duration;
+
+use corespun_codec::pipe::Pipe;
+use corespun_codec::{Kind, Status};
+use corespun_runtime::JoinHandle;
+
+use crate::call::Arrival;
+use crate::reply::Reply;
+
+/// A registered method.
+pub(crate) trait Handler {
+    /// Which side streams.
+    fn kind(&self) -> Kind;
+
+    /// Answers a unary request, whose message came without its prefix. A task when the answer
+    /// has to wait.
+    fn call(&self, message: &[u8], arrival: Arrival, reply: Reply<'_>) -> Option<JoinHandle<()>>;
+
+    /// Starts a streaming call; `message` is the one request of a server-streaming call.
+    fn start(
+        &self,
+        message: Option<&[u8]>,
+        arrival: Arrival,
+        pipe: &Pipe,
+    ) -> Result<JoinHandle<()>, Status>;
+}
+
+/// What the caller of a handler that panicked is told.
+pub(crate) fn panicked() -> Status {
+    Status::unknown("the handler panicked")
+}
+
+/// What the caller gets whose time is up.
+pub(crate) fn expired() -> Status {
+    Status::deadline_exceeded("the deadline passed before the call was done")
+}
+
+/// Runs a handler to its end, its deadline or its panic, each of which becomes an outcome.
+pub(crate) async fn guarded<T, F>(
+    mut future: Pin<Box<F>>,
+    deadline: Option<Duration>,
+) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    let caught = poll_fn(move |context| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(polled) => polled,
+            Err(_) => std::task::Poll::Ready(Err(panicked())),
+        }
+    });
+    match deadline {
+        None => caught.await,
+        Some(deadline) => {
+            let left = deadline.saturating_sub(corespun_runtime::turn_time());
+            corespun_runtime::timeout(left, caught).await.unwrap_or_else(|_| Err(expired()))
+        }
+    }
+}

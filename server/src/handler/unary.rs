@@ -1,0 +1,143 @@
+//! One request, one response: polled in place, a task only when it waits.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use corespun_codec::pipe::Pipe;
+use corespun_codec::{Kind, Request, Response, Status, message};
+use corespun_runtime::{JoinHandle, Reservation};
+use prost::Message;
+
+use super::{Handler, guarded, panicked};
+use crate::bell::{Completion, Framed};
+use crate::call::Arrival;
+use crate::reply::Reply;
+
+/// Room for one handler future: it cannot move once polled, so its storage is kept and set anew.
+type Storage<Fut> = Pin<Box<Option<Fut>>>;
+
+/// How many rooms a method keeps for calls that wait at the same time.
+const STORAGE_KEPT: usize = 256;
+
+/// A unary method of a service.
+pub(crate) struct Unary<S, Q, R, F, Fut> {
+    service: Rc<S>,
+    handler: F,
+    storage: Rc<RefCell<Vec<Storage<Fut>>>>,
+    types: PhantomData<fn(Q) -> R>,
+}
+
+impl<S, Q, R, F, Fut> Unary<S, Q, R, F, Fut> {
+    pub(crate) fn new(service: Rc<S>, handler: F) -> Self {
+        Self { service, handler, storage: Rc::default(), types: PhantomData }
+    }
+}
+
+impl<S, Q, R, F, Fut> Handler for Unary<S, Q, R, F, Fut>
+where
+    Q: Message + Default + 'static,
+    R: Message + 'static,
+    F: Fn(Rc<S>, Request<Q>) -> Fut,
+    Fut: Future<Output = Result<Response<R>, Status>> + 'static,
+{
+    fn kind(&self) -> Kind {
+        Kind::Unary
+    }
+
+    fn call(
+        &self,
+        message: &[u8],
+        arrival: Arrival,
+        mut reply: Reply<'_>,
+    ) -> Option<JoinHandle<()>> {
+        let request = match message::decode::<Q>(message) {
+            Ok(request) => Request::from_parts(request, arrival.head, arrival.deadline),
+            Err(status) => {
+                reply.status(&status);
+                return None;
+            }
+        };
+        let mut storage = self.storage.borrow_mut().pop().unwrap_or_else(|| Box::pin(None));
+        let reservation = Reservation::take();
+        let mut context = Context::from_waker(reservation.waker());
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            storage.as_mut().set(Some((self.handler)(Rc::clone(&self.service), request)));
+            poll(&mut storage, &mut context)
+        }));
+        match polled {
+            Ok(Poll::Pending) => {
+                let waiting = self.wait(storage, arrival.deadline, &reply);
+                Some(reservation.spawn(Box::pin(waiting)))
+            }
+            Ok(Poll::Ready(outcome)) => {
+                keep(&self.storage, storage);
+                match outcome {
+                    Ok(response) => reply.response(response),
+                    Err(status) => reply.status(&status),
+                }
+                None
+            }
+            Err(_panic) => {
+                reply.status(&panicked());
+                None
+            }
+        }
+    }
+
+    fn start(&self, _: Option<&[u8]>, _: Arrival, _: &Pipe) -> Result<JoinHandle<()>, Status> {
+        Err(Status::internal("a unary method was started as a stream"))
+    }
+}
+
+impl<S, Q, R, F, Fut> Unary<S, Q, R, F, Fut>
+where
+    R: Message + 'static,
+    Fut: Future<Output = Result<Response<R>, Status>> + 'static,
+{
+    /// The task of a call that was polled and has to wait.
+    fn wait(
+        &self,
+        mut storage: Storage<Fut>,
+        deadline: Option<std::time::Duration>,
+        reply: &Reply<'_>,
+    ) -> impl Future<Output = ()> + 'static {
+        let (bell, stream) = reply.claim();
+        let pool = Rc::clone(&self.storage);
+        async move {
+            let polling = poll_fn(|context| poll(&mut storage, context));
+            let outcome = guarded(Box::pin(polling), deadline).await;
+            keep(&pool, storage);
+            let outcome = outcome.and_then(|response| {
+                let (response, parts) = response.into_parts();
+                let mut bytes = Vec::new();
+                message::encode(&response, &mut bytes)?;
+                Ok(Framed { bytes, parts })
+            });
+            bell.complete(Completion { stream, outcome });
+        }
+    }
+}
+
+fn poll<Fut: Future>(
+    storage: &mut Storage<Fut>,
+    context: &mut Context<'_>,
+) -> Poll<Fut::Output> {
+    match storage.as_mut().as_pin_mut() {
+        Some(future) => future.poll(context),
+        None => Poll::Pending,
+    }
+}
+
+/// Empties the storage and keeps it for the next call.
+fn keep<Fut>(pool: &RefCell<Vec<Storage<Fut>>>, mut storage: Storage<Fut>) {
+    storage.as_mut().set(None);
+    let mut pool = pool.borrow_mut();
+    if pool.len() < STORAGE_KEPT {
+        pool.push(storage);
+    }
+}

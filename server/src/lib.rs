@@ -1,0 +1,58 @@
+//! The gRPC server: where sockets, HTTP/2 and messages meet.
+//!
+//! ```text
+//!   runtime pump ──▶ Connection::receive ──▶ http2 events ──▶ Call ──▶ Handler
+//!                                                              │          │ polled once, in place
+//!   runtime pump ◀── Connection::transmit ◀── http2 output ◀── Reply ◀────┘
+//! ```
+//!
+//! A unary request that lies whole in one read is decoded from the kernel's buffer, its handler
+//! is polled in place, and its reply is encoded straight into the connection's output. Only a
+//! handler that has to wait becomes a task; a streaming one is a task from its start and speaks
+//! with its connection through a [`corespun_codec::pipe`].
+//!
+//! ```no_run
+//! use std::rc::Rc;
+//! use corespun_codec::{Kind, Method, Request, Response};
+//! use corespun_server::{Routes, Server, Service};
+//!
+//! struct Echo;
+//! const SAY: Method<String, String> = Method::new("/echo.Echo/Say", Kind::Unary);
+//!
+//! impl Service for Echo {
+//!     const NAME: &'static str = "echo.Echo";
+//!     fn register(self, routes: &mut Routes) {
+//!         let service = Rc::new(self);
+//!         routes.unary(SAY, &service, |_echo, request: Request<String>| async move {
+//!             Ok(Response::new(request.into_inner()))
+//!         });
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), corespun_server::Error> {
+//!     Server::builder().listen("127.0.0.1:50051").service(|_shard| Ok(Echo)).run()
+//! }
+//! ```
+//!
+//! **Not here:** the client, TLS, compression, interceptors, health and reflection services.
+#![forbid(unsafe_code)]
+
+mod bell;
+mod call;
+mod config;
+mod connection;
+mod error;
+#[cfg(feature = "flags")]
+mod flags;
+mod handler;
+mod reply;
+mod routes;
+mod server;
+
+pub use config::Config;
+pub use connection::Connection;
+pub use error::Error;
+#[cfg(feature = "flags")]
+pub use flags::Flags;
+pub use routes::{Routes, Service};
+pub use server::{BoxError, Running, Server, ServerBuilder};

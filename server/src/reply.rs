@@ -1,0 +1,155 @@
+//! A reply on its way out: head, message and trailers straight into the connection's output.
+
+use std::rc::Rc;
+
+use corespun_codec::message::{PREFIX_BYTES, write_prefix};
+use corespun_codec::{
+    ContentType, HeadError, MetadataMap, Response, ResponseParts, Status, head, message,
+};
+use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{BlockCache, Connection, StreamKey};
+use prost::Message;
+
+use crate::bell::{Bell, Framed};
+
+/// The blocks that nearly every reply repeats, as this connection's encoder writes them: two
+/// bytes for the head, one for the trailers, once the peer's table has them.
+#[derive(Default)]
+pub(crate) struct ReplyBlocks {
+    head: BlockCache,
+    trailers: BlockCache,
+}
+
+/// The reply to one call.
+pub(crate) struct Reply<'a> {
+    pub(crate) http2: &'a mut Connection,
+    pub(crate) blocks: &'a mut ReplyBlocks,
+    pub(crate) bell: &'a Rc<Bell>,
+    pub(crate) stream: StreamKey,
+    pub(crate) content_type: ContentType,
+}
+
+impl Reply<'_> {
+    /// What a task needs to answer later.
+    pub(crate) fn claim(&self) -> (Rc<Bell>, StreamKey) {
+        (Rc::clone(self.bell), self.stream)
+    }
+
+    /// A whole unary response.
+    pub(crate) fn response<R: Message>(&mut self, response: Response<R>) {
+        let (message, parts) = response.into_parts();
+        let len = PREFIX_BYTES + message.encoded_len();
+        if u32::try_from(len).is_err() {
+            return self.status(&Status::resource_exhausted(format!(
+                "the response has {len} bytes, more than a message can have"
+            )));
+        }
+        self.head(parts.as_deref().map(|parts| &parts.metadata));
+        match self.http2.data_in_place(self.stream, len, false) {
+            Some(out) => {
+                write_prefix(out, false, len - PREFIX_BYTES);
+                message.encode_raw(out);
+            }
+            None => {
+                let mut framed = corespun_runtime::take_buffer();
+                if message::encode(&message, &mut framed).is_ok() {
+                    self.http2.send_data(self.stream, &framed, false);
+                }
+                corespun_runtime::give_buffer(framed);
+            }
+        }
+        self.ok(parts.as_deref().map(|parts| &parts.trailers));
+    }
+
+    /// The same for a response that was encoded by a task.
+    pub(crate) fn framed(&mut self, framed: &Framed) {
+        let parts: Option<&ResponseParts> = framed.parts.as_deref();
+        self.head(parts.map(|parts| &parts.metadata));
+        self.http2.send_data(self.stream, &framed.bytes, false);
+        self.ok(parts.map(|parts| &parts.trailers));
+    }
+
+    /// The response head; it goes out with the first message at the earliest, so that an error
+    /// before that can be told without one (gRFC A6).
+    pub(crate) fn head(&mut self, metadata: Option<&MetadataMap>) {
+        let metadata = metadata.filter(|metadata| !metadata.is_empty());
+        match metadata {
+            None if self.content_type == ContentType::Grpc => {
+                let fields = [
+                    constant(b":status", b"200"),
+                    constant(b"content-type", ContentType::Grpc.as_bytes()),
+                ];
+                let cache = Some(&mut self.blocks.head);
+                self.http2.send_headers(self.stream, fields.into_iter(), cache, false);
+            }
+            metadata => {
+                let none = MetadataMap::new();
+                let metadata = metadata.unwrap_or(&none);
+                let fields = head::response_fields(self.content_type, metadata).map(literal);
+                self.http2.send_headers(self.stream, fields, None, false);
+            }
+        }
+    }
+
+    /// Trailers of a call that went well.
+    pub(crate) fn ok(&mut self, trailers: Option<&MetadataMap>) {
+        let status = constant(b"grpc-status", b"0");
+        match trailers.filter(|trailers| !trailers.is_empty()) {
+            None => {
+                let cache = Some(&mut self.blocks.trailers);
+                self.http2.send_headers(self.stream, [status].into_iter(), cache, true);
+            }
+            Some(trailers) => {
+                let fields = std::iter::once(status).chain(trailers.fields().map(literal));
+                self.http2.send_headers(self.stream, fields, None, true);
+            }
+        }
+    }
+
+    /// Trailers after a head that is out already.
+    pub(crate) fn trailers(&mut self, outcome: &Result<(), Status>, metadata: &MetadataMap) {
+        match outcome {
+            Ok(()) => self.ok(Some(metadata)),
+            Err(status) => {
+                let mut scratch = Vec::new();
+                let fields = status.fields(&mut scratch).chain(metadata.fields()).map(literal);
+                self.http2.send_headers(self.stream, fields, None, true);
+            }
+        }
+    }
+
+    /// An error in place of a response: head and trailers in one block ("Trailers-Only").
+    pub(crate) fn status(&mut self, status: &Status) {
+        self.trailers_only(b"200", status, &MetadataMap::new());
+    }
+
+    /// The same, with trailing metadata that a handler has set before it failed.
+    pub(crate) fn status_with(&mut self, status: &Status, metadata: &MetadataMap) {
+        self.trailers_only(b"200", status, metadata);
+    }
+
+    /// The answer to a request that is no call.
+    pub(crate) fn refuse(&mut self, error: &HeadError) {
+        self.trailers_only(error.http_status_text(), &error.status, &MetadataMap::new());
+    }
+
+    fn trailers_only(&mut self, http_status: &[u8], status: &Status, metadata: &MetadataMap) {
+        let start = [
+            literal((&b":status"[..], http_status)),
+            constant(b"content-type", self.content_type.as_bytes()),
+        ];
+        let mut scratch = Vec::new();
+        let rest = status.fields(&mut scratch).chain(metadata.fields()).map(literal);
+        self.http2.send_headers(self.stream, start.into_iter().chain(rest), None, true);
+    }
+}
+
+/// A field worth an entry in the peer's table.
+fn constant<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
+    Field { name, value, indexing: Indexing::Index }
+}
+
+/// A field that differs from call to call.
+fn literal<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
+    Field { name, value, indexing: Indexing::Literal }
+}

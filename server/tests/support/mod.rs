@@ -1,0 +1,178 @@
+//! A caller in memory: an HTTP/2 client joined to a server's connection without sockets.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::{Status, message};
+use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{BlockCache, Config as Http2Config, Event, StreamKey};
+use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
+use corespun_server::{Config, Connection, Routes};
+
+/// What came back on one stream.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub head: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub trailers: Vec<(String, String)>,
+    pub ended: bool,
+    pub reset: Option<u32>,
+}
+
+impl Answer {
+    /// `grpc-status` from the trailers or from a trailers-only head.
+    pub fn status(&self) -> Status {
+        let fields = if self.trailers.is_empty() { &self.head } else { &self.trailers };
+        Status::from_trailers(fields.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())))
+    }
+
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.iter().chain(&self.trailers);
+        fields.find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The pair of connections.
+pub struct Pair {
+    pub client: corespun_http2::Connection,
+    pub server: Connection,
+    pub answers: BTreeMap<u32, Answer>,
+    pub flow: Flow,
+    cache: BlockCache,
+    wire: Vec<u8>,
+}
+
+impl Pair {
+    pub fn new(routes: Routes) -> Self {
+        Self::with(routes, Config::default(), Http2Config::client())
+    }
+
+    pub fn with(routes: Routes, config: Config, client: Http2Config) -> Self {
+        let socket = SocketHandle::detached();
+        let peer = Some(Rc::from("127.0.0.1:9"));
+        let server = Connection::new(Rc::new(routes), &config, peer, socket, Duration::ZERO);
+        let client = corespun_http2::Connection::new(client);
+        let mut pair = Self {
+            client,
+            server,
+            answers: BTreeMap::new(),
+            flow: Flow::Open,
+            cache: BlockCache::default(),
+            wire: Vec::new(),
+        };
+        pair.exchange();
+        pair
+    }
+
+    /// Opens a stream with a gRPC request head and further fields.
+    pub fn open(&mut self, path: &str, more: &[(&str, &str)], end_stream: bool) -> StreamKey {
+        let fields = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", path),
+            (":authority", "localhost"),
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+        ];
+        let replaced = |name: &str| more.iter().any(|(n, _)| *n == name);
+        let all = fields.iter().filter(|(name, _)| !replaced(name)).chain(more);
+        let all = all.filter(|(_, value)| !value.is_empty()).map(|(name, value)| Field {
+            name: name.as_bytes(),
+            value: value.as_bytes(),
+            indexing: Indexing::Index,
+        });
+        let (pseudo, regular): (Vec<_>, Vec<_>) = all.partition(|f| f.name.starts_with(b":"));
+        self.client.open(pseudo.into_iter().chain(regular), None, end_stream).unwrap()
+    }
+
+    /// Sends one framed message.
+    pub fn send<M: prost::Message>(&mut self, stream: StreamKey, message: &M, end_stream: bool) {
+        let mut framed = Vec::new();
+        message::encode(message, &mut framed).unwrap();
+        self.client.send_data(stream, &framed, end_stream);
+    }
+
+    /// A whole unary call.
+    pub fn unary<M: prost::Message>(&mut self, path: &str, message: &M) -> &Answer {
+        let stream = self.open(path, &[], false);
+        self.send(stream, message, true);
+        self.exchange();
+        &self.answers[&stream.id]
+    }
+
+    /// The same call over and over, with as few allocations on this side as can be: the answer is
+    /// only counted. How many ended well.
+    pub fn unary_constant(&mut self, fields: &[Field<'_>], framed: &[u8]) -> usize {
+        let cache = Some(&mut self.cache);
+        let stream = self.client.open(fields.iter().copied(), cache, false).unwrap();
+        self.client.send_data(stream, framed, true);
+        self.wire.clear();
+        self.client.transmit(&mut self.wire);
+        self.server.receive(Duration::ZERO, Input::Bytes(&self.wire));
+        self.wire.clear();
+        self.flow = self.server.transmit(&mut self.wire);
+        let mut input = &self.wire[..];
+        let mut ended = 0;
+        while let Some(event) = self.client.receive(Duration::ZERO, &mut input).unwrap() {
+            ended += usize::from(matches!(event, Event::Trailers { .. }));
+        }
+        ended
+    }
+
+    /// Lets both sides speak until neither has anything to say.
+    pub fn exchange(&mut self) {
+        loop {
+            let mut quiet = true;
+            let mut wire = Vec::new();
+            self.client.transmit(&mut wire);
+            if !wire.is_empty() {
+                quiet = false;
+                self.server.receive(Duration::ZERO, Input::Bytes(&wire));
+            }
+            self.server.advance(Duration::ZERO);
+            let mut wire = Vec::new();
+            self.flow = self.server.transmit(&mut wire);
+            if !wire.is_empty() {
+                quiet = false;
+                self.absorb(&wire);
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn absorb(&mut self, wire: &[u8]) {
+        let mut input = wire;
+        while let Some(event) = self.client.receive(Duration::ZERO, &mut input).unwrap() {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            match event {
+                Event::Headers { stream, end_stream, .. } => {
+                    let answer = self.answers.entry(stream.id).or_default();
+                    let fields = self.client.headers().iter();
+                    answer.head = fields.map(|f| (text(f.name), text(f.value))).collect();
+                    answer.ended = end_stream;
+                }
+                Event::Trailers { stream, .. } => {
+                    let answer = self.answers.entry(stream.id).or_default();
+                    let fields = self.client.headers().iter();
+                    answer.trailers = fields.map(|f| (text(f.name), text(f.value))).collect();
+                    answer.ended = true;
+                }
+                Event::Data { stream, bytes, end_stream } => {
+                    let answer = self.answers.entry(stream.id).or_default();
+                    answer.body.extend_from_slice(bytes);
+                    answer.ended = end_stream;
+                    self.client.release(stream, bytes.len());
+                }
+                Event::Reset { stream, code, .. } => {
+                    self.answers.entry(stream.id).or_default().reset = Some(code.0);
+                }
+                Event::GoAway { .. } | Event::SettingsChanged | Event::PingAck(_) => {}
+            }
+        }
+    }
+}
