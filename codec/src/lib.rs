@@ -1,4 +1,4 @@
-//! gRPC between bytes and messages: what both ends of a call share, without I/O and without a runtime.
+//! gRPC between bytes and messages: what both ends of a call share, without I/O or a runtime.
 //!
 //! | module | what |
 //! |---|---|

@@ -85,7 +85,11 @@ impl State {
     /// Turns held bytes into credit: `bytes` that were read, or all when no message waits, since
     /// a message that is larger than the window could otherwise never be gathered.
     fn settle(&mut self, bytes: usize) {
-        let released = if self.deframer.has_message() { bytes.min(self.held) } else { self.held };
+        let released = if self.deframer.has_message() {
+            bytes.min(self.held)
+        } else {
+            self.held
+        };
         self.held -= released;
         self.credit += released;
     }
@@ -137,7 +141,9 @@ impl Pipe {
             bell,
             token,
         };
-        Self { state: Rc::new(RefCell::new(state)) }
+        Self {
+            state: Rc::new(RefCell::new(state)),
+        }
     }
 
     fn state(&self) -> RefMut<'_, State> {
@@ -243,7 +249,9 @@ impl Pipe {
 
     /// The handler returned: its outcome goes out behind its messages (server).
     pub fn finisher(&self) -> Finisher {
-        Finisher { state: Rc::clone(&self.state) }
+        Finisher {
+            state: Rc::clone(&self.state),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
     out.line(format!("channel: {runtime}::Channel,"));
     out.close("}");
     out.line("");
+    out.line("#[allow(clippy::all)]");
     out.open(format!("impl {name}Client {{"));
     out.line("/// Calls through `channel`.");
     out.open(format!(
@@ -34,7 +35,7 @@ pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
 fn write_connect(runtime: &str, out: &mut Writer) {
     out.line("/// Calls through a channel of its own, to `address`.");
     let outcome = Outcome {
-        success: "Self".to_owned(),
+        success: vec!["Self".to_owned()],
         status: format!("{runtime}::Status"),
         end: " {",
     };
@@ -53,10 +54,17 @@ fn write_method(method: &Method, module: &str, Paths { runtime, .. }: &Paths, ou
     let Method { input, output, .. } = method;
     let message = if method.client_streams { "()" } else { input };
     let success = match (method.client_streams, method.server_streams) {
-        (false, false) => format!("{runtime}::Response<{output}>"),
-        (false, true) => format!("{runtime}::Response<{runtime}::Streaming<{output}>>"),
-        (true, false) => format!("{runtime}::ClientStreaming<{input}, {output}>"),
-        (true, true) => format!("({runtime}::Sender<{input}>, {runtime}::Streaming<{output}>)"),
+        (false, false) => vec![format!("{runtime}::Response<{output}>")],
+        (false, true) => vec![format!(
+            "{runtime}::Response<{runtime}::Streaming<{output}>>"
+        )],
+        (true, false) => vec![format!("{runtime}::ClientStreaming<{input}, {output}>")],
+        (true, true) => {
+            vec![
+                format!("{runtime}::Sender<{input}>"),
+                format!("{runtime}::Streaming<{output}>"),
+            ]
+        }
     };
     out.docs(&method.comments, &format!("Calls `{}`.", method.path));
     if method.deprecated {

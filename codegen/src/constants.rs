@@ -26,20 +26,28 @@ pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
 }
 
 fn write_method(method: &Method, out: &mut Writer) {
-    let input = from_inner_module(&method.input);
-    let output = from_inner_module(&method.output);
-    let head = format!("pub const {}: Method<{input}, {output}> =", method.constant);
+    let types = [
+        from_inner_module(&method.input),
+        from_inner_module(&method.output),
+    ];
+    let start = format!("pub const {}: Method<", method.constant);
+    let head = format!("{start}{}> =", types.join(", "));
     let arguments = [
         format!("\"{}\"", method.path),
         format!("Kind::{}", method.kind()),
     ];
     let call = format!("Method::new({});", arguments.join(", "));
-    if out.fits(&format!("    {call}")) {
+    if out.fits(&head) && out.fits(&format!("    {call}")) {
         return out.assign(&head, &call);
     }
-    out.open(format!("{head} Method::new("));
-    for argument in arguments {
-        out.line(format!("{argument},"));
+    let mut last = format!("{head} ");
+    if !out.fits(&format!("{head} Method::new(")) {
+        out.list(&start, &types);
+        last = "> = ".to_owned();
     }
-    out.close(");");
+    if out.fits(&format!("{last}{call}")) {
+        return out.line(last + &call);
+    }
+    out.list(&format!("{last}Method::new("), &arguments);
+    out.line(");");
 }

@@ -2,8 +2,8 @@
 //!
 //! ```no_run
 //! // build.rs
-//! fn main() {
-//!     corespun_build::compile(&["proto/user.proto"], &["proto"]).unwrap();
+//! fn main() -> Result<(), corespun_build::Error> {
+//!     corespun_build::compile(&["proto/user.proto"], &["proto"])
 //! }
 //! ```
 //!

@@ -18,7 +18,8 @@ fn write_trait(service: &Service, paths: &Paths, out: &mut Writer) {
         &service.comments,
         &format!("The service `{}`.", service.full_name),
     );
-    out.line("#[allow(async_fn_in_trait)]");
+    // Names come from the proto, and clippy has rules for those of Rust.
+    out.line("#[allow(async_fn_in_trait, clippy::all)]");
     if service.methods.is_empty() {
         return out.line(format!("pub trait {}: 'static {{}}", service.name));
     }
@@ -49,7 +50,7 @@ fn write_trait_method(method: &Method, Paths { runtime, .. }: &Paths, out: &mut 
         success = "()".to_owned();
     }
     let outcome = Outcome {
-        success,
+        success: vec![success],
         status: format!("{runtime}::Status"),
         end: ";",
     };
@@ -63,7 +64,7 @@ fn write_struct(service: &Service, out: &mut Writer) {
     out.line(format!("inner: {RC}<T>,"));
     out.close("}");
     out.line("");
-    out.open(format!("impl<T: {name}> {name}Server<T> {{"));
+    out.open_impl(&format!("impl<T: {name}>"), &format!("{name}Server<T>"));
     out.line("/// Serves `inner`.");
     out.open("pub fn new(inner: T) -> Self {");
     out.line(format!("Self::from_rc({RC}::new(inner))"));
@@ -83,21 +84,21 @@ fn write_register(service: &Service, Paths { runtime, .. }: &Paths, out: &mut Wr
         methods,
         ..
     } = service;
-    out.open(format!(
-        "impl<T: {name}> {runtime}::server::Service for {name}Server<T> {{"
-    ));
+    let head = format!("impl<T: {name}> {runtime}::server::Service");
+    out.open_impl(&head, &format!("for {name}Server<T>"));
     out.line(format!("const NAME: &'static str = {module}::NAME;"));
     out.line("");
+    if methods.is_empty() {
+        out.line(format!(
+            "fn register(self, _routes: &mut {runtime}::server::Routes) {{}}"
+        ));
+        return out.close("}");
+    }
     if methods.iter().any(|method| method.deprecated) {
         out.line("#[allow(deprecated)]");
     }
-    let routes = if methods.is_empty() {
-        "_routes"
-    } else {
-        "routes"
-    };
     out.open(format!(
-        "fn register(self, {routes}: &mut {runtime}::server::Routes) {{"
+        "fn register(self, routes: &mut {runtime}::server::Routes) {{"
     ));
     for method in methods {
         write_route(method, module, out);

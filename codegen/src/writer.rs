@@ -5,6 +5,9 @@ use prost_build::Comments;
 /// The columns that rustfmt fills by default.
 const COLUMNS_MAX: usize = 100;
 
+/// The columns up to which it leaves a tuple in one line.
+const LIST_COLUMNS_MAX: usize = 60;
+
 /// The text so far, and how deep in braces it stands.
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -14,9 +17,28 @@ pub(crate) struct Writer {
 
 /// What a function answers, and how its head ends: `;`, or ` {` to open its body.
 pub(crate) struct Outcome {
-    pub(crate) success: String,
+    /// One type, or the parts of a tuple.
+    pub(crate) success: Vec<String>,
     pub(crate) status: String,
     pub(crate) end: &'static str,
+}
+
+impl Outcome {
+    fn success(&self) -> String {
+        match self.success.as_slice() {
+            [one] => one.clone(),
+            parts => format!("({})", parts.join(", ")),
+        }
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "::core::result::Result<{}, {}>{}",
+            self.success(),
+            self.status,
+            self.end
+        )
+    }
 }
 
 impl Writer {
@@ -69,44 +91,52 @@ impl Writer {
         self.depth -= 1;
     }
 
+    /// A line, and items below it one step deeper, each with a comma.
+    pub(crate) fn list(&mut self, head: &str, items: &[String]) {
+        self.open(head);
+        for item in items {
+            self.line(format!("{item},"));
+        }
+        self.depth -= 1;
+    }
+
     /// The head of a function that answers a `Result`, in one line when that fits.
     pub(crate) fn signature(&mut self, head: &str, arguments: &[String], result: &Outcome) {
-        let Outcome {
-            success,
-            status,
-            end,
-        } = result;
-        let answer = format!("::core::result::Result<{success}, {status}>{end}");
-        let line = format!("{head}({}) -> {answer}", arguments.join(", "));
+        let line = format!("{head}({}) -> {}", arguments.join(", "), result.line());
         if self.fits(&line) {
             self.line(line);
         } else {
-            self.open(format!("{head}("));
-            for argument in arguments {
-                self.line(format!("{argument},"));
-            }
-            self.depth -= 1;
-            self.answer(&format!(") -> {answer}"), result);
+            self.list(&format!("{head}("), arguments);
+            self.answer(result);
         }
-        self.depth += usize::from(end.ends_with('{'));
+        self.depth += usize::from(result.end.ends_with('{'));
     }
 
-    fn answer(
-        &mut self,
-        line: &str,
-        Outcome {
-            success,
-            status,
-            end,
-        }: &Outcome,
-    ) {
-        if self.fits(line) {
+    fn answer(&mut self, result: &Outcome) {
+        let line = format!(") -> {}", result.line());
+        if self.fits(&line) {
             return self.line(line);
         }
         self.open(") -> ::core::result::Result<");
-        self.line(format!("{success},"));
-        self.line(format!("{status},"));
-        self.close(format!(">{end}"));
+        let success = result.success();
+        if result.success.len() > 1 && success.len() > LIST_COLUMNS_MAX {
+            self.list("(", &result.success);
+            self.line("),");
+        } else {
+            self.line(format!("{success},"));
+        }
+        self.line(format!("{},", result.status));
+        self.close(format!(">{}", result.end));
+    }
+
+    /// An `impl` and what it is for, in one line when that fits; opens its block.
+    pub(crate) fn open_impl(&mut self, head: &str, target: &str) {
+        let line = format!("{head} {target} {{");
+        if self.fits(&line) {
+            return self.open(line);
+        }
+        self.nested(head, [target]);
+        self.open("{");
     }
 
     /// The comments of a proto as documentation, or `otherwise` where it has none. Detached

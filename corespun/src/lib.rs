@@ -67,6 +67,8 @@ pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
 pub use corespun_server::{Error, Server};
 /// The message types' crate, which generated code names through this path.
 pub use prost;
+/// Well-known types such as `Timestamp`, which generated code names through this path.
+pub use prost_types;
 
 /// What `main` of a server returns.
 pub type Result<T> = std::result::Result<T, Error>;

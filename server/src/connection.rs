@@ -205,6 +205,9 @@ impl Protocol for Connection {
         if more {
             self.bell.touch();
         }
+        if let Some(spare) = self.http2.take_spare_output() {
+            corespun_runtime::give_buffer(spare);
+        }
         let finished = self.http2.is_finished() && !self.http2.has_output();
         if self.closing || finished { Flow::Close } else { Flow::Open }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use corespun_runtime::StartError;
+use corespun_runtime::{RunError, StartError};
 
 /// A failure of the server as a whole; calls report theirs to their callers.
 pub enum Error {
@@ -12,6 +12,8 @@ pub enum Error {
     NoAddress,
     /// The runtime did not start, or a service's factory failed.
     Start(StartError),
+    /// The server ran and did not end well.
+    Run(RunError),
 }
 
 impl fmt::Display for Error {
@@ -20,6 +22,7 @@ impl fmt::Display for Error {
             Self::Address(text) => f.write_str(text),
             Self::NoAddress => f.write_str("failed to start: no address to listen on was given"),
             Self::Start(error) => error.fmt(f),
+            Self::Run(error) => error.fmt(f),
         }
     }
 }
@@ -36,5 +39,11 @@ impl std::error::Error for Error {}
 impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
         Self::Start(error)
+    }
+}
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
     }
 }

@@ -3,7 +3,7 @@
 mod streaming;
 mod unary;
 
-pub(crate) use streaming::{Streamed, StreamStart, run_responding, run_sending};
+pub(crate) use streaming::{Streamed, run_responding, run_sending};
 pub(crate) use unary::Unary;
 
 use std::future::poll_fn;

@@ -24,7 +24,10 @@ pub struct Sender<T> {
 
 impl<T> Sender<T> {
     pub(super) fn new(state: Rc<RefCell<State>>) -> Self {
-        Self { state, types: PhantomData }
+        Self {
+            state,
+            types: PhantomData,
+        }
     }
 
     /// Changes the metadata that goes ahead of the first message; false when it has gone.

@@ -164,10 +164,7 @@ impl<T: Message + Default> Streaming<T> {
 impl<T: Message + Default> Stream for Streaming<T> {
     type Item = Result<T, Status>;
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_message(context).map(Result::transpose)
     }
 }
@@ -184,6 +181,8 @@ impl<T> Drop for Streaming<T> {
 
 impl<T> std::fmt::Debug for Streaming<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Streaming").field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("Streaming")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }

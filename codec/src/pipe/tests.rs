@@ -41,11 +41,25 @@ fn messages_come_out_whole_and_their_credit_after_them() {
     let mut streaming = pipe.streaming::<String>();
     let bytes = framed(&["one", "two"]);
     let (first, rest) = bytes.split_at(3);
-    assert_eq!(pipe.receive(first), 3, "a message being gathered gets its credit at once");
+    assert_eq!(
+        pipe.receive(first),
+        3,
+        "a message being gathered gets its credit at once"
+    );
     assert!(poll(streaming.message()).is_pending());
-    assert_eq!(pipe.receive(rest), 0, "messages that wait get theirs when they are read");
-    assert_eq!(poll(streaming.message()), Poll::Ready(Ok(Some("one".into()))));
-    assert_eq!(poll(streaming.message()), Poll::Ready(Ok(Some("two".into()))));
+    assert_eq!(
+        pipe.receive(rest),
+        0,
+        "messages that wait get theirs when they are read"
+    );
+    assert_eq!(
+        poll(streaming.message()),
+        Poll::Ready(Ok(Some("one".into())))
+    );
+    assert_eq!(
+        poll(streaming.message()),
+        Poll::Ready(Ok(Some("two".into())))
+    );
     assert_eq!(pipe.answer(), rest.len());
     pipe.end(Ok(MetadataMap::new()));
     assert_eq!(poll(streaming.message()), Poll::Ready(Ok(None)));
@@ -57,15 +71,24 @@ fn a_status_comes_after_the_messages_and_a_failure_before() {
     let mut streaming = ended.streaming::<String>();
     ended.receive(&framed(&["one"]));
     ended.end(Err(Status::aborted("no more")));
-    assert_eq!(poll(streaming.message()), Poll::Ready(Ok(Some("one".into()))));
-    assert_eq!(poll(streaming.message()), Poll::Ready(Err(Status::aborted("no more"))));
+    assert_eq!(
+        poll(streaming.message()),
+        Poll::Ready(Ok(Some("one".into())))
+    );
+    assert_eq!(
+        poll(streaming.message()),
+        Poll::Ready(Err(Status::aborted("no more")))
+    );
     assert_eq!(poll(streaming.message()), Poll::Ready(Ok(None)));
 
     let (failed, _rings) = pipe(Side::Client);
     let mut streaming = failed.streaming::<String>();
     failed.receive(&framed(&["one"]));
     failed.fail(Status::cancelled("gone"));
-    assert_eq!(poll(streaming.message()), Poll::Ready(Err(Status::cancelled("gone"))));
+    assert_eq!(
+        poll(streaming.message()),
+        Poll::Ready(Err(Status::cancelled("gone")))
+    );
 }
 
 #[test]
@@ -74,7 +97,9 @@ fn an_end_inside_a_message_is_an_error() {
     let mut streaming = pipe.streaming::<String>();
     pipe.receive(&framed(&["one"])[..6]);
     pipe.end(Ok(MetadataMap::new()));
-    let Poll::Ready(Err(status)) = poll(streaming.message()) else { panic!("not an error") };
+    let Poll::Ready(Err(status)) = poll(streaming.message()) else {
+        panic!("not an error")
+    };
     assert_eq!(status.code(), crate::Code::Internal);
 }
 
@@ -92,7 +117,10 @@ fn a_sender_waits_while_much_is_queued_and_rings_once() {
     assert_eq!(poll(sender.send("b".into())), Poll::Ready(Ok(())));
     assert_eq!(rings.0.get(), 2);
     drop(sender);
-    assert!(!pipe.is_finishing(), "a server's side ends with its handler");
+    assert!(
+        !pipe.is_finishing(),
+        "a server's side ends with its handler"
+    );
     pipe.finisher().finish(Ok(()));
     assert!(pipe.take_finish().is_none(), "output goes first");
     pipe.take_output(|_| {});

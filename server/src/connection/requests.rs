@@ -10,7 +10,7 @@ use corespun_http2::{Block, StreamKey};
 use super::Connection;
 use crate::bell;
 use crate::call::{Arrival, Call, Collecting, Known, Target};
-use crate::handler::{Handler, expired};
+use crate::handler::expired;
 
 impl Connection {
     pub(super) fn on_head(

@@ -72,6 +72,10 @@ where
         match polled {
             Ok(Poll::Pending) => {
                 let waiting = self.wait(storage, arrival.deadline, &reply);
+                if arrival.deadline.is_some() {
+                    // The task's own first poll is what sets the deadline's timer.
+                    reservation.waker().wake_by_ref();
+                }
                 Some(reservation.spawn(Box::pin(waiting)))
             }
             Ok(Poll::Ready(outcome)) => {

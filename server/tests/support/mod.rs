@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use corespun_codec::{Status, message};
 use corespun_http2::hpack::{Field, Indexing};
-use corespun_http2::{BlockCache, Config as Http2Config, Event, StreamKey};
+use corespun_http2::{Block, BlockCache, Config as Http2Config, Event, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 use corespun_server::{Config, Connection, Routes};
 
@@ -42,6 +42,7 @@ pub struct Pair {
     pub answers: BTreeMap<u32, Answer>,
     pub flow: Flow,
     cache: BlockCache,
+    seen: BTreeMap<u8, Vec<(String, String)>>,
     wire: Vec<u8>,
 }
 
@@ -61,6 +62,7 @@ impl Pair {
             answers: BTreeMap::new(),
             flow: Flow::Open,
             cache: BlockCache::default(),
+            seen: BTreeMap::new(),
             wire: Vec::new(),
         };
         pair.exchange();
@@ -145,21 +147,35 @@ impl Pair {
         }
     }
 
+    fn fields(&mut self, block: Block) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match block {
+            Block::Seen { memo } => self.seen[&memo].clone(),
+            Block::New { memo } => {
+                let list = self.client.headers().iter();
+                let fields: Vec<_> = list.map(|f| (text(f.name), text(f.value))).collect();
+                if let Some(memo) = memo {
+                    self.seen.insert(memo, fields.clone());
+                }
+                fields
+            }
+        }
+    }
+
     fn absorb(&mut self, wire: &[u8]) {
         let mut input = wire;
         while let Some(event) = self.client.receive(Duration::ZERO, &mut input).unwrap() {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             match event {
-                Event::Headers { stream, end_stream, .. } => {
+                Event::Headers { stream, end_stream, block } => {
+                    let head = self.fields(block);
                     let answer = self.answers.entry(stream.id).or_default();
-                    let fields = self.client.headers().iter();
-                    answer.head = fields.map(|f| (text(f.name), text(f.value))).collect();
+                    answer.head = head;
                     answer.ended = end_stream;
                 }
-                Event::Trailers { stream, .. } => {
+                Event::Trailers { stream, block } => {
+                    let trailers = self.fields(block);
                     let answer = self.answers.entry(stream.id).or_default();
-                    let fields = self.client.headers().iter();
-                    answer.trailers = fields.map(|f| (text(f.name), text(f.value))).collect();
+                    answer.trailers = trailers;
                     answer.ended = true;
                 }
                 Event::Data { stream, bytes, end_stream } => {

@@ -26,10 +26,10 @@ pub struct UserResponse {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
 pub struct ListUsersRequest {
-    /// The page, from 0.
+    /// The page, from 1; not set: 1.
     #[prost(int32, tag = "1")]
     pub page: i32,
-    /// The users on a page, 1 to 1000.
+    /// The users on a page, 1 to 1000; not set: 50.
     #[prost(int32, tag = "2")]
     pub page_size: i32,
 }

@@ -18,7 +18,7 @@ pub mod bare {
 }
 
 /// A service without a package.
-#[allow(async_fn_in_trait)]
+#[allow(async_fn_in_trait, clippy::all)]
 pub trait Bare: 'static {
     /// Answers `/Bare/Call`.
     async fn call(
@@ -65,6 +65,7 @@ pub struct BareClient {
     channel: crate::facade::Channel,
 }
 
+#[allow(clippy::all)]
 impl BareClient {
     /// Calls through `channel`.
     pub fn new(channel: crate::facade::Channel) -> Self {

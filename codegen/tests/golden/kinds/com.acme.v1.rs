@@ -64,7 +64,7 @@ pub mod r#type {
 
 /// A service whose methods are named after keywords, and after methods that `Rc`, clients and
 /// modules of constants have.
-#[allow(async_fn_in_trait)]
+#[allow(async_fn_in_trait, clippy::all)]
 pub trait Type: 'static {
     /// Answers `/com.acme.v1.Type/Move`.
     async fn r#move(
@@ -195,6 +195,7 @@ pub struct TypeClient {
     channel: crate::facade::Channel,
 }
 
+#[allow(clippy::all)]
 impl TypeClient {
     /// Calls through `channel`.
     pub fn new(channel: crate::facade::Channel) -> Self {
@@ -247,7 +248,10 @@ impl TypeClient {
         &self,
         request: impl crate::facade::IntoRequest<()>,
     ) -> ::core::result::Result<
-        (crate::facade::Sender<Result>, crate::facade::Streaming<Option>),
+        (
+            crate::facade::Sender<Result>,
+            crate::facade::Streaming<Option>,
+        ),
         crate::facade::Status,
     > {
         self.channel
@@ -308,8 +312,10 @@ pub mod foreign {
     pub const NOTHING: Method<(), ()> = Method::new("/com.acme.v1.Foreign/Nothing", Kind::Unary);
 
     /// `/com.acme.v1.Foreign/Time`
-    pub const TIME: Method<crate::facade::prost::alloc::string::String, crate::facade::prost_types::Timestamp> =
-        Method::new("/com.acme.v1.Foreign/Time", Kind::Unary);
+    pub const TIME: Method<
+        crate::facade::prost::alloc::string::String,
+        crate::facade::prost_types::Timestamp,
+    > = Method::new("/com.acme.v1.Foreign/Time", Kind::Unary);
 
     /// `/com.acme.v1.Foreign/Truth`
     pub const TRUTH: Method<bool, crate::facade::prost::alloc::vec::Vec<u8>> =
@@ -321,7 +327,7 @@ pub mod foreign {
 }
 
 /// Types from elsewhere.
-#[allow(async_fn_in_trait)]
+#[allow(async_fn_in_trait, clippy::all)]
 pub trait Foreign: 'static {
     /// Trailing text.
     async fn nothing(
@@ -404,6 +410,7 @@ pub struct ForeignClient {
     channel: crate::facade::Channel,
 }
 
+#[allow(clippy::all)]
 impl ForeignClient {
     /// Calls through `channel`.
     pub fn new(channel: crate::facade::Channel) -> Self {
@@ -469,7 +476,7 @@ pub mod nobody {
 }
 
 /// \[A service\] without methods; see <https://example.com> for "more".
-#[allow(async_fn_in_trait)]
+#[allow(async_fn_in_trait, clippy::all)]
 pub trait Nobody: 'static {}
 
 /// Serves a [`Nobody`]; one per shard.
@@ -492,8 +499,7 @@ impl<T: Nobody> NobodyServer<T> {
 impl<T: Nobody> crate::facade::server::Service for NobodyServer<T> {
     const NAME: &'static str = nobody::NAME;
 
-    fn register(self, _routes: &mut crate::facade::server::Routes) {
-    }
+    fn register(self, _routes: &mut crate::facade::server::Routes) {}
 }
 
 /// Calls `com.acme.v1.Nobody`.
@@ -502,6 +508,7 @@ pub struct NobodyClient {
     channel: crate::facade::Channel,
 }
 
+#[allow(clippy::all)]
 impl NobodyClient {
     /// Calls through `channel`.
     pub fn new(channel: crate::facade::Channel) -> Self {
@@ -522,20 +529,26 @@ pub mod a_service_whose_name_is_long_enough_to_break_lines {
     pub const NAME: &str = "com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines";
 
     /// `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines`
-    pub const A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: Method<super::Result, super::Option> = Method::new(
+    pub const A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: Method<
+        super::Result,
+        super::Option,
+    > = Method::new(
         "/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines",
         Kind::ClientStreaming,
     );
 
     /// `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines`
-    pub const ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: Method<super::Result, super::Option> = Method::new(
+    pub const ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: Method<
+        super::Result,
+        super::Option,
+    > = Method::new(
         "/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines",
         Kind::BidiStreaming,
     );
 }
 
 /// The service `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
-#[allow(async_fn_in_trait)]
+#[allow(async_fn_in_trait, clippy::all)]
 pub trait AServiceWhoseNameIsLongEnoughToBreakLines: 'static {
     /// Answers `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines`.
     async fn a_method_whose_name_is_long_enough_to_break_lines(
@@ -556,7 +569,9 @@ pub struct AServiceWhoseNameIsLongEnoughToBreakLinesServer<T> {
     inner: ::std::rc::Rc<T>,
 }
 
-impl<T: AServiceWhoseNameIsLongEnoughToBreakLines> AServiceWhoseNameIsLongEnoughToBreakLinesServer<T> {
+impl<T: AServiceWhoseNameIsLongEnoughToBreakLines>
+    AServiceWhoseNameIsLongEnoughToBreakLinesServer<T>
+{
     /// Serves `inner`.
     pub fn new(inner: T) -> Self {
         Self::from_rc(::std::rc::Rc::new(inner))
@@ -568,7 +583,9 @@ impl<T: AServiceWhoseNameIsLongEnoughToBreakLines> AServiceWhoseNameIsLongEnough
     }
 }
 
-impl<T: AServiceWhoseNameIsLongEnoughToBreakLines> crate::facade::server::Service for AServiceWhoseNameIsLongEnoughToBreakLinesServer<T> {
+impl<T: AServiceWhoseNameIsLongEnoughToBreakLines> crate::facade::server::Service
+    for AServiceWhoseNameIsLongEnoughToBreakLinesServer<T>
+{
     const NAME: &'static str = a_service_whose_name_is_long_enough_to_break_lines::NAME;
 
     fn register(self, routes: &mut crate::facade::server::Routes) {
@@ -595,6 +612,7 @@ pub struct AServiceWhoseNameIsLongEnoughToBreakLinesClient {
     channel: crate::facade::Channel,
 }
 
+#[allow(clippy::all)]
 impl AServiceWhoseNameIsLongEnoughToBreakLinesClient {
     /// Calls through `channel`.
     pub fn new(channel: crate::facade::Channel) -> Self {
@@ -624,7 +642,10 @@ impl AServiceWhoseNameIsLongEnoughToBreakLinesClient {
         &self,
         request: impl crate::facade::IntoRequest<()>,
     ) -> ::core::result::Result<
-        (crate::facade::Sender<Result>, crate::facade::Streaming<Option>),
+        (
+            crate::facade::Sender<Result>,
+            crate::facade::Streaming<Option>,
+        ),
         crate::facade::Status,
     > {
         self.channel

@@ -18,7 +18,7 @@ pub mod r#struct {
 }
 
 /// The service `type.async.Struct`.
-#[allow(async_fn_in_trait)]
+#[allow(async_fn_in_trait, clippy::all)]
 pub trait Struct: 'static {
     /// Answers `/type.async.Struct/Fn`.
     async fn r#fn(
@@ -62,6 +62,7 @@ pub struct StructClient {
     channel: crate::facade::Channel,
 }
 
+#[allow(clippy::all)]
 impl StructClient {
     /// Calls through `channel`.
     pub fn new(channel: crate::facade::Channel) -> Self {

@@ -26,10 +26,10 @@ pub struct UserResponse {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
 pub struct ListUsersRequest {
-    /// The page, from 0.
+    /// The page, from 1; not set: 1.
     #[prost(int32, tag = "1")]
     pub page: i32,
-    /// The users on a page, 1 to 1000.
+    /// The users on a page, 1 to 1000; not set: 50.
     #[prost(int32, tag = "2")]
     pub page_size: i32,
 }
@@ -67,7 +67,7 @@ pub mod user_service {
 }
 
 /// Looks users up and takes new ones in. Shows all four kinds of calls.
-#[allow(async_fn_in_trait)]
+#[allow(async_fn_in_trait, clippy::all)]
 pub trait UserService: 'static {
     /// Answers the user of that number.
     ///
@@ -79,7 +79,8 @@ pub trait UserService: 'static {
 
     /// Sends the users of one page, in the order of their numbers.
     ///
-    /// INVALID_ARGUMENT when the page is negative or its size is not within 1 to 1000.
+    /// INVALID_ARGUMENT when the page or its size is negative, or the size above 1000. A page that is
+    /// not set is the first, a size that is not set is 50.
     async fn list_users(
         &self,
         request: ::corespun::Request<ListUsersRequest>,
@@ -160,6 +161,7 @@ pub struct UserServiceClient {
     channel: ::corespun::Channel,
 }
 
+#[allow(clippy::all)]
 impl UserServiceClient {
     /// Calls through `channel`.
     pub fn new(channel: ::corespun::Channel) -> Self {
@@ -185,7 +187,8 @@ impl UserServiceClient {
 
     /// Sends the users of one page, in the order of their numbers.
     ///
-    /// INVALID_ARGUMENT when the page is negative or its size is not within 1 to 1000.
+    /// INVALID_ARGUMENT when the page or its size is negative, or the size above 1000. A page that is
+    /// not set is the first, a size that is not set is 50.
     pub async fn list_users(
         &self,
         request: impl ::corespun::IntoRequest<ListUsersRequest>,
@@ -218,7 +221,10 @@ impl UserServiceClient {
         &self,
         request: impl ::corespun::IntoRequest<()>,
     ) -> ::core::result::Result<
-        (::corespun::Sender<UserRequest>, ::corespun::Streaming<UserResponse>),
+        (
+            ::corespun::Sender<UserRequest>,
+            ::corespun::Streaming<UserResponse>,
+        ),
         ::corespun::Status,
     > {
         self.channel
