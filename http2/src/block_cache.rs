@@ -15,7 +15,11 @@ pub struct BlockCache {
 
 impl Default for BlockCache {
     fn default() -> Self {
-        Self { epoch: 0, len: 0, bytes: [0; BLOCK_BYTES_MAX] }
+        Self {
+            epoch: 0,
+            len: 0,
+            bytes: [0; BLOCK_BYTES_MAX],
+        }
     }
 }
 

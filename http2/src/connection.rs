@@ -14,6 +14,7 @@ mod shutdown;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::flow::{ReceiveWindow, WINDOW_BYTES_INITIAL, Window};
 use crate::frame::{PREFACE, write};
@@ -47,12 +48,18 @@ pub struct Config {
 impl Config {
     /// A server with default limits.
     pub fn server() -> Self {
-        Self { role: Role::Server, limits: Limits::default() }
+        Self {
+            role: Role::Server,
+            limits: Limits::default(),
+        }
     }
 
     /// A client with default limits.
     pub fn client() -> Self {
-        Self { role: Role::Client, limits: Limits::default() }
+        Self {
+            role: Role::Client,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -66,6 +73,8 @@ pub struct Connection {
     ids: Ids,
     peer: PeerSettings,
     receive_window: ReceiveWindow,
+    /// The peer has acknowledged our SETTINGS, so it keeps to the windows they gave.
+    settled: bool,
     sender: Sender,
     shutdown: Shutdown,
     abuse: Abuse,
@@ -86,7 +95,19 @@ struct Sender {
 struct Ids {
     next_local: u32,
     last_peer: u32,
+    /// What the peer's latest leap passed over: closed without ever having been open.
+    skipped: Range<u32>,
     resets: RecentResets,
+}
+
+impl Ids {
+    /// The peer opens `stream`, which closes all idle ones below it (RFC 9113 §5.1.1).
+    fn peer_opens(&mut self, stream: u32) {
+        if stream > self.last_peer + 2 {
+            self.skipped = self.last_peer + 1..stream;
+        }
+        self.last_peer = stream;
+    }
 }
 
 /// Counters against peers that cost more than they bring.
@@ -100,13 +121,14 @@ impl Connection {
     /// A new connection with its first frames already in the output: the preface (client),
     /// SETTINGS, and the connection's WINDOW_UPDATE.
     pub fn new(config: Config) -> Self {
-        let Config { role, limits } = config;
+        let role = config.role;
+        let limits = config.limits.lawful();
         let mut out = Vec::new();
         if role == Role::Client {
             out.extend_from_slice(PREFACE);
         }
         write_settings(&mut out, role, &limits);
-        let window_bytes = limits.connection_window_bytes.max(WINDOW_BYTES_INITIAL);
+        let window_bytes = limits.connection_window_bytes;
         if window_bytes > WINDOW_BYTES_INITIAL {
             write::window_update(&mut out, 0, window_bytes - WINDOW_BYTES_INITIAL);
         }
@@ -115,9 +137,15 @@ impl Connection {
             reader: Reader::new(role),
             fields: FieldReader::new(&limits),
             streams: StreamTable::default(),
-            ids: Ids { next_local: 1, last_peer: 0, resets: RecentResets::default() },
+            ids: Ids {
+                next_local: 1,
+                last_peer: 0,
+                skipped: 0..0,
+                resets: RecentResets::default(),
+            },
             peer: PeerSettings::initial(),
             receive_window: ReceiveWindow::new(window_bytes),
+            settled: false,
             sender: Sender {
                 encoder: Encoder::new(),
                 window: Window::new(WINDOW_BYTES_INITIAL),
@@ -159,10 +187,17 @@ impl Connection {
     /// identifier stays idle.
     fn is_idle(&self, stream: u32) -> bool {
         let opened = match self.role {
-            Role::Server => stream <= self.ids.last_peer,
+            Role::Server => stream <= self.ids.last_peer || self.shutdown.refuses(stream),
             Role::Client => stream < self.ids.next_local,
         };
-        stream % 2 == 0 || !opened
+        stream.is_multiple_of(2) || !opened
+    }
+
+    /// We ended this stream ahead of the peer or never took it up: what the peer sent before it
+    /// knew is not its fault (RFC 9113 §5.1, §6.8).
+    fn is_forgiven(&self, stream: u32) -> bool {
+        let late = self.role == Role::Server && self.shutdown.refuses(stream);
+        late || self.ids.resets.contains(stream)
     }
 }
 
@@ -176,11 +211,11 @@ impl core::fmt::Debug for Connection {
 }
 
 fn write_settings(out: &mut Vec<u8>, role: Role, limits: &Limits) {
-    let frame_bytes_max = limits.frame_bytes_max.clamp(16_384, 16_777_215);
+    let list_bytes_max = u32::try_from(limits.header_list_bytes_soft).unwrap_or(u32::MAX);
     let mut entries = [
         (id::INITIAL_WINDOW_SIZE, limits.stream_window_bytes),
-        (id::MAX_FRAME_SIZE, frame_bytes_max),
-        (id::MAX_HEADER_LIST_SIZE, limits.header_list_bytes_soft as u32),
+        (id::MAX_FRAME_SIZE, limits.frame_bytes_max),
+        (id::MAX_HEADER_LIST_SIZE, list_bytes_max),
         (id::MAX_CONCURRENT_STREAMS, limits.concurrent_streams_max),
     ];
     if role == Role::Client {

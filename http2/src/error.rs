@@ -58,7 +58,11 @@ impl ErrorCode {
             "INADEQUATE_SECURITY",
             "HTTP_1_1_REQUIRED",
         ];
-        if (self.0 as usize) < NAMES.len() { NAMES[self.0 as usize] } else { "UNKNOWN" }
+        if (self.0 as usize) < NAMES.len() {
+            NAMES[self.0 as usize]
+        } else {
+            "UNKNOWN"
+        }
     }
 }
 
@@ -96,7 +100,10 @@ pub struct ConnectionError {
 
 impl ConnectionError {
     pub(crate) const fn peer(code: ErrorCode, rule: &'static str) -> Self {
-        Self { code, cause: Cause::PeerMisbehaved(rule) }
+        Self {
+            code,
+            cause: Cause::PeerMisbehaved(rule),
+        }
     }
 
     pub(crate) const fn protocol(rule: &'static str) -> Self {
@@ -112,13 +119,20 @@ impl ConnectionError {
     }
 
     pub(crate) const fn limit(limit: Limit) -> Self {
-        Self { code: ErrorCode::ENHANCE_YOUR_CALM, cause: Cause::LimitExceeded(limit) }
+        Self {
+            code: ErrorCode::ENHANCE_YOUR_CALM,
+            cause: Cause::LimitExceeded(limit),
+        }
     }
 }
 
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed to continue the HTTP/2 connection: {}: ", self.code)?;
+        write!(
+            f,
+            "failed to continue the HTTP/2 connection: {}: ",
+            self.code
+        )?;
         match self.cause {
             Cause::PeerMisbehaved(rule) => f.write_str(rule),
             Cause::LimitExceeded(limit) => write!(f, "the peer exceeded {limit}"),

@@ -58,7 +58,28 @@ pub(crate) struct ReceiveWindow {
 
 impl ReceiveWindow {
     pub(crate) fn new(size: u32) -> Self {
-        Self { window: Window::new(size), size, owed: 0 }
+        Self {
+            window: Window::new(size),
+            size,
+            owed: 0,
+        }
+    }
+
+    /// A stream's window while our SETTINGS are not acknowledged: a peer that has not seen them
+    /// yet may use the initial window, even if ours is smaller (§6.5.3).
+    pub(crate) fn unsettled(size: u32) -> Self {
+        Self {
+            window: Window::new(size.max(WINDOW_BYTES_INITIAL)),
+            size,
+            owed: 0,
+        }
+    }
+
+    /// Our SETTINGS were acknowledged: the window shrinks to what they said, below zero perhaps.
+    pub(crate) fn settle(&mut self) {
+        let wide = self.size.max(WINDOW_BYTES_INITIAL);
+        let shifted = self.window.shift(i64::from(self.size) - i64::from(wide));
+        debug_assert!(shifted, "a window shrinks by less than its size");
     }
 
     /// Bytes came. False when the peer overran the window.
@@ -70,7 +91,7 @@ impl ReceiveWindow {
     /// Announcing at half of the window keeps WINDOW_UPDATE rare and the sender busy.
     pub(crate) fn release(&mut self, bytes: usize) -> Option<u32> {
         self.owed = self.owed.saturating_add(bytes as u32);
-        (self.owed >= self.size / 2).then(|| self.take_owed())
+        (self.owed > 0 && self.owed >= self.size / 2).then(|| self.take_owed())
     }
 
     fn take_owed(&mut self) -> u32 {
@@ -108,5 +129,18 @@ mod tests {
         assert_eq!(window.release(10), None);
         assert!(window.consume(90));
         assert!(!window.consume(1));
+        let mut tiny = ReceiveWindow::new(1);
+        assert_eq!(tiny.release(0), None);
+    }
+
+    #[test]
+    fn a_small_window_binds_once_it_is_settled() {
+        let mut window = ReceiveWindow::unsettled(100);
+        assert!(window.consume(150));
+        window.settle();
+        assert!(!window.consume(1));
+        assert_eq!(window.release(150), Some(150));
+        assert!(!window.consume(101));
+        assert!(window.consume(100));
     }
 }

@@ -5,6 +5,9 @@
 
 use core::fmt;
 
+use crate::flow::{WINDOW_BYTES_INITIAL, WINDOW_BYTES_MAX};
+use crate::settings::{FRAME_BYTES_LEAST, FRAME_BYTES_MOST};
+
 /// The bounds of one connection. The defaults suit a server on an open network.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -70,6 +73,23 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The same with values that RFC 9113 does not allow moved to the nearest that it does, so
+    /// that what is announced is what is enforced.
+    pub(crate) fn lawful(self) -> Self {
+        Self {
+            frame_bytes_max: self
+                .frame_bytes_max
+                .clamp(FRAME_BYTES_LEAST, FRAME_BYTES_MOST),
+            stream_window_bytes: self.stream_window_bytes.min(WINDOW_BYTES_MAX),
+            connection_window_bytes: self
+                .connection_window_bytes
+                .clamp(WINDOW_BYTES_INITIAL, WINDOW_BYTES_MAX),
+            ..self
+        }
+    }
+}
+
 /// Which limit a peer exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -114,21 +134,29 @@ pub(crate) struct ResetBudget {
 
 impl ResetBudget {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { tokens: limits.reset_budget, refilled_at_s: 0 }
+        Self {
+            tokens: limits.reset_budget,
+            refilled_at_s: 0,
+        }
     }
 
     /// A stream ended as it should.
     pub(crate) fn refund(&mut self, limits: &Limits) {
-        self.tokens = (self.tokens + 1).min(limits.reset_budget);
+        self.tokens = self.tokens.saturating_add(1).min(limits.reset_budget);
     }
 
     /// A stream was reset by the peer or because of it. False when the budget is spent.
     pub(crate) fn charge(&mut self, limits: &Limits, now: core::time::Duration) -> bool {
         let seconds = now.as_secs();
-        let passed = seconds.saturating_sub(self.refilled_at_s).min(u64::from(u32::MAX)) as u32;
+        let passed = seconds
+            .saturating_sub(self.refilled_at_s)
+            .min(u64::from(u32::MAX)) as u32;
         if passed > 0 {
             let regained = passed.saturating_mul(limits.reset_budget_per_second);
-            self.tokens = self.tokens.saturating_add(regained).min(limits.reset_budget);
+            self.tokens = self
+                .tokens
+                .saturating_add(regained)
+                .min(limits.reset_budget);
             self.refilled_at_s = seconds;
         }
         if self.tokens == 0 {
@@ -147,7 +175,11 @@ mod tests {
 
     #[test]
     fn the_reset_budget_is_spent_and_regained() {
-        let limits = Limits { reset_budget: 2, reset_budget_per_second: 1, ..Limits::default() };
+        let limits = Limits {
+            reset_budget: 2,
+            reset_budget_per_second: 1,
+            ..Limits::default()
+        };
         let mut budget = ResetBudget::new(&limits);
         let at = Duration::from_secs;
         assert!(budget.charge(&limits, at(0)));

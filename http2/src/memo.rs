@@ -60,14 +60,30 @@ impl Memo {
         if block.len() > BLOCK_BYTES_MAX {
             return None;
         }
-        let entries = self.entries.get_or_insert_with(|| Box::new([None; MEMO_SLOTS]));
+        let entries = self
+            .entries
+            .get_or_insert_with(|| Box::new([None; MEMO_SLOTS]));
         let slot = self.next;
         self.next = (slot + 1) % MEMO_SLOTS as u8;
         let mut bytes = [0; BLOCK_BYTES_MAX];
         bytes[..block.len()].copy_from_slice(block);
-        entries[usize::from(slot)] =
-            Some(Entry { epoch, len: block.len() as u8, role, bytes, content_length });
+        entries[usize::from(slot)] = Some(Entry {
+            epoch,
+            len: block.len() as u8,
+            role,
+            bytes,
+            content_length,
+        });
         Some(slot)
+    }
+}
+
+impl Memo {
+    /// Empties a slot that nobody was told of.
+    pub(crate) fn forget(&mut self, slot: u8) {
+        if let Some(entries) = &mut self.entries {
+            entries[usize::from(slot)] = None;
+        }
     }
 }
 
@@ -79,13 +95,22 @@ mod tests {
     fn a_block_is_known_only_in_its_epoch_and_role() {
         let mut memo = Memo::default();
         assert_eq!(memo.find(b"\x82\x84", 1, Role::RequestHead), None);
-        assert_eq!(memo.keep(b"\x82\x84", 1, Role::RequestHead, Some(7)), Some(0));
-        assert_eq!(memo.find(b"\x82\x84", 1, Role::RequestHead), Some((0, Some(7))));
+        assert_eq!(
+            memo.keep(b"\x82\x84", 1, Role::RequestHead, Some(7)),
+            Some(0)
+        );
+        assert_eq!(
+            memo.find(b"\x82\x84", 1, Role::RequestHead),
+            Some((0, Some(7)))
+        );
         assert_eq!(memo.find(b"\x82\x84", 2, Role::RequestHead), None);
         assert_eq!(memo.find(b"\x82\x84", 1, Role::Trailers), None);
         assert_eq!(memo.keep(&[0; 65], 1, Role::RequestHead, None), None);
         for round in 0..MEMO_SLOTS as u8 {
-            assert_eq!(memo.keep(&[round], 1, Role::Trailers, None), Some((round + 1) % 8));
+            assert_eq!(
+                memo.keep(&[round], 1, Role::Trailers, None),
+                Some((round + 1) % 8)
+            );
         }
         assert_eq!(memo.find(b"\x82\x84", 1, Role::RequestHead), None);
     }

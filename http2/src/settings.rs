@@ -14,13 +14,12 @@ pub(crate) mod id {
     pub(crate) const MAX_HEADER_LIST_SIZE: u16 = 0x6;
 }
 
-const FRAME_BYTES_LEAST: u32 = 16_384;
-const FRAME_BYTES_MOST: u32 = 16_777_215;
+pub(crate) const FRAME_BYTES_LEAST: u32 = 16_384;
+pub(crate) const FRAME_BYTES_MOST: u32 = 16_777_215;
 
 /// The peer's settings as they stand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerSettings {
-    pub(crate) header_table_bytes: u32,
     pub(crate) concurrent_streams_max: u32,
     pub(crate) window_bytes_initial: u32,
     pub(crate) frame_bytes_max: u32,
@@ -31,7 +30,6 @@ impl PeerSettings {
     /// What holds before the peer's first SETTINGS frame.
     pub(crate) const fn initial() -> Self {
         Self {
-            header_table_bytes: 4096,
             concurrent_streams_max: u32::MAX,
             window_bytes_initial: WINDOW_BYTES_INITIAL,
             frame_bytes_max: FRAME_BYTES_LEAST,
@@ -39,11 +37,15 @@ impl PeerSettings {
         }
     }
 
-    /// Applies a payload whose length is a multiple of six. Unknown identifiers are ignored.
-    pub(crate) fn apply(&mut self, bytes: &[u8], peer_is_server: bool) -> Result<(), ConnectionError> {
+    /// Applies a payload whose length is a multiple of six. Unknown identifiers are ignored,
+    /// and HEADER_TABLE_SIZE is the encoder's.
+    pub(crate) fn apply(
+        &mut self,
+        bytes: &[u8],
+        peer_is_server: bool,
+    ) -> Result<(), ConnectionError> {
         for (identifier, value) in payload::settings(bytes) {
             match identifier {
-                id::HEADER_TABLE_SIZE => self.header_table_bytes = value,
                 id::ENABLE_PUSH if value > 1 || (value == 1 && peer_is_server) => {
                     return Err(ConnectionError::protocol(
                         "ENABLE_PUSH has a value that is not allowed (RFC 9113 section 6.5.2)",

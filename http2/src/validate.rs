@@ -44,7 +44,11 @@ pub(crate) fn response_head(list: &HeaderList) -> Result<(u16, Option<u64>), Mal
             regular_field(&header, &mut content_length)?;
         }
     }
-    status.map(|status| (status, content_length)).ok_or("a response has no :status")
+    match status {
+        None => Err("a response has no :status"),
+        Some(101) => Err("a response switches protocols (RFC 9113 section 8.6)"),
+        Some(status) => Ok((status, content_length)),
+    }
 }
 
 /// Checks trailers (§8.1): regular fields only.
@@ -79,7 +83,11 @@ impl<'a> Pseudo<'a> {
             Token::Authority => core::mem::replace(&mut self.authority, true),
             _ => return Err("a request has an unknown pseudo-header field"),
         };
-        if twice { Err("a pseudo-header field is repeated") } else { Ok(()) }
+        if twice {
+            Err("a pseudo-header field is repeated")
+        } else {
+            Ok(())
+        }
     }
 
     fn request_complete(&self) -> Result<(), Malformed> {
@@ -109,7 +117,10 @@ fn regular_field(header: &Header<'_>, content_length: &mut Option<u64>) -> Resul
         Token::Te if header.value != b"trailers" => Err("te is not \"trailers\""),
         Token::ContentLength => {
             let value = number(header.value).ok_or("content-length is not a number")?;
-            if content_length.replace(value).is_some_and(|before| before != value) {
+            if content_length
+                .replace(value)
+                .is_some_and(|before| before != value)
+            {
                 return Err("content-length is repeated with another value");
             }
             Ok(())
@@ -143,7 +154,11 @@ mod tests {
     fn list(fields: &[(&str, &str)]) -> HeaderList {
         let mut list = HeaderList::new();
         for (name, value) in fields {
-            list.push(Token::of(name.as_bytes()), name.as_bytes(), value.as_bytes());
+            list.push(
+                Token::of(name.as_bytes()),
+                name.as_bytes(),
+                value.as_bytes(),
+            );
         }
         list
     }
@@ -154,8 +169,14 @@ mod tests {
     fn request_heads() {
         let with = |more: &[(&str, &str)]| request_head(&list(&[&HEAD[..], more].concat()));
         assert_eq!(with(&[]), Ok(None));
-        assert_eq!(with(&[("te", "trailers"), ("content-length", "7")]), Ok(Some(7)));
-        assert_eq!(with(&[("content-length", "7"), ("content-length", "7")]), Ok(Some(7)));
+        assert_eq!(
+            with(&[("te", "trailers"), ("content-length", "7")]),
+            Ok(Some(7))
+        );
+        assert_eq!(
+            with(&[("content-length", "7"), ("content-length", "7")]),
+            Ok(Some(7))
+        );
         let bad: [&[(&str, &str)]; 12] = [
             &[("te", "gzip")],
             &[("connection", "close")],
@@ -178,7 +199,10 @@ mod tests {
             fields.remove(missing);
             assert!(request_head(&list(&fields)).is_err(), "{fields:?}");
         }
-        assert_eq!(request_head(&list(&[(":method", "CONNECT"), (":authority", "a")])), Ok(None));
+        assert_eq!(
+            request_head(&list(&[(":method", "CONNECT"), (":authority", "a")])),
+            Ok(None)
+        );
         assert!(request_head(&list(&[(":method", "CONNECT"), (":path", "a")])).is_err());
     }
 
@@ -187,6 +211,7 @@ mod tests {
         assert_eq!(response_head(&list(&[(":status", "200")])), Ok((200, None)));
         assert!(response_head(&list(&[("a", "b")])).is_err());
         assert!(response_head(&list(&[(":status", "20")])).is_err());
+        assert!(response_head(&list(&[(":status", "101")])).is_err());
         assert!(response_head(&list(&[(":status", "200"), (":status", "200")])).is_err());
         assert_eq!(trailers(&list(&[("grpc-status", "0")])), Ok(()));
         assert!(trailers(&list(&[(":status", "200")])).is_err());

@@ -10,7 +10,7 @@ use std::task::Poll;
 use futures_core::Stream;
 use prost::Message;
 
-use super::{OUTPUT_BYTES_HIGH, State};
+use super::{OUTPUT_BYTES_HIGH, Side, State};
 use crate::{MetadataMap, Status, message};
 
 /// Writes the messages of one side of a streaming call, at the pace at which the peer takes them.
@@ -46,6 +46,12 @@ impl<T> Sender<T> {
         change(&mut self.state.borrow_mut().trailers);
     }
 
+    /// Whether the server has ended the call well, ahead of the last message (client).
+    pub fn is_answered(&self) -> bool {
+        let state = self.state.borrow();
+        state.side == Side::Client && matches!(state.end, Some(Ok(_)))
+    }
+
     /// Says that no more messages come.
     pub fn finish(self) {}
 }
@@ -55,15 +61,21 @@ impl<T: Message> Sender<T> {
     ///
     /// # Errors
     /// The status that the call ended with: the peer cancelled, the deadline passed, the
-    /// connection was lost. A client gets the server's status here when the server ended first.
+    /// connection was lost. A client gets the server's status here when the server ended first,
+    /// CANCELLED when that status is OK.
     pub async fn send(&mut self, message: T) -> Result<(), Status> {
         poll_fn(|context| {
             let mut state = self.state.borrow_mut();
             if let Some(status) = &state.failure {
                 return Poll::Ready(Err(status.clone()));
             }
-            if let Some(Err(status)) = &state.end {
-                return Poll::Ready(Err(status.clone()));
+            match &state.end {
+                Some(Err(status)) => return Poll::Ready(Err(status.clone())),
+                Some(Ok(_)) if state.side == Side::Client => {
+                    let text = "the server has ended the call and takes no more messages";
+                    return Poll::Ready(Err(Status::cancelled(text)));
+                }
+                _ => {}
             }
             if state.output.len() >= OUTPUT_BYTES_HIGH {
                 state.writer = Some(context.waker().clone());

@@ -7,21 +7,23 @@ use super::receive::Report;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
 use crate::event::Event;
-use crate::frame::payload::{dependency, word};
+use crate::frame::payload::{self, word};
 use crate::frame::{FrameHead, flag, write};
 use crate::limits::Limit;
+use crate::settings::id;
 
 impl Connection {
     pub(super) fn on_settings(&mut self, head: &FrameHead, payload: &[u8]) -> Report<'static> {
         if head.has(flag::ACK) {
             if payload.is_empty() {
+                self.settle();
                 return Ok(None);
             }
             return Err(ConnectionError::frame_size(
                 "a SETTINGS acknowledgement has a payload (RFC 9113 section 6.5)",
             ));
         }
-        if payload.len() % 6 != 0 {
+        if !payload.len().is_multiple_of(6) {
             return Err(ConnectionError::frame_size(
                 "the length of SETTINGS is no multiple of six (RFC 9113 section 6.5)",
             ));
@@ -31,8 +33,11 @@ impl Connection {
         }
         let before = self.peer;
         self.peer.apply(payload, self.role == Role::Client)?;
-        if self.peer.header_table_bytes != before.header_table_bytes {
-            self.sender.encoder.set_peer_table_max(self.peer.header_table_bytes as usize);
+        // One by one, because the smallest of several must be told to the peer (RFC 7541 §4.2).
+        for (identifier, value) in payload::settings(payload) {
+            if identifier == id::HEADER_TABLE_SIZE {
+                self.sender.encoder.set_peer_table_max(value as usize);
+            }
         }
         let shift =
             i64::from(self.peer.window_bytes_initial) - i64::from(before.window_bytes_initial);
@@ -44,6 +49,15 @@ impl Connection {
         Ok(Some(Event::SettingsChanged))
     }
 
+    /// Our SETTINGS hold from now on. All that were sent are those of the first frame.
+    fn settle(&mut self) {
+        if !core::mem::replace(&mut self.settled, true) {
+            for (_, stream) in self.streams.iter_mut() {
+                stream.receive_window.settle();
+            }
+        }
+    }
+
     /// Applies a change of SETTINGS_INITIAL_WINDOW_SIZE to every open stream (RFC 9113 §6.9.2).
     fn shift_send_windows(&mut self, shift: i64) -> Result<(), ConnectionError> {
         for (key, stream) in self.streams.iter_mut() {
@@ -52,7 +66,7 @@ impl Connection {
                     "a new INITIAL_WINDOW_SIZE overflows a window (RFC 9113 section 6.9.2)",
                 ));
             }
-            if stream.queue.is_some() && !stream.listed && stream.send_window.available() > 0 {
+            if stream.wants_turn() {
                 stream.listed = true;
                 self.sender.ready.push_back(key);
             }
@@ -111,14 +125,13 @@ impl Connection {
         if increment == 0 {
             return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
         }
-        let Some(stream) = self.streams.at_mut(key) else { return Ok(None) };
+        let Some(stream) = self.streams.at_mut(key) else {
+            return Ok(None);
+        };
         if !stream.send_window.grow(increment) {
             return self.stream_fault(now, key.id, ErrorCode::FLOW_CONTROL_ERROR);
         }
-        if stream.queue.is_some() && !stream.listed && stream.send_window.available() > 0 {
-            stream.listed = true;
-            self.sender.ready.push_back(key);
-        }
+        self.stand_in_line(key);
         Ok(None)
     }
 
@@ -158,7 +171,11 @@ impl Connection {
         self.charge_reset(now)?;
         self.remove_stream(key);
         let code = ErrorCode(word(payload));
-        Ok(Some(Event::Reset { stream: key, code, local: false }))
+        Ok(Some(Event::Reset {
+            stream: key,
+            code,
+            local: false,
+        }))
     }
 
     /// Takes a token for a stream that ended before its time. Only servers mind: a client's peer
@@ -193,11 +210,21 @@ impl Connection {
         head: &FrameHead,
         payload: &[u8],
     ) -> Report<'static> {
-        if payload.len() != 5 {
-            return self.stream_fault(now, head.stream, ErrorCode::FRAME_SIZE_ERROR);
+        let (code, rule) = if payload.len() != 5 {
+            let rule = "PRIORITY is not five bytes long (RFC 9113 section 6.3)";
+            (ErrorCode::FRAME_SIZE_ERROR, rule)
+        } else if payload::dependency(payload) == Some(head.stream) {
+            let rule = "a stream depends on itself (RFC 7540 section 5.3.1)";
+            (ErrorCode::PROTOCOL_ERROR, rule)
+        } else {
+            return Ok(None);
+        };
+        if self.streams.find(head.stream).is_some() {
+            return self.stream_fault(now, head.stream, code);
         }
-        if dependency(payload) == Some(head.stream) {
-            return self.stream_fault(now, head.stream, ErrorCode::PROTOCOL_ERROR);
+        // RST_STREAM is not allowed on an idle stream and pointless on a closed one.
+        if self.is_idle(head.stream) {
+            return Err(ConnectionError::peer(code, rule));
         }
         Ok(None)
     }

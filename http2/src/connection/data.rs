@@ -40,7 +40,10 @@ impl Connection {
             pad_unknown: padded,
             end_stream: head.has(flag::END_STREAM),
         });
-        Ok(event)
+        if padded || event.is_some() {
+            return Ok(event);
+        }
+        self.count_body(now)
     }
 
     /// The stream that the bytes are for; `None` when they are to be dropped.
@@ -55,7 +58,7 @@ impl Connection {
                     "DATA came on an idle stream (RFC 9113 section 5.1)",
                 ));
             }
-            if self.ids.resets.contains(head.stream) {
+            if self.is_forgiven(head.stream) {
                 return Ok((None, None));
             }
             return Err(ConnectionError::peer(
@@ -63,7 +66,9 @@ impl Connection {
                 "DATA came on a closed stream (RFC 9113 section 6.1)",
             ));
         };
-        let Some(stream) = self.streams.at_mut(key) else { return Ok((None, None)) };
+        let Some(stream) = self.streams.at_mut(key) else {
+            return Ok((None, None));
+        };
         let fault = if !stream.state.may_receive() {
             Some(ErrorCode::STREAM_CLOSED)
         } else if !stream.head_received {
@@ -74,16 +79,22 @@ impl Connection {
             None
         };
         match fault {
-            Some(code) => self.stream_fault(now, key.id, code).map(|event| (None, event)),
+            Some(code) => self
+                .stream_fault(now, key.id, code)
+                .map(|event| (None, event)),
             None => Ok((Some(key), None)),
         }
     }
 
     /// Moves on within the DATA frame in progress; leaves it there while input is missing.
     pub(super) fn data_piece<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
-        let Some(mut frame) = self.reader.data else { return Ok(None) };
+        let Some(mut frame) = self.reader.data else {
+            return Ok(None);
+        };
         if frame.pad_unknown {
-            let Some((&pad, rest)) = input.split_first() else { return Ok(None) };
+            let Some((&pad, rest)) = input.split_first() else {
+                return Ok(None);
+            };
             *input = rest;
             let Some(body) = (frame.body_left - 1).checked_sub(usize::from(pad)) else {
                 return Err(ConnectionError::protocol(
@@ -93,7 +104,12 @@ impl Connection {
             frame.pad_unknown = false;
             frame.body_left = body;
             frame.pad_left = usize::from(pad);
+            self.reader.data = Some(frame);
             self.credit(frame.stream, 1);
+            let fault = self.count_body(now)?;
+            if fault.is_some() {
+                return Ok(fault);
+            }
         }
         let (bytes, rest) = input.split_at(frame.body_left.min(input.len()));
         frame.body_left -= bytes.len();
@@ -110,43 +126,58 @@ impl Connection {
             self.release_connection(bytes.len());
             return Ok(None);
         };
-        self.deliver(now, key, bytes, complete && frame.end_stream)
+        Ok(self.deliver(key, bytes, complete && frame.end_stream))
+    }
+
+    /// Holds the frame in progress, whose body's length is known now, against content-length
+    /// (RFC 9113 §8.1.1): before any of it is delivered, so that the outcome is the same however
+    /// the frame is split.
+    fn count_body(&mut self, now: Duration) -> Report<'static> {
+        let Some(frame) = &mut self.reader.data else {
+            return Ok(None);
+        };
+        let Some((key, stream)) = frame
+            .stream
+            .and_then(|key| Some((key, self.streams.at_mut(key)?)))
+        else {
+            return Ok(None);
+        };
+        let Some(left) = &mut stream.content_left else {
+            return Ok(None);
+        };
+        match left.checked_sub(frame.body_left as u64) {
+            Some(rest) if rest == 0 || !frame.end_stream => {
+                *left = rest;
+                Ok(None)
+            }
+            _ => {
+                frame.stream = None;
+                self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR)
+            }
+        }
     }
 
     fn deliver<'a>(
         &mut self,
-        now: Duration,
         key: StreamKey,
         bytes: &'a [u8],
         end_stream: bool,
-    ) -> Report<'a> {
+    ) -> Option<Event<'a>> {
         let Some(stream) = self.streams.at_mut(key) else {
             self.release_connection(bytes.len());
-            return Ok(None);
+            return None;
         };
         stream.unreleased += bytes.len() as u32;
-        let length_fault = match &mut stream.content_left {
-            None => false,
-            Some(left) => match left.checked_sub(bytes.len() as u64) {
-                None => true,
-                Some(rest) => {
-                    *left = rest;
-                    end_stream && rest > 0
-                }
-            },
-        };
-        if length_fault {
-            if let Some(frame) = &mut self.reader.data {
-                frame.stream = None;
-            }
-            return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
-        }
         if end_stream {
             self.end_received(key);
         } else if bytes.is_empty() {
-            return Ok(None);
+            return None;
         }
-        Ok(Some(Event::Data { stream: key, bytes, end_stream }))
+        Some(Event::Data {
+            stream: key,
+            bytes,
+            end_stream,
+        })
     }
 
     /// Gives credit for padding back at once: nobody else will consume it.
@@ -163,7 +194,9 @@ impl Connection {
     /// The application has consumed `bytes` of this stream: lets the peer send as many again.
     /// A stream that is gone needs none; what it left unreleased was credited when it ended.
     pub fn release(&mut self, stream: StreamKey, bytes: usize) {
-        let Some(entry) = self.streams.at_mut(stream) else { return };
+        let Some(entry) = self.streams.at_mut(stream) else {
+            return;
+        };
         let bytes = bytes.min(entry.unreleased as usize);
         entry.unreleased -= bytes as u32;
         self.release_stream(stream, bytes);
@@ -171,7 +204,9 @@ impl Connection {
     }
 
     fn release_stream(&mut self, key: StreamKey, bytes: usize) {
-        let Some(stream) = self.streams.at_mut(key) else { return };
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
         if !stream.state.may_receive() {
             return;
         }

@@ -12,13 +12,19 @@ use crate::validate::{self, Malformed};
 
 const TABLE_BYTES_MAX: usize = 4096;
 
-/// A block whose end has not come yet.
-#[derive(Debug)]
-pub(super) struct Partial {
+/// What HEADERS tell besides the block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BlockHead {
     pub(super) stream: u32,
     pub(super) end_stream: bool,
     /// The stream named itself as the one it depends on.
     pub(super) self_dependent: bool,
+}
+
+/// A block whose end has not come yet.
+#[derive(Debug)]
+pub(super) struct Partial {
+    pub(super) head: BlockHead,
     pub(super) bytes: Vec<u8>,
     frames: u32,
 }
@@ -59,9 +65,14 @@ impl FieldReader {
     }
 
     /// Starts a block that CONTINUATION frames will complete.
-    pub(super) fn begin(&mut self, stream: u32, end_stream: bool, self_dependent: bool, block: &[u8]) {
+    pub(super) fn begin(&mut self, head: BlockHead, block: &[u8]) {
         let bytes = block.to_vec();
-        self.partial = Some(Partial { stream, end_stream, self_dependent, bytes, frames: 0 });
+        let frames = 0;
+        self.partial = Some(Partial {
+            head,
+            bytes,
+            frames,
+        });
     }
 
     /// Adds a CONTINUATION frame's payload (RFC 9113 §6.10).
@@ -91,7 +102,11 @@ impl FieldReader {
     ) -> Result<Outcome, ConnectionError> {
         if let Some((slot, content_length)) = self.memo.find(block, self.decoder.epoch(), role) {
             let block = Block::Seen { memo: slot };
-            return Ok(Ok(Section { block, content_length, status: None }));
+            return Ok(Ok(Section {
+                block,
+                content_length,
+                status: None,
+            }));
         }
         self.list.clear();
         let decoded = self
@@ -106,9 +121,22 @@ impl FieldReader {
         let memo = if decoded.mutated || informational || self.list.overflowed() {
             None
         } else {
-            self.memo.keep(block, self.decoder.epoch(), role, content_length)
+            self.memo
+                .keep(block, self.decoder.epoch(), role, content_length)
         };
-        Ok(Ok(Section { block: Block::New { memo }, content_length, status }))
+        Ok(Ok(Section {
+            block: Block::New { memo },
+            content_length,
+            status,
+        }))
+    }
+
+    /// The stream of the block that was just read failed, so that the block will not be reported:
+    /// its memo would stand for something that the caller has never seen.
+    pub(super) fn forget(&mut self, block: Block) {
+        if let Block::New { memo: Some(slot) } = block {
+            self.memo.forget(slot);
+        }
     }
 
     /// Decodes a block only for its effect on the table, when its stream is refused or gone.
@@ -135,7 +163,10 @@ fn compression_error(error: HpackError) -> ConnectionError {
         HpackError::TooLarge => ConnectionError::limit(Limit::HeaderList),
         error => {
             let code = ErrorCode::COMPRESSION_ERROR;
-            ConnectionError { code, cause: Cause::Compression(error) }
+            ConnectionError {
+                code,
+                cause: Cause::Compression(error),
+            }
         }
     }
 }

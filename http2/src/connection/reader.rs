@@ -51,7 +51,11 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(role: Role) -> Self {
         Self {
-            preface_left: if role == Role::Server { PREFACE.len() as u8 } else { 0 },
+            preface_left: if role == Role::Server {
+                PREFACE.len() as u8
+            } else {
+                0
+            },
             settings_seen: false,
             gathered: Vec::new(),
             data: None,
@@ -65,7 +69,9 @@ impl Reader {
     /// Checks the preface byte by byte, so that a peer of another protocol is known at once.
     pub(super) fn preface(&mut self, input: &mut &[u8]) -> Result<(), ConnectionError> {
         while self.preface_left > 0 {
-            let Some((&byte, rest)) = input.split_first() else { return Ok(()) };
+            let Some((&byte, rest)) = input.split_first() else {
+                return Ok(());
+            };
             if byte != PREFACE[PREFACE.len() - usize::from(self.preface_left)] {
                 return Err(ConnectionError::protocol(
                     "the connection preface is not HTTP/2's (RFC 9113 section 3.4)",
@@ -109,7 +115,9 @@ impl Reader {
         if !self.fill(input, HEAD_BYTES) {
             return Ok(None);
         }
-        let Some(head_bytes) = self.gathered.first_chunk::<HEAD_BYTES>() else { return Ok(None) };
+        let Some(head_bytes) = self.gathered.first_chunk::<HEAD_BYTES>() else {
+            return Ok(None);
+        };
         let head = FrameHead::parse(head_bytes);
         self.admit(&head, &check)?;
         if head.kind == Kind::Data {
@@ -119,7 +127,10 @@ impl Reader {
         if !self.fill(input, HEAD_BYTES + head.len) {
             return Ok(None);
         }
-        Ok(Some((head, Payload::Gathered(core::mem::take(&mut self.gathered)))))
+        Ok(Some((
+            head,
+            Payload::Gathered(core::mem::take(&mut self.gathered)),
+        )))
     }
 
     /// Takes the buffer of a gathered frame back.

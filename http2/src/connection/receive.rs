@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::fields::BlockHead;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
 use crate::event::Event;
@@ -9,6 +10,7 @@ use crate::flow::ReceiveWindow;
 use crate::flow::Window;
 use crate::frame::payload::{self, Malformed};
 use crate::frame::{FrameHead, Kind, flag, write};
+use crate::limits::Limit;
 use crate::memo;
 use crate::stream::{State, Stream, StreamKey};
 
@@ -26,7 +28,8 @@ impl Connection {
             *input = &[];
             return Ok(None);
         }
-        self.next_event(now, input).inspect_err(|error| self.fail(error))
+        self.next_event(now, input)
+            .inspect_err(|error| self.fail(error))
     }
 
     fn next_event<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
@@ -40,9 +43,15 @@ impl Connection {
                 }
             }
             let limits = &self.limits;
-            let block_open = self.fields.partial.as_ref().map(|partial| partial.stream);
+            let block_open = self
+                .fields
+                .partial
+                .as_ref()
+                .map(|partial| partial.head.stream);
             let check = |head: &FrameHead| check_head(head, limits.frame_bytes_max, block_open);
-            let Some((head, payload)) = self.reader.next(input, check)? else { return Ok(None) };
+            let Some((head, payload)) = self.reader.next(input, check)? else {
+                return Ok(None);
+            };
             if head.kind == Kind::Data {
                 if let Some(event) = self.on_data_head(now, &head)? {
                     return Ok(Some(event));
@@ -82,8 +91,9 @@ impl Connection {
     ) -> Report<'static> {
         let mut block = payload;
         if head.has(flag::PADDED) {
-            block = payload::unpad(block).map_err(|Malformed(rule)| {
-                ConnectionError::protocol(rule)
+            block = payload::unpad(block).map_err(|Malformed(rule)| match payload {
+                [] => ConnectionError::frame_size(rule),
+                _ => ConnectionError::protocol(rule),
             })?;
         }
         let mut self_dependent = false;
@@ -96,11 +106,18 @@ impl Connection {
             self_dependent = payload::dependency(block) == Some(head.stream);
             block = rest;
         }
-        let end_stream = head.has(flag::END_STREAM);
-        if head.has(flag::END_HEADERS) {
-            return self.on_block(now, head.stream, end_stream, self_dependent, block);
+        if block.len() > self.limits.header_block_bytes_max {
+            return Err(ConnectionError::limit(Limit::HeaderBlockBytes));
         }
-        self.fields.begin(head.stream, end_stream, self_dependent, block);
+        let block_head = BlockHead {
+            stream: head.stream,
+            end_stream: head.has(flag::END_STREAM),
+            self_dependent,
+        };
+        if head.has(flag::END_HEADERS) {
+            return self.on_block(now, block_head, block);
+        }
+        self.fields.begin(block_head, block);
         Ok(None)
     }
 
@@ -115,80 +132,79 @@ impl Connection {
             return Ok(None);
         }
         match self.fields.partial.take() {
-            Some(p) => self.on_block(now, p.stream, p.end_stream, p.self_dependent, &p.bytes),
+            Some(partial) => self.on_block(now, partial.head, &partial.bytes),
             None => Ok(None),
         }
     }
 
     /// A whole header block: a request head, a response head or trailers.
-    fn on_block(
-        &mut self,
-        now: Duration,
-        stream: u32,
-        end_stream: bool,
-        self_dependent: bool,
-        block: &[u8],
-    ) -> Report<'static> {
-        if self_dependent {
-            self.fields.discard(block)?;
-            if self.role == Role::Server {
-                self.ids.last_peer = self.ids.last_peer.max(stream);
+    fn on_block(&mut self, now: Duration, head: BlockHead, block: &[u8]) -> Report<'static> {
+        let stream = head.stream;
+        if let Some(key) = self.streams.find(stream) {
+            return self.on_known_stream_block(now, key, head, block);
+        }
+        let opens = self.role == Role::Server && !stream.is_multiple_of(2);
+        if self.is_idle(stream) {
+            if opens {
+                return self.on_request(now, head, block);
             }
-            return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
-        }
-        match self.streams.find(stream) {
-            Some(key) => self.on_known_stream_block(now, key, end_stream, block),
-            None if self.role == Role::Server => self.on_request(now, stream, end_stream, block),
-            None if self.is_idle(stream) => Err(ConnectionError::protocol(
-                "HEADERS came on a stream that was never opened (RFC 9113 section 5.1)",
-            )),
-            None => self.fields.discard(block).map(|()| None),
-        }
-    }
-
-    fn on_request(
-        &mut self,
-        now: Duration,
-        stream: u32,
-        end_stream: bool,
-        block: &[u8],
-    ) -> Report<'static> {
-        if stream % 2 == 0 {
             return Err(ConnectionError::protocol(
-                "a client opened a stream with an even identifier (RFC 9113 section 5.1.1)",
+                "HEADERS came on a stream that the peer may not open (RFC 9113 section 5.1.1)",
             ));
         }
-        if stream <= self.ids.last_peer {
-            if self.ids.resets.contains(stream) {
-                return self.fields.discard(block).map(|()| None);
-            }
-            return Err(ConnectionError::peer(
-                ErrorCode::STREAM_CLOSED,
-                "HEADERS came on a closed stream (RFC 9113 section 5.1)",
-            ));
-        }
-        if self.shutdown.refuses(stream) {
+        if self.is_forgiven(stream) {
             return self.fields.discard(block).map(|()| None);
         }
-        self.ids.last_peer = stream;
-        if self.streams.len() >= self.limits.concurrent_streams_max as usize {
+        if opens && self.ids.skipped.contains(&stream) {
+            return Err(ConnectionError::protocol(
+                "a stream was opened below one opened before (RFC 9113 section 5.1.1)",
+            ));
+        }
+        Err(ConnectionError::peer(
+            ErrorCode::STREAM_CLOSED,
+            "HEADERS came on a closed stream (RFC 9113 section 5.1)",
+        ))
+    }
+
+    /// The head of a stream that was idle.
+    fn on_request(&mut self, now: Duration, head: BlockHead, block: &[u8]) -> Report<'static> {
+        let BlockHead {
+            stream, end_stream, ..
+        } = head;
+        self.ids.peer_opens(stream);
+        let refusal = if head.self_dependent {
+            Some(ErrorCode::PROTOCOL_ERROR)
+        } else if self.streams.len() >= self.limits.concurrent_streams_max as usize {
+            Some(ErrorCode::REFUSED_STREAM)
+        } else {
+            None
+        };
+        if let Some(code) = refusal {
             self.fields.discard(block)?;
-            return self.stream_fault(now, stream, ErrorCode::REFUSED_STREAM);
+            return self.stream_fault(now, stream, code);
         }
-        match self.fields.read(block, memo::Role::RequestHead)? {
-            Err(_rule) => self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR),
-            Ok(section) => {
-                let state = if end_stream { State::HalfClosedRemote } else { State::Open };
-                if end_stream && section.content_length.is_some_and(|length| length > 0) {
-                    return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
-                }
-                let key = self.insert_stream(stream, state);
-                let entry = self.streams.at_mut(key).expect("inserted just now");
-                entry.head_received = true;
-                entry.content_left = section.content_length;
-                Ok(Some(Event::Headers { stream: key, block: section.block, end_stream }))
-            }
+        let Ok(section) = self.fields.read(block, memo::Role::RequestHead)? else {
+            return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
+        };
+        if end_stream && section.content_length.is_some_and(|length| length > 0) {
+            self.fields.forget(section.block);
+            return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
         }
+        let state = if end_stream {
+            State::HalfClosedRemote
+        } else {
+            State::Open
+        };
+        let key = self.insert_stream(stream, state);
+        if let Some(entry) = self.streams.at_mut(key) {
+            entry.head_received = true;
+            entry.content_left = section.content_length;
+        }
+        Ok(Some(Event::Headers {
+            stream: key,
+            block: section.block,
+            end_stream,
+        }))
     }
 
     pub(super) fn insert_stream(&mut self, id: u32, state: State) -> StreamKey {
@@ -199,7 +215,10 @@ impl Connection {
             listed: false,
             unreleased: 0,
             send_window: Window::new(self.peer.window_bytes_initial),
-            receive_window: ReceiveWindow::new(self.limits.stream_window_bytes),
+            receive_window: match self.settled {
+                true => ReceiveWindow::new(self.limits.stream_window_bytes),
+                false => ReceiveWindow::unsettled(self.limits.stream_window_bytes),
+            },
             content_left: None,
             queue: None,
         })
@@ -209,27 +228,40 @@ impl Connection {
         &mut self,
         now: Duration,
         key: StreamKey,
-        end_stream: bool,
+        head: BlockHead,
         block: &[u8],
     ) -> Report<'static> {
-        let Some(stream) = self.streams.at(key) else { return Ok(None) };
-        let (may_receive, trailing) = (stream.state.may_receive(), stream.head_received);
-        if !may_receive {
+        let Some(stream) = self.streams.at(key) else {
+            return Ok(None);
+        };
+        let end_stream = head.end_stream;
+        let trailing = stream.head_received;
+        let short = stream.content_left.is_some_and(|left| left > 0);
+        let fault = if !stream.state.may_receive() {
+            Some(ErrorCode::STREAM_CLOSED)
+        } else if head.self_dependent || (trailing && (!end_stream || short)) {
+            Some(ErrorCode::PROTOCOL_ERROR)
+        } else {
+            None
+        };
+        if let Some(code) = fault {
             self.fields.discard(block)?;
-            return self.stream_fault(now, key.id, ErrorCode::STREAM_CLOSED);
+            return self.stream_fault(now, key.id, code);
         }
-        let role = if trailing { memo::Role::Trailers } else { memo::Role::ResponseHead };
-        let section = match self.fields.read(block, role)? {
-            Ok(section) => section,
-            Err(_rule) => return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR),
+        let role = if trailing {
+            memo::Role::Trailers
+        } else {
+            memo::Role::ResponseHead
+        };
+        let Ok(section) = self.fields.read(block, role)? else {
+            return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
         };
         if trailing {
-            let short = self.streams.at(key).is_some_and(|s| s.content_left.unwrap_or(0) > 0);
-            if !end_stream || short {
-                return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
-            }
             self.end_received(key);
-            return Ok(Some(Event::Trailers { stream: key, block: section.block }));
+            return Ok(Some(Event::Trailers {
+                stream: key,
+                block: section.block,
+            }));
         }
         if section.status.is_some_and(|status| status < 200) {
             if end_stream {
@@ -244,12 +276,18 @@ impl Connection {
         if end_stream {
             self.end_received(key);
         }
-        Ok(Some(Event::Headers { stream: key, block: section.block, end_stream }))
+        Ok(Some(Event::Headers {
+            stream: key,
+            block: section.block,
+            end_stream,
+        }))
     }
 
     /// The peer has ended the stream.
     pub(super) fn end_received(&mut self, key: StreamKey) {
-        let Some(stream) = self.streams.at_mut(key) else { return };
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
         match stream.state.on_end_received() {
             Some(state) => stream.state = state,
             None => {
@@ -277,9 +315,15 @@ impl Connection {
         self.charge_reset(now)?;
         write::reset(&mut self.sender.out, stream, code);
         self.ids.resets.push(stream);
-        let Some(key) = self.streams.find(stream) else { return Ok(None) };
+        let Some(key) = self.streams.find(stream) else {
+            return Ok(None);
+        };
         self.remove_stream(key);
-        Ok(Some(Event::Reset { stream: key, code, local: true }))
+        Ok(Some(Event::Reset {
+            stream: key,
+            code,
+            local: true,
+        }))
     }
 }
 

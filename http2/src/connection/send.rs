@@ -1,7 +1,6 @@
 //! Output: frames go straight into one buffer; what the windows refuse waits in its stream's
 //! queue and goes out in turns.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -14,6 +13,9 @@ use crate::stream::{Queue, State, StreamKey, Trailers};
 
 /// The largest stream identifier (RFC 9113 §5.1.1).
 const STREAM_ID_MAX: u32 = 0x7fff_ffff;
+
+/// Entries of streams that are gone that the line of senders may hold besides as many as are open.
+const LINE_SLACK: usize = 16;
 
 /// What one stream may send before the next has its turn.
 const TURN_BYTES: usize = 16 << 10;
@@ -50,7 +52,11 @@ impl Connection {
         self.opening()?;
         let id = self.ids.next_local;
         self.ids.next_local += 2;
-        let state = if end_stream { State::HalfClosedLocal } else { State::Open };
+        let state = if end_stream {
+            State::HalfClosedLocal
+        } else {
+            State::Open
+        };
         let key = self.insert_stream(id, state);
         self.write_block(id, fields, cache, end_stream);
         Ok(key)
@@ -65,12 +71,17 @@ impl Connection {
         cache: Option<&mut BlockCache>,
         end_stream: bool,
     ) {
-        let Some(entry) = self.streams.at_mut(stream) else { return };
+        let Some(entry) = self.streams.at_mut(stream) else {
+            return;
+        };
         if !entry.state.may_send() {
             return;
         }
         if let Some(queue) = &mut entry.queue {
             debug_assert!(end_stream, "only trailers follow data");
+            if queue.end {
+                return;
+            }
             queue.trailers = Some(Trailers::copy(fields));
             queue.end = true;
             return;
@@ -106,7 +117,9 @@ impl Connection {
     /// We have ended the stream. A server that ends before its client tells it to stop sending,
     /// strictly after the trailers (RFC 9113 §8.1).
     fn end_sent(&mut self, key: StreamKey) {
-        let Some(stream) = self.streams.at_mut(key) else { return };
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
         match stream.state.on_end_sent() {
             Some(_) if self.role == Role::Server => {
                 write::reset(&mut self.sender.out, key.id, ErrorCode::NO_ERROR);
@@ -123,7 +136,7 @@ impl Connection {
 
     /// Starts a DATA frame of exactly `len` bytes in the output, which the caller must append to
     /// the returned buffer. `None`, and nothing done, when the windows, the peer's frame size or
-    /// bytes queued before stand against it: use [`Connection::send_data`] then.
+    /// bytes queued before (other streams' too) stand against it: use [`Connection::send_data`] then.
     pub fn data_in_place(
         &mut self,
         stream: StreamKey,
@@ -133,6 +146,7 @@ impl Connection {
         let entry = self.streams.at_mut(stream)?;
         let admitted = entry.state.may_send()
             && entry.queue.is_none()
+            && self.sender.ready.is_empty()
             && len <= entry.send_window.available()
             && len <= self.sender.window.available()
             && len <= self.peer.frame_bytes_max as usize
@@ -159,30 +173,57 @@ impl Connection {
     /// Sends body bytes; what the windows refuse is copied into the stream's queue. A stream that
     /// is gone is left alone.
     pub fn send_data(&mut self, stream: StreamKey, bytes: &[u8], end_stream: bool) {
-        let Some(entry) = self.streams.at_mut(stream) else { return };
+        let Some(entry) = self.streams.at_mut(stream) else {
+            return;
+        };
         if !entry.state.may_send() {
             return;
         }
         let mut rest = bytes;
         if entry.queue.is_none() {
-            let sent = self.write_data(stream, rest, end_stream);
-            rest = &rest[sent..];
-            if rest.is_empty() && (sent > 0 || !end_stream) {
+            if bytes.is_empty() {
+                if end_stream {
+                    write::data_head(&mut self.sender.out, stream.id, 0, true);
+                    self.end_sent(stream);
+                }
                 return;
             }
-            if rest.is_empty() {
-                write::data_head(&mut self.sender.out, stream.id, 0, true);
-                self.end_sent(stream);
-                return;
+            // Streams that stand in line come first, else those who come fresh would starve them.
+            if self.sender.ready.is_empty() {
+                let sent = self.write_data(stream, bytes, end_stream);
+                rest = &bytes[sent..];
+                if rest.is_empty() {
+                    return;
+                }
             }
         }
-        let Some(entry) = self.streams.at_mut(stream) else { return };
-        let queue = entry.queue.get_or_insert_with(|| Box::new(Queue::default()));
+        let Some(entry) = self.streams.at_mut(stream) else {
+            return;
+        };
+        let queue = entry.queue.get_or_insert_default();
+        if queue.end {
+            return;
+        }
         queue.push(rest);
-        queue.end |= end_stream;
-        if !entry.listed && entry.send_window.available() > 0 {
-            entry.listed = true;
-            self.sender.ready.push_back(stream);
+        queue.end = end_stream;
+        self.stand_in_line(stream);
+    }
+
+    /// Puts a stream into the line of those that have bytes to send and may.
+    pub(super) fn stand_in_line(&mut self, key: StreamKey) {
+        let Self {
+            sender, streams, ..
+        } = self;
+        // While the connection's window is closed the line does not move: those that were reset
+        // in it must not pile up.
+        if sender.ready.len() > 2 * streams.len() + LINE_SLACK {
+            sender.ready.retain(|&key| streams.at(key).is_some());
+        }
+        if let Some(stream) = streams.at_mut(key)
+            && stream.wants_turn()
+        {
+            stream.listed = true;
+            sender.ready.push_back(key);
         }
     }
 
@@ -191,7 +232,9 @@ impl Connection {
     fn write_data(&mut self, key: StreamKey, bytes: &[u8], end_stream: bool) -> usize {
         let mut sent = 0;
         while sent < bytes.len() && self.sender.out.len() < self.limits.output_bytes_high {
-            let Some(stream) = self.streams.at_mut(key) else { break };
+            let Some(stream) = self.streams.at_mut(key) else {
+                break;
+            };
             let len = (bytes.len() - sent)
                 .min(stream.send_window.available())
                 .min(self.sender.window.available())
@@ -214,13 +257,21 @@ impl Connection {
 
     /// Bytes that wait in the stream's queue.
     pub fn queued(&self, stream: StreamKey) -> usize {
-        let queue = self.streams.at(stream).and_then(|entry| entry.queue.as_ref());
+        let queue = self
+            .streams
+            .at(stream)
+            .and_then(|entry| entry.queue.as_ref());
         queue.map_or(0, |queue| queue.len())
     }
 
     /// The next stream whose queue has run empty since it was last asked for.
     pub fn next_drained(&mut self) -> Option<StreamKey> {
-        self.sender.drained.pop_front()
+        while let Some(key) = self.sender.drained.pop_front() {
+            if self.is_open(key) {
+                return Some(key);
+            }
+        }
+        None
     }
 
     /// Ends a stream at once with RST_STREAM; its queued bytes are dropped.
@@ -239,8 +290,8 @@ impl Connection {
 
     /// Something would be transmitted now.
     pub fn has_output(&self) -> bool {
-        !self.sender.out.is_empty()
-            || (!self.sender.ready.is_empty() && self.sender.window.available() > 0)
+        let line_moves = !self.shutdown.failed && self.sender.window.available() > 0;
+        !self.sender.out.is_empty() || (line_moves && !self.sender.ready.is_empty())
     }
 
     /// The output buffer has no memory of its own yet: [`Connection::lend_output`] may give some.
@@ -256,6 +307,12 @@ impl Connection {
         }
     }
 
+    /// Takes the output buffer back while nothing is in it, so that an idle connection owns none.
+    pub fn take_spare_output(&mut self) -> Option<Vec<u8>> {
+        let spare = self.sender.out.is_empty() && self.sender.out.capacity() > 0;
+        spare.then(|| mem::take(&mut self.sender.out))
+    }
+
     /// Moves all that can be sent now into `out`: by swapping buffers if `out` is empty.
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
         self.flush_queues();
@@ -269,6 +326,9 @@ impl Connection {
 
     /// Sends from the queues in turns until the windows close or the output is high.
     fn flush_queues(&mut self) {
+        if self.shutdown.failed {
+            return;
+        }
         while let Some(&key) = self.sender.ready.front() {
             let Some(stream) = self.streams.at_mut(key) else {
                 self.sender.ready.pop_front();
@@ -288,16 +348,22 @@ impl Connection {
                 self.finish_queue(key, &queue);
                 continue;
             }
-            let Some(stream) = self.streams.at_mut(key) else { continue };
+            let Some(stream) = self.streams.at_mut(key) else {
+                continue;
+            };
             stream.queue = Some(queue);
             stream.listed = stream.send_window.available() > 0;
-            if stream.listed && sent < turn {
-                // The connection's window or the output stands against it, not the stream's.
-                self.sender.ready.push_front(key);
-                return;
+            if !stream.listed {
+                continue;
             }
-            if stream.listed {
+            if sent == 0 {
+                self.sender.ready.push_front(key);
+            } else {
                 self.sender.ready.push_back(key);
+            }
+            if sent < turn {
+                // The connection's window or the output stands against it, not the stream's.
+                return;
             }
         }
     }

@@ -36,7 +36,12 @@ impl Connection {
     /// Starts a graceful end (RFC 9113 §6.8): GOAWAY with the highest identifier and a PING now,
     /// GOAWAY with the real last stream when the PING is acknowledged. Streams up to it finish.
     pub fn drain(&mut self) {
-        let Shutdown { failed, draining, local_last, .. } = self.shutdown;
+        let Shutdown {
+            failed,
+            draining,
+            local_last,
+            ..
+        } = self.shutdown;
         if failed || draining || local_last.is_some() {
             return;
         }
@@ -54,7 +59,7 @@ impl Connection {
 
     /// Announces that no stream above the last one seen will be processed.
     pub fn go_away(&mut self, code: ErrorCode) {
-        if self.shutdown.local_last.is_none() {
+        if self.shutdown.local_last.is_none() && !self.shutdown.failed {
             self.shutdown.local_last = Some(self.ids.last_peer);
             write::go_away(&mut self.sender.out, self.ids.last_peer, code, b"");
         }

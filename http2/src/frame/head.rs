@@ -34,7 +34,10 @@ impl Kind {
     ];
 
     fn of(byte: u8) -> Self {
-        Self::ALL.get(usize::from(byte)).copied().unwrap_or(Self::Unknown)
+        Self::ALL
+            .get(usize::from(byte))
+            .copied()
+            .unwrap_or(Self::Unknown)
     }
 }
 

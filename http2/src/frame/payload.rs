@@ -7,11 +7,15 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 /// Strips padding (RFC 9113 §6.1, §6.2).
 pub(crate) fn unpad(payload: &[u8]) -> Result<&[u8], Malformed> {
     let Some((&pad, rest)) = payload.split_first() else {
-        return Err(Malformed("a padded frame has no pad length (RFC 9113 section 6.1)"));
+        return Err(Malformed(
+            "a padded frame has no pad length (RFC 9113 section 6.1)",
+        ));
     };
     match rest.len().checked_sub(usize::from(pad)) {
         Some(len) => Ok(&rest[..len]),
-        None => Err(Malformed("padding exceeds the frame (RFC 9113 section 6.1)")),
+        None => Err(Malformed(
+            "padding exceeds the frame (RFC 9113 section 6.1)",
+        )),
     }
 }
 
@@ -22,7 +26,10 @@ pub(crate) fn dependency(payload: &[u8]) -> Option<u32> {
 
 /// Four bytes as a number.
 pub(crate) fn word(payload: &[u8]) -> u32 {
-    payload.iter().take(4).fold(0, |sum, &byte| sum << 8 | u32::from(byte))
+    payload
+        .iter()
+        .take(4)
+        .fold(0, |sum, &byte| sum << 8 | u32::from(byte))
 }
 
 /// The entries of a SETTINGS payload: identifier and value.

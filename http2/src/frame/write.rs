@@ -24,7 +24,13 @@ fn head(out: &mut Vec<u8>, len: usize, kind: u8, flags: u8, stream: u32) {
 
 /// The head of a DATA frame; exactly `len` bytes of payload must follow.
 pub(crate) fn data_head(out: &mut Vec<u8>, stream: u32, len: usize, end_stream: bool) {
-    head(out, len, DATA, if end_stream { flag::END_STREAM } else { 0 }, stream);
+    head(
+        out,
+        len,
+        DATA,
+        if end_stream { flag::END_STREAM } else { 0 },
+        stream,
+    );
 }
 
 /// A header block as HEADERS and as many CONTINUATION frames as `frame_bytes_max` makes of it.
@@ -37,8 +43,20 @@ pub(crate) fn headers(
 ) {
     let end_stream = if end_stream { flag::END_STREAM } else { 0 };
     let (first, mut rest) = block.split_at(block.len().min(frame_bytes_max));
-    let end_headers = |rest: &[u8]| if rest.is_empty() { flag::END_HEADERS } else { 0 };
-    head(out, first.len(), HEADERS, end_stream | end_headers(rest), stream);
+    let end_headers = |rest: &[u8]| {
+        if rest.is_empty() {
+            flag::END_HEADERS
+        } else {
+            0
+        }
+    };
+    head(
+        out,
+        first.len(),
+        HEADERS,
+        end_stream | end_headers(rest),
+        stream,
+    );
     out.extend_from_slice(first);
     while !rest.is_empty() {
         let (next, after) = rest.split_at(rest.len().min(frame_bytes_max));
@@ -115,9 +133,15 @@ mod tests {
         let mut out = Vec::new();
         headers(&mut out, 5, &[7; 25], true, 10);
         let first = FrameHead::parse(out[..9].try_into().unwrap());
-        assert_eq!((first.len, first.kind, first.flags, first.stream), (10, Kind::Headers, 1, 5));
+        assert_eq!(
+            (first.len, first.kind, first.flags, first.stream),
+            (10, Kind::Headers, 1, 5)
+        );
         let last = FrameHead::parse(out[38..47].try_into().unwrap());
-        assert_eq!((last.len, last.kind, last.flags), (5, Kind::Continuation, 4));
+        assert_eq!(
+            (last.len, last.kind, last.flags),
+            (5, Kind::Continuation, 4)
+        );
 
         let mut in_place = Vec::new();
         in_place.extend_from_slice(&[0; HEAD_BYTES]);

@@ -40,3 +40,10 @@ pub(crate) struct Stream {
     /// What the windows have refused so far.
     pub(crate) queue: Option<Box<Queue>>,
 }
+
+impl Stream {
+    /// Bytes are queued and may go out, but the stream does not stand in line yet.
+    pub(crate) fn wants_turn(&self) -> bool {
+        self.queue.is_some() && !self.listed && self.send_window.available() > 0
+    }
+}

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use crate::hpack::{Field, Indexing};
 
-/// Spent bytes at the front above which the rest is moved down.
+/// Spent bytes at the front above which the rest, if it is no more, is moved down: a spent byte
+/// pays for moving a live one.
 const COMPACT_BYTES: usize = 64 << 10;
 
 /// Body bytes in order, then perhaps trailers, then perhaps the end.
@@ -23,7 +24,7 @@ impl Queue {
         if self.spent == self.bytes.len() {
             self.bytes.clear();
             self.spent = 0;
-        } else if self.spent > COMPACT_BYTES {
+        } else if self.spent > COMPACT_BYTES && self.spent >= self.len() {
             self.bytes.drain(..self.spent);
             self.spent = 0;
         }
@@ -57,18 +58,26 @@ impl Trailers {
         for field in fields {
             copied.text.extend_from_slice(field.name);
             copied.text.extend_from_slice(field.value);
-            copied.fields.push((field.name.len(), field.value.len(), field.indexing));
+            copied
+                .fields
+                .push((field.name.len(), field.value.len(), field.indexing));
         }
         copied
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Field<'_>> {
         let mut at = 0;
-        self.fields.iter().map(move |&(name_len, value_len, indexing)| {
-            let name = &self.text[at..at + name_len];
-            let value = &self.text[at + name_len..at + name_len + value_len];
-            at += name_len + value_len;
-            Field { name, value, indexing }
-        })
+        self.fields
+            .iter()
+            .map(move |&(name_len, value_len, indexing)| {
+                let name = &self.text[at..at + name_len];
+                let value = &self.text[at + name_len..at + name_len + value_len];
+                at += name_len + value_len;
+                Field {
+                    name,
+                    value,
+                    indexing,
+                }
+            })
     }
 }

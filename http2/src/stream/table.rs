@@ -57,7 +57,12 @@ impl StreamTable {
     }
 
     fn rebuild(&mut self, capacity: usize) {
-        let open: Vec<u32> = self.index.iter().copied().filter(|&entry| entry != VACANT).collect();
+        let open: Vec<u32> = self
+            .index
+            .iter()
+            .copied()
+            .filter(|&entry| entry != VACANT)
+            .collect();
         self.index.clear();
         self.index.resize(capacity, VACANT);
         for entry in open {
@@ -81,21 +86,30 @@ impl StreamTable {
     }
 
     pub(crate) fn find(&self, id: u32) -> Option<StreamKey> {
-        self.position(id).map(|at| StreamKey { slot: self.index[at] - 1, id })
+        self.position(id).map(|at| StreamKey {
+            slot: self.index[at] - 1,
+            id,
+        })
     }
 
     /// The stream, unless the key is stale.
     pub(crate) fn at(&self, key: StreamKey) -> Option<&Stream> {
-        self.slots.get(key.slot as usize).filter(|stream| stream.id == key.id)
+        self.slots
+            .get(key.slot as usize)
+            .filter(|stream| stream.id == key.id)
     }
 
     /// The stream, unless the key is stale.
     pub(crate) fn at_mut(&mut self, key: StreamKey) -> Option<&mut Stream> {
-        self.slots.get_mut(key.slot as usize).filter(|stream| stream.id == key.id)
+        self.slots
+            .get_mut(key.slot as usize)
+            .filter(|stream| stream.id == key.id)
     }
 
     pub(crate) fn remove(&mut self, key: StreamKey) -> bool {
-        let Some(mut hole) = self.position(key.id) else { return false };
+        let Some(mut hole) = self.position(key.id) else {
+            return false;
+        };
         let mask = self.index.len() - 1;
         let mut at = hole;
         loop {
@@ -121,9 +135,19 @@ impl StreamTable {
 
     /// Every open stream with its key, in no order.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (StreamKey, &mut Stream)> {
-        self.slots.iter_mut().enumerate().filter(|(_, stream)| stream.id != 0).map(
-            |(slot, stream)| (StreamKey { slot: slot as u32, id: stream.id }, stream),
-        )
+        self.slots
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, stream)| stream.id != 0)
+            .map(|(slot, stream)| {
+                (
+                    StreamKey {
+                        slot: slot as u32,
+                        id: stream.id,
+                    },
+                    stream,
+                )
+            })
     }
 }
 

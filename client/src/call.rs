@@ -1,0 +1,194 @@
+//! One call's life on its connection.
+
+use std::cell::Cell;
+use std::mem;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::pipe::Pipe;
+use corespun_codec::{Code, MetadataMap, ResponseParts, Status, message};
+use corespun_runtime::{give_buffer, take_buffer};
+
+use crate::slot::Sink;
+
+/// Why a call ended without the server's word.
+pub(crate) struct Failure {
+    pub(crate) status: Status,
+    /// The server certainly has not seen the call: it may be sent again.
+    pub(crate) unprocessed: bool,
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self {
+            status,
+            unprocessed: false,
+        }
+    }
+}
+
+/// What stands in a stream's slot. `id` tells whether it is still the same stream.
+pub(crate) struct Call {
+    pub(crate) id: u32,
+    pub(crate) deadline: Option<Duration>,
+    /// Something else than gRPC answered: the body is dropped, and without a `grpc-status` behind
+    /// it the call ends with this.
+    pub(crate) foreign: Option<Box<Status>>,
+    pub(crate) shape: Shape,
+}
+
+/// Who waits for the response.
+pub(crate) enum Shape {
+    /// A future that waits for one message.
+    Unary(Unary),
+    /// The two ends of a pipe.
+    Streamed(Streamed),
+}
+
+/// A response of one message, of which a part may have come.
+pub(crate) struct Unary {
+    sink: Rc<dyn Sink>,
+    body: Vec<u8>,
+    parts: Option<Box<ResponseParts>>,
+    answered: bool,
+}
+
+/// A response of any number of messages.
+pub(crate) struct Streamed {
+    pub(crate) pipe: Pipe,
+    /// Set as [`Failure::unprocessed`] before the pipe fails.
+    pub(crate) unprocessed: Rc<Cell<bool>>,
+}
+
+impl Unary {
+    pub(crate) fn new(sink: Rc<dyn Sink>) -> Self {
+        Self {
+            sink,
+            body: Vec::new(),
+            parts: None,
+            answered: false,
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8], message_bytes_max: usize) -> Result<(), Status> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.answered {
+            return Err(cardinality("more than one message"));
+        }
+        if self.body.is_empty()
+            && let Some(message) = message::whole(bytes)
+            && message.len() <= message_bytes_max
+        {
+            self.answered = true;
+            return self.sink.message(message);
+        }
+        if self.body.capacity() == 0 {
+            self.body = take_buffer();
+        }
+        self.body.extend_from_slice(bytes);
+        match message::split(&self.body, message_bytes_max)? {
+            None => Ok(()),
+            Some((_, rest)) if !rest.is_empty() => Err(cardinality("more than one message")),
+            Some((message, _)) => {
+                self.answered = true;
+                self.sink.message(message)?;
+                give_buffer(mem::take(&mut self.body));
+                Ok(())
+            }
+        }
+    }
+
+    /// The server's end of a call that went well, if the one message is there.
+    fn complete(&mut self, trailers: MetadataMap) -> Result<Option<Box<ResponseParts>>, Failure> {
+        if !self.answered {
+            let status = match self.body.is_empty() {
+                true => cardinality("no message"),
+                false => Status::internal("the response ended inside its message"),
+            };
+            return Err(status.into());
+        }
+        if !trailers.is_empty() {
+            self.parts.get_or_insert_default().trailers = trailers;
+        }
+        Ok(self.parts.take())
+    }
+}
+
+impl Drop for Unary {
+    fn drop(&mut self) {
+        give_buffer(mem::take(&mut self.body));
+    }
+}
+
+impl Call {
+    /// The server's head came.
+    pub(crate) fn head(&mut self, metadata: MetadataMap) {
+        match &mut self.shape {
+            Shape::Streamed(streamed) => streamed.pipe.receive_head(metadata),
+            Shape::Unary(_) if metadata.is_empty() => {}
+            Shape::Unary(unary) => unary.parts.get_or_insert_default().metadata = metadata,
+        }
+    }
+
+    /// Bytes of the body came; how many bytes of credit to give back now.
+    ///
+    /// # Errors
+    /// What the call is to end with, as its messages are not what they should be.
+    pub(crate) fn receive(
+        &mut self,
+        bytes: &[u8],
+        message_bytes_max: usize,
+    ) -> Result<usize, Status> {
+        if self.foreign.is_some() {
+            return Ok(bytes.len());
+        }
+        match &mut self.shape {
+            Shape::Streamed(streamed) => Ok(streamed.pipe.receive(bytes)),
+            Shape::Unary(unary) => {
+                unary.receive(bytes, message_bytes_max)?;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    /// The server ended the call with `status`.
+    pub(crate) fn end(self, status: Status) {
+        if status.code() != Code::Ok {
+            return self.fail(status.into());
+        }
+        let trailers = status.into_metadata();
+        match self.shape {
+            Shape::Streamed(streamed) => streamed.pipe.end(Ok(trailers)),
+            Shape::Unary(mut unary) => {
+                let outcome = unary.complete(trailers);
+                unary.sink.finish(outcome);
+            }
+        }
+    }
+
+    /// The call ended otherwise. A reader gets the messages that came before it.
+    pub(crate) fn fail(self, failure: Failure) {
+        match self.shape {
+            Shape::Unary(unary) => unary.sink.finish(Err(failure)),
+            Shape::Streamed(streamed) => {
+                streamed.unprocessed.set(failure.unprocessed);
+                streamed.pipe.end(Err(failure.status));
+            }
+        }
+    }
+
+    /// We end the call: messages that wait to be read are no longer of use.
+    pub(crate) fn abort(self, status: Status) {
+        match self.shape {
+            Shape::Unary(unary) => unary.sink.finish(Err(status.into())),
+            Shape::Streamed(streamed) => streamed.pipe.fail(status),
+        }
+    }
+}
+
+/// A response with another number of messages than its method has: INTERNAL, as grpc-go says.
+pub(crate) fn cardinality(what: &str) -> Status {
+    Status::internal(format!("the response has {what}, but its method has one"))
+}

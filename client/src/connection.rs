@@ -1,0 +1,76 @@
+//! The client's connection as a socket sees it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::Status;
+use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
+
+use crate::channel::Channel;
+use crate::config::Config;
+use crate::link::Link;
+
+/// A gRPC connection on the client's side; a [`Protocol`] for any pump. What it does is decided
+/// by the calls of the [`Channel`] that it shares its state with.
+pub struct Connection {
+    link: Rc<Link>,
+}
+
+impl Connection {
+    /// A connection over a transport that the caller drives, such as a simulator or another
+    /// protocol, and the channel over it. The channel has this connection alone: once that has
+    /// ended, calls fail with UNAVAILABLE.
+    pub fn pair(authority: &str, config: &Config, socket: SocketHandle) -> (Self, Channel) {
+        let name: Rc<str> = authority.into();
+        let link = Rc::new(Link::new(Rc::clone(&name), name, config, socket));
+        let channel = Channel::over(authority, config, Rc::clone(&link));
+        (Self::new(link), channel)
+    }
+
+    pub(crate) fn new(link: Rc<Link>) -> Self {
+        Self { link }
+    }
+}
+
+impl Protocol for Connection {
+    fn receive(&mut self, now: Duration, input: Input<'_>) {
+        let mut session = self.link.session();
+        match input {
+            Input::Bytes(bytes) => session.receive(now, bytes),
+            Input::End => {
+                let status = session.lost();
+                session.end(status);
+            }
+        }
+    }
+
+    fn advance(&mut self, now: Duration) {
+        self.link.session().advance(now);
+    }
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        self.link.session().transmit(out)
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.link.session().deadline()
+    }
+
+    fn drain(&mut self, _now: Duration) {
+        self.link.session().retire();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.link
+            .session()
+            .end(Status::unavailable("the connection was closed"));
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}

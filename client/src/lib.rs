@@ -1,0 +1,59 @@
+//! The gRPC client: a channel to one address, and the four kinds of calls over it.
+//!
+//! ```text
+//!   Channel ──▶ Subchannel ──▶ Link ◀──▶ Session ──▶ http2 output ──▶ Connection::transmit
+//!      ▲          connects      │ shared   │
+//!      └── Slot or pipe ◀───────┴──── Call ◀── http2 events ◀──────── Connection::receive
+//! ```
+//!
+//! A unary call writes its head and its message straight into the connection's output and leaves
+//! a slot behind; the response is decoded from the kernel's buffer into that slot. A streaming
+//! call speaks with its connection through a [`corespun_codec::pipe`]. All of it lives on one
+//! shard: a [`Channel`] is a cheap handle to clone there, and stays there.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use corespun_client::Channel;
+//! use corespun_codec::{Kind, Method, Request, Status};
+//!
+//! const SAY: Method<String, String> = Method::new("/echo.Echo/Say", Kind::Unary);
+//!
+//! async fn say() -> Result<String, Status> {
+//!     let channel = Channel::connect("127.0.0.1:50051").await?;
+//!     let mut request = Request::new("hello".to_owned());
+//!     request.set_timeout(Duration::from_secs(1));
+//!     Ok(channel.unary(SAY, request).await?.into_inner())
+//! }
+//!
+//! let said = corespun_runtime::block_on(say());
+//! ```
+//!
+//! A call ends with the status that the server sent, or with one of these of our own:
+//! UNAVAILABLE when there is no connection or it was lost, DEADLINE_EXCEEDED when the request's
+//! timeout passed, INTERNAL when the response breaks the rules of gRPC, RESOURCE_EXHAUSTED when
+//! a message is over [`Config::message_bytes_max`]. What the server certainly has not processed
+//! (REFUSED_STREAM, or a stream above the last of a GOAWAY) is called once more where the
+//! request is at hand, that is for unary and server-streaming calls.
+//!
+//! **Not here:** the server, TLS, several addresses and balancing between them, backoff between
+//! attempts to connect, retries by policy, keepalive, compression, interceptors.
+#![forbid(unsafe_code)]
+
+mod bell;
+mod call;
+mod channel;
+mod client_streaming;
+mod config;
+mod connection;
+mod deadline;
+mod link;
+mod outgoing;
+mod session;
+mod slot;
+mod subchannel;
+mod target;
+
+pub use channel::Channel;
+pub use client_streaming::ClientStreaming;
+pub use config::Config;
+pub use connection::Connection;

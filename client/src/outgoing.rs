@@ -1,0 +1,127 @@
+//! A request on its way out: its head, as this connection's encoder writes it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::head::{self, Target};
+use corespun_codec::{MetadataMap, RequestHead, Status, timeout};
+use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{BlockCache, Connection, OpenError, StreamKey};
+use corespun_runtime::now;
+
+use crate::deadline::expired;
+
+/// How many methods have their head remembered on one connection.
+const CACHED_METHODS_MAX: usize = 64;
+
+/// What is to be called, with what, and until when.
+pub(crate) struct Outgoing {
+    path: &'static str,
+    head: Option<Rc<RequestHead>>,
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Outgoing {
+    /// A call that starts now.
+    ///
+    /// # Errors
+    /// DEADLINE_EXCEEDED when the timeout is zero: nothing is sent then.
+    pub(crate) fn new(path: &'static str, head: Option<Rc<RequestHead>>) -> Result<Self, Status> {
+        let granted = head.as_ref().and_then(|head| head.timeout);
+        if granted == Some(Duration::ZERO) {
+            return Err(expired());
+        }
+        let deadline = granted.map(|granted| now() + granted.min(timeout::MAX));
+        Ok(Self {
+            path,
+            head,
+            deadline,
+        })
+    }
+
+    fn metadata(&self) -> &MetadataMap {
+        self.head
+            .as_ref()
+            .map_or(MetadataMap::EMPTY, |head| &head.metadata)
+    }
+}
+
+/// Writes the heads of requests. Those without timeout and metadata are the same at each call of
+/// a method, a few bytes of indices once the peer's table has their fields.
+pub(crate) struct RequestBlocks {
+    authority: Rc<str>,
+    caches: Vec<(&'static str, BlockCache)>,
+    timeout: Vec<u8>,
+}
+
+impl RequestBlocks {
+    pub(crate) fn new(authority: Rc<str>) -> Self {
+        Self {
+            authority,
+            caches: Vec::new(),
+            timeout: Vec::new(),
+        }
+    }
+
+    /// Opens a stream with the head of `outgoing`.
+    pub(crate) fn open(
+        &mut self,
+        http2: &mut Connection,
+        outgoing: &Outgoing,
+    ) -> Result<StreamKey, OpenError> {
+        let metadata = outgoing.metadata();
+        let cache = match outgoing.deadline {
+            None if metadata.is_empty() => cache(&mut self.caches, outgoing.path),
+            _ => None,
+        };
+        self.timeout.clear();
+        if let Some(deadline) = outgoing.deadline {
+            // Waiting for the connection has used some of it up.
+            let left = deadline.saturating_sub(now());
+            timeout::write(left.max(Duration::from_nanos(1)), &mut self.timeout);
+        }
+        let timeout = outgoing.deadline.map(|_| &self.timeout[..]);
+        let target = Target {
+            scheme: "http",
+            authority: &self.authority,
+            path: outgoing.path,
+        };
+        let fields = head::request_fields(target, timeout, metadata).map(field);
+        http2.open(fields, cache, false)
+    }
+}
+
+/// The cache of a method's head, found by the address of its path: that is a constant.
+fn cache<'a>(
+    caches: &'a mut Vec<(&'static str, BlockCache)>,
+    path: &'static str,
+) -> Option<&'a mut BlockCache> {
+    let found = caches
+        .iter()
+        .position(|(known, _)| std::ptr::eq(*known, path));
+    let at = match found {
+        Some(at) => at,
+        None if caches.len() < CACHED_METHODS_MAX => {
+            caches.push((path, BlockCache::default()));
+            caches.len() - 1
+        }
+        None => return None,
+    };
+    Some(&mut caches[at].1)
+}
+
+/// What every call repeats is worth an entry in the peer's table; metadata may be anything.
+fn field<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
+    let indexing = match name {
+        b":method" | b":scheme" | b":path" | b":authority" | b"te" | b"content-type"
+        | b"user-agent" => Indexing::Index,
+        // No intermediary may index it either, lest another caller's guess be confirmed.
+        b"authorization" => Indexing::Never,
+        _ => Indexing::Literal,
+    };
+    Field {
+        name,
+        value,
+        indexing,
+    }
+}

@@ -1,0 +1,295 @@
+//! HTTP/2 on one connection with the calls that are on it: events to responses, calls to output.
+
+mod known;
+mod opening;
+mod response;
+mod streams;
+
+pub(crate) use opening::Gone;
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use corespun_codec::Status;
+use corespun_http2::{Config as Http2Config, ErrorCode, Event, Role, StreamKey};
+use corespun_runtime::Flow;
+
+use crate::bell::{self, Bell};
+use crate::call::{Call, Failure};
+use crate::config::Config;
+use crate::deadline::expired;
+use crate::outgoing::RequestBlocks;
+use known::Known;
+use opening::Queue;
+
+/// How far a connection has come.
+enum Phase {
+    /// The server's first SETTINGS have not come.
+    Handshake(Vec<Waker>),
+    /// Calls are welcome.
+    Open,
+    /// Calls under way finish, new ones go elsewhere.
+    Leaving,
+    /// Nothing more happens.
+    Ended(Status),
+}
+
+/// One connection without its socket.
+pub(crate) struct Session {
+    http2: corespun_http2::Connection,
+    /// Calls by stream slot.
+    calls: Vec<Option<Call>>,
+    requests: RequestBlocks,
+    /// Heads and trailers of responses by memo slot.
+    known: Known,
+    /// Calls that wait for a stream.
+    queue: Queue,
+    /// Deadlines of the calls, the next first.
+    deadlines: BTreeSet<(Duration, u64)>,
+    phase: Phase,
+    bell: Rc<Bell>,
+    rung: Vec<u64>,
+    /// Whom errors name.
+    peer: Rc<str>,
+    message_bytes_max: usize,
+}
+
+impl Session {
+    pub(crate) fn new(authority: Rc<str>, peer: Rc<str>, config: &Config, bell: Rc<Bell>) -> Self {
+        let http2 = Http2Config {
+            role: Role::Client,
+            limits: config.http2.clone(),
+        };
+        Self {
+            http2: corespun_http2::Connection::new(http2),
+            calls: Vec::new(),
+            requests: RequestBlocks::new(authority),
+            known: Known::default(),
+            queue: Queue::default(),
+            deadlines: BTreeSet::new(),
+            phase: Phase::Handshake(Vec::new()),
+            bell,
+            rung: Vec::new(),
+            peer,
+            message_bytes_max: config.message_bytes_max,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    pub(crate) fn poll_established(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Status>> {
+        match &mut self.phase {
+            Phase::Handshake(waiting) => {
+                if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                    waiting.push(context.waker().clone());
+                }
+                Poll::Pending
+            }
+            Phase::Open => Poll::Ready(Ok(())),
+            Phase::Leaving => {
+                let text = format!("{} takes no new calls on this connection", self.peer);
+                Poll::Ready(Err(Status::unavailable(text)))
+            }
+            Phase::Ended(status) => Poll::Ready(Err(status.clone())),
+        }
+    }
+
+    /// Changes the phase, and tells those who wait for that.
+    fn enter(&mut self, phase: Phase) {
+        let before = std::mem::replace(&mut self.phase, phase);
+        if let Phase::Handshake(waiting) = before {
+            waiting.into_iter().for_each(Waker::wake);
+        }
+        if !self.is_open() {
+            self.queue.wake_all();
+        }
+    }
+
+    /// What calls end with when the peer is gone.
+    pub(crate) fn lost(&self) -> Status {
+        Status::unavailable(format!("the connection to {} was lost", self.peer))
+    }
+
+    /// Ends everything at once.
+    pub(crate) fn end(&mut self, status: Status) {
+        if matches!(self.phase, Phase::Ended(_)) {
+            return;
+        }
+        self.deadlines.clear();
+        for call in self.calls.drain(..).flatten() {
+            call.fail(status.clone().into());
+        }
+        self.enter(Phase::Ended(status));
+    }
+
+    /// Starts no more calls; the socket closes when those under way are done.
+    pub(crate) fn retire(&mut self) {
+        if matches!(self.phase, Phase::Handshake(_) | Phase::Open) {
+            self.lend_output();
+            self.http2.go_away(ErrorCode::NO_ERROR);
+            self.enter(Phase::Leaving);
+        }
+    }
+
+    /// Gives HTTP/2 a buffer from the shard's pool, so that an idle connection owns none.
+    fn lend_output(&mut self) {
+        if self.http2.wants_output() {
+            self.http2.lend_output(corespun_runtime::take_buffer());
+        }
+    }
+
+    pub(crate) fn receive(&mut self, now: Duration, mut input: &[u8]) {
+        if matches!(self.phase, Phase::Ended(_)) {
+            return;
+        }
+        self.lend_output();
+        loop {
+            match self.http2.receive(now, &mut input) {
+                Ok(Some(event)) => self.on_event(now, event),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!(peer = &*self.peer, %error, "connection ends");
+                    let text = format!("the connection to {} ended: {error}", self.peer);
+                    return self.end(Status::unavailable(text));
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, now: Duration, event: Event<'_>) {
+        match event {
+            Event::Headers {
+                stream,
+                block,
+                end_stream,
+            } => self.on_head(stream, block, end_stream),
+            Event::Data {
+                stream,
+                bytes,
+                end_stream,
+            } => self.on_data(stream, bytes, end_stream),
+            Event::Trailers { stream, block } => self.on_trailers(stream, block),
+            Event::Reset {
+                stream,
+                code,
+                local,
+            } => self.on_reset(now, stream, code, local),
+            Event::GoAway { last, code } => self.on_go_away(last, code),
+            Event::SettingsChanged if matches!(self.phase, Phase::Handshake(_)) => {
+                self.enter(Phase::Open);
+            }
+            Event::SettingsChanged => self.wake_next(),
+            Event::PingAck(_) => {}
+        }
+    }
+
+    /// The server takes no new streams, and never saw those above `last`.
+    fn on_go_away(&mut self, last: u32, code: ErrorCode) {
+        tracing::debug!(peer = &*self.peer, last, %code, "the server is going away");
+        let unseen: Vec<StreamKey> = open_calls(&self.calls)
+            .filter(|stream| stream.id > last)
+            .collect();
+        for stream in unseen {
+            if let Some(call) = self.take_call(stream) {
+                self.http2.reset(stream, ErrorCode::CANCEL);
+                let text = format!("{} goes away and has not seen the call: {code}", self.peer);
+                call.fail(Failure {
+                    status: Status::unavailable(text),
+                    unprocessed: true,
+                });
+            }
+        }
+        self.enter(Phase::Leaving);
+    }
+
+    pub(crate) fn advance(&mut self, now: Duration) {
+        if matches!(self.phase, Phase::Ended(_)) {
+            return;
+        }
+        self.lend_output();
+        while let Some(&(due, token)) = self.deadlines.first()
+            && due <= now
+        {
+            self.deadlines.pop_first();
+            self.give_up(bell::stream(token), expired());
+        }
+        let mut rung = std::mem::take(&mut self.rung);
+        self.bell.swap_rung(&mut rung);
+        for token in rung.drain(..) {
+            self.on_rung(bell::stream(token));
+        }
+        self.rung = rung;
+    }
+
+    pub(crate) fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        self.http2.transmit(out);
+        let mut more = false;
+        while let Some(stream) = self.http2.next_drained() {
+            self.move_output(stream);
+            more = true;
+        }
+        if more {
+            self.bell.touch();
+        }
+        let finished = match self.phase {
+            Phase::Handshake(_) | Phase::Open => false,
+            Phase::Leaving => self.http2.open_streams() == 0 && !self.http2.has_output(),
+            Phase::Ended(_) => true,
+        };
+        if finished { Flow::Close } else { Flow::Open }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    /// Puts a call into its stream's slot. What is there belongs to a stream that is gone.
+    pub(crate) fn put_call(&mut self, stream: StreamKey, call: Call) {
+        debug_assert_eq!(call.id, stream.id);
+        let slot = stream.slot as usize;
+        if slot >= self.calls.len() {
+            self.calls.resize_with(slot + 1, || None);
+        }
+        if let Some(deadline) = call.deadline {
+            self.deadlines.insert((deadline, bell::token(stream)));
+        }
+        self.calls[slot] = Some(call);
+    }
+
+    /// Takes the call of a stream out of its slot.
+    fn take_call(&mut self, stream: StreamKey) -> Option<Call> {
+        let place = self.calls.get_mut(stream.slot as usize)?;
+        let call = place.take_if(|call| call.id == stream.id)?;
+        if let Some(deadline) = call.deadline {
+            self.deadlines.remove(&(deadline, bell::token(stream)));
+        }
+        Some(call)
+    }
+
+    /// Ends a call by our own decision.
+    fn give_up(&mut self, stream: StreamKey, status: Status) {
+        if let Some(call) = self.take_call(stream) {
+            self.http2.reset(stream, ErrorCode::CANCEL);
+            call.abort(status);
+            self.wake_next();
+        }
+    }
+}
+
+/// The streams that have a call.
+fn open_calls(calls: &[Option<Call>]) -> impl Iterator<Item = StreamKey> {
+    calls.iter().enumerate().filter_map(|(slot, call)| {
+        let id = call.as_ref()?.id;
+        Some(StreamKey {
+            slot: slot as u32,
+            id,
+        })
+    })
+}

@@ -1,0 +1,138 @@
+//! What the blocks of responses mean, remembered for as long as the server repeats them.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use corespun_codec::head::{ResponseStart, parse_response};
+use corespun_codec::{MetadataMap, Status};
+use corespun_http2::{Block, HeaderList, MEMO_SLOTS};
+
+/// What a response's head means when messages follow it.
+#[derive(Clone)]
+pub(super) enum Opening {
+    /// Messages follow; the metadata ahead of them.
+    Messages(MetadataMap),
+    /// It is no gRPC response. What the call ends with, if nothing better follows.
+    Foreign(Status),
+}
+
+/// What trailers mean.
+#[derive(Clone)]
+pub(super) struct Verdict {
+    pub(super) status: Status,
+    /// The trailers do have a `grpc-status`.
+    pub(super) is_given: bool,
+}
+
+/// One head in both its meanings: the same bytes may come with END_STREAM or without.
+struct Head {
+    opening: Result<Opening, Status>,
+    ended: Status,
+}
+
+/// The blocks of one connection by memo slot.
+#[derive(Default)]
+pub(super) struct Known {
+    heads: [Option<Rc<Head>>; MEMO_SLOTS],
+    trailers: [Option<Rc<Verdict>>; MEMO_SLOTS],
+}
+
+impl Known {
+    /// What a head with messages to follow means.
+    pub(super) fn opening(&mut self, block: Block, list: &HeaderList) -> Result<Opening, Status> {
+        match self.head(block, list) {
+            Some(head) => head.opening.clone(),
+            None => read_opening(list),
+        }
+    }
+
+    /// What a head means that ends its stream (trailers-only).
+    pub(super) fn ended(&mut self, block: Block, list: &HeaderList) -> Status {
+        match self.head(block, list) {
+            Some(head) => head.ended.clone(),
+            None => read_ended(list),
+        }
+    }
+
+    fn head(&mut self, block: Block, list: &HeaderList) -> Option<&Rc<Head>> {
+        let memo = match block {
+            Block::Seen { memo } => usize::from(memo),
+            Block::New { memo } => {
+                let memo = usize::from(memo?);
+                self.heads[memo] = Some(Rc::new(Head {
+                    opening: read_opening(list),
+                    ended: read_ended(list),
+                }));
+                memo
+            }
+        };
+        self.heads[memo].as_ref()
+    }
+
+    /// What trailers mean.
+    pub(super) fn verdict(&mut self, block: Block, list: &HeaderList) -> Rc<Verdict> {
+        let seen = match block {
+            Block::Seen { memo } => self.trailers[usize::from(memo)].clone(),
+            Block::New { .. } => None,
+        };
+        let verdict = seen.unwrap_or_else(|| Rc::new(read_trailers(list)));
+        if let Block::New { memo: Some(memo) } = block {
+            self.trailers[usize::from(memo)] = Some(Rc::clone(&verdict));
+        }
+        verdict
+    }
+}
+
+fn fields(list: &HeaderList) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+    list.iter().map(|header| (header.name, header.value))
+}
+
+fn read_opening(list: &HeaderList) -> Result<Opening, Status> {
+    let mut metadata = MetadataMap::new();
+    if list.overflowed() {
+        return Err(too_large());
+    }
+    match parse_response(fields(list), false, &mut metadata)? {
+        ResponseStart::Foreign(status) | ResponseStart::Ended(status) => {
+            Ok(Opening::Foreign(status))
+        }
+        ResponseStart::Open(_) => Ok(Opening::Messages(metadata)),
+    }
+}
+
+fn read_ended(list: &HeaderList) -> Status {
+    if list.overflowed() {
+        return too_large();
+    }
+    match parse_response(fields(list), true, &mut MetadataMap::new()) {
+        Ok(ResponseStart::Ended(status) | ResponseStart::Foreign(status)) | Err(status) => status,
+        Ok(ResponseStart::Open(_)) => no_status(),
+    }
+}
+
+fn read_trailers(list: &HeaderList) -> Verdict {
+    if list.overflowed() {
+        return Verdict {
+            status: too_large(),
+            is_given: true,
+        };
+    }
+    let is_given = Cell::new(true);
+    let status = Status::from_trailers_or(fields(list), || {
+        is_given.set(false);
+        no_status()
+    });
+    Verdict {
+        status,
+        is_given: is_given.get(),
+    }
+}
+
+/// How a call ends whose server does not say.
+pub(super) fn no_status() -> Status {
+    Status::unknown("the server ended the call without grpc-status")
+}
+
+fn too_large() -> Status {
+    Status::internal("the response's header list is too large")
+}

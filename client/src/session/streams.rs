@@ -1,0 +1,86 @@
+//! What calls have left: output, credit and ends of their pipes.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use corespun_codec::Status;
+use corespun_codec::pipe::{Pipe, Side};
+use corespun_http2::StreamKey;
+
+use super::Session;
+use super::response::at;
+use crate::bell;
+use crate::call::{Call, Shape, Streamed};
+
+/// Bytes that HTTP/2 may hold back for one stream before its pipe keeps the rest.
+const QUEUED_BYTES_HIGH: usize = 64 << 10;
+
+impl Session {
+    /// A pipe for the messages of a stream.
+    pub(crate) fn pipe(&self, stream: StreamKey) -> Pipe {
+        let bell = Rc::clone(&self.bell);
+        let token = bell::token(stream);
+        Pipe::new(Side::Client, self.message_bytes_max, bell, token)
+    }
+
+    /// Lets a call take its course through `pipe`; the flag tells whether it may be sent again
+    /// once it has failed.
+    pub(crate) fn put_streamed(
+        &mut self,
+        stream: StreamKey,
+        deadline: Option<std::time::Duration>,
+        pipe: Pipe,
+    ) -> Rc<Cell<bool>> {
+        let unprocessed = Rc::new(Cell::new(false));
+        let streamed = Streamed {
+            pipe,
+            unprocessed: Rc::clone(&unprocessed),
+        };
+        let call = Call {
+            id: stream.id,
+            deadline,
+            foreign: None,
+            shape: Shape::Streamed(streamed),
+        };
+        self.put_call(stream, call);
+        unprocessed
+    }
+
+    /// A call has rung: a unary one only does when nobody waits for it any more.
+    pub(super) fn on_rung(&mut self, stream: StreamKey) {
+        let Some(call) = at(&mut self.calls, stream) else {
+            return;
+        };
+        let credit = match &call.shape {
+            Shape::Streamed(streamed) if !streamed.pipe.is_abandoned() => streamed.pipe.answer(),
+            _ => return self.give_up(stream, dropped()),
+        };
+        self.http2.release(stream, credit);
+        self.move_output(stream);
+    }
+
+    /// Moves the requests that were written on to HTTP/2, and ends them when they are done.
+    pub(super) fn move_output(&mut self, stream: StreamKey) {
+        let Self { http2, calls, .. } = self;
+        let Some(Shape::Streamed(streamed)) = at(calls, stream).map(|call| &call.shape) else {
+            return;
+        };
+        if http2.queued(stream) >= QUEUED_BYTES_HIGH {
+            return;
+        }
+        let pipe = &streamed.pipe;
+        if pipe.has_output() {
+            let ends = pipe.is_finishing();
+            pipe.take_output(|bytes| http2.send_data(stream, bytes, ends));
+            if ends {
+                pipe.take_finish();
+            }
+        } else if pipe.take_finish().is_some() {
+            http2.send_data(stream, &[], true);
+        }
+    }
+}
+
+fn dropped() -> Status {
+    Status::cancelled("the call was dropped before its end")
+}

@@ -1,0 +1,192 @@
+//! The one connection behind a channel: made when a call needs it, made anew when it is lost.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use corespun_codec::Status;
+use corespun_runtime::{connect, spawn, timeout};
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::link::Link;
+use crate::target::Target;
+
+/// One address and what leads there.
+pub(crate) struct Subchannel {
+    target: Target,
+    config: Config,
+    /// False when there is a connection but no way to make another.
+    connects: bool,
+    state: RefCell<State>,
+}
+
+enum State {
+    Idle,
+    Connecting(Rc<Attempt>),
+    Ready(Rc<Link>),
+}
+
+/// Where a connection comes from.
+enum Source {
+    /// It is there.
+    Open(Rc<Link>),
+    /// It is there and no other can be made: it has yet to open, or has ended.
+    Only(Rc<Link>),
+    /// It is being made.
+    Attempt(Rc<Attempt>),
+}
+
+impl Subchannel {
+    /// No connection yet.
+    pub(crate) fn new(target: Target, config: Config) -> Self {
+        Self {
+            target,
+            config,
+            connects: true,
+            state: RefCell::new(State::Idle),
+        }
+    }
+
+    /// This connection and no other.
+    pub(crate) fn over(target: Target, config: Config, link: Rc<Link>) -> Self {
+        Self {
+            target,
+            config,
+            connects: false,
+            state: RefCell::new(State::Ready(link)),
+        }
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The connection; all that ask while it is being made wait for the same attempt.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when that failed.
+    pub(crate) async fn link(self: &Rc<Self>) -> Result<Rc<Link>, Status> {
+        match self.source() {
+            Source::Open(link) => Ok(link),
+            Source::Only(link) => link.established().await.map(|()| link),
+            Source::Attempt(attempt) => poll_fn(|context| attempt.poll(context)).await,
+        }
+    }
+
+    fn source(self: &Rc<Self>) -> Source {
+        let mut state = self.state.borrow_mut();
+        match &*state {
+            State::Connecting(attempt) => Source::Attempt(Rc::clone(attempt)),
+            State::Ready(link) if link.is_open() => Source::Open(Rc::clone(link)),
+            State::Ready(link) if !self.connects => Source::Only(Rc::clone(link)),
+            State::Idle | State::Ready(_) => {
+                let attempt = Rc::new(Attempt::default());
+                *state = State::Connecting(Rc::clone(&attempt));
+                self.start(&attempt);
+                Source::Attempt(attempt)
+            }
+        }
+    }
+
+    /// Connects in a task of its own: the call that asked first may be dropped meanwhile.
+    fn start(self: &Rc<Self>, attempt: &Rc<Attempt>) {
+        let (attempt, subchannel) = (Rc::clone(attempt), Rc::downgrade(self));
+        let (target, config) = (self.target.clone(), self.config.clone());
+        spawn(async move {
+            let outcome = establish(&target, &config).await;
+            if let Err(status) = &outcome {
+                tracing::debug!(target = &**target.text(), %status, "no connection");
+            }
+            settle(&subchannel, &outcome);
+            attempt.finish(outcome);
+        });
+    }
+}
+
+/// Makes the outcome of an attempt known to the channel, if that is still there.
+fn settle(subchannel: &Weak<Subchannel>, outcome: &Result<Rc<Link>, Status>) {
+    match (subchannel.upgrade(), outcome) {
+        (Some(subchannel), outcome) => {
+            *subchannel.state.borrow_mut() = match outcome {
+                Ok(link) => State::Ready(Rc::clone(link)),
+                Err(_) => State::Idle,
+            };
+        }
+        (None, Ok(link)) => link.retire(),
+        (None, Err(_)) => {}
+    }
+}
+
+impl Drop for Subchannel {
+    fn drop(&mut self) {
+        if let State::Ready(link) = self.state.get_mut() {
+            link.retire();
+        }
+    }
+}
+
+/// One attempt to connect, and who waits for it.
+#[derive(Default)]
+struct Attempt {
+    outcome: RefCell<Option<Result<Rc<Link>, Status>>>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Attempt {
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<Rc<Link>, Status>> {
+        if let Some(outcome) = &*self.outcome.borrow() {
+            return Poll::Ready(outcome.clone());
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            waiting.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn finish(&self, outcome: Result<Rc<Link>, Status>) {
+        *self.outcome.borrow_mut() = Some(outcome);
+        let waiting = self.waiting.take();
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Connects, and waits for the server's SETTINGS: they say how many calls it admits at once.
+async fn establish(target: &Target, config: &Config) -> Result<Rc<Link>, Status> {
+    let mut made = None;
+    let attempt = async {
+        let address = target.resolve().await?;
+        let authority = Rc::clone(target.authority());
+        let peer: Rc<str> = address.to_string().into();
+        let connected = connect(&address, |socket| {
+            let link = Rc::new(Link::new(authority, peer, config, socket));
+            made = Some(Rc::clone(&link));
+            Box::new(Connection::new(link))
+        });
+        connected
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
+        match &made {
+            Some(link) => link.established().await,
+            None => Ok(()),
+        }
+    };
+    let outcome = match timeout(config.connect_timeout, attempt).await {
+        Ok(outcome) => outcome,
+        Err(elapsed) => {
+            let text = format!("failed to connect to {}: {elapsed}", target.text());
+            Err(Status::unavailable(text))
+        }
+    };
+    let no_link = || Status::unavailable(format!("failed to connect to {}", target.text()));
+    match (made, outcome) {
+        (Some(link), Ok(())) => Ok(link),
+        (Some(link), Err(status)) => {
+            link.close(status.clone());
+            Err(status)
+        }
+        (None, outcome) => Err(outcome.err().unwrap_or_else(no_link)),
+    }
+}

@@ -1,0 +1,13 @@
+//! Tests that hold whatever drives the sockets.
+
+use corespun_runtime::{Engine, LocalConfig, LocalShard};
+
+/// Runs a test on each engine, the server's and the client's alike.
+pub fn on_each_engine(test: impl AsyncFn(Engine)) {
+    for engine in [Engine::Uring, Engine::Epoll] {
+        match LocalShard::new(LocalConfig { engine, cpu: None }) {
+            Ok(mut shard) => shard.block_on(test(engine)),
+            Err(error) => eprintln!("SKIPPED {engine}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Servers that turn callers away, on real sockets: what may be called again is.
+
+mod engines;
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use corespun_client::Channel;
+use corespun_codec::{Code, Kind, Method, Request};
+use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{Config, ErrorCode, Event, StreamKey};
+use corespun_runtime::{Address, Engine, Flow, Input, Peer, Protocol, Running, Runtime};
+use engines::on_each_engine;
+
+const UPPER: Method<String, String> = Method::new("/test.Words/Upper", Kind::Unary);
+const SPLIT: Method<String, String> = Method::new("/test.Words/Split", Kind::ServerStreaming);
+
+/// The length of an acknowledgement of SETTINGS, which comes between the preface and a call.
+const ACK_BYTES: usize = 9;
+
+/// What a connection does with the first call on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    /// Answers it.
+    Answer,
+    /// Says GOAWAY as if it had not seen it.
+    Leave,
+    /// Says GOAWAY once it has, and answers.
+    LeaveAfter,
+    /// Refuses its stream.
+    Refuse,
+    /// Closes the socket.
+    Vanish,
+}
+
+struct Scripted {
+    http2: corespun_http2::Connection,
+    habit: Habit,
+    vanished: bool,
+}
+
+impl Scripted {
+    fn new(habit: Habit) -> Self {
+        Self {
+            http2: corespun_http2::Connection::new(Config::server()),
+            habit,
+            vanished: false,
+        }
+    }
+
+    fn on_call(&mut self, stream: StreamKey) {
+        match self.habit {
+            Habit::Refuse => self.http2.reset(stream, ErrorCode::REFUSED_STREAM),
+            Habit::Vanish => self.vanished = true,
+            Habit::Leave => {}
+            Habit::LeaveAfter => {
+                self.http2.go_away(ErrorCode::NO_ERROR);
+                self.answer(stream);
+            }
+            Habit::Answer => self.answer(stream),
+        }
+    }
+
+    fn answer(&mut self, stream: StreamKey) {
+        let field = |name, value| Field {
+            name,
+            value,
+            indexing: Indexing::Index,
+        };
+        let head = [
+            field(b":status", b"200"),
+            field(b"content-type", b"application/grpc"),
+        ];
+        let trailers = [field(b"grpc-status", b"0")];
+        self.http2
+            .send_headers(stream, head.into_iter(), None, false);
+        self.http2
+            .send_data(stream, b"\0\0\0\0\x04\x0a\x02hi", false);
+        self.http2
+            .send_headers(stream, trailers.into_iter(), None, true);
+    }
+}
+
+impl Protocol for Scripted {
+    fn receive(&mut self, now: Duration, input: Input<'_>) {
+        let Input::Bytes(mut bytes) = input else {
+            self.vanished = true;
+            return;
+        };
+        let is_call = self.http2.is_established() && bytes.len() > ACK_BYTES;
+        if self.habit == Habit::Leave && is_call {
+            self.http2.go_away(ErrorCode::NO_ERROR);
+        }
+        while let Some(event) = self.http2.receive(now, &mut bytes).unwrap() {
+            if let Event::Headers { stream, .. } = event {
+                self.on_call(stream);
+            }
+        }
+    }
+
+    fn advance(&mut self, _now: Duration) {}
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        self.http2.transmit(out);
+        match self.vanished || self.http2.is_finished() {
+            true => Flow::Close,
+            false => Flow::Open,
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// A server whose connections have these habits, one after the other; the last one's stay.
+fn serve(engine: Engine, habits: &'static [Habit]) -> Running {
+    let address: Address = "127.0.0.1:0".parse().unwrap();
+    let builder = Runtime::builder()
+        .listen(address)
+        .shards(1)
+        .engine(engine)
+        .grace(Duration::from_millis(10));
+    let started = builder.start(move |_shard| {
+        let accepted = Cell::new(0);
+        Ok(Box::new(move |_peer: Peer, _socket| {
+            let number = accepted.replace(accepted.get() + 1);
+            let habit = habits[number.min(habits.len() - 1)];
+            Box::new(Scripted::new(habit)) as Box<dyn Protocol>
+        }))
+    });
+    started.unwrap()
+}
+
+/// How one unary and one server-streaming call end, each on a channel of its own to a server of
+/// its own.
+async fn ends(engine: Engine, habits: &'static [Habit]) -> [Code; 2] {
+    let connect = async || {
+        let server = serve(engine, habits);
+        let channel = Channel::connect(&server.addresses()[0].to_string()).await;
+        (channel.unwrap(), server)
+    };
+    let request = || Request::new("hello".to_owned());
+    let (channel, _server) = connect().await;
+    let unary = channel.unary(UPPER, request()).await;
+    let (channel, _server) = connect().await;
+    let streaming = channel.server_streaming(SPLIT, request()).await;
+    [unary.map(drop), streaming.map(drop)].map(|outcome| match outcome {
+        Ok(()) => Code::Ok,
+        Err(status) => status.code(),
+    })
+}
+
+#[test]
+fn unprocessed_calls_go_to_another_connection_once() {
+    use Habit::{Answer, Leave, LeaveAfter, Refuse, Vanish};
+    on_each_engine(async |engine| {
+        let (ok, no) = ([Code::Ok; 2], [Code::Unavailable; 2]);
+        assert_eq!(ends(engine, &[Answer]).await, ok);
+        assert_eq!(
+            ends(engine, &[LeaveAfter, Vanish]).await,
+            ok,
+            "the call was seen"
+        );
+        assert_eq!(
+            ends(engine, &[Leave, Answer]).await,
+            ok,
+            "called again elsewhere"
+        );
+        assert_eq!(
+            ends(engine, &[Leave, Leave, Answer]).await,
+            no,
+            "once, not twice"
+        );
+        assert_eq!(
+            ends(engine, &[Refuse, Answer]).await,
+            no,
+            "refused twice on one connection"
+        );
+        assert_eq!(
+            ends(engine, &[Vanish, Answer]).await,
+            no,
+            "it may have been processed"
+        );
+    });
+}

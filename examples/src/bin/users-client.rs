@@ -1,0 +1,60 @@
+//! `users-client`: calls all four kinds of the user service and checks the answers.
+
+use std::error::Error;
+use std::hash::{BuildHasher, RandomState};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use corespun::runtime::{Engine, LocalConfig, LocalShard, timeout};
+use corespun_examples::tour;
+use corespun_examples::user::UserServiceClient;
+
+/// How long it may take to reach the server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Calls each method of a user service and checks what it answers.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Address of the server: 127.0.0.1:50051, [::1]:50051 or unix:/path
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    target: String,
+
+    /// How sockets are driven: auto, uring or epoll
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: Engine,
+}
+
+fn main() -> ExitCode {
+    match call(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("users-client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn call(Arguments { target, engine }: &Arguments) -> Result<(), Box<dyn Error>> {
+    let config = LocalConfig {
+        engine: *engine,
+        cpu: None,
+    };
+    let mut shard = LocalShard::new(config)?;
+    shard.block_on(async {
+        let connecting = timeout(CONNECT_TIMEOUT, UserServiceClient::connect(target));
+        let client = connecting
+            .await
+            .map_err(|_| format!("failed to connect to {target} in {CONNECT_TIMEOUT:?}"))??;
+        tour::run(&client, fresh_id(), |line| println!("{line}")).await?;
+        println!("ok: all answers are as they must be");
+        Ok(())
+    })
+}
+
+/// An id from which three are free in all likelihood, however often this ran before.
+fn fresh_id() -> i32 {
+    let random = RandomState::new().hash_one(std::process::id());
+    1_000_000 + (random % 500_000_000) as i32
+}

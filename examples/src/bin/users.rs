@@ -1,0 +1,57 @@
+//! `users`: the user service on SQLite.
+
+use std::error::Error;
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use corespun::Server;
+use corespun::server::Flags;
+use corespun_examples::user::UserServiceServer;
+use corespun_examples::{Store, Users};
+use tracing_subscriber::EnvFilter;
+
+/// Serves users from an SQLite database, which is created and filled when it is not there.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The database file
+    #[arg(long, value_name = "PATH", default_value = "users.db")]
+    db: PathBuf,
+
+    #[command(flatten)]
+    flags: Flags,
+}
+
+fn main() -> ExitCode {
+    match serve(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("users: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(Arguments { db, flags }: Arguments) -> Result<(), Box<dyn Error>> {
+    log(&flags.log)?;
+    // Once, before the shards start: they would race to create the table.
+    if Store::create(&db)? {
+        tracing::info!(path = %db.display(), "filled a new database");
+    }
+    let open = move |_shard| Ok(UserServiceServer::new(Users::new(Store::open(&db)?)));
+    flags.apply(Server::builder()).service(open).run()?;
+    Ok(())
+}
+
+fn log(filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| format!("failed to read --log {filter:?}: {error}"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr)
+        .init();
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! RFC 9113 case by case. Frames are written and read by a kit of the tests' own, so that an
+//! error which the crate's writer and reader share does not cancel out.
+
+mod credit;
+mod end;
+mod flow;
+mod frames;
+mod limits;
+mod memo;
+mod messages;
+mod random;
+mod robustness;
+mod shutdown;
+mod streams;
+mod wire;

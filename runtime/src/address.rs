@@ -1,0 +1,123 @@
+//! Where to listen or connect: a TCP address or the path of a Unix socket.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where to listen or connect.
+///
+/// ```
+/// use corespun_runtime::Address;
+///
+/// let tcp: Address = "127.0.0.1:50051".parse().unwrap();
+/// assert_eq!(tcp.to_string(), "127.0.0.1:50051");
+/// let unix: Address = "unix:/run/users.sock".parse().unwrap();
+/// assert_eq!(unix, Address::Unix("/run/users.sock".into()));
+/// let error = "50051".parse::<Address>().unwrap_err();
+/// assert!(error.to_string().contains("\"50051\""));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// An IPv4 or IPv6 address with a port; port 0 asks for a free one when listening.
+    Tcp(SocketAddr),
+    /// The path of a Unix stream socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Reads `127.0.0.1:50051`, `[::1]:0`, `unix:/path`, or `name:port`.
+    ///
+    /// A name is resolved at once, with the system's blocking resolver; of several answers the
+    /// first IPv4 one is taken, as servers more often listen there alone.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let error = |reason: String| AddressError {
+            text: text.to_owned(),
+            reason,
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() {
+                return Err(error("the path after unix: is empty".to_owned()));
+            }
+            return Ok(Self::Unix(PathBuf::from(path)));
+        }
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Self::Tcp(address));
+        }
+        let Some((name, port)) = text.rsplit_once(':') else {
+            return Err(error("expected host:port or unix:/path".to_owned()));
+        };
+        if name.is_empty() || port.parse::<u16>().is_err() {
+            return Err(error(format!(
+                "expected host:port, found host {name:?} and port {port:?}"
+            )));
+        }
+        let found: Vec<SocketAddr> = text
+            .to_socket_addrs()
+            .map_err(|source| error(format!("cannot resolve {name:?}: {source}")))?
+            .collect();
+        let best = found.iter().find(|a| a.is_ipv4()).or(found.first());
+        best.copied()
+            .map(Self::Tcp)
+            .ok_or_else(|| error(format!("{name:?} has no address")))
+    }
+}
+
+/// Text that is no [`Address`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressError {
+    text: String,
+    reason: String,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed to read address {:?}: {}", self.text, self.reason)
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["127.0.0.1:0", "[::1]:50051", "unix:/tmp/a socket"] {
+            let address: Address = text.parse().expect(text);
+            assert_eq!(address.to_string(), text);
+        }
+        let unix: Address = "unix:///tmp/x".parse().expect("URL form");
+        assert_eq!(unix.to_string(), "unix:/tmp/x");
+        let local: Address = "localhost:7".parse().expect("localhost resolves");
+        assert!(matches!(local, Address::Tcp(a) if a.port() == 7 && a.ip().is_loopback()));
+    }
+
+    #[test]
+    fn errors_name_the_value() {
+        for text in ["", "unix:", "50051", ":1", "host:", "host:99999", "[::1]"] {
+            let error = text.parse::<Address>().expect_err(text).to_string();
+            assert!(error.starts_with("failed to read address"), "{error}");
+            assert!(error.contains(&format!("{text:?}")), "{error}");
+        }
+    }
+}

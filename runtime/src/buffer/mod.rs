@@ -1,0 +1,5 @@
+//! Who owns bytes while the kernel does.
+
+pub(crate) mod pool;
+pub(crate) mod provided;
+mod region;

@@ -1,0 +1,145 @@
+//! One shard on the calling thread: for clients, load generators and tests.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use crate::context::{self, Context};
+use crate::cpu;
+use crate::driver::Driver;
+use crate::engine::{self, Engine};
+use crate::epoll::Epoll;
+use crate::error::StartError;
+use crate::mailbox::Mailbox;
+use crate::ring::{RingOptions, Uring};
+use crate::shard::Shard;
+use crate::task::Reservation;
+
+/// How a [`LocalShard`] is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LocalConfig {
+    /// What drives the sockets.
+    pub engine: Engine,
+    /// Pins the calling thread to this CPU, for good.
+    pub cpu: Option<usize>,
+}
+
+/// A shard that the calling thread drives by hand. Tasks and sockets rest between two calls of
+/// [`block_on`](Self::block_on), and end when it is dropped.
+pub struct LocalShard {
+    /// Always there until the drop, which needs it gone while inside its context.
+    shard: Option<Shard>,
+}
+
+/// The driver of `engine`, which is settled already.
+pub(crate) fn make_driver(
+    engine: Engine,
+    options: &RingOptions,
+    context: &Context,
+) -> io::Result<Box<dyn Driver>> {
+    let mailbox = context.mailbox.clone();
+    let counters = context.counters.clone();
+    // Spread by a large odd number, so that ids of successive shards lie far apart.
+    let seed = (context.instance as u32).wrapping_mul(0x9e37_79b1) >> 8;
+    Ok(match engine {
+        Engine::Epoll => Box::new(Epoll::new(mailbox, counters, seed)?),
+        _ => Box::new(Uring::new(options, mailbox, counters, seed)?),
+    })
+}
+
+impl LocalShard {
+    /// Sets a shard up on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// When the engine asked for does not work here, or the CPU is not ours to use.
+    pub fn new(config: LocalConfig) -> Result<Self, StartError> {
+        Self::with_ring(config, RingOptions::default())
+    }
+
+    /// Like [`new`](Self::new), with sizes of the ring other than the default ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_ring(config: LocalConfig, ring: RingOptions) -> Result<Self, StartError> {
+        let engine = engine::choose(config.engine)?;
+        if let Some(cpu) = config.cpu {
+            cpu::plan(1, Some(&[cpu]))?;
+            cpu::pin(cpu)?;
+        }
+        let shard_error = |source| StartError::Shard { shard: 0, source };
+        let mailbox = Arc::new(Mailbox::new().map_err(shard_error)?);
+        let peers: Arc<[Arc<Mailbox>]> = Arc::from(vec![mailbox.clone()]);
+        let context = Rc::new(Context::new(0, mailbox, peers));
+        let driver = make_driver(engine, &ring, &context)
+            .map_err(|source| StartError::Engine { engine, source })?;
+        Ok(Self {
+            shard: Some(Shard::new(context, driver, None)),
+        })
+    }
+
+    /// The engine in use: never [`Engine::Auto`].
+    pub fn engine(&self) -> Engine {
+        self.shard().driver().engine()
+    }
+
+    /// Runs `future` to its end, and with it all tasks and sockets of the shard.
+    ///
+    /// # Panics
+    ///
+    /// When `future` does; when called from inside a shard; and when the kernel refuses to go on
+    /// driving a ring or epoll instance that it had set up.
+    pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        let _entered = context::enter(self.shard().context().clone());
+        let shard = self.shard.as_mut().expect("present until dropped");
+        let mut future = pin!(future);
+        let place = Reservation::take();
+        place.waker().wake_by_ref();
+        let mut output = None;
+        while output.is_none() {
+            let turned = shard.turn(&mut || {
+                if place.take_notified() {
+                    let mut cx = TaskContext::from_waker(place.waker());
+                    if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+                        output = Some(value);
+                    }
+                }
+            });
+            if let Err(error) = turned {
+                panic!("failed to drive the shard: {error}");
+            }
+        }
+        output.expect("the loop ends with an output")
+    }
+
+    fn shard(&self) -> &Shard {
+        self.shard.as_ref().expect("present until dropped")
+    }
+}
+
+impl Drop for LocalShard {
+    fn drop(&mut self) {
+        // Dropped inside its own context, so that what its tasks own finds the shard; unless the
+        // thread is inside another shard, where a nested one cannot be entered.
+        let entered = context::is_free().then(|| context::enter(self.shard().context().clone()));
+        self.shard = None;
+        drop(entered);
+    }
+}
+
+/// Runs `future` on a fresh shard of the calling thread, with the default settings.
+///
+/// # Errors
+///
+/// When no engine can be set up.
+///
+/// # Panics
+///
+/// As [`LocalShard::block_on`].
+pub fn block_on<F: Future>(future: F) -> Result<F::Output, StartError> {
+    Ok(LocalShard::new(LocalConfig::default())?.block_on(future))
+}

@@ -1,0 +1,290 @@
+//! The io_uring engine.
+
+mod completion;
+mod probe;
+mod queue;
+mod setup;
+mod teardown;
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockAddr, SockRef, Socket};
+
+pub(crate) use self::probe::probe;
+pub use self::setup::RingOptions;
+
+use self::queue::Queue;
+use crate::buffer::provided::ProvidedRing;
+use crate::driver::{Driver, Sending, Sink, Wait};
+use crate::engine::Engine;
+use crate::mailbox::Mailbox;
+use crate::op::connect::ConnectOp;
+use crate::op::lifecycle::Connection;
+use crate::op::receive::GROUP;
+use crate::op::send::SendOp;
+use crate::op::{Completion, Submission, Tag, accept, cancel, receive, wake};
+use crate::slots::{ConnId, Slots};
+use crate::stats::Counters;
+
+/// A listener, and whether its multishot accept is with the kernel.
+struct Listener {
+    socket: Socket,
+    armed: bool,
+    closing: bool,
+}
+
+/// The ring of one shard, with everything the kernel may touch.
+///
+/// The queue and the buffers are dropped by hand, as what is still in flight at the end of a
+/// teardown keeps its memory for good.
+pub(crate) struct Uring {
+    queue: ManuallyDrop<Queue>,
+    buffers: ManuallyDrop<ProvidedRing>,
+    connections: ManuallyDrop<Slots<Connection>>,
+    listeners: Vec<Option<Listener>>,
+    /// Connections whose receive found no buffer.
+    starved: Vec<ConnId>,
+    /// Where completions are copied to before they are looked at; empty in between.
+    reaped: Vec<Completion>,
+    /// Listeners without an accept to cancel, to be closed in the next dispatch.
+    stopped: VecDeque<usize>,
+    /// The ring is being torn down: nothing is armed again.
+    is_ending: bool,
+    /// All submissions whose last completion has not come, also those of no connection.
+    in_flight: usize,
+    mailbox: Arc<Mailbox>,
+    counters: Rc<Counters>,
+}
+
+impl Uring {
+    /// A ring on the calling thread. `seed` keeps its connection ids apart from other drivers'.
+    pub(crate) fn new(
+        options: &RingOptions,
+        mailbox: Arc<Mailbox>,
+        counters: Rc<Counters>,
+        seed: u32,
+    ) -> io::Result<Self> {
+        let queue = Queue::new(options)?;
+        let initial = options.buffers_initial;
+        let buffers = ProvidedRing::new(options.buffers, options.buffer_bytes, initial)?;
+        // SAFETY: the buffers are freed after the queue, and only once nothing is in flight.
+        unsafe { queue.register(&buffers, GROUP)? };
+        buffers.publish();
+        let mut uring = Self {
+            queue: ManuallyDrop::new(queue),
+            buffers: ManuallyDrop::new(buffers),
+            connections: ManuallyDrop::new(Slots::new(seed)),
+            listeners: Vec::new(),
+            starved: Vec::new(),
+            reaped: Vec::new(),
+            stopped: VecDeque::new(),
+            is_ending: false,
+            in_flight: 0,
+            mailbox,
+            counters,
+        };
+        uring.watch_mailbox();
+        Ok(uring)
+    }
+
+    fn push(&mut self, submission: Submission) {
+        self.in_flight += 1;
+        self.counters.submissions.increment();
+        self.queue.push(submission);
+    }
+
+    fn watch_mailbox(&mut self) {
+        if self.is_ending {
+            return;
+        }
+        let mailbox = self.mailbox.clone();
+        self.push(wake::prepare(mailbox.as_fd()));
+    }
+
+    /// Submits the receive of a connection that wants one and has none.
+    fn arm(&mut self, id: ConnId) {
+        let Some(connection) = self.connections.find(id) else {
+            return;
+        };
+        if connection.should_arm() {
+            connection.armed = true;
+            connection.submitted();
+            let submission = receive::prepare(connection.socket(), id);
+            self.push(submission);
+        }
+    }
+
+    /// Submits what is left of a connection's send.
+    fn submit_send(&mut self, id: ConnId) {
+        if let Some(connection) = self.connections.find(id)
+            && let Some(send) = &connection.send
+        {
+            let submission = send.prepare(connection.socket(), id);
+            self.push(submission);
+        }
+    }
+
+    fn cancel(&mut self, id: ConnId, target: Tag) {
+        if let Some(connection) = self.connections.find(id) {
+            connection.submitted();
+            self.push(cancel::prepare(target, id));
+        }
+    }
+
+    /// Frees the slot of a connection that was given up, once the kernel holds nothing of it.
+    fn free_if_done(&mut self, id: ConnId) {
+        if let Some(connection) = self.connections.find(id)
+            && connection.closing
+            && connection.is_at_rest()
+        {
+            self.connections.remove(id);
+        }
+    }
+
+    fn arm_accept(&mut self, index: usize) {
+        if let Some(Some(listener)) = self.listeners.get_mut(index)
+            && !listener.armed
+            && !listener.closing
+        {
+            listener.armed = true;
+            let submission = accept::prepare(listener.socket.as_fd(), index);
+            self.push(submission);
+        }
+    }
+}
+
+impl Driver for Uring {
+    fn engine(&self) -> Engine {
+        Engine::Uring
+    }
+
+    fn listen(&mut self, index: usize, socket: Socket) -> io::Result<()> {
+        if self.listeners.len() <= index {
+            self.listeners.resize_with(index + 1, || None);
+        }
+        self.listeners[index] = Some(Listener {
+            socket,
+            armed: false,
+            closing: false,
+        });
+        self.arm_accept(index);
+        Ok(())
+    }
+
+    fn retry_accept(&mut self, index: usize) {
+        self.arm_accept(index);
+    }
+
+    fn stop_listening(&mut self) {
+        for index in 0..self.listeners.len() {
+            let Some(listener) = &mut self.listeners[index] else {
+                continue;
+            };
+            if std::mem::replace(&mut listener.closing, true) {
+                continue;
+            }
+            if listener.armed {
+                self.push(cancel::prepare_other(accept::token(index)));
+            } else {
+                self.stopped.push_back(index);
+            }
+        }
+    }
+
+    fn is_listening(&self) -> bool {
+        self.listeners.iter().any(Option::is_some)
+    }
+
+    fn adopt(&mut self, socket: OwnedFd) -> io::Result<ConnId> {
+        Ok(self.connections.insert(Connection::new(socket)))
+    }
+
+    fn connect(&mut self, socket: Socket, address: SockAddr) -> io::Result<ConnId> {
+        let op = ConnectOp::new(address);
+        let id = self.connections.insert(Connection::new(socket.into()));
+        if let Some(connection) = self.connections.find(id) {
+            let submission = op.prepare(connection.socket(), id);
+            connection.connect = Some(op);
+            connection.submitted();
+            self.push(submission);
+        }
+        Ok(id)
+    }
+
+    fn receive(&mut self, id: ConnId, on: bool) {
+        let Some(connection) = self.connections.find(id) else {
+            return;
+        };
+        connection.wanted = on;
+        if connection.should_cancel() {
+            connection.cancelling = true;
+            self.cancel(id, Tag::Receive);
+        } else {
+            self.arm(id);
+        }
+    }
+
+    fn send(&mut self, id: ConnId, buffer: Vec<u8>) -> Sending {
+        let Some(connection) = self.connections.find(id) else {
+            return Sending::Failed(io::ErrorKind::NotConnected.into());
+        };
+        assert!(connection.send.is_none(), "one send in flight at a time");
+        connection.submitted();
+        connection.send = Some(SendOp::new(buffer));
+        self.submit_send(id);
+        Sending::Pending
+    }
+
+    fn shut_write(&mut self, id: ConnId) {
+        if let Some(connection) = self.connections.find(id) {
+            // Fails only when the peer has gone already, which the receive will tell.
+            let _ = SockRef::from(&connection.socket()).shutdown(std::net::Shutdown::Write);
+        }
+    }
+
+    fn close(&mut self, id: ConnId) {
+        let Some(connection) = self.connections.find(id) else {
+            return;
+        };
+        connection.closing = true;
+        connection.wanted = false;
+        if !connection.is_at_rest() {
+            // Closing a descriptor ends no op; a shutdown ends receives and sends at once.
+            let _ = SockRef::from(&connection.socket()).shutdown(std::net::Shutdown::Both);
+            if connection.connect.is_some() {
+                self.cancel(id, Tag::Connect);
+            }
+        }
+        self.free_if_done(id);
+    }
+
+    fn has_work(&self) -> bool {
+        self.queue.has_backlog() || !self.stopped.is_empty()
+    }
+
+    fn wait(&mut self, wait: Wait) -> io::Result<()> {
+        self.buffers.publish();
+        if self.queue.enter(wait)?.is_some() {
+            self.counters.enters.increment();
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, sink: &mut dyn Sink) {
+        self.reap_all(sink);
+        while let Some(id) = self.starved.pop() {
+            // The buffers of this batch are back by now, and are published before the entry.
+            self.arm(id);
+        }
+    }
+
+    fn shutdown(&mut self, patience: Duration) {
+        self.tear_down(patience);
+    }
+}

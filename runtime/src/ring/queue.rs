@@ -1,0 +1,176 @@
+//! The two queues shared with the kernel, and the one system call that moves them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem::ManuallyDrop;
+
+use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::{EnterFlags, IoUring, Submitter, squeue};
+
+use super::setup::{self, RingOptions};
+use crate::buffer::provided::ProvidedRing;
+use crate::driver::Wait;
+use crate::op::{Completion, Submission};
+
+/// A ring with its registered descriptor, and a backlog for what does not fit its queue.
+pub(super) struct Queue {
+    /// Borrows the allocation behind `ring`; dropped before it.
+    submitter: ManuallyDrop<Submitter<'static>>,
+    ring: *mut IoUring,
+    backlog: VecDeque<squeue::Entry>,
+    wait_flags: EnterFlags,
+    has_taskrun_flag: bool,
+    overflows: u32,
+}
+
+impl Queue {
+    pub(super) fn new(options: &RingOptions) -> io::Result<Self> {
+        let made = setup::make(options)?;
+        if !made.ring.params().is_feature_ext_arg() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let mut wait_flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
+        if made.ring.params().is_feature_no_iowait() {
+            // An idle shard is idle, not waiting for a disk.
+            wait_flags |= EnterFlags::NO_IOWAIT;
+        }
+        let ring = Box::into_raw(Box::new(made.ring));
+        // SAFETY: the allocation lives until our drop, which drops the submitter first, and no
+        // exclusive reference to the ring is ever made in between.
+        let mut submitter = unsafe { &*ring }.submitter();
+        // Saves a descriptor look-up per entry; a kernel without it works all the same.
+        let _ = submitter.register_ring_fd();
+        Ok(Self {
+            submitter: ManuallyDrop::new(submitter),
+            ring,
+            backlog: VecDeque::new(),
+            wait_flags,
+            has_taskrun_flag: made.has_taskrun_flag,
+            overflows: 0,
+        })
+    }
+
+    /// Tells the kernel of the receive buffers.
+    ///
+    /// # Safety
+    ///
+    /// `buffers` must outlive this queue and everything in flight on it.
+    pub(super) unsafe fn register(&self, buffers: &ProvidedRing, group: u16) -> io::Result<()> {
+        // SAFETY: the entries are page-aligned memory of the right length; the caller keeps them
+        // for as long as the kernel may read them.
+        unsafe {
+            let (address, count) = (buffers.address(), buffers.count());
+            self.submitter
+                .register_buf_ring_with_flags(address, count, group, 0)
+        }
+    }
+
+    /// Queues a submission for the next entry.
+    pub(super) fn push(&mut self, submission: Submission) {
+        let entry = submission.into_entry();
+        if !self.backlog.is_empty() || !self.try_push(&entry) {
+            self.backlog.push_back(entry);
+        }
+    }
+
+    /// Whether submissions wait for room in the queue.
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// One kernel entry: submits what is queued, runs deferred work, and sleeps as `wait`
+    /// permits. Skipped when there is neither to submit nor to run nor to wait for.
+    ///
+    /// Answers how many submissions were offered, or `None` if no entry was made.
+    pub(super) fn enter(&mut self, wait: Wait) -> io::Result<Option<u32>> {
+        self.submit_backlog();
+        let (queued, idle) = {
+            // SAFETY: the only view of the submission queue at this moment.
+            let queue = unsafe { self.ring().submission_shared() };
+            (queue.len() as u32, !queue.taskrun() && !queue.cq_overflow())
+        };
+        if wait == Wait::Poll && queued == 0 && idle && self.has_taskrun_flag {
+            return Ok(None);
+        }
+        match self.enter_kernel(queued, wait) {
+            Ok(_) => Ok(Some(queued)),
+            Err(error) => match error.raw_os_error() {
+                // Timed out, interrupted, or asked to reap first: all are handled by going on.
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(Some(queued)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn enter_kernel(&self, queued: u32, wait: Wait) -> io::Result<usize> {
+        let args = SubmitArgs::new();
+        // SAFETY: everything queued came as a `Submission`, whose maker vouches for its memory.
+        // The wait's arguments are read during this call only.
+        unsafe {
+            match wait {
+                Wait::Poll => {
+                    let flags = EnterFlags::GETEVENTS.bits();
+                    self.submitter
+                        .enter::<libc::sigset_t>(queued, 0, flags, None)
+                }
+                Wait::Forever => {
+                    let flags = self.wait_flags.bits();
+                    self.submitter.enter(queued, 1, flags, Some(&args))
+                }
+                Wait::AtMost(span) => {
+                    let span = Timespec::from(span);
+                    let args = args.timespec(&span);
+                    let flags = self.wait_flags.bits();
+                    self.submitter.enter(queued, 1, flags, Some(&args))
+                }
+            }
+        }
+    }
+
+    /// Moves all completions to `reaped`; answers how often the queue overflowed meanwhile.
+    pub(super) fn reap(&mut self, reaped: &mut Vec<Completion>) -> u32 {
+        // SAFETY: the only view of the completion queue at this moment.
+        let queue = unsafe { self.ring().completion_shared() };
+        let overflows = queue.overflow();
+        reaped.extend(queue.map(|entry| Completion {
+            user_data: entry.user_data(),
+            result: entry.result(),
+            flags: entry.flags(),
+        }));
+        let new = overflows.wrapping_sub(self.overflows);
+        self.overflows = overflows;
+        new
+    }
+
+    fn submit_backlog(&mut self) {
+        while let Some(entry) = self.backlog.pop_front() {
+            if !self.try_push(&entry) {
+                self.backlog.push_front(entry);
+                return;
+            }
+        }
+    }
+
+    fn try_push(&mut self, entry: &squeue::Entry) -> bool {
+        // SAFETY: the only view of the submission queue at this moment; the entry came as a
+        // `Submission`, so its memory stays valid until its last completion.
+        unsafe { self.ring().submission_shared().push(entry).is_ok() }
+    }
+
+    fn ring(&self) -> &IoUring {
+        // SAFETY: the allocation lives until our drop, and is only ever borrowed shared.
+        unsafe { &*self.ring }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: the submitter goes first, as it borrows the ring; the ring came from a box in
+        // `new`, and nothing else refers to it. Memory that ops in flight still use is owned by
+        // the driver, which leaks it if there are any.
+        unsafe {
+            ManuallyDrop::drop(&mut self.submitter);
+            drop(Box::from_raw(self.ring));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Making a ring: the best flags the kernel takes.
+
+use std::io;
+
+use io_uring::{Builder, IoUring};
+
+use crate::engine;
+
+/// Sizes of a shard's ring and of its receive buffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingOptions {
+    /// Entries of the submission queue; what does not fit waits for the next turn.
+    pub submissions: u32,
+    /// Entries of the completion queue. Multishot ops complete without being submitted, so this
+    /// is several times the submissions.
+    pub completions: u32,
+    /// Receive buffers of the shard, at most 32768, rounded up to a power of two.
+    pub buffers: u16,
+    /// Bytes of one receive buffer. Memory that is never written to costs nothing.
+    pub buffer_bytes: u32,
+    /// How many buffers the kernel is given at first; doubled whenever they run out.
+    pub buffers_initial: u16,
+}
+
+impl Default for RingOptions {
+    fn default() -> Self {
+        Self {
+            submissions: 1024,
+            completions: 16 * 1024,
+            buffers: 512,
+            buffer_bytes: 16 * 1024,
+            buffers_initial: 64,
+        }
+    }
+}
+
+/// A new ring, and whether it tells through a flag that deferred work waits.
+pub(super) struct Made {
+    pub(super) ring: IoUring,
+    pub(super) has_taskrun_flag: bool,
+}
+
+/// How much is asked of the kernel, from all to little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ambition {
+    /// 6.6: no index array in front of the submissions.
+    Full,
+    /// 6.1: completions run only when we ask, on our own thread.
+    Deferred,
+    /// 5.19: completions do not interrupt us.
+    Cooperative,
+    /// Whatever there is.
+    Plain,
+}
+
+/// Sets a ring up on the calling thread, which from then on is the only one to use it.
+pub(super) fn make(options: &RingOptions) -> io::Result<Made> {
+    if engine::ring_denied() {
+        return Err(io::Error::from_raw_os_error(libc::EPERM));
+    }
+    let mut refusal = io::Error::from_raw_os_error(libc::EINVAL);
+    for ambition in [
+        Ambition::Full,
+        Ambition::Deferred,
+        Ambition::Cooperative,
+        Ambition::Plain,
+    ] {
+        match builder(ambition, options).build(options.submissions.max(1)) {
+            Ok(ring) => {
+                let has_taskrun_flag = ambition != Ambition::Plain;
+                tracing::debug!(?ambition, "ring set up");
+                return Ok(Made {
+                    ring,
+                    has_taskrun_flag,
+                });
+            }
+            // An unknown flag: ask for less. Anything else will not get better by that.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => refusal = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refusal)
+}
+
+fn builder(ambition: Ambition, options: &RingOptions) -> Builder {
+    let mut builder = IoUring::builder();
+    let submissions = options.submissions.max(1);
+    builder
+        .dontfork()
+        .setup_clamp()
+        .setup_cqsize(options.completions.max(submissions));
+    if ambition == Ambition::Plain {
+        return builder;
+    }
+    builder
+        .setup_submit_all()
+        .setup_coop_taskrun()
+        .setup_taskrun_flag();
+    if ambition == Ambition::Cooperative {
+        return builder;
+    }
+    builder.setup_single_issuer().setup_defer_taskrun();
+    if ambition == Ambition::Full {
+        builder.setup_no_sqarray();
+    }
+    builder
+}

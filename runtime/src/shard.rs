@@ -1,0 +1,404 @@
+//! One core: a turn is completions → receive → timers → tasks → transmit → one kernel entry.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::Socket as ListenSocket;
+
+use crate::balance::Loads;
+use crate::clock;
+use crate::connect::Request;
+use crate::context::{Alarm, Context};
+use crate::dirty::Reasons;
+use crate::driver::{Driver, Wait};
+use crate::mailbox::Message;
+use crate::net;
+use crate::protocol::{Accept, Peer, SocketHandle};
+use crate::slots::ConnId;
+use crate::socket::After;
+use crate::sockets::{Inbox, Intake, Sockets};
+
+/// Task polls per turn; what is left goes on after the sockets had their turn.
+const POLLS_MAX: usize = 256;
+/// How often a turn flushes sockets that were touched while flushing.
+const FLUSHES_MAX: usize = 4;
+/// Pause before a listener that ran out of descriptors tries again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a ring may take to let go of its memory at the end.
+const TEARDOWN_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a shard that accepts connections has beyond a plain one.
+pub(crate) struct Service {
+    pub(crate) accept: Box<dyn Accept>,
+    pub(crate) loads: Arc<Loads>,
+    /// By listener index: whether its connections may go to other shards.
+    pub(crate) spread: Vec<bool>,
+    /// This shard's listeners; armed when all shards are ready.
+    pub(crate) listeners: Vec<(usize, ListenSocket)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Draining { deadline: Duration },
+    Stopped,
+}
+
+/// A driver, its sockets, and the context that the code on them sees.
+pub(crate) struct Shard {
+    context: Rc<Context>,
+    driver: Box<dyn Driver>,
+    sockets: Sockets,
+    service: Option<Service>,
+    state: State,
+    inbox: Inbox,
+    // Scratch space, kept so that a warm turn allocates nothing.
+    messages: Vec<Message>,
+    fired: Vec<Alarm>,
+    requests: Vec<Request>,
+    dirty: Vec<ConnId>,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        context: Rc<Context>,
+        driver: Box<dyn Driver>,
+        service: Option<Service>,
+    ) -> Self {
+        Self {
+            context,
+            driver,
+            sockets: Sockets::default(),
+            service,
+            state: State::Running,
+            inbox: Inbox::default(),
+            messages: Vec::new(),
+            fired: Vec::new(),
+            requests: Vec::new(),
+            dirty: Vec::new(),
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Rc<Context> {
+        &self.context
+    }
+
+    pub(crate) fn driver(&self) -> &dyn Driver {
+        &*self.driver
+    }
+
+    /// Turns until stopped, or drained.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        while !self.is_over() {
+            self.turn(&mut || {})?;
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        match self.state {
+            State::Running => false,
+            State::Draining { deadline } => {
+                let idle = self.sockets.accepted() == 0 && !self.driver.is_listening();
+                idle || self.context.turn_time.get() >= deadline
+            }
+            State::Stopped => true,
+        }
+    }
+
+    /// One turn. `main` is called when it is the tasks' time.
+    pub(crate) fn turn(&mut self, main: &mut dyn FnMut()) -> io::Result<()> {
+        self.context.counters.turns.increment();
+        let wait = self.plan_wait();
+        let waited = self.driver.wait(wait);
+        if wait != Wait::Poll {
+            self.context.mailbox.unpark();
+        }
+        waited?;
+        self.context.turn_time.set(clock::now());
+        self.dispatch();
+        self.take_messages();
+        self.fire_timers();
+        self.run_tasks(main);
+        self.serve_requests();
+        self.flush();
+        Ok(())
+    }
+
+    /// How long this turn may sleep: not at all while anything is left to do.
+    fn plan_wait(&self) -> Wait {
+        if self.context.has_work() || self.driver.has_work() {
+            return Wait::Poll;
+        }
+        let mut next = self.context.timers.borrow().next_deadline();
+        if let State::Draining { deadline } = self.state {
+            next = Some(next.map_or(deadline, |next| next.min(deadline)));
+        }
+        let wait = match next {
+            None => Wait::Forever,
+            Some(deadline) => match deadline.checked_sub(clock::now()) {
+                None | Some(Duration::ZERO) => return Wait::Poll,
+                Some(span) => Wait::AtMost(span),
+            },
+        };
+        if self.context.mailbox.park() {
+            wait
+        } else {
+            Wait::Poll
+        }
+    }
+
+    /// Takes the driver's reports: bytes go straight to their protocols.
+    fn dispatch(&mut self) {
+        self.driver.dispatch(&mut Intake {
+            sockets: &mut self.sockets,
+            inbox: &mut self.inbox,
+            context: &self.context,
+        });
+        while let Some(id) = self.inbox.connect_failed.pop() {
+            self.close(id);
+        }
+        while let Some(listener) = self.inbox.accept_failed.pop() {
+            let moment = self.context.turn_time.get() + ACCEPT_PAUSE;
+            let mut timers = self.context.timers.borrow_mut();
+            timers.insert(moment, Alarm::Accept(listener));
+        }
+        while let Some((listener, socket)) = self.inbox.accepted.pop() {
+            self.place(listener, socket);
+        }
+    }
+
+    /// Keeps an accepted socket, or hands it to a shard that has fewer.
+    fn place(&mut self, listener: usize, socket: OwnedFd) {
+        let Some(service) = &self.service else {
+            return;
+        };
+        let me = self.context.shard;
+        let spread = service.spread.get(listener) == Some(&true);
+        if !spread || self.state != State::Running {
+            service.loads.add(me);
+            return self.adopt(listener, socket);
+        }
+        let shard = service.loads.place(me);
+        if shard == me {
+            return self.adopt(listener, socket);
+        }
+        match self.context.peers[shard].post(Message::Adopt { socket, listener }) {
+            Ok(()) => self.context.counters.handed_over.increment(),
+            Err(Message::Adopt { socket, listener }) => {
+                // That shard is gone, so the socket stays here.
+                service.loads.remove(shard);
+                service.loads.add(me);
+                self.adopt(listener, socket);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Gives an accepted socket its protocol. Its load is counted already.
+    fn adopt(&mut self, listener: usize, socket: OwnedFd) {
+        let Some(service) = &mut self.service else {
+            return;
+        };
+        let mut peer = Peer::new(net::peer_address(&socket));
+        peer.listener = listener;
+        let id = match self.driver.adopt(socket) {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::warn!(%error, "failed to take over an accepted socket");
+                return service.loads.remove(self.context.shard);
+            }
+        };
+        self.context.dirty.open(id);
+        let handle = SocketHandle::new(id);
+        let made = catch_unwind(AssertUnwindSafe(|| service.accept.accept(peer, handle)));
+        let Ok(protocol) = made else {
+            tracing::error!("accepting a socket panicked: it is closed");
+            self.context.counters.panics.increment();
+            service.loads.remove(self.context.shard);
+            self.context.dirty.close(id);
+            return self.driver.close(id);
+        };
+        self.open(id, protocol, true);
+        if self.state != State::Running {
+            self.drain_socket(id);
+        }
+    }
+
+    fn open(&mut self, id: ConnId, protocol: Box<dyn crate::Protocol>, is_accepted: bool) {
+        self.context.counters.opened.increment();
+        self.sockets.open(id, protocol, is_accepted);
+        self.driver.receive(id, true);
+        self.context.dirty.mark(id, Reasons::TRANSMIT);
+    }
+
+    /// Takes a socket off the shard. Safe for one that is connecting, or gone already.
+    fn close(&mut self, id: ConnId) {
+        self.context.dirty.close(id);
+        if let Some(mut socket) = self.sockets.remove(id) {
+            self.context.counters.closed.increment();
+            if let Some(service) = &self.service
+                && socket.is_accepted
+            {
+                service.loads.remove(self.context.shard);
+            }
+            socket.retire(&self.context);
+        }
+        self.driver.close(id);
+    }
+
+    fn take_messages(&mut self) {
+        let mut messages = std::mem::take(&mut self.messages);
+        self.context.mailbox.take(&mut messages);
+        let count = messages.len() as u64;
+        self.context.counters.messages.add(count);
+        for message in messages.drain(..) {
+            self.on_message(message);
+        }
+        self.messages = messages;
+    }
+
+    fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Wake(task) => self.context.executor.push(task),
+            Message::Adopt { socket, listener } => self.adopt(listener, socket),
+            Message::Run(closure) => {
+                if catch_unwind(AssertUnwindSafe(closure)).is_err() {
+                    tracing::error!("a closure invoked from another shard panicked");
+                    self.context.counters.panics.increment();
+                }
+            }
+            Message::Begin => self.begin_listening(),
+            Message::Drain { deadline } => self.drain(deadline),
+            Message::Stop => self.state = State::Stopped,
+        }
+    }
+
+    fn begin_listening(&mut self) {
+        let Some(service) = &mut self.service else {
+            return;
+        };
+        for (index, socket) in service.listeners.drain(..) {
+            if let Err(error) = self.driver.listen(index, socket) {
+                tracing::error!(listener = index, %error, "failed to begin accepting");
+                self.state = State::Stopped;
+            }
+        }
+    }
+
+    fn drain(&mut self, deadline: Duration) {
+        if self.state != State::Running {
+            return;
+        }
+        self.state = State::Draining { deadline };
+        self.driver.stop_listening();
+        for id in self.sockets.ids() {
+            self.drain_socket(id);
+        }
+    }
+
+    fn drain_socket(&mut self, id: ConnId) {
+        // Sockets connected from here may be what open calls still need, so they stay.
+        if let Some(socket) = self.sockets.socket(id)
+            && socket.is_accepted
+        {
+            socket.drain(&self.context);
+            self.context.dirty.mark(id, Reasons::TRANSMIT);
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.context.turn_time.get();
+        let mut timers = self.context.timers.borrow_mut();
+        timers.expire(now, &mut self.fired);
+        drop(timers);
+        for alarm in self.fired.drain(..) {
+            match alarm {
+                Alarm::Task(waker) => waker.wake(),
+                Alarm::Socket(id) => self.context.dirty.mark(id, Reasons::TIMER),
+                Alarm::Accept(listener) => self.driver.retry_accept(listener),
+            }
+        }
+    }
+
+    fn run_tasks(&mut self, main: &mut dyn FnMut()) {
+        self.context.executor.wake_yielded();
+        let polls = self.context.executor.run(POLLS_MAX);
+        self.context.counters.polls.add(polls as u64);
+        main();
+    }
+
+    fn serve_requests(&mut self) {
+        let mut requests = std::mem::take(&mut self.requests);
+        std::mem::swap(&mut *self.context.requests.borrow_mut(), &mut requests);
+        for request in requests.drain(..) {
+            match request {
+                Request::Connect {
+                    socket,
+                    address,
+                    ticket,
+                } => match self.driver.connect(socket, address) {
+                    Ok(id) => {
+                        ticket.begin(id);
+                        self.context.dirty.open(id);
+                        self.sockets.wait(id, ticket);
+                    }
+                    Err(error) => ticket.finish(Err(error)),
+                },
+                Request::Install { conn, protocol } => self.install(conn, protocol),
+                Request::Abandon(ticket) => {
+                    if let Some(id) = ticket.conn()
+                        && self.sockets.is_waiting(id)
+                    {
+                        self.close(id);
+                    }
+                }
+            }
+        }
+        self.requests = requests;
+    }
+
+    fn install(&mut self, id: ConnId, protocol: Box<dyn crate::Protocol>) {
+        if self.sockets.is_waiting(id) {
+            self.sockets.remove(id);
+            self.open(id, protocol, false);
+        }
+    }
+
+    /// Pumps every dirty socket: one send each.
+    fn flush(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for _ in 0..FLUSHES_MAX {
+            self.context.dirty.swap(&mut dirty);
+            if dirty.is_empty() {
+                break;
+            }
+            for id in dirty.drain(..) {
+                let reasons = self.context.dirty.take(id);
+                let Some(socket) = self.sockets.socket(id) else {
+                    continue;
+                };
+                if socket.pump(reasons, &mut *self.driver, &self.context) == After::Close {
+                    self.close(id);
+                }
+            }
+        }
+        self.dirty = dirty;
+    }
+}
+
+impl Drop for Shard {
+    /// Ends tasks before sockets before the driver, so that none outlives what it uses.
+    fn drop(&mut self) {
+        self.context.mailbox.close();
+        self.context.executor.abort_all();
+        for id in self.sockets.ids() {
+            self.close(id);
+        }
+        self.driver.shutdown(TEARDOWN_PATIENCE);
+    }
+}

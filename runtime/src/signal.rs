@@ -1,0 +1,74 @@
+//! SIGTERM and SIGINT, read from a descriptor instead of interrupting anybody.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// Written once a shard's thread has ended.
+pub(crate) struct Ended(EventFd);
+
+impl Ended {
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        Ok(Self(EventFd::from_flags(flags)?))
+    }
+
+    pub(crate) fn announce(&self) {
+        // Cannot fail: the counter holds far more than there are shards.
+        let _ = self.0.write(1);
+    }
+
+    /// How many shards ended since the last call.
+    fn take(&self) -> usize {
+        self.0.read().map_or(0, |count| count as usize)
+    }
+}
+
+/// What a wait was ended by.
+pub(crate) enum News {
+    /// A signal of this name.
+    Signal(&'static str),
+    /// This many shards ended.
+    Ended(usize),
+}
+
+/// The two signals that end a server, blocked in the thread that made this.
+pub(crate) struct Signals(SignalFd);
+
+impl Signals {
+    /// Blocks both signals in the calling thread, and in those it starts from now on.
+    pub(crate) fn block() -> io::Result<Self> {
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGTERM);
+        signals.add(Signal::SIGINT);
+        signals.thread_block()?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        Ok(Self(SignalFd::with_flags(&signals, flags)?))
+    }
+
+    /// Waits for a signal or for shards to end.
+    pub(crate) fn wait(&self, ended: &Ended) -> io::Result<News> {
+        loop {
+            let mut watched = [
+                PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
+                PollFd::new(ended.0.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut watched, PollTimeout::NONE) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            if let Some(signal) = self.0.read_signal()? {
+                let signal = Signal::try_from(signal.ssi_signo as i32).ok();
+                return Ok(News::Signal(signal.map_or("a signal", Signal::as_str)));
+            }
+            let count = ended.take();
+            if count > 0 {
+                return Ok(News::Ended(count));
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The executor of a shard: tasks that never leave their thread.
+//!
+//! A task is polled under `catch_unwind`, so that a panic ends the task and not the shard. No
+//! borrow of the executor is held while foreign code runs: a task may spawn, abort and wake.
+
+mod join;
+mod reservation;
+mod waker;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+pub(crate) use self::join::panic_message;
+pub use self::join::{JoinError, JoinHandle};
+pub use self::reservation::Reservation;
+
+use self::join::{Runnable, TaskCell};
+use self::waker::CachedWaker;
+use crate::context;
+use crate::mailbox::Mailbox;
+
+/// Names one task of one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskId {
+    slot: u32,
+    generation: u32,
+}
+
+enum State {
+    Vacant,
+    /// Held by a [`Reservation`], which has the waker.
+    Reserved {
+        notified: bool,
+    },
+    Live(Rc<dyn Runnable>),
+}
+
+struct Slot {
+    generation: u32,
+    state: State,
+    /// Away while reserved and while being polled.
+    waker: Option<CachedWaker>,
+}
+
+#[derive(Default)]
+struct Slots {
+    entries: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+/// Tasks in slots, and the queue of those that want to be polled.
+pub(crate) struct Executor {
+    instance: u64,
+    mailbox: Arc<Mailbox>,
+    slots: RefCell<Slots>,
+    ready: RefCell<VecDeque<TaskId>>,
+    /// Woken at the start of the next turn: tasks that yielded to let I/O go first.
+    yielded: RefCell<Vec<Waker>>,
+}
+
+impl Executor {
+    pub(crate) fn new(instance: u64, mailbox: Arc<Mailbox>) -> Self {
+        Self {
+            instance,
+            mailbox,
+            slots: RefCell::default(),
+            ready: RefCell::default(),
+            yielded: RefCell::default(),
+        }
+    }
+
+    /// Queues a task for polling.
+    pub(crate) fn push(&self, id: TaskId) {
+        self.ready.borrow_mut().push_back(id);
+    }
+
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.borrow().is_empty() || !self.yielded.borrow().is_empty()
+    }
+
+    /// Wakes the tasks that yielded in the last turn.
+    pub(crate) fn wake_yielded(&self) {
+        if self.yielded.borrow().is_empty() {
+            return;
+        }
+        // Taken out while waking, as a foreign waker may run any code; put back to be used again.
+        let mut yielded = self.yielded.take();
+        for waker in yielded.drain(..) {
+            waker.wake();
+        }
+        let mut place = self.yielded.borrow_mut();
+        if place.is_empty() {
+            *place = yielded;
+        }
+    }
+
+    /// Polls ready tasks until none is left or `limit` polls are done; answers the polls done.
+    pub(crate) fn run(&self, limit: usize) -> usize {
+        for done in 0..limit {
+            let Some(id) = self.ready.borrow_mut().pop_front() else {
+                return done;
+            };
+            self.run_one(id);
+        }
+        limit
+    }
+
+    fn run_one(&self, id: TaskId) {
+        let Some((task, cached)) = self.check_out(id) else {
+            return;
+        };
+        cached.clear_queued();
+        let finished = task.run(&mut Context::from_waker(cached.waker()));
+        if let Some(slot) = self.slots.borrow_mut().entry(id) {
+            slot.waker = Some(cached);
+        }
+        if finished {
+            self.release(id);
+        }
+    }
+
+    /// The task of a queue entry with its waker, or `None` if there is nothing to poll.
+    fn check_out(&self, id: TaskId) -> Option<(Rc<dyn Runnable>, CachedWaker)> {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.entry(id)?;
+        match &mut slot.state {
+            State::Vacant => {
+                if let Some(cached) = &slot.waker {
+                    cached.clear_queued();
+                }
+                None
+            }
+            State::Reserved { notified } => {
+                *notified = true;
+                None
+            }
+            State::Live(task) => Some((task.clone(), slot.waker.take()?)),
+        }
+    }
+
+    fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
+        let (id, cached) = self.reserve();
+        cached.set_queued();
+        let handle = self.occupy(id, cached, Box::pin(future));
+        self.push(id);
+        handle
+    }
+
+    fn reserve(&self) -> (TaskId, CachedWaker) {
+        let mut slots = self.slots.borrow_mut();
+        let index = match slots.free.pop() {
+            Some(index) => index,
+            None => {
+                slots.entries.push(Slot {
+                    generation: 0,
+                    state: State::Vacant,
+                    waker: None,
+                });
+                u32::try_from(slots.entries.len() - 1).expect("fewer than 2^32 tasks")
+            }
+        };
+        let slot = &mut slots.entries[index as usize];
+        debug_assert!(matches!(slot.state, State::Vacant));
+        slot.state = State::Reserved { notified: false };
+        let id = TaskId {
+            slot: index,
+            generation: slot.generation,
+        };
+        let cached = slot.waker.take();
+        let cached =
+            cached.unwrap_or_else(|| CachedWaker::new(self.instance, id, self.mailbox.clone()));
+        (id, cached)
+    }
+
+    fn occupy<F: Future + 'static>(
+        &self,
+        id: TaskId,
+        cached: CachedWaker,
+        future: Pin<Box<F>>,
+    ) -> JoinHandle<F::Output> {
+        let cell = TaskCell::new(id, self.instance, future);
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots
+            .entry(id)
+            .expect("a reserved slot keeps its generation");
+        if matches!(slot.state, State::Reserved { notified: true }) {
+            cached.set_queued();
+            self.push(id);
+        }
+        slot.state = State::Live(cell.clone());
+        slot.waker = Some(cached);
+        JoinHandle::new(cell)
+    }
+
+    fn take_notified(&self, id: TaskId) -> bool {
+        match self
+            .slots
+            .borrow_mut()
+            .entry(id)
+            .map(|slot| &mut slot.state)
+        {
+            Some(State::Reserved { notified }) => std::mem::take(notified),
+            _ => false,
+        }
+    }
+
+    fn give_back(&self, id: TaskId, cached: CachedWaker) {
+        if let Some(slot) = self.slots.borrow_mut().entry(id) {
+            slot.waker = Some(cached);
+        }
+        self.release(id);
+    }
+
+    /// Frees a slot. Its waker stays for the next task unless somebody kept a clone of it.
+    pub(crate) fn release(&self, id: TaskId) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.entry(id) else {
+            return;
+        };
+        let state = std::mem::replace(&mut slot.state, State::Vacant);
+        if matches!(state, State::Vacant) {
+            return;
+        }
+        if !slot.waker.as_ref().is_some_and(CachedWaker::is_unshared) {
+            slot.waker = None;
+            slot.generation = slot.generation.wrapping_add(1);
+        }
+        slots.free.push(id.slot);
+        drop(slots);
+        drop(state);
+    }
+
+    /// Drops the futures of all tasks, also of those spawned while doing so.
+    pub(crate) fn abort_all(&self) {
+        for index in 0.. {
+            let found = {
+                let slots = self.slots.borrow();
+                let Some(slot) = slots.entries.get(index) else {
+                    return;
+                };
+                match &slot.state {
+                    State::Live(task) => Some((
+                        task.clone(),
+                        TaskId {
+                            slot: index as u32,
+                            generation: slot.generation,
+                        },
+                    )),
+                    _ => None,
+                }
+            };
+            if let Some((task, id)) = found {
+                task.abort();
+                self.release(id);
+            }
+        }
+    }
+}
+
+impl Slots {
+    fn entry(&mut self, id: TaskId) -> Option<&mut Slot> {
+        let slot = self.entries.get_mut(id.slot as usize)?;
+        (slot.generation == id.generation).then_some(slot)
+    }
+}
+
+/// Starts a task on the current shard. It is first polled later in this turn or in the next.
+///
+/// # Panics
+///
+/// Outside a shard.
+pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+    context::with(|context| context.executor.spawn(future))
+}
+
+/// Lets every socket and every other ready task go first, then continues in the next turn.
+pub async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        context::with(|context| context.executor.yielded.borrow_mut().push(waker));
+        Poll::Pending
+    })
+    .await;
+}

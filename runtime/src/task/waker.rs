@@ -1,0 +1,85 @@
+//! Wakers of tasks: the same thread pushes to a queue, other threads post to the mailbox.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use super::TaskId;
+use crate::context;
+use crate::mailbox::{Mailbox, Message};
+
+/// What a task's waker points at. Built with the safe [`Wake`], so it may go to any thread.
+pub(crate) struct TaskWaker {
+    instance: u64,
+    id: TaskId,
+    mailbox: Arc<Mailbox>,
+    /// Set while the task stands in a queue, so that waking twice queues once.
+    queued: AtomicBool,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.notify();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.notify();
+    }
+}
+
+impl TaskWaker {
+    fn notify(&self) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let local = context::try_with(|context| {
+            let ours = context.instance == self.instance;
+            if ours {
+                context.executor.push(self.id);
+            }
+            ours
+        });
+        if local != Some(true) {
+            // A shard that is gone needs no waking.
+            let _ = self.mailbox.post(Message::Wake(self.id));
+        }
+    }
+}
+
+/// A waker kept with its slot, made once and used by every task that comes to that slot.
+pub(crate) struct CachedWaker {
+    shared: Arc<TaskWaker>,
+    waker: Waker,
+}
+
+impl CachedWaker {
+    pub(super) fn new(instance: u64, id: TaskId, mailbox: Arc<Mailbox>) -> Self {
+        let shared = Arc::new(TaskWaker {
+            instance,
+            id,
+            mailbox,
+            queued: AtomicBool::new(false),
+        });
+        let waker = Waker::from(shared.clone());
+        Self { shared, waker }
+    }
+
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Whether nobody kept a clone: then no stale wake can come and the waker can be used again.
+    pub(super) fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.shared) == 2
+    }
+
+    /// Notes that the task stands in a queue.
+    pub(super) fn set_queued(&self) {
+        self.shared.queued.store(true, Ordering::Release);
+    }
+
+    /// Notes that the task left the queue; what its wakers wrote before is visible from here.
+    pub(super) fn clear_queued(&self) {
+        self.shared.queued.swap(false, Ordering::AcqRel);
+    }
+}

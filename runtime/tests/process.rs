@@ -1,0 +1,229 @@
+//! What needs a process of its own: environment variables and signals.
+//!
+//! Each test starts this very program again in the role of a child. There is no test harness, as
+//! a harness has threads that do not block signals.
+
+#[path = "kit/service.rs"]
+mod service;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use corespun_runtime::{Address, Engine, LocalConfig, LocalShard, Runtime};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use service::{Manner, any_port, start_echo};
+
+const ROLE: &str = "CORESPUN_TEST_ROLE";
+
+type Part = (&'static str, fn());
+
+const TESTS: [Part; 6] = [
+    (
+        "a_refused_ring_falls_back_for_all_shards",
+        a_refused_ring_falls_back_for_all_shards,
+    ),
+    (
+        "the_environment_decides_for_auto_only",
+        the_environment_decides_for_auto_only,
+    ),
+    (
+        "a_signal_drains_and_ends_well",
+        a_signal_drains_and_ends_well,
+    ),
+    ("a_second_signal_ends_it_now", a_second_signal_ends_it_now),
+    (
+        "a_second_process_on_the_port_is_refused",
+        a_second_process_on_the_port_is_refused,
+    ),
+    (
+        "a_port_is_free_right_after_a_kill",
+        a_port_is_free_right_after_a_kill,
+    ),
+];
+
+const ROLES: [Part; 4] = [
+    ("falls_back", child_falls_back),
+    ("obeys", child_obeys),
+    ("complains", child_complains),
+    ("serves", child_serves),
+];
+
+fn main() {
+    if let Ok(role) = std::env::var(ROLE) {
+        let found = ROLES.iter().find(|(name, _)| *name == role);
+        return found.expect("a role we know").1();
+    }
+    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    for (name, test) in TESTS {
+        if filter
+            .as_ref()
+            .is_none_or(|filter| name.contains(filter.as_str()))
+        {
+            test();
+            println!("test {name} ... ok");
+        }
+    }
+}
+
+fn child(role: &str, variables: &[(&str, &str)]) -> Child {
+    Command::new(std::env::current_exe().expect("our own path"))
+        .envs(variables.iter().copied())
+        .env(ROLE, role)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child")
+}
+
+fn dial(address: &Address) -> TcpStream {
+    let stream = TcpStream::connect(address.to_string()).expect("connect");
+    let patience = Some(Duration::from_secs(20));
+    stream.set_read_timeout(patience).expect("a timeout");
+    stream
+}
+
+/// Waits for the child to end well.
+fn succeed(mut child: Child) {
+    assert!(child.wait().expect("it ends").success());
+}
+
+fn a_refused_ring_falls_back_for_all_shards() {
+    succeed(child("falls_back", &[("CORESPUN_DENY_URING", "1")]));
+}
+
+fn child_falls_back() {
+    let builder = Runtime::builder().shards(2);
+    let running = start_echo(builder, &[any_port()], Manner::default());
+    assert_eq!(running.engine(), Engine::Epoll);
+    let mut stream = dial(&running.addresses()[0]);
+    stream.write_all(b"over epoll").expect("send");
+    let mut answer = [0; 10];
+    stream.read_exact(&mut answer).expect("receive");
+    let config = LocalConfig {
+        engine: Engine::Uring,
+        cpu: None,
+    };
+    let error = LocalShard::new(config)
+        .err()
+        .expect("forced, so no fallback");
+    assert_eq!(
+        error.to_string(),
+        "failed to set up engine uring: Operation not permitted (os error 1)"
+    );
+}
+
+fn the_environment_decides_for_auto_only() {
+    succeed(child("obeys", &[("CORESPUN_ENGINE", "epoll")]));
+    succeed(child("complains", &[("CORESPUN_ENGINE", "iocp")]));
+}
+
+fn child_obeys() {
+    let shard = LocalShard::new(LocalConfig::default()).expect("a shard");
+    assert_eq!(shard.engine(), Engine::Epoll);
+    let forced = LocalConfig {
+        engine: Engine::Uring,
+        cpu: None,
+    };
+    match LocalShard::new(forced) {
+        Ok(shard) => assert_eq!(shard.engine(), Engine::Uring),
+        Err(error) => println!("SKIPPED forced uring: {error}"),
+    }
+}
+
+fn child_complains() {
+    let error = LocalShard::new(LocalConfig::default())
+        .err()
+        .expect("a typo");
+    assert!(error.to_string().contains("\"iocp\""), "{error}");
+}
+
+/// Starts a child that serves until a signal, and answers it with its address.
+fn serving(variables: &[(&str, &str)]) -> (Child, Address) {
+    let mut child = child("serves", variables);
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let address = lines.find_map(|line| {
+        let line = line.expect("text");
+        let (_, address) = line.split_once("listening on ")?;
+        Some(address.parse().expect("an address"))
+    });
+    (child, address.expect("the child listens"))
+}
+
+fn child_serves() {
+    let stubborn = std::env::var_os("STUBBORN").is_some();
+    let manner = Manner {
+        ignore_drain: stubborn,
+        ..Manner::default()
+    };
+    let builder = Runtime::builder().shards(2).catch_signals();
+    let address = std::env::var("ADDRESS").map_or(any_port(), |text| text.parse().expect("ours"));
+    let running = start_echo(builder, &[address], manner);
+    println!("listening on {}", running.addresses()[0]);
+    running.wait_for_signal().expect("a clean end");
+    // Ended here: the test harness has threads that do not block signals.
+    std::process::exit(0);
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).expect("the child lives");
+}
+
+fn a_signal_drains_and_ends_well() {
+    for kind in [Signal::SIGTERM, Signal::SIGINT] {
+        let (mut child, address) = serving(&[]);
+        let mut stream = dial(&address);
+        stream.write_all(b"hello").expect("send");
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).expect("receive");
+        signal(&child, kind);
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).expect("an orderly end");
+        drop(stream);
+        assert!(child.wait().expect("it ends").success(), "{kind}");
+    }
+}
+
+fn a_second_signal_ends_it_now() {
+    let (mut child, address) = serving(&[("STUBBORN", "1")]);
+    let mut stream = dial(&address);
+    stream.write_all(b"hello").expect("send");
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).expect("receive");
+    signal(&child, Signal::SIGTERM);
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().expect("known").is_none(), "it is draining");
+    let began = Instant::now();
+    signal(&child, Signal::SIGTERM);
+    assert!(child.wait().expect("it ends").success());
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+fn a_second_process_on_the_port_is_refused() {
+    let (mut child, address) = serving(&[]);
+    let builder = Runtime::builder().shards(2).listen(address.clone());
+    let error = builder.start(|_| Err("unused".into()));
+    let error = error.expect_err("the port is taken").to_string();
+    assert_eq!(
+        error,
+        format!("failed to listen on {address}: Address already in use (os error 98)")
+    );
+    signal(&child, Signal::SIGTERM);
+    assert!(child.wait().expect("it ends").success());
+}
+
+fn a_port_is_free_right_after_a_kill() {
+    let mut address = any_port().to_string();
+    for _ in 0..5 {
+        let (mut child, bound) = serving(&[("ADDRESS", &address)]);
+        let mut stream = dial(&bound);
+        stream.write_all(b"hello").expect("send");
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).expect("receive");
+        child.kill().expect("the child lives");
+        child.wait().expect("it ends");
+        address = bound.to_string();
+    }
+}

@@ -1,0 +1,15 @@
+//! Sockets, tasks and shards on the real kernel, each test on both engines.
+
+#[path = "../kit/collector.rs"]
+mod collector;
+#[path = "../kit/engines.rs"]
+mod engines;
+#[path = "../kit/service.rs"]
+mod service;
+#[path = "../kit/streams.rs"]
+mod streams;
+
+mod connect;
+mod echo;
+mod lifetime;
+mod tasks;
