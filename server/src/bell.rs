@@ -29,7 +29,11 @@ pub(crate) struct Bell {
 
 impl Bell {
     pub(crate) fn new(socket: SocketHandle) -> Self {
-        Self { socket, rung: RefCell::default(), completions: RefCell::default() }
+        Self {
+            socket,
+            rung: RefCell::default(),
+            completions: RefCell::default(),
+        }
     }
 
     pub(crate) fn complete(&self, completion: Completion) {
@@ -65,5 +69,8 @@ pub(crate) fn token(stream: StreamKey) -> u64 {
 
 /// The stream of a token.
 pub(crate) fn stream(token: u64) -> StreamKey {
-    StreamKey { slot: (token >> 32) as u32, id: token as u32 }
+    StreamKey {
+        slot: (token >> 32) as u32,
+        id: token as u32,
+    }
 }

@@ -36,11 +36,19 @@ pub(crate) enum Call {
     /// The one request message is coming.
     Collecting(Box<Collecting>),
     /// The same, for the common case that nothing of it has come yet.
-    Expecting { id: u32, known: Rc<Known>, deadline: Option<Duration> },
+    Expecting {
+        id: u32,
+        known: Rc<Known>,
+        deadline: Option<Duration>,
+    },
     /// A unary handler waits as a task.
     Waiting { id: u32, task: JoinHandle<()> },
     /// A streaming handler runs as a task.
-    Streaming { id: u32, pipe: Pipe, task: JoinHandle<()> },
+    Streaming {
+        id: u32,
+        pipe: Pipe,
+        task: JoinHandle<()>,
+    },
 }
 
 /// A request message of which a part has come.

@@ -15,6 +15,9 @@ impl Default for Config {
     /// Messages of up to 4 MiB, as gRPC servers in other languages, and the limits of
     /// [`Limits::default`].
     fn default() -> Self {
-        Self { http2: Limits::default(), message_bytes_max: 4 << 20 }
+        Self {
+            http2: Limits::default(),
+            message_bytes_max: 4 << 20,
+        }
     }
 }

@@ -49,7 +49,10 @@ impl Connection {
         socket: SocketHandle,
         now: Duration,
     ) -> Self {
-        let http2 = Http2Config { role: Role::Server, limits: config.http2.clone() };
+        let http2 = Http2Config {
+            role: Role::Server,
+            limits: config.http2.clone(),
+        };
         Self {
             http2: corespun_http2::Connection::new(http2),
             routes,
@@ -89,10 +92,18 @@ impl Connection {
 
     fn on_event(&mut self, now: Duration, event: Event<'_>) {
         match event {
-            Event::Headers { stream, block, end_stream } => {
+            Event::Headers {
+                stream,
+                block,
+                end_stream,
+            } => {
                 self.on_head(now, stream, block, end_stream);
             }
-            Event::Data { stream, bytes, end_stream } => {
+            Event::Data {
+                stream,
+                bytes,
+                end_stream,
+            } => {
                 self.on_data(now, stream, bytes, end_stream);
             }
             Event::Trailers { stream, .. } => self.on_data(now, stream, &[], true),
@@ -137,22 +148,37 @@ impl Connection {
 
     /// Reads the head of a new header block and finds where it leads.
     fn read_head(&self) -> Known {
-        let mut head = RequestHead { peer: self.peer.clone(), ..RequestHead::default() };
+        let mut head = RequestHead {
+            peer: self.peer.clone(),
+            ..RequestHead::default()
+        };
         let list = self.http2.headers();
         if list.overflowed() {
             let status = Status::resource_exhausted("the request's header list is too large");
-            let error = HeadError { http_status: 200, status };
-            return Known { head: Rc::new(head), target: Target::Refused(error) };
+            let error = HeadError {
+                http_status: 200,
+                status,
+            };
+            return Known {
+                head: Rc::new(head),
+                target: Target::Refused(error),
+            };
         }
         let fields = list.iter().map(|header| (header.name, header.value));
         let found = head::parse_request(fields, &mut head).and_then(|path| {
-            self.routes.find(path).map_err(|status| HeadError { http_status: 200, status })
+            self.routes.find(path).map_err(|status| HeadError {
+                http_status: 200,
+                status,
+            })
         });
         let target = match found {
             Ok(handler) => Target::Method(handler),
             Err(error) => Target::Refused(error),
         };
-        Known { head: Rc::new(head), target }
+        Known {
+            head: Rc::new(head),
+            target,
+        }
     }
 
     fn keep_known(&mut self, memo: u8, known: &Rc<Known>) {
@@ -182,7 +208,10 @@ impl Protocol for Connection {
             if self.draining {
                 self.http2.go_away(corespun_http2::ErrorCode::NO_ERROR);
             } else {
-                tracing::debug!(peer = self.peer.as_deref(), "no HTTP/2 handshake came in time");
+                tracing::debug!(
+                    peer = self.peer.as_deref(),
+                    "no HTTP/2 handshake came in time"
+                );
                 self.abandon();
                 return;
             }
@@ -209,7 +238,11 @@ impl Protocol for Connection {
             corespun_runtime::give_buffer(spare);
         }
         let finished = self.http2.is_finished() && !self.http2.has_output();
-        if self.closing || finished { Flow::Close } else { Flow::Open }
+        if self.closing || finished {
+            Flow::Close
+        } else {
+            Flow::Open
+        }
     }
 
     fn deadline(&self) -> Option<Duration> {

@@ -8,7 +8,11 @@ use crate::server::ServerBuilder;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Flags {
     /// Address to listen on: 127.0.0.1:50051, [::1]:0 or unix:/path; repeatable
-    #[arg(long = "listen", value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    #[arg(
+        long = "listen",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:50051"
+    )]
     pub listen: Vec<String>,
 
     /// Number of shards, one thread each [default: what affinity and CPU quota allow]
@@ -49,7 +53,11 @@ impl Flags {
 }
 
 fn parse_cpus(text: &str) -> Result<Cpus, String> {
-    let number = |part: &str| part.trim().parse::<usize>().map_err(|_| format!("{part:?}"));
+    let number = |part: &str| {
+        part.trim()
+            .parse::<usize>()
+            .map_err(|_| format!("{part:?}"))
+    };
     let mut cpus = Vec::new();
     for part in text.split(',') {
         let range = match part.split_once('-') {
@@ -58,7 +66,11 @@ fn parse_cpus(text: &str) -> Result<Cpus, String> {
         };
         match range {
             Ok(range) if range.end() < &4096 && !range.is_empty() => cpus.extend(range),
-            _ => return Err(format!("failed to read {part:?} as a CPU or a range of CPUs")),
+            _ => {
+                return Err(format!(
+                    "failed to read {part:?} as a CPU or a range of CPUs"
+                ));
+            }
         }
     }
     Ok(Cpus(cpus))

@@ -64,7 +64,9 @@ where
         None => caught.await,
         Some(deadline) => {
             let left = deadline.saturating_sub(corespun_runtime::turn_time());
-            corespun_runtime::timeout(left, caught).await.unwrap_or_else(|_| Err(expired()))
+            corespun_runtime::timeout(left, caught)
+                .await
+                .unwrap_or_else(|_| Err(expired()))
         }
     }
 }

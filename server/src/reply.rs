@@ -80,7 +80,8 @@ impl Reply<'_> {
                     constant(b"content-type", ContentType::Grpc.as_bytes()),
                 ];
                 let cache = Some(&mut self.blocks.head);
-                self.http2.send_headers(self.stream, fields.into_iter(), cache, false);
+                self.http2
+                    .send_headers(self.stream, fields.into_iter(), cache, false);
             }
             metadata => {
                 let none = MetadataMap::new();
@@ -97,7 +98,8 @@ impl Reply<'_> {
         match trailers.filter(|trailers| !trailers.is_empty()) {
             None => {
                 let cache = Some(&mut self.blocks.trailers);
-                self.http2.send_headers(self.stream, [status].into_iter(), cache, true);
+                self.http2
+                    .send_headers(self.stream, [status].into_iter(), cache, true);
             }
             Some(trailers) => {
                 let fields = std::iter::once(status).chain(trailers.fields().map(literal));
@@ -112,7 +114,10 @@ impl Reply<'_> {
             Ok(()) => self.ok(Some(metadata)),
             Err(status) => {
                 let mut scratch = Vec::new();
-                let fields = status.fields(&mut scratch).chain(metadata.fields()).map(literal);
+                let fields = status
+                    .fields(&mut scratch)
+                    .chain(metadata.fields())
+                    .map(literal);
                 self.http2.send_headers(self.stream, fields, None, true);
             }
         }
@@ -139,17 +144,29 @@ impl Reply<'_> {
             constant(b"content-type", self.content_type.as_bytes()),
         ];
         let mut scratch = Vec::new();
-        let rest = status.fields(&mut scratch).chain(metadata.fields()).map(literal);
-        self.http2.send_headers(self.stream, start.into_iter().chain(rest), None, true);
+        let rest = status
+            .fields(&mut scratch)
+            .chain(metadata.fields())
+            .map(literal);
+        self.http2
+            .send_headers(self.stream, start.into_iter().chain(rest), None, true);
     }
 }
 
 /// A field worth an entry in the peer's table.
 fn constant<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
-    Field { name, value, indexing: Indexing::Index }
+    Field {
+        name,
+        value,
+        indexing: Indexing::Index,
+    }
 }
 
 /// A field that differs from call to call.
 fn literal<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
-    Field { name, value, indexing: Indexing::Literal }
+    Field {
+        name,
+        value,
+        indexing: Indexing::Literal,
+    }
 }

@@ -131,7 +131,10 @@ impl Routes {
         if let Some(handler) = self.methods.get(&*text) {
             return Ok(Rc::clone(handler));
         }
-        let (service, method) = text.trim_start_matches('/').rsplit_once('/').unwrap_or((&text, ""));
+        let (service, method) = text
+            .trim_start_matches('/')
+            .rsplit_once('/')
+            .unwrap_or((&text, ""));
         Err(if self.services.contains(&service) {
             Status::unimplemented(format!("unknown method {method} for service {service}"))
         } else {

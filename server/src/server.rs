@@ -103,12 +103,19 @@ impl ServerBuilder {
     /// # Errors
     /// An address makes no sense or is taken, the engine is refused, or a factory failed.
     pub fn start(self) -> Result<Running, Error> {
-        let Self { listen, mut runtime, config, factories } = self;
+        let Self {
+            listen,
+            mut runtime,
+            config,
+            factories,
+        } = self;
         if listen.is_empty() {
             return Err(Error::NoAddress);
         }
         for address in listen {
-            let address: Address = address.parse().map_err(|e| Error::Address(format!("{e}")))?;
+            let address: Address = address
+                .parse()
+                .map_err(|e| Error::Address(format!("{e}")))?;
             runtime = runtime.listen(address);
         }
         let running = runtime.start(move |shard| {
@@ -116,7 +123,10 @@ impl ServerBuilder {
             for factory in &factories {
                 factory(shard, &mut routes)?;
             }
-            let acceptor = Acceptor { routes: Rc::new(routes), config: config.clone() };
+            let acceptor = Acceptor {
+                routes: Rc::new(routes),
+                config: config.clone(),
+            };
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
         Ok(Running { runtime: running })
@@ -177,6 +187,12 @@ impl Accept for Acceptor {
     fn accept(&mut self, peer: Peer, socket: SocketHandle) -> Box<dyn Protocol> {
         let peer = peer.address.map(|address| Rc::from(address.to_string()));
         let routes = Rc::clone(&self.routes);
-        Box::new(Connection::new(routes, &self.config, peer, socket, turn_time()))
+        Box::new(Connection::new(
+            routes,
+            &self.config,
+            peer,
+            socket,
+            turn_time(),
+        ))
     }
 }

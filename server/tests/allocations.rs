@@ -20,7 +20,10 @@ impl Service for Numbers {
         let service = Rc::new(self);
         let handler = |_: Rc<Self>, request: Request<UserRequest>| async move {
             let id = request.into_inner().id;
-            Ok(Response::new(UserResponse { id, ..UserResponse::default() }))
+            Ok(Response::new(UserResponse {
+                id,
+                ..UserResponse::default()
+            }))
         };
         routes.unary(user_service::GET_USER, &service, handler);
     }
@@ -49,7 +52,11 @@ fn allocations_per_call(service: impl Service) -> f64 {
         let mut routes = Routes::new();
         routes.add(service);
         let mut pair = Pair::new(routes);
-        let field = |name, value| Field { name, value, indexing: Indexing::Index };
+        let field = |name, value| Field {
+            name,
+            value,
+            indexing: Indexing::Index,
+        };
         let fields = [
             field(b":method", b"POST"),
             field(b":scheme", b"http"),

@@ -106,7 +106,10 @@ async fn settle(pair: &mut Pair, stream: u32) {
         }
         sleep(Duration::from_millis(1)).await;
     }
-    panic!("stream {stream} did not end: {:?}", pair.answers.get(&stream));
+    panic!(
+        "stream {stream} did not end: {:?}",
+        pair.answers.get(&stream)
+    );
 }
 
 #[test]
@@ -153,7 +156,11 @@ fn errors_panics_and_metadata() {
         pair.send(stream, &"metadata".to_owned(), true);
         pair.exchange();
         let answer = &pair.answers[&stream.id];
-        let ones: Vec<_> = answer.head.iter().filter(|(name, _)| name == "x-one").collect();
+        let ones: Vec<_> = answer
+            .head
+            .iter()
+            .filter(|(name, _)| name == "x-one")
+            .collect();
         assert_eq!(ones.len(), 2, "{answer:?}");
         assert_eq!(answer.field("x-bin"), Some("AAEC"));
         assert_eq!(answer.field("x-after"), Some("yes"));
@@ -204,7 +211,11 @@ fn streams_of_every_kind() {
 #[test]
 fn deadlines_end_calls_that_wait() {
     on_shard(async |mut pair| {
-        for (path, timeout) in [(SLOW.path(), "1m"), (UPPER.path(), "0n"), (JOIN.path(), "5m")] {
+        for (path, timeout) in [
+            (SLOW.path(), "1m"),
+            (UPPER.path(), "0n"),
+            (JOIN.path(), "5m"),
+        ] {
             let stream = pair.open(path, &[("grpc-timeout", timeout)], false);
             pair.send(stream, &"late".to_owned(), path != JOIN.path());
             settle(&mut pair, stream.id).await;
@@ -224,10 +235,30 @@ fn requests_that_are_no_calls_are_refused() {
         ("/test.Words/Nope", &[], "200", Code::Unimplemented),
         ("/test.Nope/Upper", &[], "200", Code::Unimplemented),
         ("test.Words/Upper", &[], "200", Code::Unimplemented),
-        (UPPER.path(), &[("content-type", "text/html")], "415", Code::Unknown),
-        (UPPER.path(), &[("content-type", "application/grpcfoo")], "415", Code::Unknown),
-        (UPPER.path(), &[("grpc-encoding", "gzip")], "200", Code::Unimplemented),
-        (UPPER.path(), &[("grpc-timeout", "123456789S")], "400", Code::Internal),
+        (
+            UPPER.path(),
+            &[("content-type", "text/html")],
+            "415",
+            Code::Unknown,
+        ),
+        (
+            UPPER.path(),
+            &[("content-type", "application/grpcfoo")],
+            "415",
+            Code::Unknown,
+        ),
+        (
+            UPPER.path(),
+            &[("grpc-encoding", "gzip")],
+            "200",
+            Code::Unimplemented,
+        ),
+        (
+            UPPER.path(),
+            &[("grpc-timeout", "123456789S")],
+            "400",
+            Code::Internal,
+        ),
         (UPPER.path(), &[(":method", "GET")], "405", Code::Internal),
         (UPPER.path(), &[("x-bin", "!")], "400", Code::Internal),
     ];
@@ -238,7 +269,11 @@ fn requests_that_are_no_calls_are_refused() {
                 pair.send(stream, &"x".to_owned(), true);
                 pair.exchange();
                 let answer = &pair.answers[&stream.id];
-                assert_eq!(answer.field(":status"), Some(http_status), "{path} {fields:?}");
+                assert_eq!(
+                    answer.field(":status"),
+                    Some(http_status),
+                    "{path} {fields:?}"
+                );
                 assert_eq!(answer.status().code(), code, "{path} {fields:?}");
                 assert!(answer.ended);
             }
@@ -252,7 +287,10 @@ fn requests_that_are_no_calls_are_refused() {
 fn malformed_messages_are_refused() {
     let rows: [(&[u8], Code); 8] = [
         (b"", Code::Unimplemented),
-        (b"\0\0\0\0\x02\x0a\x00\0\0\0\0\x02\x0a\x00", Code::Unimplemented),
+        (
+            b"\0\0\0\0\x02\x0a\x00\0\0\0\0\x02\x0a\x00",
+            Code::Unimplemented,
+        ),
         (b"\0\0\0", Code::Internal),
         (b"\0\0\0\0\x09\x0a", Code::Internal),
         (b"\x01\0\0\0\x02\x0a\x00", Code::Internal),
@@ -288,7 +326,11 @@ fn a_request_in_any_split_is_the_same_request() {
             pair.client.send_data(stream, &framed[at..], false);
             pair.client.send_data(stream, &[], true);
             pair.exchange();
-            assert_eq!(texts(&pair.answers[&stream.id].body), ["SPLIT ME"], "split at {at}");
+            assert_eq!(
+                texts(&pair.answers[&stream.id].body),
+                ["SPLIT ME"],
+                "split at {at}"
+            );
         }
     });
 }
@@ -303,8 +345,14 @@ fn large_messages_pass_small_windows() {
     block_on(async {
         let mut routes = Routes::new();
         routes.add(Words);
-        let config = Config { http2: limits.clone(), ..Config::default() };
-        let client = Http2Config { limits, ..Http2Config::client() };
+        let config = Config {
+            http2: limits.clone(),
+            ..Config::default()
+        };
+        let client = Http2Config {
+            limits,
+            ..Http2Config::client()
+        };
         let mut pair = Pair::with(routes, config, client);
         let text = "x".repeat(1 << 20);
         let answer = pair.unary(UPPER.path(), &text);

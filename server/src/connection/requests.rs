@@ -40,9 +40,18 @@ impl Connection {
             return self.start_stream(stream, &known, None, deadline, end_stream);
         }
         if end_stream {
-            return self.reply(stream, &known.head).status(&cardinality("no message"));
+            return self
+                .reply(stream, &known.head)
+                .status(&cardinality("no message"));
         }
-        self.put_call(stream, Call::Expecting { id: stream.id, known, deadline });
+        self.put_call(
+            stream,
+            Call::Expecting {
+                id: stream.id,
+                known,
+                deadline,
+            },
+        );
     }
 
     pub(super) fn on_data(
@@ -53,7 +62,9 @@ impl Connection {
         end_stream: bool,
     ) {
         match self.take_call(stream) {
-            Call::Expecting { known, deadline, .. } => {
+            Call::Expecting {
+                known, deadline, ..
+            } => {
                 if end_stream
                     && let Some(message) = message::whole(bytes)
                     && message.len() <= self.message_bytes_max
@@ -62,7 +73,12 @@ impl Connection {
                 }
                 let body = corespun_runtime::take_buffer();
                 let id = stream.id;
-                let collecting = Box::new(Collecting { id, known, deadline, body });
+                let collecting = Box::new(Collecting {
+                    id,
+                    known,
+                    deadline,
+                    body,
+                });
                 self.collect(now, stream, collecting, bytes, end_stream);
             }
             Call::Collecting(collecting) => {
@@ -129,14 +145,25 @@ impl Connection {
         if deadline.is_some_and(|deadline| deadline <= now) {
             return self.reply(stream, &known.head).status(&expired());
         }
-        let Target::Method(handler) = &known.target else { return };
+        let Target::Method(handler) = &known.target else {
+            return;
+        };
         if handler.kind() == Kind::ServerStreaming {
             return self.start_stream(stream, known, Some(message), deadline, true);
         }
-        let arrival = Arrival { head: Rc::clone(&known.head), deadline };
+        let arrival = Arrival {
+            head: Rc::clone(&known.head),
+            deadline,
+        };
         let reply = self.reply(stream, &known.head);
         if let Some(task) = handler.call(message, arrival, reply) {
-            self.put_call(stream, Call::Waiting { id: stream.id, task });
+            self.put_call(
+                stream,
+                Call::Waiting {
+                    id: stream.id,
+                    task,
+                },
+            );
         }
     }
 
@@ -148,16 +175,33 @@ impl Connection {
         deadline: Option<Duration>,
         end_stream: bool,
     ) {
-        let Target::Method(handler) = &known.target else { return };
+        let Target::Method(handler) = &known.target else {
+            return;
+        };
         let bell = Rc::clone(&self.bell);
-        let pipe = Pipe::new(Side::Server, self.message_bytes_max, bell, bell::token(stream));
+        let pipe = Pipe::new(
+            Side::Server,
+            self.message_bytes_max,
+            bell,
+            bell::token(stream),
+        );
         if end_stream {
             pipe.end(Ok(MetadataMap::new()));
         }
-        let arrival = Arrival { head: Rc::clone(&known.head), deadline };
+        let arrival = Arrival {
+            head: Rc::clone(&known.head),
+            deadline,
+        };
         match handler.start(message, arrival, &pipe) {
             Ok(task) => {
-                self.put_call(stream, Call::Streaming { id: stream.id, pipe, task });
+                self.put_call(
+                    stream,
+                    Call::Streaming {
+                        id: stream.id,
+                        pipe,
+                        task,
+                    },
+                );
             }
             Err(status) => self.reply(stream, &known.head).status(&status),
         }

@@ -37,7 +37,9 @@ impl Connection {
 
     /// Does what a streaming call asks for: gives credit back, moves output on, ends it.
     pub(super) fn service(&mut self, stream: StreamKey) {
-        let Call::Streaming { id, pipe, task } = self.take_call(stream) else { return };
+        let Call::Streaming { id, pipe, task } = self.take_call(stream) else {
+            return;
+        };
         let credit = pipe.answer();
         self.http2.release(stream, credit);
         if pipe.has_output() && self.http2.queued(stream) < QUEUED_BYTES_HIGH {

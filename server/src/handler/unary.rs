@@ -34,7 +34,12 @@ pub(crate) struct Unary<S, Q, R, F, Fut> {
 
 impl<S, Q, R, F, Fut> Unary<S, Q, R, F, Fut> {
     pub(crate) fn new(service: Rc<S>, handler: F) -> Self {
-        Self { service, handler, storage: Rc::default(), types: PhantomData }
+        Self {
+            service,
+            handler,
+            storage: Rc::default(),
+            types: PhantomData,
+        }
     }
 }
 
@@ -62,11 +67,17 @@ where
                 return None;
             }
         };
-        let mut storage = self.storage.borrow_mut().pop().unwrap_or_else(|| Box::pin(None));
+        let mut storage = self
+            .storage
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| Box::pin(None));
         let reservation = Reservation::take();
         let mut context = Context::from_waker(reservation.waker());
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            storage.as_mut().set(Some((self.handler)(Rc::clone(&self.service), request)));
+            storage
+                .as_mut()
+                .set(Some((self.handler)(Rc::clone(&self.service), request)));
             poll(&mut storage, &mut context)
         }));
         match polled {
@@ -127,10 +138,7 @@ where
     }
 }
 
-fn poll<Fut: Future>(
-    storage: &mut Storage<Fut>,
-    context: &mut Context<'_>,
-) -> Poll<Fut::Output> {
+fn poll<Fut: Future>(storage: &mut Storage<Fut>, context: &mut Context<'_>) -> Poll<Fut::Output> {
     match storage.as_mut().as_pin_mut() {
         Some(future) => future.poll(context),
         None => Poll::Pending,

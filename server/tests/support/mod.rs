@@ -25,13 +25,19 @@ pub struct Answer {
 impl Answer {
     /// `grpc-status` from the trailers or from a trailers-only head.
     pub fn status(&self) -> Status {
-        let fields = if self.trailers.is_empty() { &self.head } else { &self.trailers };
+        let fields = if self.trailers.is_empty() {
+            &self.head
+        } else {
+            &self.trailers
+        };
         Status::from_trailers(fields.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())))
     }
 
     pub fn field(&self, name: &str) -> Option<&str> {
         let mut fields = self.head.iter().chain(&self.trailers);
-        fields.find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        fields
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -80,14 +86,21 @@ impl Pair {
             ("content-type", "application/grpc"),
         ];
         let replaced = |name: &str| more.iter().any(|(n, _)| *n == name);
-        let all = fields.iter().filter(|(name, _)| !replaced(name)).chain(more);
-        let all = all.filter(|(_, value)| !value.is_empty()).map(|(name, value)| Field {
-            name: name.as_bytes(),
-            value: value.as_bytes(),
-            indexing: Indexing::Index,
-        });
+        let all = fields
+            .iter()
+            .filter(|(name, _)| !replaced(name))
+            .chain(more);
+        let all = all
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| Field {
+                name: name.as_bytes(),
+                value: value.as_bytes(),
+                indexing: Indexing::Index,
+            });
         let (pseudo, regular): (Vec<_>, Vec<_>) = all.partition(|f| f.name.starts_with(b":"));
-        self.client.open(pseudo.into_iter().chain(regular), None, end_stream).unwrap()
+        self.client
+            .open(pseudo.into_iter().chain(regular), None, end_stream)
+            .unwrap()
     }
 
     /// Sends one framed message.
@@ -109,11 +122,15 @@ impl Pair {
     /// only counted. How many ended well.
     pub fn unary_constant(&mut self, fields: &[Field<'_>], framed: &[u8]) -> usize {
         let cache = Some(&mut self.cache);
-        let stream = self.client.open(fields.iter().copied(), cache, false).unwrap();
+        let stream = self
+            .client
+            .open(fields.iter().copied(), cache, false)
+            .unwrap();
         self.client.send_data(stream, framed, true);
         self.wire.clear();
         self.client.transmit(&mut self.wire);
-        self.server.receive(Duration::ZERO, Input::Bytes(&self.wire));
+        self.server
+            .receive(Duration::ZERO, Input::Bytes(&self.wire));
         self.wire.clear();
         self.flow = self.server.transmit(&mut self.wire);
         let mut input = &self.wire[..];
@@ -166,7 +183,11 @@ impl Pair {
         let mut input = wire;
         while let Some(event) = self.client.receive(Duration::ZERO, &mut input).unwrap() {
             match event {
-                Event::Headers { stream, end_stream, block } => {
+                Event::Headers {
+                    stream,
+                    end_stream,
+                    block,
+                } => {
                     let head = self.fields(block);
                     let answer = self.answers.entry(stream.id).or_default();
                     answer.head = head;
@@ -178,7 +199,11 @@ impl Pair {
                     answer.trailers = trailers;
                     answer.ended = true;
                 }
-                Event::Data { stream, bytes, end_stream } => {
+                Event::Data {
+                    stream,
+                    bytes,
+                    end_stream,
+                } => {
                     let answer = self.answers.entry(stream.id).or_default();
                     answer.body.extend_from_slice(bytes);
                     answer.ended = end_stream;
