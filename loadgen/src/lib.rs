@@ -1,0 +1,76 @@
+//! Loads gRPC servers and tells their latency, honestly.
+//!
+//! ```text
+//!   command line ──▶ plan ──▶ run ──┬─▶ core 0: shard, connections, histograms ─┐
+//!                    schema         ├─▶ core 1: …                              ├─▶ report
+//!                                   └─▶ …                                      ┘   summary
+//! ```
+//!
+//! # What is measured
+//! - **Latency** runs from the moment at which a call was *meant* to start. In an open loop
+//!   (`--rate`) a timetable says when that is; a call that finds no free stream waits with its
+//!   clock running, and no call is skipped or put off. In a closed loop a call is meant to start
+//!   when it is sent, so that waiting for one's turn goes unseen: the report says so.
+//! - **Service** time runs from the sending, **lag** from the intended start to the sending.
+//! - **The window** comes after the warm-up. A call belongs to it if it was meant to start within
+//!   it, whenever it ends. After the window no call is sent; those in flight have one more second
+//!   to end. What has not ended then, or was never sent, is **censored**: counted, with its age
+//!   as the latency that it has at least. So `ok`, `failed` and `censored` add up to all calls
+//!   that the window asked for, and `rps` is `ok` for each second of the window. (In a closed
+//!   loop a call that hangs since the warm-up is censored too.)
+//! - Failed calls count in the histograms like good ones: leaving them out would let time-outs
+//!   improve a percentile.
+//! - A **percentile** is told only if at least ten samples lie beyond it, else it is `n/a`.
+//! - **CPU** times are read at both ends of the window and divided by the calls that ended in it.
+//! - Times are those of the shard's turn: a response counts as read when the turn that read it
+//!   began, and a request as sent in the turn that wrote it.
+//!
+//! # A run from a program
+//! ```no_run
+//! use clap::Parser;
+//! use corespun_load::{Command, CommandLine, Interrupt, Plan, run, summary};
+//!
+//! let line = "corespun-load run --target 127.0.0.1:50051 --proto user.proto \
+//!             --method user.UserService/GetUser --rate 1000";
+//! let Command::Run(args) = CommandLine::parse_from(line.split_whitespace()).command;
+//! let report = run(Plan::new(&args)?, &mut std::io::stderr(), &Interrupt::manual())?;
+//! print!("{}", summary(&report));
+//! # Ok::<(), corespun_load::LoadError>(())
+//! ```
+//!
+//! **Not here:** streaming methods, arrivals other than constant ones, TLS, comparisons of targets,
+//! reports over several runs.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod args;
+mod arrivals;
+mod check;
+mod connection;
+mod control;
+mod core;
+mod duration;
+mod error;
+mod interrupt;
+mod lane;
+mod measure;
+mod outcome;
+mod plan;
+mod process;
+mod progress;
+mod report;
+mod response;
+mod run;
+mod schema;
+mod summary;
+mod warnings;
+
+pub use args::{Command, CommandLine, RunArgs};
+pub use error::LoadError;
+pub use interrupt::Interrupt;
+pub use plan::{Pace, Plan, Shape};
+pub use report::{Cost, Counts, JsonFile, Percentiles, Report, Setup};
+pub use run::run;
+pub use schema::UnaryCall;
+pub use summary::summary;

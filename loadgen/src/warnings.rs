@@ -1,0 +1,235 @@
+//! What a reader must know before believing the numbers. None of these is ever kept silent.
+
+use std::ops::RangeInclusive;
+
+use crate::measure::Record;
+use crate::report::{Report, samples_needed};
+
+/// Above this share of its cores the generator itself is what is measured.
+const GENERATOR_SHARE_MAX: f64 = 0.9;
+
+/// Above this share of the median latency, the lag of the timetable is no longer small.
+const LAG_SHARE_MAX: f64 = 0.1;
+
+/// Above this share of time given to others by the hypervisor, tails are not the target's.
+const STEAL_SHARE_MAX: f64 = 0.05;
+
+/// Nagle's algorithm and a delayed acknowledgement wait for each other for 40 ms.
+const PLATEAU_NS: RangeInclusive<u64> = 38_000_000..=46_000_000;
+const PLATEAU_SHARE_MAX: f64 = 0.01;
+
+/// Every warning that applies, those about the measurement itself first.
+pub(crate) fn all(report: &Report, record: &Record, target_pid: Option<i32>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut add = |warning: Option<String>| warnings.extend(warning);
+    add(report
+        .interrupted
+        .then(|| "interrupted: the window is shorter than planned".to_owned()));
+    add(loop_kind(report));
+    add(saturated(report));
+    add(steal(report));
+    add(failed(report));
+    add(lost(report));
+    add(censored(report));
+    add(plateau(record));
+    add(samples(record));
+    add(single(report));
+    add(target_cpu(report, target_pid));
+    warnings
+}
+
+fn loop_kind(report: &Report) -> Option<String> {
+    let closed = report.lag_us.is_none();
+    closed.then(|| "closed loop: latency excludes queueing".to_owned())
+}
+
+fn saturated(report: &Report) -> Option<String> {
+    let lag = report.lag_us?;
+    let share = report.cost.generator_cpu_share;
+    if share > GENERATOR_SHARE_MAX {
+        let percent = share * 100.0;
+        return Some(format!(
+            "generator saturated: it used {percent:.0} % of its cores, so it may be the slow part"
+        ));
+    }
+    let (lag, latency) = (lag.p99?, report.latency_us.p50?);
+    (lag > LAG_SHARE_MAX * latency).then(|| {
+        format!(
+            "generator late: calls left up to {lag:.0} µs (p99) after their time, against a \
+             median latency of {latency:.0} µs"
+        )
+    })
+}
+
+fn steal(report: &Report) -> Option<String> {
+    let share = report
+        .cost
+        .steal_share
+        .filter(|share| *share > STEAL_SHARE_MAX)?;
+    let percent = share * 100.0;
+    Some(format!(
+        "steal: the hypervisor gave {percent:.1} % of the time to others; tails suffer"
+    ))
+}
+
+fn failed(report: &Report) -> Option<String> {
+    let failed = report.failed();
+    let ended = failed + report.counts.ok;
+    (failed > 0).then(|| format!("target errors: {failed} of {ended} calls failed"))
+}
+
+fn lost(report: &Report) -> Option<String> {
+    let times = report.counts.reconnects;
+    (times > 0).then(|| format!("connection lost: {times} had to be made anew"))
+}
+
+fn censored(report: &Report) -> Option<String> {
+    let censored = report.counts.censored;
+    (censored > 0).then(|| {
+        format!("censored: {censored} calls had not ended; their latency counts as their age")
+    })
+}
+
+fn plateau(record: &Record) -> Option<String> {
+    let (low, high) = (*PLATEAU_NS.start(), *PLATEAU_NS.end());
+    let share = record.service.count_between(low, high) as f64 / record.service.len() as f64;
+    (share > PLATEAU_SHARE_MAX).then(|| {
+        let percent = share * 100.0;
+        format!(
+            "40 ms plateau: {percent:.1} % of the calls took 38 to 46 ms; check TCP_NODELAY at \
+             the target"
+        )
+    })
+}
+
+fn samples(record: &Record) -> Option<String> {
+    let calls = record.response.len();
+    let untold = [(500, "p50"), (900, "p90"), (990, "p99"), (999, "p999")]
+        .into_iter()
+        .find(|(per_mille, _)| calls < samples_needed(*per_mille));
+    untold.map(|(per_mille, name)| {
+        let needed = samples_needed(per_mille);
+        format!("too few samples: {calls} calls, and {name} needs {needed}")
+    })
+}
+
+fn single(report: &Report) -> Option<String> {
+    let single = report.setup.connections == 1;
+    single.then(|| "single connection: what limits one connection limits the target".to_owned())
+}
+
+fn target_cpu(report: &Report, target_pid: Option<i32>) -> Option<String> {
+    let pid = target_pid.filter(|_| report.cost.target_cpu_us_per_rpc.is_none())?;
+    Some(format!(
+        "no target CPU: process {pid} had ended, or no call did"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{Phases, Times};
+    use crate::outcome::Outcome;
+    use crate::report::Window;
+    use corespun_codec::Code;
+    use std::time::Duration;
+
+    /// Lag and service in µs of a thousand calls, and how they ended.
+    type Calls = (u64, u64, Outcome);
+
+    const fn at(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    fn warn(flags: &str, calls: &[Calls], window: Window) -> String {
+        let plan = crate::plan::tests::plan(flags).unwrap();
+        let phases = Phases {
+            begin: at(0),
+            measure: at(0),
+            end: at(1_000_000),
+        };
+        let mut record = Record::default();
+        for &(lag, service, outcome) in calls {
+            let times = Times {
+                intended: at(0),
+                sent: at(lag),
+                ended: at(lag + service),
+            };
+            for _ in 0..1000 {
+                record.ended(&phases, times, outcome);
+            }
+        }
+        Report::new(&plan, "epoll".into(), record, window)
+            .warnings
+            .join("\n")
+    }
+
+    fn window() -> Window {
+        Window {
+            length: at(1_000_000),
+            ..Window::default()
+        }
+    }
+
+    #[test]
+    fn a_quiet_open_loop_has_little_to_say() {
+        let text = warn(
+            "--rate 10 --connections 2",
+            &[(1, 100, Outcome::OK); 10],
+            window(),
+        );
+        assert_eq!(text, "");
+    }
+
+    #[test]
+    fn each_warning_has_its_cause() {
+        let ok = (1, 100, Outcome::OK);
+        let open = "--rate 10 --connections 2";
+        let busy = Window {
+            own_cpu: at(950_000),
+            ..window()
+        };
+        let stolen = Window {
+            steal_share: Some(0.08),
+            ..window()
+        };
+        let stopped = Window {
+            interrupted: true,
+            ..window()
+        };
+        let missing = (0, 5, Outcome::MissingStatus);
+        let nagle = (0, 40_500, Outcome::OK);
+        let error = (0, 5, Outcome::Status(Code::Internal));
+        let cases: [(&str, &[Calls], Window, &str); 10] = [
+            (
+                "",
+                &[ok],
+                window(),
+                "closed loop: latency excludes queueing",
+            ),
+            ("", &[ok], window(), "single connection"),
+            (open, &[ok], busy, "generator saturated: it used 95 %"),
+            (open, &[(20, 80, Outcome::OK)], window(), "generator late"),
+            (open, &[ok], stolen, "steal: the hypervisor gave 8.0 %"),
+            (open, &[ok], stopped, "interrupted"),
+            (
+                open,
+                &[ok, missing],
+                window(),
+                "target errors: 1000 of 2000",
+            ),
+            (open, &[ok, error], window(), "p999 needs 10000"),
+            (open, &[ok, nagle], window(), "40 ms plateau: 50.0 %"),
+            (
+                "--target-pid 1 --rate 1",
+                &[ok],
+                window(),
+                "no target CPU: process 1",
+            ),
+        ];
+        for (flags, calls, window, wanted) in cases {
+            let text = warn(flags, calls, window);
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The load generator against servers that answer well, wrongly, late or not at all, on both
+//! engines.
+
+mod command;
+mod counts;
+mod server;
+mod timing;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use clap::Parser;
+use corespun_load::{Command, CommandLine, Interrupt, LoadError, Plan, Report, run};
+use corespun_runtime::{Address, Engine, LocalConfig, LocalShard};
+
+/// Runs are made one at a time: they measure time, and the machine may be small.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The engines that work here; one that does not is named.
+fn engines() -> impl Iterator<Item = Engine> {
+    [Engine::Uring, Engine::Epoll]
+        .into_iter()
+        .filter(|&engine| {
+            let works = LocalShard::new(LocalConfig { engine, cpu: None });
+            if let Err(error) = &works {
+                eprintln!("SKIPPED {engine}: {error}");
+            }
+            works.is_ok()
+        })
+}
+
+fn schema() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/schemas/user.proto")
+}
+
+/// The words of a command line that calls GetUser at `target`.
+fn command_line(target: &Address, flags: &str) -> Vec<String> {
+    let mut words = vec!["corespun-load".to_owned(), "run".to_owned()];
+    words.extend(["--target".to_owned(), target.to_string()]);
+    words.extend(["--proto".to_owned(), schema().display().to_string()]);
+    if !flags.contains("--method") {
+        words.extend(["--method".to_owned(), "user.UserService/GetUser".to_owned()]);
+        words.extend(["--data".to_owned(), r#"{"id":7}"#.to_owned()]);
+    }
+    words.extend(flags.split_whitespace().map(str::to_owned));
+    words
+}
+
+fn load(engine: Engine, target: &Address, flags: &str) -> Result<Report, LoadError> {
+    load_interrupted(engine, target, flags, &Interrupt::manual())
+}
+
+fn load_interrupted(
+    engine: Engine,
+    target: &Address,
+    flags: &str,
+    interrupt: &Interrupt,
+) -> Result<Report, LoadError> {
+    let flags = format!("{flags} --engine {engine}");
+    let line = CommandLine::try_parse_from(command_line(target, &flags)).unwrap();
+    let Command::Run(args) = line.command;
+    let mut progress = Vec::new();
+    let report = run(Plan::new(&args)?, &mut progress, interrupt)?;
+    assert_eq!(report.setup.engine, engine.to_string());
+    Ok(report)
+}
