@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll as EpollFd, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::prctl::set_timerslack;
 use nix::sys::socket::{MsgFlags, recv, send};
 use socket2::{SockAddr, SockRef, Socket};
 
@@ -29,6 +30,8 @@ const TURN_BYTES_MAX: usize = 256 * 1024;
 /// Connections one listener may take of a turn.
 const TURN_ACCEPTS_MAX: usize = 64;
 const EVENTS_MAX: usize = 1024;
+/// How late the kernel may end a timed wait to save a wake-up.
+const TIMER_SLACK_NS: u64 = 1;
 
 struct Connection {
     socket: OwnedFd,
@@ -66,6 +69,7 @@ pub(crate) struct Epoll {
     scratch: Vec<u8>,
     /// A listener has connections waiting or is about to close.
     accepting: bool,
+    /// Keeps the watched eventfd open.
     _mailbox: Arc<Mailbox>,
     counters: Rc<Counters>,
 }
@@ -80,6 +84,8 @@ impl Epoll {
         counters: Rc<Counters>,
         seed: u32,
     ) -> io::Result<Self> {
+        // The default of 50 µs makes every timed wait late by that; a ring's waits have no slack.
+        let _ = set_timerslack(TIMER_SLACK_NS);
         let epoll = EpollFd::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         // Never read: with an edge trigger every write to the eventfd wakes anew.
         let wake = edge(EpollFlags::EPOLLIN, Token::numbered(Tag::Wake, 0));

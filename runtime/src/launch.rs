@@ -24,7 +24,7 @@ use crate::protocol::Accept;
 use crate::ring::RingOptions;
 use crate::runtime::{Running, RuntimeBuilder, ShardId, shard_error};
 use crate::shard::{Service, Shard};
-use crate::signal::{Ended, Signals};
+use crate::signal::{self, Ended};
 use crate::task::panic_message;
 
 type Made = Result<Box<dyn Accept>, Box<dyn Error + Send + Sync>>;
@@ -66,7 +66,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
     let engine = engine::choose(builder.engine)?;
     let mut listeners = listen(&builder, &cpus)?;
     if builder.catch_signals {
-        Signals::block().map_err(shard_error(0))?;
+        signal::block().map_err(shard_error(0))?;
     }
     let peers = (0..shards)
         .map(|shard| Mailbox::new().map(Arc::new).map_err(shard_error(shard)))
@@ -160,7 +160,7 @@ fn run(plan: Plan, report: Report) -> Result<(), RunError> {
 /// Sets the shard up, reports how that went, and turns until stopped.
 fn serve(plan: Plan, report: Report) -> io::Result<()> {
     let shard = plan.shard;
-    let ready = Signals::block()
+    let ready = signal::block()
         .map_err(shard_error(shard))
         .and_then(|_| set_up(&plan));
     let (context, driver) = match ready {

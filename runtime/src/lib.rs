@@ -68,7 +68,7 @@
 //! # }
 //! ```
 //!
-//! Code on a shard, in tasks as in protocols, may [`spawn`] tasks, [`sleep`], [`connect`] to
+//! Code on a shard, in tasks as in protocols, may [`spawn`] tasks, [`sleep()`], [`connect()`] to
 //! others and reach other shards by [`invoke_on`]. Nothing there needs to be `Send`, and wakers
 //! may nevertheless go to any thread.
 //!

@@ -208,7 +208,7 @@ impl Running {
     ///
     /// When a shard ended other than by being stopped, or signals cannot be waited for.
     pub fn wait_for_signal(mut self) -> Result<(), RunError> {
-        let signals = Signals::block().map_err(RunError::Signals)?;
+        let signals = Signals::open().map_err(RunError::Signals)?;
         let (mut draining, mut ended) = (false, 0);
         while ended < self.threads.len() {
             match signals.wait(&self.ended).map_err(RunError::Signals)? {

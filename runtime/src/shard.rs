@@ -121,7 +121,7 @@ impl Shard {
         waited?;
         self.context.turn_time.set(clock::now());
         self.dispatch();
-        self.take_messages();
+        self.take_messages()?;
         self.fire_timers();
         self.run_tasks(main);
         self.serve_requests();
@@ -167,9 +167,11 @@ impl Shard {
             let mut timers = self.context.timers.borrow_mut();
             timers.insert(moment, Alarm::Accept(listener));
         }
-        while let Some((listener, socket)) = self.inbox.accepted.pop() {
+        let mut accepted = std::mem::take(&mut self.inbox.accepted);
+        for (listener, socket) in accepted.drain(..) {
             self.place(listener, socket);
         }
+        self.inbox.accepted = accepted;
     }
 
     /// Keeps an accepted socket, or hands it to a shard that has fewer.
@@ -251,18 +253,19 @@ impl Shard {
         self.driver.close(id);
     }
 
-    fn take_messages(&mut self) {
+    fn take_messages(&mut self) -> io::Result<()> {
         let mut messages = std::mem::take(&mut self.messages);
         self.context.mailbox.take(&mut messages);
         let count = messages.len() as u64;
         self.context.counters.messages.add(count);
         for message in messages.drain(..) {
-            self.on_message(message);
+            self.on_message(message)?;
         }
         self.messages = messages;
+        Ok(())
     }
 
-    fn on_message(&mut self, message: Message) {
+    fn on_message(&mut self, message: Message) -> io::Result<()> {
         match message {
             Message::Wake(task) => self.context.executor.push(task),
             Message::Adopt { socket, listener } => self.adopt(listener, socket),
@@ -272,22 +275,20 @@ impl Shard {
                     self.context.counters.panics.increment();
                 }
             }
-            Message::Begin => self.begin_listening(),
+            Message::Begin => self.begin_listening()?,
             Message::Drain { deadline } => self.drain(deadline),
             Message::Stop => self.state = State::Stopped,
         }
+        Ok(())
     }
 
-    fn begin_listening(&mut self) {
-        let Some(service) = &mut self.service else {
-            return;
-        };
-        for (index, socket) in service.listeners.drain(..) {
-            if let Err(error) = self.driver.listen(index, socket) {
-                tracing::error!(listener = index, %error, "failed to begin accepting");
-                self.state = State::Stopped;
+    fn begin_listening(&mut self) -> io::Result<()> {
+        if let Some(service) = &mut self.service {
+            for (index, socket) in service.listeners.drain(..) {
+                self.driver.listen(index, socket)?;
             }
         }
+        Ok(())
     }
 
     fn drain(&mut self, deadline: Duration) {
@@ -399,6 +400,21 @@ impl Drop for Shard {
         for id in self.sockets.ids() {
             self.close(id);
         }
+        // Once more for what protocols spawned and asked for while they were dropped.
+        self.context.executor.abort_all();
+        drop(self.context.requests.take());
         self.driver.shutdown(TEARDOWN_PATIENCE);
     }
 }
+
+/// Fails to compile if a shard ever becomes `Send`: with two candidates the call is ambiguous.
+const _: () = {
+    trait NotSend<Marker> {
+        fn holds() {}
+    }
+    impl<T: ?Sized> NotSend<()> for T {}
+    impl<T: ?Sized + Send> NotSend<u8> for T {}
+    let _ = <Shard as NotSend<_>>::holds;
+    let _ = <dyn Driver as NotSend<_>>::holds;
+    let _ = <SocketHandle as NotSend<_>>::holds;
+};

@@ -36,16 +36,22 @@ pub(crate) enum News {
     Ended(usize),
 }
 
-/// The two signals that end a server, blocked in the thread that made this.
+/// The two signals that end a server, as a descriptor.
 pub(crate) struct Signals(SignalFd);
 
+/// Blocks both signals in the calling thread, and in those it starts from now on.
+pub(crate) fn block() -> io::Result<SigSet> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    signals.add(Signal::SIGINT);
+    signals.thread_block()?;
+    Ok(signals)
+}
+
 impl Signals {
-    /// Blocks both signals in the calling thread, and in those it starts from now on.
-    pub(crate) fn block() -> io::Result<Self> {
-        let mut signals = SigSet::empty();
-        signals.add(Signal::SIGTERM);
-        signals.add(Signal::SIGINT);
-        signals.thread_block()?;
+    /// Blocks both signals, and opens the descriptor they are read from.
+    pub(crate) fn open() -> io::Result<Self> {
+        let signals = block()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self(SignalFd::with_flags(&signals, flags)?))
     }

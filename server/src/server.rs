@@ -137,7 +137,8 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// As [`ServerBuilder::start`], or a shard failed.
-    pub fn run(self) -> Result<(), Error> {
+    pub fn run(mut self) -> Result<(), Error> {
+        self.runtime = self.runtime.catch_signals();
         let running = self.start()?;
         for address in running.addresses() {
             let (engine, shards) = (running.engine(), running.shards());

@@ -63,7 +63,7 @@ fn wait_coarse(
 ) -> io::Result<usize> {
     let milliseconds = match timeout {
         None => -1,
-        Some(timeout) => i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX),
+        Some(timeout) => i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX),
     };
     let count = i32::try_from(events.len()).unwrap_or(i32::MAX);
     // SAFETY: as above: the slice is borrowed for this synchronous call only.

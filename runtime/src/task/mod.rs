@@ -24,6 +24,9 @@ use self::waker::CachedWaker;
 use crate::context;
 use crate::mailbox::Mailbox;
 
+/// How often an ending shard looks for tasks that the drop of others has spawned.
+const ABORT_PASSES_MAX: usize = 16;
+
 /// Names one task of one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TaskId {
@@ -237,28 +240,32 @@ impl Executor {
 
     /// Drops the futures of all tasks, also of those spawned while doing so.
     pub(crate) fn abort_all(&self) {
-        for index in 0.. {
-            let found = {
-                let slots = self.slots.borrow();
-                let Some(slot) = slots.entries.get(index) else {
-                    return;
-                };
-                match &slot.state {
-                    State::Live(task) => Some((
-                        task.clone(),
-                        TaskId {
-                            slot: index as u32,
-                            generation: slot.generation,
-                        },
-                    )),
-                    _ => None,
-                }
-            };
-            if let Some((task, id)) = found {
+        for _ in 0..ABORT_PASSES_MAX {
+            let live = self.live();
+            if live.is_empty() {
+                return;
+            }
+            for (id, task) in live {
                 task.abort();
                 self.release(id);
             }
         }
+    }
+
+    fn live(&self) -> Vec<(TaskId, Rc<dyn Runnable>)> {
+        let slots = self.slots.borrow();
+        let entries = slots.entries.iter().enumerate();
+        let live = entries.filter_map(|(index, slot)| match &slot.state {
+            State::Live(task) => {
+                let id = TaskId {
+                    slot: index as u32,
+                    generation: slot.generation,
+                };
+                Some((id, task.clone()))
+            }
+            _ => None,
+        });
+        live.collect()
     }
 }
 
