@@ -1,0 +1,63 @@
+//! `bench-corespun`: both bench services on corespun, the subject of every comparison.
+
+#![forbid(unsafe_code)]
+
+use std::io::{IsTerminal, stderr};
+use std::process::ExitCode;
+
+use clap::Parser;
+use corespun::Server;
+use corespun_benches::{AnyError, EngineFlag, ServerFlags, services};
+use tracing_subscriber::EnvFilter;
+
+/// Serves user.UserService and grpc.testing.BenchmarkService on corespun.
+#[derive(Parser)]
+#[command(name = "bench-corespun", version)]
+struct Program {
+    #[command(flatten)]
+    server: ServerFlags,
+
+    #[command(flatten)]
+    engine: EngineFlag,
+
+    /// What to log, such as info or corespun_runtime=debug.
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: EnvFilter,
+}
+
+fn main() -> ExitCode {
+    match run(Program::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-corespun: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(program: Program) -> Result<(), AnyError> {
+    let Program {
+        server: flags,
+        engine,
+        log,
+    } = program;
+    tracing_subscriber::fmt()
+        .with_env_filter(log)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .init();
+    let mut server = Server::builder()
+        .shards(flags.shard_count())
+        .engine(engine.engine);
+    for address in &flags.listen {
+        server = server.listen(address.to_string());
+    }
+    if let Some(cpus) = &flags.cpus {
+        server = server.cpus(cpus.as_slice().to_vec());
+    }
+    server
+        .service(|_shard| Ok(services::users()))
+        .service(|_shard| Ok(services::benchmark()))
+        .run()?;
+    Ok(())
+}

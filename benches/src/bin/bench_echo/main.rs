@@ -1,0 +1,106 @@
+//! `bench-echo`: raw TCP echo, the floor under every other figure.
+//!
+//! As a server it echoes on our own ring or on epoll, with no protocol at all; with `--connect`
+//! it is the client that drives such a server, one message in flight on each connection.
+
+#![forbid(unsafe_code)]
+
+mod load;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use corespun_benches::{AnyError, Echo, EngineFlag, ServerFlags, announce};
+use corespun_runtime::{Accept, Address, Peer, Protocol, Runtime, SocketHandle};
+
+use crate::load::Load;
+
+/// Echoes what it receives, or with --connect drives such a server.
+#[derive(Parser)]
+#[command(name = "bench-echo", version)]
+struct Program {
+    #[command(flatten)]
+    server: ServerFlags,
+
+    #[command(flatten)]
+    engine: EngineFlag,
+
+    #[command(flatten)]
+    client: ClientFlags,
+}
+
+/// The flags of the client.
+#[derive(clap::Args)]
+struct ClientFlags {
+    /// Drive the echo server at this address, instead of being one.
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["listen", "shards", "cpus", "engine"])]
+    connect: Option<Address>,
+
+    /// Connections, each with one message in flight.
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "connect")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+
+    /// Bytes of a message, up to 64 KiB.
+    #[arg(long, value_name = "BYTES", default_value_t = 64, requires = "connect")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    size: u32,
+
+    /// How long to run.
+    #[arg(long, value_name = "S", default_value_t = 5, requires = "connect")]
+    seconds: u32,
+
+    /// CPU to pin the client to.
+    #[arg(long, value_name = "CPU", requires = "connect")]
+    cpu: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let program = Program::parse();
+    let ended = match program.client.connect.clone() {
+        Some(address) => drive(address, &program.client),
+        None => serve(program.server, program.engine),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-echo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn drive(address: Address, flags: &ClientFlags) -> Result<(), AnyError> {
+    let report = Load {
+        address,
+        connections: usize::from(flags.connections),
+        message_bytes: flags.size as usize,
+        duration: Duration::from_secs(u64::from(flags.seconds)),
+        cpu: flags.cpu,
+    }
+    .run()?;
+    let (echoes, seconds) = (report.echoes, report.elapsed.as_secs_f64());
+    println!("echoes={echoes} seconds={seconds:.3}");
+    Ok(())
+}
+
+fn serve(flags: ServerFlags, engine: EngineFlag) -> Result<(), AnyError> {
+    let shards = flags.shard_count();
+    let mut builder = Runtime::builder()
+        .catch_signals()
+        .shards(shards)
+        .engine(engine.engine);
+    for address in flags.listen {
+        builder = builder.listen(address);
+    }
+    if let Some(cpus) = &flags.cpus {
+        builder = builder.cpus(cpus.as_slice().to_vec());
+    }
+    let running = builder.start(|_shard| {
+        let echo = |_: Peer, _: SocketHandle| Box::new(Echo::default()) as Box<dyn Protocol>;
+        Ok(Box::new(echo) as Box<dyn Accept>)
+    })?;
+    announce(running.addresses(), running.engine(), running.shards());
+    Ok(running.wait_for_signal()?)
+}

@@ -1,0 +1,66 @@
+//! `bench-tonic`: both bench services on tonic in its best form, the baseline of every claim.
+//!
+//! One current-thread tokio runtime for each shard, each with its own listener over
+//! SO_REUSEPORT, so that no request crosses a thread; TCP_NODELAY, the windows and the limits
+//! are those that corespun runs with.
+
+#![forbid(unsafe_code)]
+
+mod benchmark;
+mod reply;
+mod shard;
+mod users;
+
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+
+use clap::Parser;
+use corespun_benches::{AnyError, Listeners, ServerFlags, announce};
+
+/// Serves user.UserService and grpc.testing.BenchmarkService on tonic.
+#[derive(Parser)]
+#[command(name = "bench-tonic", version)]
+struct Program {
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+fn main() -> ExitCode {
+    match run(&Program::parse().server) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-tonic: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: &ServerFlags) -> Result<(), AnyError> {
+    let listeners = Listeners::bind(&flags.listen, flags.shard_count())?;
+    let (ready, all_ready) = mpsc::channel();
+    let mut shards = Vec::new();
+    for (index, listeners) in listeners.shards.into_iter().enumerate() {
+        let (ready, cpu) = (ready.clone(), flags.cpu_of(index));
+        shards.push(
+            thread::Builder::new()
+                .name(format!("shard-{index}"))
+                .spawn(move || {
+                    shard::run(listeners, cpu, move || {
+                        let _ = ready.send(());
+                    })
+                })?,
+        );
+    }
+    drop(ready);
+    // A shard that fails hangs up instead: then the line is withheld and its error comes below.
+    if all_ready.iter().count() == shards.len() {
+        announce(&listeners.addresses, "tokio", shards.len());
+    }
+    for shard in shards {
+        shard
+            .join()
+            .map_err(|_| "failed to serve: a shard panicked")??;
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! The flags that every bench server takes, and the line each prints when it is ready.
+
+use std::fmt::Display;
+
+use clap::Args;
+use corespun_runtime::{Address, Engine};
+
+use crate::CpuList;
+
+/// Where to listen and on how many cores.
+#[derive(Debug, Clone, Args)]
+pub struct ServerFlags {
+    /// Address to listen on, such as 127.0.0.1:50051 or unix:/path; repeat it for more.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    pub listen: Vec<Address>,
+
+    /// Shards: threads that share nothing; one for each of --cpus, else 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub shards: Option<u16>,
+
+    /// CPUs to pin the shards to, in turn: 0,2-3.
+    #[arg(long, value_name = "LIST")]
+    pub cpus: Option<CpuList>,
+}
+
+impl ServerFlags {
+    /// The number of shards asked for, at least 1.
+    pub fn shard_count(&self) -> usize {
+        match (self.shards, &self.cpus) {
+            (Some(shards), _) => usize::from(shards),
+            (None, Some(cpus)) => cpus.as_slice().len(),
+            (None, None) => 1,
+        }
+    }
+
+    /// The CPU that a shard is pinned to; `None` leaves it to the kernel.
+    pub fn cpu_of(&self, shard: usize) -> Option<usize> {
+        let cpus = self.cpus.as_ref()?.as_slice();
+        Some(cpus[shard % cpus.len()])
+    }
+}
+
+/// What drives the sockets.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct EngineFlag {
+    /// Kernel interface: auto, uring or epoll; auto takes io_uring where it is allowed.
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub engine: Engine,
+}
+
+/// Prints the ready line, `listening on ADDR engine=E shards=N`, to stderr for each address.
+pub fn announce<A: Display>(addresses: &[A], engine: impl Display, shards: usize) {
+    for address in addresses {
+        eprintln!("listening on {address} engine={engine} shards={shards}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        server: ServerFlags,
+    }
+
+    fn flags(arguments: &[&str]) -> ServerFlags {
+        let arguments = ["bench"].iter().chain(arguments);
+        Program::parse_from(arguments).server
+    }
+
+    #[test]
+    fn one_shard_unless_told() {
+        assert_eq!(flags(&[]).shard_count(), 1);
+        assert_eq!(flags(&["--cpus", "0,2-3"]).shard_count(), 3);
+        assert_eq!(flags(&["--cpus", "0,1", "--shards", "5"]).shard_count(), 5);
+        let listen = flags(&["--listen", "127.0.0.1:1", "--listen", "[::1]:2"]).listen;
+        let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
+        assert_eq!(listen, ["127.0.0.1:1", "[::1]:2"]);
+    }
+
+    #[test]
+    fn shards_take_the_cpus_in_turn() {
+        let pinned = flags(&["--cpus", "4,6", "--shards", "3"]);
+        assert_eq!(
+            [0, 1, 2].map(|shard| pinned.cpu_of(shard)),
+            [Some(4), Some(6), Some(4)]
+        );
+        assert_eq!(flags(&[]).cpu_of(0), None);
+    }
+}
