@@ -13,6 +13,7 @@ use support::{HEAD, Pair, Seen, framed};
 const SAY: Method<String, String> = Method::new("/test.Words/Say", Kind::Unary);
 const CHAT: Method<String, String> = Method::new("/test.Words/Chat", Kind::BidiStreaming);
 
+type Script<'a> = dyn Fn(&mut Pair, StreamKey) + 'a;
 type Outcome = Result<Response<String>, Status>;
 
 fn say(channel: &Channel, request: Request<String>) -> JoinHandle<Outcome> {
@@ -124,7 +125,7 @@ fn a_status_in_trailers_and_alone() {
         ("x-why", "gone"),
     ];
     let alone: Vec<_> = HEAD.into_iter().chain(status).collect();
-    let scripts: [&dyn Fn(&mut Pair, StreamKey); 3] = [
+    let scripts: [&Script; 3] = [
         &|pair, stream| pair.headers(stream, &alone, true),
         &|pair, stream| {
             pair.head(stream);
