@@ -11,6 +11,8 @@ mod reader;
 mod receive;
 mod send;
 mod shutdown;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

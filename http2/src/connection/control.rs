@@ -219,13 +219,10 @@ impl Connection {
         } else {
             return Ok(None);
         };
-        if self.streams.find(head.stream).is_some() {
-            return self.stream_fault(now, head.stream, code);
-        }
-        // RST_STREAM is not allowed on an idle stream and pointless on a closed one.
+        // RST_STREAM is not allowed on an idle stream (RFC 9113 section 6.4).
         if self.is_idle(head.stream) {
             return Err(ConnectionError::peer(code, rule));
         }
-        Ok(None)
+        self.stream_fault(now, head.stream, code)
     }
 }

@@ -135,8 +135,9 @@ impl Connection {
     }
 
     /// Starts a DATA frame of exactly `len` bytes in the output, which the caller must append to
-    /// the returned buffer. `None`, and nothing done, when the windows, the peer's frame size or
-    /// bytes queued before (other streams' too) stand against it: use [`Connection::send_data`] then.
+    /// the returned buffer. `None`, and nothing done, when the windows, the peer's frame size,
+    /// bytes queued before (other streams' too) or a full output stand against it: use
+    /// [`Connection::send_data`] then.
     pub fn data_in_place(
         &mut self,
         stream: StreamKey,

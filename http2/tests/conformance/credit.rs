@@ -178,6 +178,18 @@ fn frames_cut_by_a_reset() {
     assert!(peer.window > WINDOW / 2);
 }
 
+/// The byte that tells how much padding there is, and the padding, need no release.
+#[test]
+fn padding_is_credited_at_once() {
+    let mut peer = Peer::new();
+    let id = peer.open();
+    for turn in 0..100_000 {
+        peer.send(padded_data(id, 0, b"", (turn % 3) as u8));
+        peer.read();
+    }
+    assert_eq!(peer.end.connection.open_streams(), 1);
+}
+
 #[test]
 fn release_is_bounded_by_what_came() {
     let mut end = server();

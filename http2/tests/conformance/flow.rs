@@ -54,6 +54,20 @@ fn negative_windows() {
 }
 
 #[test]
+fn a_stream_that_is_gone_drains_for_nobody() {
+    let (mut end, keys) = answering(2, 2);
+    for &key in &keys {
+        end.connection.send_data(key, b"abc", false);
+    }
+    end.output();
+    end.feed(&settings(&[(4, 100)]));
+    assert_eq!(end.sent(), ["SETTINGS ack", "DATA 1 c", "DATA 3 c"]);
+    end.feed(&reset(1, 8));
+    assert_eq!(end.connection.next_drained(), Some(keys[1]));
+    assert_eq!(end.connection.next_drained(), None);
+}
+
+#[test]
 fn the_end_passes_a_closed_window() {
     let (mut end, keys) = answering(3, 0);
     end.connection.send_data(keys[0], b"", true);
@@ -165,8 +179,11 @@ fn nobody_starves() {
         for _ in 0..400_000 / step {
             end.feed(&window_update(0, step));
             // A fresh stream with as much as the window would take all of it each time.
-            end.connection
-                .send_data(keys[4], &vec![b'y'; step as usize], false);
+            let bytes = vec![b'y'; step as usize];
+            match end.connection.data_in_place(keys[4], bytes.len(), false) {
+                Some(out) => out.extend(bytes),
+                None => end.connection.send_data(keys[4], &bytes, false),
+            }
             for frame in end.frames().iter().filter(|frame| frame.kind == DATA) {
                 sent[frame.stream as usize / 2] += frame.payload.len();
             }

@@ -304,7 +304,11 @@ fn priority_frames() {
         priority(1, 0),
         ping(0, 1),
     ];
-    check_server("closed", &closed, "headers 1; reset 1 CANCEL; PING ack 1");
+    check_server(
+        "closed",
+        &closed,
+        "headers 1; reset 1 CANCEL; RST_STREAM 1 PROTOCOL_ERROR; PING ack 1",
+    );
 }
 
 // spec: RFC9113-6.10

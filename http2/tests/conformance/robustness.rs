@@ -129,7 +129,8 @@ fn act(end: &mut End, keys: &mut Vec<StreamKey>, random: &mut Random) {
     if let Some(&key) = keys.last() {
         let len = random.below(3_000);
         match random.below(8) {
-            0 => {
+            // Only trailers may follow queued bytes.
+            0 if connection.queued(key) == 0 => {
                 connection.send_headers(key, fields(&[(":status", "200")]), None, random.chance(50))
             }
             1 => connection.send_data(key, &vec![1; len], random.chance(50)),
