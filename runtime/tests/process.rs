@@ -58,6 +58,7 @@ fn main() {
         return found.expect("a role we know").1();
     }
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let mut passed = 0;
     for (name, test) in TESTS {
         if filter
             .as_ref()
@@ -65,12 +66,17 @@ fn main() {
         {
             test();
             println!("test {name} ... ok");
+            passed += 1;
         }
     }
+    println!("\ntest result: ok. {passed} passed; 0 failed; 0 ignored; 0 measured");
 }
 
 fn child(role: &str, variables: &[(&str, &str)]) -> Child {
     Command::new(std::env::current_exe().expect("our own path"))
+        // What the whole run was asked to use must not decide what these children show.
+        .env_remove("CORESPUN_ENGINE")
+        .env_remove("CORESPUN_DENY_URING")
         .envs(variables.iter().copied())
         .env(ROLE, role)
         .stdout(Stdio::piped())

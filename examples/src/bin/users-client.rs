@@ -17,8 +17,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Address of the server: 127.0.0.1:50051, [::1]:50051 or unix:/path
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    /// Address of the server.
+    #[arg(
+        help = "Address of the server: 127.0.0.1:50051, [::1]:50051 or unix:/path",
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:50051"
+    )]
     target: String,
 
     /// How sockets are driven: auto, uring or epoll
