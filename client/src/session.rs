@@ -238,6 +238,9 @@ impl Session {
         if more {
             self.bell.touch();
         }
+        if let Some(spare) = self.http2.take_spare_output() {
+            corespun_runtime::give_buffer(spare);
+        }
         let finished = match self.phase {
             Phase::Handshake(_) | Phase::Open => false,
             Phase::Leaving => self.http2.open_streams() == 0 && !self.http2.has_output(),

@@ -60,6 +60,8 @@ pub(crate) struct State {
     failure: Option<Status>,
     reader: Option<Waker>,
     reader_gone: bool,
+    /// What comes is dropped, and its credit given back at once.
+    deaf: bool,
     output: Vec<u8>,
     /// Metadata to go ahead of the first message, until it has gone.
     initial: Option<MetadataMap>,
@@ -92,6 +94,17 @@ impl State {
         };
         self.held -= released;
         self.credit += released;
+    }
+
+    /// Nobody reads any more. What is held gives its credit back now: the call may go on for long,
+    /// and its connection's other calls share the window.
+    fn stop_reading(&mut self) {
+        self.deaf = true;
+        self.deframer = Deframer::default();
+        self.credit += std::mem::take(&mut self.held);
+        if self.credit > 0 {
+            self.ring();
+        }
     }
 
     fn writer_dropped(&mut self) {
@@ -132,6 +145,7 @@ impl Pipe {
             failure: None,
             reader: None,
             reader_gone: false,
+            deaf: false,
             output: Vec::new(),
             initial: Some(MetadataMap::new()),
             trailers: MetadataMap::new(),
@@ -163,7 +177,7 @@ impl Pipe {
     /// Body bytes came; how many bytes of credit to give back to the peer now.
     pub fn receive(&self, bytes: &[u8]) -> usize {
         let mut state = self.state();
-        if state.reader_gone || state.failure.is_some() {
+        if state.deaf || state.failure.is_some() {
             return bytes.len();
         }
         state.held += bytes.len();
@@ -255,7 +269,8 @@ impl Pipe {
     }
 }
 
-/// Ends the writing side with a status; held by the task that runs a handler.
+/// Ends the writing side with a status; held by the task that runs a handler. Dropped unused, it
+/// ends it with UNKNOWN, so that no caller waits for a handler that is gone.
 pub struct Finisher {
     state: Rc<RefCell<State>>,
 }
@@ -276,6 +291,17 @@ impl Finisher {
         state.trailers = trailers;
         state.finished.get_or_insert(Ok(()));
         state.ring();
+    }
+}
+
+impl Drop for Finisher {
+    fn drop(&mut self) {
+        let mut state = self.state.borrow_mut();
+        if state.finished.is_none() {
+            let text = "the handler ended without a status";
+            state.finished = Some(Err(Status::unknown(text)));
+            state.ring();
+        }
     }
 }
 

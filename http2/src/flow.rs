@@ -88,10 +88,12 @@ impl ReceiveWindow {
     }
 
     /// Bytes were consumed by the application; returns an increment worth announcing, if any.
-    /// Announcing at half of the window keeps WINDOW_UPDATE rare and the sender busy.
+    /// Announcing at half of what is not held back keeps WINDOW_UPDATE rare and the sender busy;
+    /// half of the whole would never come while slow readers hold more than the other half.
     pub(crate) fn release(&mut self, bytes: usize) -> Option<u32> {
         self.owed = self.owed.saturating_add(bytes as u32);
-        (self.owed > 0 && self.owed >= self.size / 2).then(|| self.take_owed())
+        let due = self.owed >= self.size / 2 || self.owed as usize >= self.window.available();
+        (self.owed > 0 && due).then(|| self.take_owed())
     }
 
     fn take_owed(&mut self) -> u32 {
@@ -124,11 +126,12 @@ mod tests {
     fn credit_is_announced_at_half_of_the_window() {
         let mut window = ReceiveWindow::new(100);
         assert!(window.consume(60));
-        assert_eq!(window.release(49), None);
-        assert_eq!(window.release(1), Some(50));
+        assert_eq!(window.release(39), None);
+        assert_eq!(window.release(1), Some(40), "20 of 100 are held");
         assert_eq!(window.release(10), None);
-        assert!(window.consume(90));
+        assert!(window.consume(80));
         assert!(!window.consume(1));
+        assert_eq!(window.release(1), Some(11), "nothing is left to send");
         let mut tiny = ReceiveWindow::new(1);
         assert_eq!(tiny.release(0), None);
     }

@@ -45,8 +45,10 @@ impl Bell {
         mem::take(&mut self.completions.borrow_mut())
     }
 
-    pub(crate) fn take_rung(&self) -> Vec<u64> {
-        mem::take(&mut self.rung.borrow_mut())
+    /// Exchanges what was rung with `scratch`, which is empty.
+    pub(crate) fn swap_rung(&self, scratch: &mut Vec<u64>) {
+        debug_assert!(scratch.is_empty());
+        mem::swap(&mut *self.rung.borrow_mut(), scratch);
     }
 
     /// Asks for another turn of the connection.

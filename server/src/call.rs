@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{HeadError, RequestHead};
+use corespun_codec::{ContentType, HeadError, RequestHead};
 use corespun_runtime::JoinHandle;
 
 use crate::handler::Handler;
@@ -42,10 +42,15 @@ pub(crate) enum Call {
         deadline: Option<Duration>,
     },
     /// A unary handler waits as a task.
-    Waiting { id: u32, task: JoinHandle<()> },
+    Waiting {
+        id: u32,
+        content_type: ContentType,
+        task: JoinHandle<()>,
+    },
     /// A streaming handler runs as a task.
     Streaming {
         id: u32,
+        content_type: ContentType,
         pipe: Pipe,
         task: JoinHandle<()>,
     },
@@ -67,6 +72,16 @@ impl Call {
             Self::Expecting { id, .. } | Self::Waiting { id, .. } | Self::Streaming { id, .. } => {
                 Some(*id)
             }
+        }
+    }
+
+    /// The stream's id and the deadline, while the request has not come whole: a handler that runs
+    /// watches over its own.
+    pub(crate) fn incomplete(&self) -> Option<(u32, Duration)> {
+        match self {
+            Self::Collecting(collecting) => Some((collecting.id, collecting.deadline?)),
+            Self::Expecting { id, deadline, .. } => Some((*id, (*deadline)?)),
+            Self::Vacant | Self::Waiting { .. } | Self::Streaming { .. } => None,
         }
     }
 

@@ -6,7 +6,7 @@ mod streams;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{HeadError, RequestHead, Status, head};
+use corespun_codec::{ContentType, HeadError, RequestHead, Status, head};
 use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
@@ -36,6 +36,10 @@ pub struct Connection {
     message_bytes_max: usize,
     /// When to act without input: the handshake's or the drain's end.
     timer: Option<Duration>,
+    /// The next deadline of a request that has not come whole, or an earlier moment.
+    request_due: Option<Duration>,
+    /// Where rung tokens are taken to; empty in between.
+    rung: Vec<u64>,
     draining: bool,
     closing: bool,
 }
@@ -63,6 +67,8 @@ impl Connection {
             peer,
             message_bytes_max: config.message_bytes_max,
             timer: Some(now + HANDSHAKE_MAX),
+            request_due: None,
+            rung: Vec::new(),
             draining: false,
             closing: false,
         }
@@ -136,13 +142,13 @@ impl Connection {
         self.calls.drain(..).for_each(Call::cancel);
     }
 
-    fn reply(&mut self, stream: StreamKey, head: &RequestHead) -> Reply<'_> {
+    fn reply(&mut self, stream: StreamKey, content_type: ContentType) -> Reply<'_> {
         Reply {
             http2: &mut self.http2,
             blocks: &mut self.blocks,
             bell: &self.bell,
             stream,
-            content_type: head.content_type,
+            content_type,
         }
     }
 
@@ -216,12 +222,18 @@ impl Protocol for Connection {
                 return;
             }
         }
+        if self.request_due.is_some_and(|due| due <= now) {
+            self.expire_requests(now);
+        }
         for completion in self.bell.take_completions() {
             self.on_completion(completion);
         }
-        for token in self.bell.take_rung() {
+        let mut rung = std::mem::take(&mut self.rung);
+        self.bell.swap_rung(&mut rung);
+        for token in rung.drain(..) {
             self.service(bell::stream(token));
         }
+        self.rung = rung;
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
@@ -246,7 +258,10 @@ impl Protocol for Connection {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        self.timer
+        match (self.timer, self.request_due) {
+            (Some(timer), Some(due)) => Some(timer.min(due)),
+            (timer, due) => timer.or(due),
+        }
     }
 
     fn drain(&mut self, now: Duration) {

@@ -7,8 +7,9 @@ use crate::server::ServerBuilder;
 /// Where and how to serve; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Flags {
-    /// Address to listen on: 127.0.0.1:50051, [::1]:0 or unix:/path; repeatable
+    /// Addresses to listen on.
     #[arg(
+        help = "Address to listen on: 127.0.0.1:50051, [::1]:0 or unix:/path; repeatable",
         long = "listen",
         value_name = "ADDR",
         default_value = "127.0.0.1:50051"

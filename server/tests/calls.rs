@@ -231,7 +231,9 @@ fn deadlines_end_calls_that_wait() {
 
 #[test]
 fn requests_that_are_no_calls_are_refused() {
-    let rows: [(&str, &[(&str, &str)], &str, Code); 9] = [
+    /// Path, further fields, and the `:status` and code to expect.
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, Code);
+    let rows: [Row<'_>; 9] = [
         ("/test.Words/Nope", &[], "200", Code::Unimplemented),
         ("/test.Nope/Upper", &[], "200", Code::Unimplemented),
         ("test.Words/Upper", &[], "200", Code::Unimplemented),

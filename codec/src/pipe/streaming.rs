@@ -155,6 +155,7 @@ impl<T: Message + Default> Streaming<T> {
             }
             Err(status) => {
                 self.ended = true;
+                state.stop_reading();
                 Poll::Ready(Err(status))
             }
         }
@@ -173,6 +174,7 @@ impl<T> Drop for Streaming<T> {
     fn drop(&mut self) {
         let mut state = self.state.borrow_mut();
         state.reader_gone = true;
+        state.stop_reading();
         if state.end.is_none() && state.failure.is_none() {
             state.ring();
         }

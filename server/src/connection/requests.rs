@@ -30,19 +30,26 @@ impl Connection {
         }
         let handler = match &known.target {
             Target::Method(handler) => handler,
-            Target::Refused(error) => return self.reply(stream, &known.head).refuse(error),
+            Target::Refused(error) => {
+                return self.reply(stream, known.head.content_type).refuse(error);
+            }
         };
         let deadline = known.head.timeout.map(|timeout| now + timeout);
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return self.reply(stream, &known.head).status(&expired());
+            return self
+                .reply(stream, known.head.content_type)
+                .status(&expired());
         }
         if handler.kind().client_streams() {
             return self.start_stream(stream, &known, None, deadline, end_stream);
         }
         if end_stream {
             return self
-                .reply(stream, &known.head)
+                .reply(stream, known.head.content_type)
                 .status(&cardinality("no message"));
+        }
+        if let Some(deadline) = deadline {
+            self.watch(deadline);
         }
         self.put_call(
             stream,
@@ -69,7 +76,9 @@ impl Connection {
                     && let Some(message) = message::whole(bytes)
                     && message.len() <= self.message_bytes_max
                 {
-                    return self.dispatch(now, stream, &known, message, deadline);
+                    self.dispatch(now, stream, &known, message, deadline);
+                    // For a call that goes on: its request must not pin the connection's window.
+                    return self.http2.release(stream, bytes.len());
                 }
                 let body = corespun_runtime::take_buffer();
                 let id = stream.id;
@@ -84,13 +93,14 @@ impl Connection {
             Call::Collecting(collecting) => {
                 self.collect(now, stream, collecting, bytes, end_stream);
             }
-            Call::Streaming { id, pipe, task } => {
-                let credit = pipe.receive(bytes);
-                if end_stream {
-                    pipe.end(Ok(MetadataMap::new()));
+            call @ Call::Streaming { .. } => {
+                if let Call::Streaming { pipe, .. } = &call {
+                    self.http2.release(stream, pipe.receive(bytes));
+                    if end_stream {
+                        pipe.end(Ok(MetadataMap::new()));
+                    }
                 }
-                self.http2.release(stream, credit);
-                self.put_call(stream, Call::Streaming { id, pipe, task });
+                self.put_call(stream, call);
             }
             call @ Call::Waiting { .. } => self.put_call(stream, call),
             Call::Vacant => self.http2.release(stream, bytes.len()),
@@ -127,9 +137,39 @@ impl Connection {
         match refusal {
             Some(status) => {
                 corespun_runtime::give_buffer(collecting.body);
-                self.reply(stream, &known.head).status(&status);
+                self.reply(stream, known.head.content_type).status(&status);
             }
             None => self.put_call(stream, Call::Collecting(collecting)),
+        }
+    }
+
+    /// Asks to be woken at the deadline of a request that has not come whole.
+    fn watch(&mut self, deadline: Duration) {
+        let due = self.request_due.get_or_insert(deadline);
+        *due = deadline.min(*due);
+    }
+
+    /// Ends the calls whose request has not come whole in time. Rare enough to look at all: most
+    /// requests are long gone when their deadline comes.
+    pub(super) fn expire_requests(&mut self, now: Duration) {
+        self.request_due = None;
+        for slot in 0..self.calls.len() {
+            let Some((id, deadline)) = self.calls[slot].incomplete() else {
+                continue;
+            };
+            if deadline > now {
+                self.watch(deadline);
+                continue;
+            }
+            let slot = slot as u32;
+            let stream = StreamKey { slot, id };
+            let known = match self.take_call(stream) {
+                Call::Expecting { known, .. } => known,
+                Call::Collecting(collecting) => collecting.known,
+                _ => continue,
+            };
+            self.reply(stream, known.head.content_type)
+                .status(&expired());
         }
     }
 
@@ -143,7 +183,9 @@ impl Connection {
         deadline: Option<Duration>,
     ) {
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return self.reply(stream, &known.head).status(&expired());
+            return self
+                .reply(stream, known.head.content_type)
+                .status(&expired());
         }
         let Target::Method(handler) = &known.target else {
             return;
@@ -155,12 +197,13 @@ impl Connection {
             head: Rc::clone(&known.head),
             deadline,
         };
-        let reply = self.reply(stream, &known.head);
+        let reply = self.reply(stream, known.head.content_type);
         if let Some(task) = handler.call(message, arrival, reply) {
             self.put_call(
                 stream,
                 Call::Waiting {
                     id: stream.id,
+                    content_type: known.head.content_type,
                     task,
                 },
             );
@@ -198,12 +241,13 @@ impl Connection {
                     stream,
                     Call::Streaming {
                         id: stream.id,
+                        content_type: known.head.content_type,
                         pipe,
                         task,
                     },
                 );
             }
-            Err(status) => self.reply(stream, &known.head).status(&status),
+            Err(status) => self.reply(stream, known.head.content_type).status(&status),
         }
     }
 }

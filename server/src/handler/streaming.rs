@@ -1,14 +1,15 @@
 //! The three shapes that stream: a task from the start, joined to its connection by a pipe.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
 use corespun_codec::pipe::{Finisher, Pipe};
 use corespun_codec::{Kind, MetadataMap, Response, Status, message};
-use corespun_runtime::{JoinHandle, spawn};
+use corespun_runtime::{JoinHandle, give_buffer, spawn, take_buffer};
 use prost::Message;
 
-use super::{Handler, guarded};
+use super::{Handler, guarded, panicked};
 use crate::call::Arrival;
 use crate::reply::Reply;
 
@@ -51,7 +52,8 @@ impl<F: StreamStart> Handler for Streamed<F> {
         arrival: Arrival,
         pipe: &Pipe,
     ) -> Result<JoinHandle<()>, Status> {
-        (self.start)(message, arrival, pipe)
+        let start = AssertUnwindSafe(|| (self.start)(message, arrival, pipe));
+        catch_unwind(start).unwrap_or_else(|_| Err(panicked()))
     }
 }
 
@@ -80,7 +82,7 @@ where
     spawn(async move {
         let framed = guarded(handler, deadline).await.and_then(|response| {
             let (response, parts) = response.into_parts();
-            let mut bytes = Vec::new();
+            let mut bytes = take_buffer();
             message::encode(&response, &mut bytes)?;
             Ok((bytes, parts))
         });
@@ -92,6 +94,7 @@ where
                     None => (MetadataMap::new(), MetadataMap::new()),
                 };
                 finisher.respond(&bytes, metadata, trailers);
+                give_buffer(bytes);
             }
         }
     })

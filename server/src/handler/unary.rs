@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use corespun_codec::pipe::Pipe;
 use corespun_codec::{Kind, Request, Response, Status, message};
-use corespun_runtime::{JoinHandle, Reservation};
+use corespun_runtime::{JoinHandle, Reservation, take_buffer};
 use prost::Message;
 
 use super::{Handler, guarded, panicked};
@@ -98,6 +98,7 @@ where
                 None
             }
             Err(_panic) => {
+                keep(&self.storage, storage);
                 reply.status(&panicked());
                 None
             }
@@ -129,7 +130,7 @@ where
             keep(&pool, storage);
             let outcome = outcome.and_then(|response| {
                 let (response, parts) = response.into_parts();
-                let mut bytes = Vec::new();
+                let mut bytes = take_buffer();
                 message::encode(&response, &mut bytes)?;
                 Ok(Framed { bytes, parts })
             });
@@ -145,9 +146,12 @@ fn poll<Fut: Future>(storage: &mut Storage<Fut>, context: &mut Context<'_>) -> P
     }
 }
 
-/// Empties the storage and keeps it for the next call.
+/// Empties the storage and keeps it for the next call. A handler may panic in being dropped, too,
+/// and its call has an outcome already: such storage is given up.
 fn keep<Fut>(pool: &RefCell<Vec<Storage<Fut>>>, mut storage: Storage<Fut>) {
-    storage.as_mut().set(None);
+    if catch_unwind(AssertUnwindSafe(|| storage.as_mut().set(None))).is_err() {
+        return;
+    }
     let mut pool = pool.borrow_mut();
     if pool.len() < STORAGE_KEPT {
         pool.push(storage);
