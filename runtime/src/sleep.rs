@@ -48,16 +48,20 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         context::with(|context| {
-            let mut timers = context.timers.borrow_mut();
             if context.turn_time.get() >= self.deadline {
-                if let Some(key) = self.timer.take() {
-                    timers.cancel(key);
-                }
+                let key = self.timer.take();
+                let cancelled = key.map(|key| context.timers.borrow_mut().cancel(key));
+                // Dropped after the borrow ended: a waker may own anything.
+                drop(cancelled);
                 return Poll::Ready(());
             }
+            let mut timers = context.timers.borrow_mut();
             let armed = self.timer.and_then(|key| timers.find(key));
             if let Some(Alarm::Task(waker)) = armed {
-                waker.clone_from(cx.waker());
+                let stale = (!waker.will_wake(cx.waker()))
+                    .then(|| std::mem::replace(waker, cx.waker().clone()));
+                drop(timers);
+                drop(stale);
             } else {
                 let alarm = Alarm::Task(cx.waker().clone());
                 self.timer = Some(timers.insert(self.deadline, alarm));

@@ -24,6 +24,10 @@ const ROUNDS_MAX: usize = 16;
 /// bytes would reset it, and the peer could lose our last words.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long the last send of a socket that closes may take: a peer that provoked the end and
+/// reads no more must not hold the socket and its output for good.
+const LAST_SEND: Duration = Duration::from_secs(10);
+
 /// What is to become of a socket after a pump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
@@ -51,6 +55,8 @@ pub(crate) struct Socket {
     closing: bool,
     /// Lets a [`SocketHandle::close`](crate::SocketHandle::close) wait for the send in flight.
     close_asked: bool,
+    /// When a last send that is still in flight is given up.
+    close_by: Option<Duration>,
     /// When lingering ends.
     linger_until: Option<Duration>,
     timer: Option<(Duration, TimerKey)>,
@@ -69,6 +75,7 @@ impl Socket {
             failed: false,
             closing: false,
             close_asked: false,
+            close_by: None,
             linger_until: None,
             timer: None,
         }
@@ -153,8 +160,8 @@ impl Socket {
             return After::Close;
         }
         self.apply_backpressure(driver, context);
-        if self.closing && self.sending.is_none() {
-            return self.finish(driver, context);
+        if self.closing {
+            return self.close(driver, context);
         }
         let deadline = self.protocol.as_ref().and_then(|p| p.deadline());
         self.arm_timer(deadline, context);
@@ -222,6 +229,20 @@ impl Socket {
             }
             driver.receive(self.conn, !pause);
         }
+    }
+
+    /// Waits for the last send, but not for a peer that has stopped reading.
+    fn close(&mut self, driver: &mut dyn Driver, context: &Context) -> After {
+        if self.sending.is_none() {
+            return self.finish(driver, context);
+        }
+        let now = context.turn_time.get();
+        let until = *self.close_by.get_or_insert(now + LAST_SEND);
+        if until <= now {
+            return After::Close;
+        }
+        self.arm_timer(Some(until), context);
+        After::Keep
     }
 
     /// All is sent: ends our side, and waits for the peer to end its own.

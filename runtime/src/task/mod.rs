@@ -213,6 +213,8 @@ impl Executor {
     }
 
     fn give_back(&self, id: TaskId, cached: CachedWaker) {
+        // A wake that nobody will poll for must not make the slot's next task miss its own.
+        cached.clear_queued();
         if let Some(slot) = self.slots.borrow_mut().entry(id) {
             slot.waker = Some(cached);
         }
