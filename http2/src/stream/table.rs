@@ -7,15 +7,21 @@ use alloc::vec::Vec;
 
 use super::{Stream, StreamKey};
 
-const VACANT: u32 = 0;
+/// Where a stream is; identifier 0 stands for a vacant cell.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    id: u32,
+    slot: u32,
+}
 
 /// All open streams of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct StreamTable {
     slots: Vec<Stream>,
     free: Vec<u32>,
-    /// Slot + 1 of the stream whose identifier hashes here; a power of two long, at most half full.
-    index: Vec<u32>,
+    /// A power of two long, at most half full. Cells are ordered by how far they are from home
+    /// (Robin Hood), so that a search and a removal end at the first cell that is at home.
+    index: Vec<Cell>,
 }
 
 impl StreamTable {
@@ -23,8 +29,9 @@ impl StreamTable {
         self.slots.len() - self.free.len()
     }
 
-    fn home(&self, id: u32) -> usize {
-        (id >> 1) as usize & (self.index.len() - 1)
+    /// How far the cell at `at` lies behind the home of `id`.
+    fn distance(&self, id: u32, at: usize) -> usize {
+        at.wrapping_sub((id >> 1) as usize) & (self.index.len() - 1)
     }
 
     pub(crate) fn insert(&mut self, stream: Stream) -> StreamKey {
@@ -43,51 +50,51 @@ impl StreamTable {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.link(id, slot);
+        self.link(Cell { id, slot });
         StreamKey { slot, id }
     }
 
-    fn link(&mut self, id: u32, slot: u32) {
+    fn link(&mut self, mut cell: Cell) {
         let mask = self.index.len() - 1;
-        let mut at = self.home(id);
-        while self.index[at] != VACANT {
+        let mut at = (cell.id >> 1) as usize & mask;
+        while self.index[at].id != 0 {
+            if self.distance(self.index[at].id, at) < self.distance(cell.id, at) {
+                core::mem::swap(&mut self.index[at], &mut cell);
+            }
             at = (at + 1) & mask;
         }
-        self.index[at] = slot + 1;
+        self.index[at] = cell;
     }
 
     fn rebuild(&mut self, capacity: usize) {
-        let open: Vec<u32> = self
-            .index
-            .iter()
-            .copied()
-            .filter(|&entry| entry != VACANT)
-            .collect();
-        self.index.clear();
-        self.index.resize(capacity, VACANT);
-        for entry in open {
-            self.link(self.slots[entry as usize - 1].id, entry - 1);
+        let before = core::mem::take(&mut self.index);
+        self.index.resize(capacity, Cell::default());
+        for cell in before.into_iter().filter(|cell| cell.id != 0) {
+            self.link(cell);
         }
     }
 
     fn position(&self, id: u32) -> Option<usize> {
-        if self.index.is_empty() {
+        if self.index.is_empty() || id == 0 {
             return None;
         }
         let mask = self.index.len() - 1;
-        let mut at = self.home(id);
+        let mut at = (id >> 1) as usize & mask;
         loop {
-            match self.index[at] {
-                VACANT => return None,
-                entry if self.slots[entry as usize - 1].id == id => return Some(at),
-                _ => at = (at + 1) & mask,
+            let cell = self.index[at];
+            if cell.id == id {
+                return Some(at);
             }
+            if cell.id == 0 || self.distance(cell.id, at) < self.distance(id, at) {
+                return None;
+            }
+            at = (at + 1) & mask;
         }
     }
 
     pub(crate) fn find(&self, id: u32) -> Option<StreamKey> {
         self.position(id).map(|at| StreamKey {
-            slot: self.index[at] - 1,
+            slot: self.index[at].slot,
             id,
         })
     }
@@ -111,21 +118,16 @@ impl StreamTable {
             return false;
         };
         let mask = self.index.len() - 1;
-        let mut at = hole;
         loop {
-            at = (at + 1) & mask;
-            if self.index[at] == VACANT {
+            let next = (hole + 1) & mask;
+            let cell = self.index[next];
+            if cell.id == 0 || self.distance(cell.id, next) == 0 {
                 break;
             }
-            let home = self.home(self.slots[self.index[at] as usize - 1].id);
-            let distance_from_home = at.wrapping_sub(home) & mask;
-            let distance_from_hole = at.wrapping_sub(hole) & mask;
-            if distance_from_home >= distance_from_hole {
-                self.index[hole] = self.index[at];
-                hole = at;
-            }
+            self.index[hole] = cell;
+            hole = next;
         }
-        self.index[hole] = VACANT;
+        self.index[hole] = Cell::default();
         let stream = &mut self.slots[key.slot as usize];
         stream.id = 0;
         stream.queue = None;

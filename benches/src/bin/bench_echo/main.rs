@@ -48,8 +48,9 @@ struct ClientFlags {
     size: u32,
 
     /// How long to run.
-    #[arg(long, value_name = "S", default_value_t = 5, requires = "connect")]
-    seconds: u32,
+    #[arg(long, value_name = "S", default_value = "5", requires = "connect")]
+    #[arg(value_parser = parse_seconds)]
+    seconds: Duration,
 
     /// CPU to pin the client to.
     #[arg(long, value_name = "CPU", requires = "connect")]
@@ -71,12 +72,20 @@ fn main() -> ExitCode {
     }
 }
 
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(span) if !span.is_zero() => Ok(span),
+        _ => Err("not a span of time".to_owned()),
+    }
+}
+
 fn drive(address: Address, flags: &ClientFlags) -> Result<(), AnyError> {
     let report = Load {
         address,
         connections: usize::from(flags.connections),
         message_bytes: flags.size as usize,
-        duration: Duration::from_secs(u64::from(flags.seconds)),
+        duration: flags.seconds,
         cpu: flags.cpu,
     }
     .run()?;
