@@ -1,7 +1,7 @@
 //! `cargo x demo`: the user service on SQLite, then the same calls against corespun and tonic.
 //!
 //! The comparison follows the rules of an honest one: each server alone on one CPU, the generator
-//! on another, turns in the order A B B A, medians, and an equal offered rate for latency.
+//! on another, turns in the order A B B A A B, medians, and an equal offered rate for latency.
 
 mod load;
 
@@ -18,13 +18,13 @@ use load::{Generator, Load, Report};
 /// What `cargo x demo` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Seconds of load in each turn; there are twelve turns, and one against SQLite.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Seconds of load in each turn; there are eighteen turns, and one against SQLite.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 }
 
 /// The order of turns: what drifts during a run falls on both alike.
-const TURNS: [usize; 4] = [0, 1, 1, 0];
+const TURNS: [usize; 6] = [0, 1, 1, 0, 0, 1];
 /// The equal rate of the open loop, as a share of what tonic manages in the closed one.
 const OPEN_SHARE: f64 = 0.5;
 
@@ -156,7 +156,7 @@ fn compare(
         .into_iter()
         .for_each(|contender| contender.server.end());
 
-    println!("\nmedians of two turns each, latency in µs (closed loop: it excludes queueing)\n");
+    println!("\nmedians of three turns each, latency in µs (closed loop: it excludes queueing)\n");
     for (load, rows) in &table {
         print_rows(*load, rows);
     }
