@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::mem;
 
 use corespun_codec::pipe::Doorbell;
-use corespun_http2::StreamKey;
 use corespun_runtime::SocketHandle;
 
 /// One per connection, shared with its calls.
@@ -42,18 +41,5 @@ impl Doorbell for Bell {
     fn ring(&self, token: u64) {
         self.rung.borrow_mut().push(token);
         self.socket.touch();
-    }
-}
-
-/// A stream as a token.
-pub(crate) fn token(stream: StreamKey) -> u64 {
-    u64::from(stream.slot) << 32 | u64::from(stream.id)
-}
-
-/// The stream of a token.
-pub(crate) fn stream(token: u64) -> StreamKey {
-    StreamKey {
-        slot: (token >> 32) as u32,
-        id: token as u32,
     }
 }

@@ -16,7 +16,7 @@ use corespun_codec::Status;
 use corespun_http2::{Config as Http2Config, ErrorCode, Event, Role, StreamKey};
 use corespun_runtime::Flow;
 
-use crate::bell::{self, Bell};
+use crate::bell::Bell;
 use crate::call::{Call, Failure};
 use crate::config::Config;
 use crate::deadline::expired;
@@ -218,12 +218,12 @@ impl Session {
             && due <= now
         {
             self.deadlines.pop_first();
-            self.give_up(bell::stream(token), expired());
+            self.give_up(StreamKey::from_token(token), expired());
         }
         let mut rung = std::mem::take(&mut self.rung);
         self.bell.swap_rung(&mut rung);
         for token in rung.drain(..) {
-            self.on_rung(bell::stream(token));
+            self.on_rung(StreamKey::from_token(token));
         }
         self.rung = rung;
     }
@@ -261,7 +261,7 @@ impl Session {
             self.calls.resize_with(slot + 1, || None);
         }
         if let Some(deadline) = call.deadline {
-            self.deadlines.insert((deadline, bell::token(stream)));
+            self.deadlines.insert((deadline, stream.to_token()));
         }
         self.calls[slot] = Some(call);
     }
@@ -271,7 +271,7 @@ impl Session {
         let place = self.calls.get_mut(stream.slot as usize)?;
         let call = place.take_if(|call| call.id == stream.id)?;
         if let Some(deadline) = call.deadline {
-            self.deadlines.remove(&(deadline, bell::token(stream)));
+            self.deadlines.remove(&(deadline, stream.to_token()));
         }
         Some(call)
     }

@@ -11,7 +11,7 @@ use corespun_codec::{Response, ResponseParts, Status, message};
 use corespun_http2::StreamKey;
 use prost::Message;
 
-use crate::bell::{Bell, token};
+use crate::bell::Bell;
 use crate::call::{Failure, cardinality};
 
 /// The connection's view of a slot, whatever its message type.
@@ -100,7 +100,7 @@ impl<R> Future for Waiting<R> {
 impl<R> Drop for Waiting<R> {
     fn drop(&mut self) {
         if !self.done {
-            self.bell.ring(token(self.stream));
+            self.bell.ring(self.stream.to_token());
         }
     }
 }

@@ -63,16 +63,3 @@ impl Doorbell for Bell {
         self.socket.touch();
     }
 }
-
-/// A stream as a token.
-pub(crate) fn token(stream: StreamKey) -> u64 {
-    u64::from(stream.slot) << 32 | u64::from(stream.id)
-}
-
-/// The stream of a token.
-pub(crate) fn stream(token: u64) -> StreamKey {
-    StreamKey {
-        slot: (token >> 32) as u32,
-        id: token as u32,
-    }
-}

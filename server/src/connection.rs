@@ -10,7 +10,7 @@ use corespun_codec::{ContentType, HeadError, RequestHead, Status, head};
 use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
-use crate::bell::{self, Bell};
+use crate::bell::Bell;
 use crate::call::{Call, Known, Target};
 use crate::config::Config;
 use crate::reply::{Reply, ReplyBlocks};
@@ -231,7 +231,7 @@ impl Protocol for Connection {
         let mut rung = std::mem::take(&mut self.rung);
         self.bell.swap_rung(&mut rung);
         for token in rung.drain(..) {
-            self.service(bell::stream(token));
+            self.service(StreamKey::from_token(token));
         }
         self.rung = rung;
     }

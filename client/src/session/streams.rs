@@ -9,7 +9,6 @@ use corespun_http2::StreamKey;
 
 use super::Session;
 use super::response::at;
-use crate::bell;
 use crate::call::{Call, Shape, Streamed};
 
 /// Bytes that HTTP/2 may hold back for one stream before its pipe keeps the rest.
@@ -19,7 +18,7 @@ impl Session {
     /// A pipe for the messages of a stream.
     pub(crate) fn pipe(&self, stream: StreamKey) -> Pipe {
         let bell = Rc::clone(&self.bell);
-        let token = bell::token(stream);
+        let token = stream.to_token();
         Pipe::new(Side::Client, self.message_bytes_max, bell, token)
     }
 

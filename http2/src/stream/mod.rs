@@ -22,6 +22,21 @@ pub struct StreamKey {
     pub id: u32,
 }
 
+impl StreamKey {
+    /// The key as one number, to be handed through code that knows nothing of streams.
+    pub const fn to_token(self) -> u64 {
+        (self.slot as u64) << 32 | self.id as u64
+    }
+
+    /// The key of a number that [`StreamKey::to_token`] made.
+    pub const fn from_token(token: u64) -> Self {
+        Self {
+            slot: (token >> 32) as u32,
+            id: token as u32,
+        }
+    }
+}
+
 /// What the connection knows of an open stream.
 #[derive(Debug)]
 pub(crate) struct Stream {

@@ -8,7 +8,6 @@ use corespun_codec::{Kind, MetadataMap, Status, message};
 use corespun_http2::{Block, StreamKey};
 
 use super::Connection;
-use crate::bell;
 use crate::call::{Arrival, Call, Collecting, Known, Target};
 use crate::handler::expired;
 
@@ -226,7 +225,7 @@ impl Connection {
             Side::Server,
             self.message_bytes_max,
             bell,
-            bell::token(stream),
+            stream.to_token(),
         );
         if end_stream {
             pipe.end(Ok(MetadataMap::new()));

@@ -1,7 +1,5 @@
 //! Calls of the four kinds and refusals, joined in memory.
 
-mod support;
-
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +7,8 @@ use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Stre
 use corespun_http2::Config as Http2Config;
 use corespun_runtime::{block_on, sleep, yield_now};
 use corespun_server::{Config, Routes, Service};
-use support::Pair;
+
+use crate::support::Pair;
 
 struct Words;
 

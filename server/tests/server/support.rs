@@ -1,7 +1,5 @@
 //! A caller in memory: an HTTP/2 client joined to a server's connection without sockets.
 
-#![allow(dead_code, reason = "each test program uses a part")]
-
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;

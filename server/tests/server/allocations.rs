@@ -1,14 +1,13 @@
 //! How often a unary call allocates on the server's side, once the connection is warm.
 
-mod support;
-
 use std::rc::Rc;
 
 use corespun_codec::{Request, Response, message};
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_proto::user::{UserRequest, UserResponse, user_service};
 use corespun_server::{Routes, Service};
-use support::Pair;
+
+use crate::support::Pair;
 
 /// Answers without a string of its own, so that the message owns no memory.
 struct Numbers;

@@ -1,7 +1,5 @@
 //! Calls that wait for long, come in part, or end in odd ways: what they hold and how they end.
 
-mod support;
-
 use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +8,8 @@ use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Stre
 use corespun_http2::{Config as Http2Config, Limits};
 use corespun_runtime::{Protocol, block_on, sleep, yield_now};
 use corespun_server::{Config, Routes, Service};
-use support::Pair;
+
+use crate::support::Pair;
 
 struct Odd;
 

@@ -1,0 +1,6 @@
+//! The server's connection joined with a caller in memory, without sockets.
+
+mod allocations;
+mod calls;
+mod support;
+mod waiting;
