@@ -43,7 +43,9 @@ pub trait Protocol {
 
     /// Appends what is to be sent to `out`; may swap its own buffer in while `out` is empty.
     ///
-    /// Called once per turn after anything happened, and only while no send is in flight.
+    /// Called once per turn after anything happened, and only while no send is in flight: what
+    /// happens meanwhile is asked for when it is complete. A protocol that leaves output behind
+    /// touches its [`SocketHandle`], or appends at least 64 KiB.
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow;
 
     /// When [`advance`](Self::advance) must be called next, on the clock of [`now`](crate::now).

@@ -18,6 +18,8 @@ use crate::timer::TimerKey;
 /// How much may be received while one send is in flight. Beyond it, and beyond the size of that
 /// send itself, receiving pauses until the peer has read what it was sent.
 const RECEIVE_AHEAD_MAX: usize = 1024 * 1024;
+/// A send of this size may be a part of what the protocol has: it is asked again afterwards.
+const PARTIAL_BYTES: usize = 64 * 1024;
 /// How often a turn asks one protocol for more output, where sends complete at once.
 const ROUNDS_MAX: usize = 16;
 /// After the last send the peer has this long to close as well. Closing a socket with unread
@@ -46,6 +48,8 @@ pub(crate) struct Socket {
     sending: Option<usize>,
     /// Bytes received since that send began.
     received: usize,
+    /// There may be more to do once that send is complete.
+    is_stale: bool,
     paused: bool,
     /// The protocol has been told of the end.
     ended: bool,
@@ -70,6 +74,7 @@ impl Socket {
             is_accepted,
             sending: None,
             received: 0,
+            is_stale: false,
             paused: false,
             ended: false,
             failed: false,
@@ -126,8 +131,12 @@ impl Socket {
         self.failed |= failed;
     }
 
-    pub(crate) fn on_sent(&mut self) {
-        self.sending = None;
+    /// A send is complete; true when the socket wants to be pumped for it. Most do not: all that
+    /// there was has gone out, and asking the protocol in vain costs each small reply a call.
+    pub(crate) fn on_sent(&mut self) -> bool {
+        let len = self.sending.take().unwrap_or(0);
+        let stale = std::mem::take(&mut self.is_stale);
+        stale || len >= PARTIAL_BYTES || self.paused || self.closing || self.close_asked
     }
 
     /// Passes the wish for a graceful end on.
@@ -175,6 +184,10 @@ impl Socket {
 
     /// Pulls output and sends it, unless a send is in flight.
     fn flush(&mut self, driver: &mut dyn Driver, context: &Context) {
+        if self.sending.is_some() {
+            self.is_stale = true;
+            return;
+        }
         for _ in 0..ROUNDS_MAX {
             if self.failed || self.closing || self.sending.is_some() {
                 return;

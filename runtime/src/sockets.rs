@@ -136,8 +136,9 @@ impl Sink for Intake<'_> {
 
     fn sent(&mut self, id: ConnId, buffer: Vec<u8>) {
         crate::buffer::pool::give_buffer(buffer);
-        if let Some(socket) = self.sockets.socket(id) {
-            socket.on_sent();
+        if let Some(socket) = self.sockets.socket(id)
+            && socket.on_sent()
+        {
             self.context.dirty.mark(id, Reasons::TRANSMIT);
         }
     }

@@ -238,12 +238,10 @@ impl Protocol for Connection {
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
         self.http2.transmit(out);
-        let mut more = false;
         while let Some(stream) = self.http2.next_drained() {
             self.service(stream);
-            more = true;
         }
-        if more {
+        if self.http2.has_output() {
             self.bell.touch();
         }
         if let Some(spare) = self.http2.take_spare_output() {
