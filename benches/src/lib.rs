@@ -32,14 +32,13 @@
 use std::error::Error;
 
 pub mod answers;
-mod cpus;
 mod echo;
 mod flags;
 mod listeners;
 pub mod monoio_host;
 pub mod services;
 
-pub use cpus::{CPU_MAX, CpuList, CpuListError};
+pub use corespun_runtime::{CPU_MAX, CpuList, CpuListError};
 pub use echo::{Echo, UNSENT_BYTES_MAX};
 pub use flags::{EngineFlag, ServerFlags, announce};
 pub use listeners::Listeners;

@@ -1,6 +1,6 @@
 //! The flags that every server binary shares.
 
-use corespun_runtime::Engine;
+use corespun_runtime::{CpuList, Engine};
 
 use crate::server::ServerBuilder;
 
@@ -21,8 +21,8 @@ pub struct Flags {
     pub shards: Option<u32>,
 
     /// CPUs to pin the shards to, such as 0,2-3
-    #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
-    pub cpus: Option<Cpus>,
+    #[arg(long, value_name = "LIST")]
+    pub cpus: Option<CpuList>,
 
     /// How sockets are driven: auto, uring or epoll
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
@@ -33,59 +33,19 @@ pub struct Flags {
     pub log: String,
 }
 
-/// A list of CPU numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cpus(pub Vec<usize>);
-
 impl Flags {
     /// Applies the flags to a server.
     pub fn apply(&self, mut server: ServerBuilder) -> ServerBuilder {
         for address in &self.listen {
             server = server.listen(address);
         }
-        if let Some(Cpus(cpus)) = &self.cpus {
-            server = server.cpus(cpus.clone()).shards(cpus.len());
+        if let Some(cpus) = &self.cpus {
+            let cpus = cpus.as_slice();
+            server = server.cpus(cpus.to_vec()).shards(cpus.len());
         }
         if let Some(shards) = self.shards {
             server = server.shards(shards as usize);
         }
         server.engine(self.engine)
-    }
-}
-
-fn parse_cpus(text: &str) -> Result<Cpus, String> {
-    let number = |part: &str| {
-        part.trim()
-            .parse::<usize>()
-            .map_err(|_| format!("{part:?}"))
-    };
-    let mut cpus = Vec::new();
-    for part in text.split(',') {
-        let range = match part.split_once('-') {
-            None => number(part).map(|cpu| cpu..=cpu),
-            Some((from, to)) => number(from).and_then(|from| Ok(from..=number(to)?)),
-        };
-        match range {
-            Ok(range) if range.end() < &4096 && !range.is_empty() => cpus.extend(range),
-            _ => {
-                return Err(format!(
-                    "failed to read {part:?} as a CPU or a range of CPUs"
-                ));
-            }
-        }
-    }
-    Ok(Cpus(cpus))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cpu_lists() {
-        assert_eq!(parse_cpus("0,2-4"), Ok(Cpus(vec![0, 2, 3, 4])));
-        for bad in ["", "a", "1-", "3-2", "0,,1", "99999"] {
-            assert!(parse_cpus(bad).is_err(), "{bad}");
-        }
     }
 }
