@@ -1,18 +1,23 @@
 //! The connection: its parts, its configuration, and the questions one may ask it.
 //!
-//! Methods come in four kinds. *Input*: [`Connection::receive`]. *Commands*: `open`,
+//! Methods come in four kinds. *Input*: [`Connection::receive`], [`Connection::advance`].
+//! *Commands*: `open`,
 //! `send_headers`, `send_data`, `data_in_place`, `release`, `reset`, `ping`, `drain`, `go_away`.
 //! *Output*: [`Connection::transmit`]. *Questions*: everything that takes `&self`.
 
+mod abuse;
 mod control;
 mod data;
 mod fields;
+mod held;
+mod opening;
 mod reader;
 mod receive;
 mod send;
 mod shutdown;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -22,12 +27,15 @@ use crate::flow::{ReceiveWindow, WINDOW_BYTES_INITIAL, Window};
 use crate::frame::{PREFACE, write};
 use crate::headers::HeaderList;
 use crate::hpack::Encoder;
-use crate::limits::{Limits, ResetBudget};
+use crate::limits::Limits;
 use crate::settings::{PeerSettings, id};
 use crate::stream::{StreamKey, StreamTable};
+use abuse::Abuse;
 use fields::FieldReader;
+use held::Held;
 use reader::Reader;
 use shutdown::Shutdown;
+use time::Timers;
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +88,8 @@ pub struct Connection {
     sender: Sender,
     shutdown: Shutdown,
     abuse: Abuse,
+    held: Held,
+    timers: Timers,
 }
 
 /// What is needed to write.
@@ -110,13 +120,6 @@ impl Ids {
         }
         self.last_peer = stream;
     }
-}
-
-/// Counters against peers that cost more than they bring.
-struct Abuse {
-    resets: ResetBudget,
-    queued_replies: u32,
-    empty_data_frames: u32,
 }
 
 impl Connection {
@@ -156,11 +159,9 @@ impl Connection {
                 drained: VecDeque::new(),
             },
             shutdown: Shutdown::default(),
-            abuse: Abuse {
-                resets: ResetBudget::new(&limits),
-                queued_replies: 0,
-                empty_data_frames: 0,
-            },
+            abuse: Abuse::new(&limits),
+            held: Held::default(),
+            timers: Timers::default(),
             limits,
         }
     }
@@ -180,9 +181,16 @@ impl Connection {
         self.streams.at(stream).is_some()
     }
 
-    /// The peer's first SETTINGS have come: it does speak HTTP/2.
+    /// The peer's first SETTINGS have come whole: it does speak HTTP/2.
     pub fn is_established(&self) -> bool {
-        self.reader.established()
+        self.reader.is_established
+    }
+
+    /// Input is welcome. False while so much output is not transmitted, or so many replies to
+    /// frames of the peer, that more input would only add to it: receive nothing until then.
+    pub fn wants_input(&self) -> bool {
+        self.abuse.queued_replies < self.limits.queued_replies_high
+            && self.sender.out.len() < self.limits.output_bytes_high
     }
 
     /// An identifier whose stream was never opened (RFC 9113 §5.1.1). Push is off, so every even

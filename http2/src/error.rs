@@ -120,7 +120,7 @@ impl ConnectionError {
 
     pub(crate) const fn limit(limit: Limit) -> Self {
         Self {
-            code: ErrorCode::ENHANCE_YOUR_CALM,
+            code: limit.code(),
             cause: Cause::LimitExceeded(limit),
         }
     }

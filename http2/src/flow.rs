@@ -91,16 +91,30 @@ impl ReceiveWindow {
     /// Announcing at half of what is not held back keeps WINDOW_UPDATE rare and the sender busy;
     /// half of the whole would never come while slow readers hold more than the other half.
     pub(crate) fn release(&mut self, bytes: usize) -> Option<u32> {
-        self.owed = self.owed.saturating_add(bytes as u32);
-        let due = self.owed >= self.size / 2 || self.owed as usize >= self.window.available();
-        (self.owed > 0 && due).then(|| self.take_owed())
+        self.owe(bytes);
+        self.take_due()
     }
 
-    fn take_owed(&mut self) -> u32 {
+    /// Bytes were consumed, to be announced later.
+    pub(crate) fn owe(&mut self, bytes: usize) {
+        self.owed = self.owed.saturating_add(bytes as u32);
+    }
+
+    /// So much is owed that it is worth announcing.
+    pub(crate) fn is_due(&self) -> bool {
+        let due = self.owed >= self.size / 2 || self.owed as usize >= self.window.available();
+        self.owed > 0 && due
+    }
+
+    /// The increment to announce now, if it is worth it.
+    pub(crate) fn take_due(&mut self) -> Option<u32> {
+        if !self.is_due() {
+            return None;
+        }
         let owed = core::mem::take(&mut self.owed);
         let grown = self.window.grow(owed);
         debug_assert!(grown, "only consumed bytes are released");
-        owed
+        Some(owed)
     }
 }
 

@@ -70,6 +70,6 @@ pub use connection::{Config, Connection, Role};
 pub use error::{Cause, ConnectionError, ErrorCode, OpenError};
 pub use event::{Block, Event};
 pub use headers::{Header, HeaderList, Token};
-pub use limits::{Limit, Limits};
+pub use limits::{Limit, LimitHits, Limits};
 pub use memo::MEMO_SLOTS;
 pub use stream::StreamKey;

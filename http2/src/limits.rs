@@ -1,74 +1,171 @@
 //! Every bound on what a peer may ask of a connection: default, reason, consequence.
 //!
 //! A limit is counted by the part that owns the fact and answered with the code named here, so
-//! that this file can be read as the manual of known attacks.
+//! that this file can be read as the manual of known attacks. [`Limit`] names the one exceeded;
+//! [`LimitHits`] says how often each was.
 
-use core::fmt;
+mod budget;
+mod hits;
+mod limit;
+
+use core::time::Duration;
+
+pub(crate) use budget::Bucket;
+pub use hits::LimitHits;
+pub use limit::Limit;
 
 use crate::flow::{WINDOW_BYTES_INITIAL, WINDOW_BYTES_MAX};
 use crate::settings::{FRAME_BYTES_LEAST, FRAME_BYTES_MOST};
 
 /// The bounds of one connection. The defaults suit a server on an open network.
+///
+/// "GOAWAY" below ends the connection, "RST_STREAM" a stream; the code is ENHANCE_YOUR_CALM where
+/// none is named. A time that is too long to be added to the clock, such as [`Duration::MAX`],
+/// means no bound.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Streams the peer may have open at once; also announced in SETTINGS. More are refused with
     /// RST_STREAM(REFUSED_STREAM). 1024: a thousand streaming callers on one proxy connection.
     pub concurrent_streams_max: u32,
+    /// New streams between two transmits; more are refused with RST_STREAM(REFUSED_STREAM), so
+    /// that one read cannot cost a turn more than this many calls. 2048, twice the streams at
+    /// once: who keeps to those may have opened as many again for replies still on their way.
+    pub new_streams_max: u32,
+    /// Stream identifier from which on the connection drains by itself (GOAWAY NO_ERROR), so that
+    /// its calls move over before identifiers run out. Three quarters of 2^31 - 1, as grpc-go.
+    pub stream_id_drain: u32,
     /// Largest frame payload accepted, in bytes (RFC 9113 §4.2). Over: FRAME_SIZE_ERROR.
     pub frame_bytes_max: u32,
     /// Receive window of a stream in bytes. Overrun: FLOW_CONTROL_ERROR on the stream.
     pub stream_window_bytes: u32,
     /// Receive window of the connection in bytes. Overrun: FLOW_CONTROL_ERROR, connection ends.
+    /// It is given back on receipt, so that slow streams do not close it for others: what bounds
+    /// memory are the streams' windows and [`Limits::received_bytes_max`].
     pub connection_window_bytes: u32,
+    /// Memory in bytes that may be kept for what was received and not consumed yet, as the layer
+    /// above reports it with [`crate::Connection::hold`]: partial messages and unread streams.
+    /// Over: the newest call that holds some is refused (RESOURCE_EXHAUSTED), so that older ones
+    /// can finish. 16 MiB: four of the largest messages at once (CVE-2019-9511, data dribble).
+    pub received_bytes_max: usize,
+    /// Memory in bytes of output that waits for windows, above which new streams are refused with
+    /// RST_STREAM(REFUSED_STREAM) until it falls. 16 MiB (CVE-2019-9517: many replies asked for,
+    /// none read).
+    pub queued_bytes_max: usize,
     /// Decoded header list above which fields are dropped and the list is marked overflowed, in
     /// bytes counted as RFC 9113 §10.5.1 does. The layer above refuses the request.
     pub header_list_bytes_soft: usize,
-    /// Decoded header list above which the connection ends: HPACK bombs (CVE-2016-6581).
+    /// Decoded header list above which the connection ends: HPACK bombs (CVE-2016-6581). GOAWAY.
     pub header_list_bytes_hard: usize,
     /// Fields in a list, cookie crumbs each counted, before the list is marked overflowed.
     pub header_fields_soft: usize,
-    /// Fields in a list before the connection ends (CVE-2026-49975: many tiny fields).
+    /// Fields in a list before the connection ends (CVE-2026-49975: many tiny fields). GOAWAY.
     pub header_fields_hard: usize,
-    /// CONTINUATION frames after one HEADERS: the CONTINUATION flood (CVE-2024-27316).
+    /// Bytes of one name or value, decoded. 16 KiB: twice the soft limit of a whole list, so only
+    /// lists that are refused anyway have such a string (CVE-2016-6581). GOAWAY.
+    pub header_string_bytes_max: usize,
+    /// CONTINUATION frames after one HEADERS: the CONTINUATION flood (CVE-2024-27316). GOAWAY.
     pub continuation_frames_max: u32,
-    /// Encoded bytes of one header block, over all its frames.
+    /// Encoded bytes of one header block, over all its frames. Twice the hard limit of the list:
+    /// no list that is worth decoding is twice as long encoded (CVE-2024-27316). GOAWAY.
     pub header_block_bytes_max: usize,
-    /// Entries in one SETTINGS frame: SETTINGS floods (CVE-2019-9515).
+    /// Entries in one SETTINGS frame: SETTINGS floods (CVE-2019-9515). GOAWAY.
     pub settings_entries_max: usize,
+    /// GOAWAY frames of the peer. 16: a graceful end takes two, an error one more. GOAWAY.
+    pub go_away_frames_max: u32,
+    /// Bytes of debug data in a GOAWAY frame; they are never kept, only read past. GOAWAY.
+    pub go_away_debug_bytes_max: usize,
     /// Streams that may be reset by the peer or by its faults beyond those completed, as a
-    /// bucket: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671) both drain it.
+    /// bucket: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671) both drain it. GOAWAY.
     pub reset_budget: u32,
     /// Tokens that the bucket of `reset_budget` regains each second.
     pub reset_budget_per_second: u32,
-    /// Replies (PING and SETTINGS acknowledgements) waiting to be sent before the connection
-    /// ends: ping floods by a peer that does not read (CVE-2019-9512).
+    /// Frames that are legal and of no use, as a bucket: PING and SETTINGS (CVE-2019-9512, -9515;
+    /// a PING after DATA of ours is free, since callers measure bandwidth so), SETTINGS that shift
+    /// the windows of open streams (one more per 16 streams), empty DATA and CONTINUATION
+    /// (CVE-2019-9518), frames on closed streams, unknown frames, PRIORITY beyond 100 + streams
+    /// opened (CVE-2019-9513), WINDOW_UPDATE beyond 5 + 2 × (streams + 10 × DATA frames sent), and
+    /// streams refused for `queued_bytes_max`. GOAWAY.
+    pub glitch_budget: u32,
+    /// Tokens that the bucket of `glitch_budget` regains each second.
+    pub glitch_budget_per_second: u32,
+    /// Replies (PING and SETTINGS acknowledgements, resets for faults) that wait to be sent, from
+    /// which on no more input is wanted until they are: see [`crate::Connection::wants_input`].
+    pub queued_replies_high: u32,
+    /// Such replies before the connection ends: floods by a peer that does not read
+    /// (CVE-2019-9512, -9514, -9515). GOAWAY.
     pub queued_replies_max: u32,
-    /// DATA frames without payload and without END_STREAM in a connection's life between two
-    /// frames that carry bytes: empty-frame floods (CVE-2019-9518).
+    /// DATA frames without body bytes (padding is none) and without END_STREAM between two frames
+    /// that carry some: empty-frame floods (CVE-2019-9518). GOAWAY.
     pub empty_data_frames_max: u32,
-    /// Output bytes above which queued DATA waits for the next transmit.
+    /// How far the framing of DATA (heads and padding) may exceed twice the body bytes, in bytes:
+    /// one-byte DATA (CVE-2019-9511). Body bytes are copied together, so a small frame pins no
+    /// memory, and what it costs is its head. Every whole gRPC message, even an empty one, pays
+    /// for its own frame (9 bytes against twice 5), so streams of tiny messages never come near;
+    /// frames with END_STREAM are free. GOAWAY.
+    pub data_overhead_bytes_max: u32,
+    /// Output bytes above which queued DATA waits for the next transmit, and no more input is
+    /// wanted while they are not taken.
     pub output_bytes_high: usize,
+    /// From the connection's begin to the end of the client's preface. 10 s: a TCP handshake and
+    /// three lost packets. GOAWAY(PROTOCOL_ERROR): it does not speak HTTP/2 (slow preface).
+    pub preface_time_max: Duration,
+    /// From the connection's begin to the peer's first whole SETTINGS, so 10 s in all: a bound
+    /// from the preface on would have to be short, and then a packet that is lost twice breaks
+    /// a good peer. GOAWAY(SETTINGS_TIMEOUT).
+    pub first_settings_time_max: Duration,
+    /// From the peer's first SETTINGS to its acknowledgement of ours (RFC 9113 §6.5.3); until
+    /// then windows smaller than 65,535 cannot be enforced. GOAWAY(SETTINGS_TIMEOUT).
+    pub settings_ack_time_max: Duration,
+    /// From HEADERS without END_HEADERS to the end of the block: slow headers hold the connection,
+    /// because nothing else may come in between (RFC 9113 §6.10). GOAWAY.
+    pub header_block_time_max: Duration,
+    /// How long output may wait for a window without a byte of progress (CVE-2016-1546,
+    /// CVE-2019-9517: slow reading, closed windows), measured in quarters of this time, so that it
+    /// takes up to a quarter more. For servers only: a client's output is its own caller's.
+    /// A stream whose own window is closed: RST_STREAM. The connection's window: GOAWAY.
+    pub write_progress_time_max: Duration,
+    /// How long a request that is one message may stay incomplete without a byte of it coming
+    /// (slow body); kept by the layer above, which ends the call. Streams of messages are exempt:
+    /// an idle stream is legal.
+    pub request_progress_time_max: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             concurrent_streams_max: 1024,
+            new_streams_max: 2048,
+            stream_id_drain: WINDOW_BYTES_MAX / 4 * 3,
             frame_bytes_max: 16_384,
             stream_window_bytes: 1 << 20,
             connection_window_bytes: 4 << 20,
+            received_bytes_max: 16 << 20,
+            queued_bytes_max: 16 << 20,
             header_list_bytes_soft: 8 << 10,
             header_list_bytes_hard: 32 << 10,
             header_fields_soft: 128,
             header_fields_hard: 1000,
+            header_string_bytes_max: 16 << 10,
             continuation_frames_max: 8,
             header_block_bytes_max: 64 << 10,
             settings_entries_max: 32,
+            go_away_frames_max: 16,
+            go_away_debug_bytes_max: 4 << 10,
             reset_budget: 200,
             reset_budget_per_second: 33,
+            glitch_budget: 10_000,
+            glitch_budget_per_second: 330,
+            queued_replies_high: 100,
             queued_replies_max: 1000,
             empty_data_frames_max: 100,
+            data_overhead_bytes_max: 64 << 10,
             output_bytes_high: 512 << 10,
+            preface_time_max: Duration::from_secs(10),
+            first_settings_time_max: Duration::from_secs(10),
+            settings_ack_time_max: Duration::from_secs(10),
+            header_block_time_max: Duration::from_secs(10),
+            write_progress_time_max: Duration::from_secs(60),
+            request_progress_time_max: Duration::from_secs(60),
         }
     }
 }
@@ -87,108 +184,5 @@ impl Limits {
                 .clamp(WINDOW_BYTES_INITIAL, WINDOW_BYTES_MAX),
             ..self
         }
-    }
-}
-
-/// Which limit a peer exceeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Limit {
-    /// [`Limits::header_list_bytes_hard`] or [`Limits::header_fields_hard`].
-    HeaderList,
-    /// [`Limits::continuation_frames_max`].
-    ContinuationFrames,
-    /// [`Limits::header_block_bytes_max`].
-    HeaderBlockBytes,
-    /// [`Limits::settings_entries_max`].
-    SettingsEntries,
-    /// [`Limits::reset_budget`].
-    Resets,
-    /// [`Limits::queued_replies_max`].
-    QueuedReplies,
-    /// [`Limits::empty_data_frames_max`].
-    EmptyDataFrames,
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HeaderList => "the header list limit",
-            Self::ContinuationFrames => "the CONTINUATION frames limit",
-            Self::HeaderBlockBytes => "the encoded header block limit",
-            Self::SettingsEntries => "the SETTINGS entries limit",
-            Self::Resets => "the reset budget",
-            Self::QueuedReplies => "the queued replies limit",
-            Self::EmptyDataFrames => "the empty DATA frames limit",
-        })
-    }
-}
-
-/// A token bucket over the caller's time: drained by resets, refilled by completed streams and by
-/// time, so that clients that cancel a lot but also finish work are left in peace.
-#[derive(Debug)]
-pub(crate) struct ResetBudget {
-    tokens: u32,
-    refilled_at_s: u64,
-}
-
-impl ResetBudget {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            tokens: limits.reset_budget,
-            refilled_at_s: 0,
-        }
-    }
-
-    /// A stream ended as it should.
-    pub(crate) fn refund(&mut self, limits: &Limits) {
-        self.tokens = self.tokens.saturating_add(1).min(limits.reset_budget);
-    }
-
-    /// A stream was reset by the peer or because of it. False when the budget is spent.
-    pub(crate) fn charge(&mut self, limits: &Limits, now: core::time::Duration) -> bool {
-        let seconds = now.as_secs();
-        let passed = seconds
-            .saturating_sub(self.refilled_at_s)
-            .min(u64::from(u32::MAX)) as u32;
-        if passed > 0 {
-            let regained = passed.saturating_mul(limits.reset_budget_per_second);
-            self.tokens = self
-                .tokens
-                .saturating_add(regained)
-                .min(limits.reset_budget);
-            self.refilled_at_s = seconds;
-        }
-        if self.tokens == 0 {
-            return false;
-        }
-        self.tokens -= 1;
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use core::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn the_reset_budget_is_spent_and_regained() {
-        let limits = Limits {
-            reset_budget: 2,
-            reset_budget_per_second: 1,
-            ..Limits::default()
-        };
-        let mut budget = ResetBudget::new(&limits);
-        let at = Duration::from_secs;
-        assert!(budget.charge(&limits, at(0)));
-        assert!(budget.charge(&limits, at(0)));
-        assert!(!budget.charge(&limits, at(0)));
-        budget.refund(&limits);
-        assert!(budget.charge(&limits, at(0)));
-        assert!(!budget.charge(&limits, at(0)));
-        assert!(budget.charge(&limits, at(1)));
-        assert!(!budget.charge(&limits, at(1)));
     }
 }

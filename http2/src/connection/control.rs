@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use super::receive::Report;
+use super::time::Timer;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
 use crate::event::Event;
@@ -13,7 +14,12 @@ use crate::limits::Limit;
 use crate::settings::id;
 
 impl Connection {
-    pub(super) fn on_settings(&mut self, head: &FrameHead, payload: &[u8]) -> Report<'static> {
+    pub(super) fn on_settings(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> Report<'static> {
         if head.has(flag::ACK) {
             if payload.is_empty() {
                 self.settle();
@@ -41,10 +47,16 @@ impl Connection {
         }
         let shift =
             i64::from(self.peer.window_bytes_initial) - i64::from(before.window_bytes_initial);
+        let shifted_streams = if shift == 0 { 0 } else { self.streams.len() };
+        self.abuse.on_settings(now, shifted_streams)?;
         if shift != 0 {
             self.shift_send_windows(shift)?;
         }
-        self.count_reply()?;
+        if !self.reader.is_established {
+            self.reader.is_established = true;
+            self.on_established();
+        }
+        self.abuse.on_reply(&self.limits)?;
         write::settings_ack(&mut self.sender.out);
         Ok(Some(Event::SettingsChanged))
     }
@@ -52,6 +64,7 @@ impl Connection {
     /// Our SETTINGS hold from now on. All that were sent are those of the first frame.
     fn settle(&mut self) {
         if !core::mem::replace(&mut self.settled, true) {
+            self.timers.clear(Timer::SettingsAck);
             for (_, stream) in self.streams.iter_mut() {
                 stream.receive_window.settle();
             }
@@ -74,7 +87,12 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn on_ping(&mut self, head: &FrameHead, payload: &[u8]) -> Report<'static> {
+    pub(super) fn on_ping(
+        &mut self,
+        now: Duration,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> Report<'static> {
         let Ok(opaque) = <[u8; 8]>::try_from(payload) else {
             return Err(ConnectionError::frame_size(
                 "PING is not eight bytes long (RFC 9113 section 6.7)",
@@ -85,18 +103,10 @@ impl Connection {
             self.on_drain_ping_ack(opaque);
             return Ok(Some(Event::PingAck(opaque)));
         }
-        self.count_reply()?;
+        self.abuse.on_ping(now)?;
+        self.abuse.on_reply(&self.limits)?;
         write::ping(&mut self.sender.out, payload, true);
         Ok(None)
-    }
-
-    /// Counts a reply that waits in the output until the next transmit.
-    fn count_reply(&mut self) -> Result<(), ConnectionError> {
-        self.abuse.queued_replies += 1;
-        if self.abuse.queued_replies > self.limits.queued_replies_max {
-            return Err(ConnectionError::limit(Limit::QueuedReplies));
-        }
-        Ok(())
     }
 
     pub(super) fn on_window_update(
@@ -110,6 +120,7 @@ impl Connection {
                 "WINDOW_UPDATE is not four bytes long (RFC 9113 section 6.9)",
             ));
         }
+        self.abuse.on_window_update(now)?;
         let increment = word(payload) & 0x7fff_ffff;
         if head.stream == 0 {
             return self.on_connection_credit(increment);
@@ -166,7 +177,7 @@ impl Connection {
                     "RST_STREAM came on an idle stream (RFC 9113 section 5.1)",
                 ));
             }
-            return Ok(None);
+            return self.abuse.on_late_frame(now).map(|()| None);
         };
         self.charge_reset(now)?;
         self.remove_stream(key);
@@ -178,21 +189,13 @@ impl Connection {
         }))
     }
 
-    /// Takes a token for a stream that ended before its time. Only servers mind: a client's peer
-    /// resets streams for reasons of its own.
-    pub(super) fn charge_reset(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        if self.role == Role::Server && !self.abuse.resets.charge(&self.limits, now) {
-            return Err(ConnectionError::limit(Limit::Resets));
-        }
-        Ok(())
-    }
-
     pub(super) fn on_go_away(&mut self, payload: &[u8]) -> Report<'static> {
-        let Some((fixed, _debug)) = payload.split_at_checked(8) else {
+        let Some((fixed, debug)) = payload.split_at_checked(8) else {
             return Err(ConnectionError::frame_size(
                 "GOAWAY is shorter than eight bytes (RFC 9113 section 6.8)",
             ));
         };
+        self.abuse.on_go_away(&self.limits, debug.len())?;
         let last = word(fixed) & 0x7fff_ffff;
         let code = ErrorCode(word(&fixed[4..]));
         if self.shutdown.peer_last.is_some_and(|before| last > before) {
@@ -217,7 +220,7 @@ impl Connection {
             let rule = "a stream depends on itself (RFC 7540 section 5.3.1)";
             (ErrorCode::PROTOCOL_ERROR, rule)
         } else {
-            return Ok(None);
+            return self.abuse.on_priority(now).map(|()| None);
         };
         // RST_STREAM is not allowed on an idle stream (RFC 9113 section 6.4).
         if self.is_idle(head.stream) {

@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use super::Connection;
+use super::abuse::LATE_DATA_BYTES;
 use super::reader::DataFrame;
 use super::receive::Report;
 use crate::error::{ConnectionError, ErrorCode};
 use crate::event::Event;
 use crate::frame::{FrameHead, flag, write};
-use crate::limits::Limit;
 use crate::stream::StreamKey;
 
 impl Connection {
@@ -18,19 +18,19 @@ impl Connection {
                 "the connection's receive window is overrun (RFC 9113 section 6.9.1)",
             ));
         }
-        if head.len > 0 {
-            self.abuse.empty_data_frames = 0;
-        } else if !head.has(flag::END_STREAM) {
-            self.abuse.empty_data_frames += 1;
-            if self.abuse.empty_data_frames > self.limits.empty_data_frames_max {
-                return Err(ConnectionError::limit(Limit::EmptyDataFrames));
-            }
-        }
+        // Given back with the next transmit: streams that are read slowly must not close the
+        // connection's window for the others. Their own windows and the bytes held bound memory.
+        self.receive_window.owe(head.len);
         let padded = head.has(flag::PADDED);
         if padded && head.len == 0 {
             return Err(ConnectionError::frame_size(
                 "padded DATA has no pad length (RFC 9113 section 6.1)",
             ));
+        }
+        if !padded {
+            let ends = head.has(flag::END_STREAM);
+            self.abuse
+                .on_data(&self.limits, now, (head.len, head.len), ends)?;
         }
         let (stream, event) = self.data_stream(now, head)?;
         self.reader.data = Some(DataFrame {
@@ -59,6 +59,9 @@ impl Connection {
                 ));
             }
             if self.is_forgiven(head.stream) {
+                if head.len < LATE_DATA_BYTES {
+                    self.abuse.on_late_frame(now)?;
+                }
                 return Ok((None, None));
             }
             return Err(ConnectionError::peer(
@@ -96,7 +99,8 @@ impl Connection {
                 return Ok(None);
             };
             *input = rest;
-            let Some(body) = (frame.body_left - 1).checked_sub(usize::from(pad)) else {
+            let frame_bytes = frame.body_left;
+            let Some(body) = (frame_bytes - 1).checked_sub(usize::from(pad)) else {
                 return Err(ConnectionError::protocol(
                     "padding exceeds the DATA frame (RFC 9113 section 6.1)",
                 ));
@@ -106,6 +110,9 @@ impl Connection {
             frame.pad_left = usize::from(pad);
             self.reader.data = Some(frame);
             self.credit(frame.stream, 1);
+            let sizes = (body, frame_bytes);
+            self.abuse
+                .on_data(&self.limits, now, sizes, frame.end_stream)?;
             let fault = self.count_body(now)?;
             if fault.is_some() {
                 return Ok(fault);
@@ -123,7 +130,6 @@ impl Connection {
         self.reader.data = (!complete).then_some(frame);
         self.credit(frame.stream, skipped);
         let Some(key) = frame.stream else {
-            self.release_connection(bytes.len());
             return Ok(None);
         };
         Ok(self.deliver(key, bytes, complete && frame.end_stream))
@@ -163,10 +169,7 @@ impl Connection {
         bytes: &'a [u8],
         end_stream: bool,
     ) -> Option<Event<'a>> {
-        let Some(stream) = self.streams.at_mut(key) else {
-            self.release_connection(bytes.len());
-            return None;
-        };
+        let stream = self.streams.at_mut(key)?;
         stream.unreleased += bytes.len() as u32;
         if end_stream {
             self.end_received(key);
@@ -182,17 +185,13 @@ impl Connection {
 
     /// Gives credit for padding back at once: nobody else will consume it.
     fn credit(&mut self, stream: Option<StreamKey>, bytes: usize) {
-        if bytes == 0 {
-            return;
-        }
-        if let Some(key) = stream {
+        if let Some(key) = stream.filter(|_| bytes > 0) {
             self.release_stream(key, bytes);
         }
-        self.release_connection(bytes);
     }
 
-    /// The application has consumed `bytes` of this stream: lets the peer send as many again.
-    /// A stream that is gone needs none; what it left unreleased was credited when it ended.
+    /// The application has consumed `bytes` of this stream: lets the peer send as many again on
+    /// it. The connection's window was given back when they came.
     pub fn release(&mut self, stream: StreamKey, bytes: usize) {
         let Some(entry) = self.streams.at_mut(stream) else {
             return;
@@ -200,7 +199,6 @@ impl Connection {
         let bytes = bytes.min(entry.unreleased as usize);
         entry.unreleased -= bytes as u32;
         self.release_stream(stream, bytes);
-        self.release_connection(bytes);
     }
 
     fn release_stream(&mut self, key: StreamKey, bytes: usize) {
@@ -212,12 +210,6 @@ impl Connection {
         }
         if let Some(increment) = stream.receive_window.release(bytes) {
             write::window_update(&mut self.sender.out, key.id, increment);
-        }
-    }
-
-    pub(super) fn release_connection(&mut self, bytes: usize) {
-        if let Some(increment) = self.receive_window.release(bytes) {
-            write::window_update(&mut self.sender.out, 0, increment);
         }
     }
 }

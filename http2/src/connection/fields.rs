@@ -33,6 +33,8 @@ pub(super) struct Partial {
 pub(super) struct Section {
     pub(super) block: Block,
     pub(super) content_length: Option<u64>,
+    /// Fields were dropped for a soft limit.
+    pub(super) overflowed: bool,
     /// `:status` of a response head whose block was new.
     pub(super) status: Option<u16>,
 }
@@ -50,8 +52,10 @@ pub(super) struct FieldReader {
 
 impl FieldReader {
     pub(super) fn new(limits: &Limits) -> Self {
+        let mut decoder = Decoder::new(TABLE_BYTES_MAX);
+        decoder.set_string_bytes_max(limits.header_string_bytes_max);
         Self {
-            decoder: Decoder::new(TABLE_BYTES_MAX),
+            decoder,
             list: HeaderList::new(),
             memo: Memo::default(),
             partial: None,
@@ -105,6 +109,7 @@ impl FieldReader {
             return Ok(Ok(Section {
                 block,
                 content_length,
+                overflowed: false,
                 status: None,
             }));
         }
@@ -127,6 +132,7 @@ impl FieldReader {
         Ok(Ok(Section {
             block: Block::New { memo },
             content_length,
+            overflowed: self.list.overflowed(),
             status,
         }))
     }
@@ -161,6 +167,7 @@ impl FieldReader {
 fn compression_error(error: HpackError) -> ConnectionError {
     match error {
         HpackError::TooLarge => ConnectionError::limit(Limit::HeaderList),
+        HpackError::StringTooLong { .. } => ConnectionError::limit(Limit::HeaderString),
         error => {
             let code = ErrorCode::COMPRESSION_ERROR;
             ConnectionError {

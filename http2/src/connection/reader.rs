@@ -42,7 +42,10 @@ pub(super) struct DataFrame {
 
 pub(super) struct Reader {
     preface_left: u8,
-    settings_seen: bool,
+    /// The first frame has begun, and it is SETTINGS.
+    settings_begun: bool,
+    /// The first SETTINGS have come whole.
+    pub(super) is_established: bool,
     gathered: Vec<u8>,
     /// The DATA frame in progress.
     pub(super) data: Option<DataFrame>,
@@ -56,14 +59,16 @@ impl Reader {
             } else {
                 0
             },
-            settings_seen: false,
+            settings_begun: false,
+            is_established: false,
             gathered: Vec::new(),
             data: None,
         }
     }
 
-    pub(super) fn established(&self) -> bool {
-        self.settings_seen
+    /// Nothing of the preface is missing.
+    pub(super) fn has_preface(&self) -> bool {
+        self.preface_left == 0
     }
 
     /// Checks the preface byte by byte, so that a peer of another protocol is known at once.
@@ -157,13 +162,13 @@ impl Reader {
         check: &impl Fn(&FrameHead) -> Result<(), ConnectionError>,
     ) -> Result<(), ConnectionError> {
         check(head)?;
-        if !self.settings_seen {
+        if !self.settings_begun {
             if head.kind != Kind::Settings || head.flags & 1 != 0 {
                 return Err(ConnectionError::protocol(
                     "the first frame is not SETTINGS (RFC 9113 section 3.4)",
                 ));
             }
-            self.settings_seen = true;
+            self.settings_begun = true;
         }
         Ok(())
     }

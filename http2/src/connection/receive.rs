@@ -2,17 +2,16 @@
 
 use core::time::Duration;
 
-use super::fields::BlockHead;
+use super::fields::{BlockHead, Outcome};
+use super::time::Timer;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
 use crate::event::Event;
-use crate::flow::ReceiveWindow;
-use crate::flow::Window;
 use crate::frame::payload::{self, Malformed};
 use crate::frame::{FrameHead, Kind, flag, write};
 use crate::limits::Limit;
 use crate::memo;
-use crate::stream::{State, Stream, StreamKey};
+use crate::stream::StreamKey;
 
 pub(super) type Report<'a> = Result<Option<Event<'a>>, ConnectionError>;
 
@@ -33,7 +32,10 @@ impl Connection {
     }
 
     fn next_event<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
-        self.reader.preface(input)?;
+        self.timers.now = now;
+        if !self.reader.is_established {
+            self.shake_hands(input)?;
+        }
         loop {
             if self.reader.data.is_some() {
                 match self.data_piece(now, input)? {
@@ -66,12 +68,24 @@ impl Connection {
         }
     }
 
+    /// What comes ahead of the first frame.
+    fn shake_hands(&mut self, input: &mut &[u8]) -> Result<(), ConnectionError> {
+        if !self.is_clock_started() {
+            self.start_clock();
+        }
+        self.reader.preface(input)?;
+        if self.reader.has_preface() {
+            self.timers.clear(Timer::Preface);
+        }
+        Ok(())
+    }
+
     fn on_frame(&mut self, now: Duration, head: &FrameHead, payload: &[u8]) -> Report<'static> {
         match head.kind {
             Kind::Headers => self.on_headers_frame(now, head, payload),
             Kind::Continuation => self.on_continuation(now, head, payload),
-            Kind::Settings => self.on_settings(head, payload),
-            Kind::Ping => self.on_ping(head, payload),
+            Kind::Settings => self.on_settings(now, head, payload),
+            Kind::Ping => self.on_ping(now, head, payload),
             Kind::WindowUpdate => self.on_window_update(now, head, payload),
             Kind::RstStream => self.on_reset(now, head, payload),
             Kind::GoAway => self.on_go_away(payload),
@@ -79,7 +93,8 @@ impl Connection {
             Kind::PushPromise => Err(ConnectionError::protocol(
                 "PUSH_PROMISE came though push is off (RFC 9113 section 8.4)",
             )),
-            Kind::Data | Kind::Unknown => Ok(None),
+            Kind::Unknown => self.abuse.charge_glitches(now, 1).map(|()| None),
+            Kind::Data => Ok(None),
         }
     }
 
@@ -118,6 +133,7 @@ impl Connection {
             return self.on_block(now, block_head, block);
         }
         self.fields.begin(block_head, block);
+        self.await_block_end();
         Ok(None)
     }
 
@@ -128,11 +144,17 @@ impl Connection {
         payload: &[u8],
     ) -> Report<'static> {
         self.fields.proceed(payload, &self.limits)?;
+        if payload.is_empty() {
+            self.abuse.charge_glitches(now, 1)?;
+        }
         if !head.has(flag::END_HEADERS) {
             return Ok(None);
         }
         match self.fields.partial.take() {
-            Some(partial) => self.on_block(now, partial.head, &partial.bytes),
+            Some(partial) => {
+                self.timers.clear(Timer::HeaderBlock);
+                self.on_block(now, partial.head, &partial.bytes)
+            }
             None => Ok(None),
         }
     }
@@ -153,6 +175,7 @@ impl Connection {
             ));
         }
         if self.is_forgiven(stream) {
+            self.abuse.on_late_frame(now)?;
             return self.fields.discard(block).map(|()| None);
         }
         if opens && self.ids.skipped.contains(&stream) {
@@ -164,64 +187,6 @@ impl Connection {
             ErrorCode::STREAM_CLOSED,
             "HEADERS came on a closed stream (RFC 9113 section 5.1)",
         ))
-    }
-
-    /// The head of a stream that was idle.
-    fn on_request(&mut self, now: Duration, head: BlockHead, block: &[u8]) -> Report<'static> {
-        let BlockHead {
-            stream, end_stream, ..
-        } = head;
-        self.ids.peer_opens(stream);
-        let refusal = if head.self_dependent {
-            Some(ErrorCode::PROTOCOL_ERROR)
-        } else if self.streams.len() >= self.limits.concurrent_streams_max as usize {
-            Some(ErrorCode::REFUSED_STREAM)
-        } else {
-            None
-        };
-        if let Some(code) = refusal {
-            self.fields.discard(block)?;
-            return self.stream_fault(now, stream, code);
-        }
-        let Ok(section) = self.fields.read(block, memo::Role::RequestHead)? else {
-            return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
-        };
-        if end_stream && section.content_length.is_some_and(|length| length > 0) {
-            self.fields.forget(section.block);
-            return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
-        }
-        let state = if end_stream {
-            State::HalfClosedRemote
-        } else {
-            State::Open
-        };
-        let key = self.insert_stream(stream, state);
-        if let Some(entry) = self.streams.at_mut(key) {
-            entry.head_received = true;
-            entry.content_left = section.content_length;
-        }
-        Ok(Some(Event::Headers {
-            stream: key,
-            block: section.block,
-            end_stream,
-        }))
-    }
-
-    pub(super) fn insert_stream(&mut self, id: u32, state: State) -> StreamKey {
-        self.streams.insert(Stream {
-            id,
-            state,
-            head_received: false,
-            listed: false,
-            unreleased: 0,
-            send_window: Window::new(self.peer.window_bytes_initial),
-            receive_window: match self.settled {
-                true => ReceiveWindow::new(self.limits.stream_window_bytes),
-                false => ReceiveWindow::unsettled(self.limits.stream_window_bytes),
-            },
-            content_left: None,
-            queue: None,
-        })
     }
 
     fn on_known_stream_block(
@@ -253,7 +218,7 @@ impl Connection {
         } else {
             memo::Role::ResponseHead
         };
-        let Ok(section) = self.fields.read(block, role)? else {
+        let Ok(section) = self.read_block(block, role)? else {
             return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
         };
         if trailing {
@@ -283,6 +248,18 @@ impl Connection {
         }))
     }
 
+    pub(super) fn read_block(
+        &mut self,
+        block: &[u8],
+        role: memo::Role,
+    ) -> Result<Outcome, ConnectionError> {
+        let outcome = self.fields.read(block, role)?;
+        if outcome.as_ref().is_ok_and(|section| section.overflowed) {
+            self.abuse.hit(Limit::HeaderListSoft);
+        }
+        Ok(outcome)
+    }
+
     /// The peer has ended the stream.
     pub(super) fn end_received(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.at_mut(key) else {
@@ -291,18 +268,16 @@ impl Connection {
         match stream.state.on_end_received() {
             Some(state) => stream.state = state,
             None => {
-                self.abuse.resets.refund(&self.limits);
+                self.abuse.resets.refund();
                 self.remove_stream(key);
             }
         }
     }
 
-    /// Forgets a stream and gives the credit of bytes that nobody consumed back to the connection.
+    /// Forgets a stream, and what it kept.
     pub(super) fn remove_stream(&mut self, key: StreamKey) {
-        let unreleased = self.streams.at(key).map_or(0, |stream| stream.unreleased);
-        if self.streams.remove(key) && unreleased > 0 {
-            self.release_connection(unreleased as usize);
-        }
+        self.let_go(key);
+        self.streams.remove(key);
     }
 
     /// The peer's fault ends a stream, known or not, and is charged to it.
@@ -313,6 +288,7 @@ impl Connection {
         code: ErrorCode,
     ) -> Report<'static> {
         self.charge_reset(now)?;
+        self.abuse.on_reply(&self.limits)?;
         write::reset(&mut self.sender.out, stream, code);
         self.ids.resets.push(stream);
         let Some(key) = self.streams.find(stream) else {

@@ -58,6 +58,7 @@ impl Connection {
             State::Open
         };
         let key = self.insert_stream(id, state);
+        self.abuse.on_stream();
         self.write_block(id, fields, cache, end_stream);
         Ok(key)
     }
@@ -82,9 +83,11 @@ impl Connection {
             if queue.end {
                 return;
             }
+            let before = queue.pinned_bytes();
             queue.trailers = Some(Trailers::copy(fields));
             queue.end = true;
-            return;
+            let after = queue.pinned_bytes();
+            return self.on_queue_resized(before, after);
         }
         self.write_block(stream.id, fields, cache, end_stream);
         if end_stream {
@@ -128,7 +131,7 @@ impl Connection {
             }
             Some(state) => stream.state = state,
             None => {
-                self.abuse.resets.refund(&self.limits);
+                self.abuse.resets.refund();
                 self.remove_stream(key);
             }
         }
@@ -161,12 +164,12 @@ impl Connection {
             match entry.state.on_end_sent() {
                 Some(state) => entry.state = state,
                 None => {
-                    self.abuse.resets.refund(&self.limits);
+                    self.abuse.resets.refund();
                     self.remove_stream(stream);
                 }
             }
         }
-        // Last, because ending the stream may write a WINDOW_UPDATE and the payload comes next.
+        self.abuse.on_data_sent();
         write::data_head(&mut self.sender.out, stream.id, len, end_stream);
         Some(&mut self.sender.out)
     }
@@ -205,8 +208,12 @@ impl Connection {
         if queue.end {
             return;
         }
+        let before = queue.pinned_bytes();
         queue.push(rest);
         queue.end = end_stream;
+        let after = queue.pinned_bytes();
+        self.on_queue_resized(before, after);
+        self.await_write_progress();
         self.stand_in_line(stream);
     }
 
@@ -246,6 +253,7 @@ impl Connection {
             let debited = stream.send_window.consume(len) && self.sender.window.consume(len);
             debug_assert!(debited);
             let ends = end_stream && sent + len == bytes.len();
+            self.abuse.on_data_sent();
             write::data_head(&mut self.sender.out, key.id, len, ends);
             self.sender.out.extend_from_slice(&bytes[sent..sent + len]);
             sent += len;
@@ -292,7 +300,9 @@ impl Connection {
     /// Something would be transmitted now.
     pub fn has_output(&self) -> bool {
         let line_moves = !self.shutdown.failed && self.sender.window.available() > 0;
-        !self.sender.out.is_empty() || (line_moves && !self.sender.ready.is_empty())
+        !self.sender.out.is_empty()
+            || self.owes_credit()
+            || (line_moves && !self.sender.ready.is_empty())
     }
 
     /// The output buffer has no memory of its own yet: [`Connection::lend_output`] may give some.
@@ -316,13 +326,23 @@ impl Connection {
 
     /// Moves all that can be sent now into `out`: by swapping buffers if `out` is empty.
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
+        if self.owes_credit()
+            && let Some(increment) = self.receive_window.take_due()
+        {
+            write::window_update(&mut self.sender.out, 0, increment);
+        }
         self.flush_queues();
-        self.abuse.queued_replies = 0;
+        self.abuse.on_transmit();
         if out.is_empty() {
             mem::swap(out, &mut self.sender.out);
         } else {
             out.append(&mut self.sender.out);
         }
+    }
+
+    /// The connection's window is to be given back to the peer.
+    fn owes_credit(&self) -> bool {
+        self.receive_window.is_due() && !self.shutdown.failed
     }
 
     /// Sends from the queues in turns until the windows close or the output is high.
@@ -344,12 +364,17 @@ impl Connection {
             let ends = queue.end && queue.trailers.is_none() && turn == queue.len();
             let sent = self.write_data(key, &queue.rest()[..turn], ends);
             queue.spend(sent);
+            if sent > 0 {
+                self.timers.on_write_progress();
+            }
             self.sender.ready.pop_front();
             if queue.len() == 0 {
+                self.on_queue_resized(queue.pinned_bytes(), 0);
                 self.finish_queue(key, &queue);
                 continue;
             }
             let Some(stream) = self.streams.at_mut(key) else {
+                self.on_queue_resized(queue.pinned_bytes(), 0);
                 continue;
             };
             stream.queue = Some(queue);

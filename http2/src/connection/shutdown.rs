@@ -1,7 +1,7 @@
 //! The end of a connection: graceful by two GOAWAY frames, or at once after an error.
 
 use super::Connection;
-use crate::error::{ConnectionError, ErrorCode};
+use crate::error::{Cause, ConnectionError, ErrorCode};
 use crate::flow::WINDOW_BYTES_MAX;
 use crate::frame::write;
 
@@ -77,6 +77,10 @@ impl Connection {
 
     pub(super) fn fail(&mut self, error: &ConnectionError) {
         self.shutdown.failed = true;
+        self.timers.stop();
+        if let Cause::LimitExceeded(limit) = error.cause {
+            self.abuse.hit(limit);
+        }
         write::go_away(&mut self.sender.out, self.ids.last_peer, error.code, b"");
     }
 }

@@ -40,6 +40,8 @@ pub struct Decoder {
     pub(super) table: Table<Traits>,
     /// What this end announced as SETTINGS_HEADER_TABLE_SIZE, in bytes.
     table_bytes_max: usize,
+    /// What one name or value may have, decoded, in bytes.
+    string_bytes_max: usize,
     /// The announcement shrank below the peer's table: its next block must start with an update.
     update_due: bool,
 }
@@ -55,6 +57,7 @@ impl Decoder {
         Decoder {
             table: Table::new(table_bytes_max),
             table_bytes_max,
+            string_bytes_max: usize::MAX,
             update_due: false,
         }
     }
@@ -65,6 +68,12 @@ impl Decoder {
         self.table_bytes_max = bytes.min(TABLE_BYTES_MAX);
         self.update_due = self.table.size_max() > self.table_bytes_max;
         self.table.touch();
+    }
+
+    /// From now on a literal name or value of more than `bytes`, decoded, is refused with
+    /// [`HpackError::StringTooLong`]; before, only the limits on lists bind.
+    pub fn set_string_bytes_max(&mut self, bytes: usize) {
+        self.string_bytes_max = bytes;
     }
 
     /// Changes whenever the dynamic table changes. A block that was decoded without changing it
@@ -93,6 +102,7 @@ impl Decoder {
                 bytes_hard: limits.bytes_hard.min(LIST_BYTES_CEILING),
                 ..limits
             },
+            string_bytes_max: self.string_bytes_max,
         };
         while let Some(first) = input.peek() {
             match first.leading_zeros() {
@@ -189,6 +199,7 @@ impl Decoder {
 struct Sink<'l> {
     list: &'l mut HeaderList,
     limits: ListLimits,
+    string_bytes_max: usize,
 }
 
 impl Sink<'_> {
@@ -205,11 +216,18 @@ impl Sink<'_> {
             return Err(HpackError::TooLarge);
         }
         let text = input.take(length)?;
+        let start = self.list.staged().len();
         if coded {
-            return huffman::decode(text, self.list.staged());
+            // Coding shortens a string to five eighths at best: what this takes is bounded.
+            huffman::decode(text, self.list.staged())?;
+        } else {
+            self.list.staged().extend_from_slice(text);
         }
-        self.list.staged().extend_from_slice(text);
-        Ok(())
+        let bytes_max = self.string_bytes_max;
+        match self.list.staged().len() - start > bytes_max {
+            true => Err(HpackError::StringTooLong { bytes_max }),
+            false => Ok(()),
+        }
     }
 
     /// Keeps or drops the field staged since `start`.

@@ -34,8 +34,8 @@ pub const TABLE_BYTES_DEFAULT: usize = 4096;
 
 /// Why a header block could not be decoded.
 ///
-/// All but [`HpackError::TooLarge`] are connection errors of type COMPRESSION_ERROR (RFC 9113
-/// §4.3); after any of them the decoder's table is no longer the peer's, so the connection ends.
+/// All but [`HpackError::TooLarge`] and [`HpackError::StringTooLong`] are connection errors of
+/// type COMPRESSION_ERROR (RFC 9113 §4.3); after any of them the decoder's table is no longer the peer's, so the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HpackError {
@@ -67,6 +67,11 @@ pub enum HpackError {
     },
     /// The block exceeds a hard limit of [`ListLimits`].
     TooLarge,
+    /// A name or a value has more bytes than [`Decoder::set_string_bytes_max`] allows.
+    StringTooLong {
+        /// What this end allows, in bytes.
+        bytes_max: usize,
+    },
 }
 
 impl fmt::Display for HpackError {
@@ -101,6 +106,9 @@ impl fmt::Display for HpackError {
                 )
             }
             HpackError::TooLarge => f.write_str("it exceeds the hard limit for header lists"),
+            HpackError::StringTooLong { bytes_max } => {
+                write!(f, "a name or value has more than {bytes_max} bytes")
+            }
         }
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Stream {
     pub(crate) listed: bool,
     /// Body bytes handed out whose credit has not been given back.
     pub(crate) unreleased: u32,
+    /// Memory in bytes that the application says it keeps for what came.
+    pub(crate) held: usize,
     pub(crate) send_window: Window,
     pub(crate) receive_window: ReceiveWindow,
     /// Bytes that content-length still promises, if it was given (RFC 9113 §8.1.1).

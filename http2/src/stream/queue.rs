@@ -17,6 +17,8 @@ pub(crate) struct Queue {
     pub(crate) end: bool,
     /// Encoded only when they go out: the order on the wire is the order of the HPACK table.
     pub(crate) trailers: Option<Trailers>,
+    /// Sweeps of the write-progress timer in a row that found no byte gone.
+    pub(crate) idle_sweeps: u8,
 }
 
 impl Queue {
@@ -42,6 +44,15 @@ impl Queue {
     pub(crate) fn spend(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.len());
         self.spent += bytes;
+        if bytes > 0 {
+            self.idle_sweeps = 0;
+        }
+    }
+
+    /// What the queue costs in memory: its capacity, spent bytes included.
+    pub(crate) fn pinned_bytes(&self) -> usize {
+        let trailers = self.trailers.as_ref().map_or(0, Trailers::pinned_bytes);
+        self.bytes.capacity() + trailers
     }
 }
 
@@ -63,6 +74,10 @@ impl Trailers {
                 .push((field.name.len(), field.value.len(), field.indexing));
         }
         copied
+    }
+
+    fn pinned_bytes(&self) -> usize {
+        self.text.capacity() + self.fields.capacity() * size_of::<(usize, usize, Indexing)>()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Field<'_>> {

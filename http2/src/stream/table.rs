@@ -166,6 +166,7 @@ mod tests {
             head_received: false,
             listed: false,
             unreleased: 0,
+            held: 0,
             send_window: Window::new(0),
             receive_window: ReceiveWindow::new(0),
             content_left: None,

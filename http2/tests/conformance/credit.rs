@@ -13,6 +13,8 @@ fn server() -> End {
     config.limits.connection_window_bytes = WINDOW as u32;
     config.limits.stream_window_bytes = WINDOW as u32;
     config.limits.reset_budget = 1_000_000;
+    config.limits.glitch_budget = 1_000_000;
+    config.limits.data_overhead_bytes_max = u32::MAX;
     End::ready(config)
 }
 
@@ -128,13 +130,14 @@ fn streams_answered_in_place() {
         peer.send(data(id, END, b"x"));
         let connection = &mut peer.end.connection;
         connection.send_headers(key, fields(&[(":status", "200")]), None, false);
-        // Ending the stream may write WINDOW_UPDATE: never between the head and the payload.
+        // Nothing may come between the head of the frame and the payload.
         let out = connection
             .data_in_place(key, 3, true)
             .expect("open windows");
         out.extend_from_slice(b"yes");
         let frames = peer.end.frames();
-        let last = frames.last().map(Frame::words);
+        let mut rest = frames.iter().filter(|frame| frame.kind != WINDOW_UPDATE);
+        let last = rest.next_back().map(Frame::words);
         assert_eq!(last, Some(format!("DATA {id} yes end")));
         for frame in frames.iter().filter(|frame| frame.kind == WINDOW_UPDATE) {
             peer.window += frame.word(0) as usize;
@@ -184,6 +187,9 @@ fn padding_is_credited_at_once() {
     let mut peer = Peer::new();
     let id = peer.open();
     for turn in 0..100_000 {
+        peer.send(data(id, 0, b"x"));
+        let key = peer.end.key(id);
+        peer.end.connection.release(key, 1);
         peer.send(padded_data(id, 0, b"", (turn % 3) as u8));
         peer.read();
     }

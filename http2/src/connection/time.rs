@@ -1,0 +1,239 @@
+//! The connection's timers: what the peer must have done by when.
+//!
+//! Time comes in as an argument, so nothing here costs a call anything: timers are set and
+//! cleared in the handshake, by split header blocks and by output that waits, all of them rare.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::receive::Report;
+use super::{Connection, Role};
+use crate::error::ConnectionError;
+use crate::event::Event;
+use crate::limits::Limit;
+use crate::stream::StreamKey;
+
+/// The parts that the bound on write progress is measured in.
+const SWEEPS_PER_BOUND: u32 = 4;
+
+/// Sweeps without progress that prove that the whole bound has passed without any.
+const IDLE_SWEEPS_MAX: u8 = SWEEPS_PER_BOUND as u8 + 1;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    Preface,
+    FirstSettings,
+    SettingsAck,
+    HeaderBlock,
+    WriteProgress,
+}
+
+impl Timer {
+    const ALL: [Self; 5] = [
+        Self::Preface,
+        Self::FirstSettings,
+        Self::SettingsAck,
+        Self::HeaderBlock,
+        Self::WriteProgress,
+    ];
+
+    const fn limit(self) -> Limit {
+        match self {
+            Self::Preface => Limit::PrefaceTime,
+            Self::FirstSettings => Limit::FirstSettingsTime,
+            Self::SettingsAck => Limit::SettingsAckTime,
+            Self::HeaderBlock => Limit::HeaderBlockTime,
+            Self::WriteProgress => Limit::WriteProgressTime,
+        }
+    }
+}
+
+/// A table of moments.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    started: bool,
+    /// The latest time that was told.
+    pub(super) now: Duration,
+    table: [Option<Duration>; Timer::ALL.len()],
+    /// The earliest of the table.
+    due: Option<Duration>,
+    /// Sweeps without a queued byte moving on the whole connection.
+    idle_sweeps: u8,
+    /// Streams that the last sweep gave up and that are not reset yet.
+    stalled: Vec<StreamKey>,
+}
+
+impl Timers {
+    /// Sets a timer to `bound` after `from`; a moment past the end of time is none.
+    fn set(&mut self, timer: Timer, from: Duration, bound: Duration) {
+        self.put(timer, from.checked_add(bound));
+    }
+
+    pub(super) fn clear(&mut self, timer: Timer) {
+        self.put(timer, None);
+    }
+
+    fn put(&mut self, timer: Timer, due: Option<Duration>) {
+        self.table[timer as usize] = due;
+        self.due = self.table.iter().copied().flatten().min();
+    }
+
+    fn is_set(&self, timer: Timer) -> bool {
+        self.table[timer as usize].is_some()
+    }
+
+    /// A queued byte went out.
+    pub(super) fn on_write_progress(&mut self) {
+        self.idle_sweeps = 0;
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.table = Default::default();
+        self.due = None;
+        self.stalled = Vec::new();
+    }
+}
+
+impl Connection {
+    /// When [`Connection::advance`] must be called next, unless something else happens before.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.timers.due
+    }
+
+    /// Lets time pass until that yields an event; `None` when nothing is due. The connection's
+    /// clock starts with the first call of this or of [`Connection::receive`].
+    ///
+    /// # Errors
+    /// As [`Connection::receive`]: the peer has let a time of [`crate::Limits`] pass. GOAWAY is in
+    /// the output already, transmit it and close.
+    pub fn advance(&mut self, now: Duration) -> Report<'static> {
+        if self.shutdown.failed {
+            return Ok(None);
+        }
+        self.timers.now = now;
+        if !self.timers.started {
+            self.start_clock();
+        }
+        if self.timers.due.is_none_or(|due| due > now) {
+            return Ok(None);
+        }
+        self.expire(now).inspect_err(|error| self.fail(error))
+    }
+
+    /// The peer has from now on to show that it speaks HTTP/2.
+    pub(super) fn start_clock(&mut self) {
+        self.timers.started = true;
+        let now = self.timers.now;
+        if self.role == Role::Server {
+            let bound = self.limits.preface_time_max;
+            self.timers.set(Timer::Preface, now, bound);
+        }
+        let bound = self.limits.first_settings_time_max;
+        self.timers.set(Timer::FirstSettings, now, bound);
+    }
+
+    pub(super) fn is_clock_started(&self) -> bool {
+        self.timers.started
+    }
+
+    /// The peer's first SETTINGS are whole: ours are to be acknowledged next.
+    pub(super) fn on_established(&mut self) {
+        self.timers.clear(Timer::Preface);
+        self.timers.clear(Timer::FirstSettings);
+        if !self.settled {
+            let bound = self.limits.settings_ack_time_max;
+            self.timers.set(Timer::SettingsAck, self.timers.now, bound);
+        }
+    }
+
+    pub(super) fn await_block_end(&mut self) {
+        let bound = self.limits.header_block_time_max;
+        self.timers.set(Timer::HeaderBlock, self.timers.now, bound);
+    }
+
+    /// Output waits for a window from now on.
+    pub(super) fn await_write_progress(&mut self) {
+        let bounded = self.limits.write_progress_time_max < Duration::MAX;
+        if bounded && self.role == Role::Server && !self.timers.is_set(Timer::WriteProgress) {
+            self.timers.idle_sweeps = 0;
+            self.next_sweep();
+        }
+    }
+
+    fn next_sweep(&mut self) {
+        let quarter = self.limits.write_progress_time_max / SWEEPS_PER_BOUND;
+        self.timers
+            .set(Timer::WriteProgress, self.timers.now, quarter);
+    }
+
+    /// Acts on the timers that are due.
+    fn expire(&mut self, now: Duration) -> Report<'static> {
+        for timer in Timer::ALL {
+            let due = self.timers.table[timer as usize].is_some_and(|due| due <= now);
+            if !due {
+                continue;
+            }
+            if timer != Timer::WriteProgress {
+                return Err(ConnectionError::limit(timer.limit()));
+            }
+            if self.timers.stalled.is_empty() {
+                self.sweep()?;
+            }
+            return Ok(self.give_up_stalled());
+        }
+        Ok(None)
+    }
+
+    /// Looks at all streams with queued output, and notes those that have not moved for long.
+    fn sweep(&mut self) -> Result<(), ConnectionError> {
+        let connection_closed = self.sender.window.available() == 0;
+        let mut any = false;
+        for (key, stream) in self.streams.iter_mut() {
+            let closed = stream.send_window.available() == 0;
+            let Some(queue) = &mut stream.queue else {
+                continue;
+            };
+            any = true;
+            // A stream whose own window is open waits for the connection, not for its reader.
+            let before = queue.idle_sweeps;
+            queue.idle_sweeps = if closed { before.saturating_add(1) } else { 0 };
+            if queue.idle_sweeps >= IDLE_SWEEPS_MAX {
+                self.timers.stalled.push(key);
+            }
+        }
+        let idle = any && connection_closed;
+        let before = self.timers.idle_sweeps;
+        self.timers.idle_sweeps = if idle { before.saturating_add(1) } else { 0 };
+        if self.timers.idle_sweeps >= IDLE_SWEEPS_MAX && !self.sender.ready.is_empty() {
+            return Err(ConnectionError::limit(Limit::WriteProgressTime));
+        }
+        match any {
+            true if self.timers.stalled.is_empty() => self.next_sweep(),
+            true => {}
+            false => self.timers.clear(Timer::WriteProgress),
+        }
+        Ok(())
+    }
+
+    /// Resets the next stream that the sweep gave up; the last one leaves for the next sweep.
+    fn give_up_stalled(&mut self) -> Option<Event<'static>> {
+        while let Some(key) = self.timers.stalled.pop() {
+            if self.timers.stalled.is_empty() {
+                self.next_sweep();
+            }
+            if !self.is_open(key) {
+                continue;
+            }
+            self.abuse.hit(Limit::WriteProgressTime);
+            let code = Limit::WriteProgressTime.code();
+            self.reset(key, code);
+            return Some(Event::Reset {
+                stream: key,
+                code,
+                local: true,
+            });
+        }
+        None
+    }
+}
