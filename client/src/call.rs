@@ -1,13 +1,11 @@
 //! One call's life on its connection.
 
 use std::cell::Cell;
-use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_codec::pipe::Pipe;
 use corespun_codec::{Code, MetadataMap, ResponseParts, Status, message};
-use corespun_runtime::{give_buffer, take_buffer};
 
 use crate::slot::Sink;
 
@@ -84,9 +82,6 @@ impl Unary {
             self.answered = true;
             return self.sink.message(message);
         }
-        if self.body.capacity() == 0 {
-            self.body = take_buffer();
-        }
         self.body.extend_from_slice(bytes);
         match message::split(&self.body, message_bytes_max)? {
             None => Ok(()),
@@ -94,7 +89,7 @@ impl Unary {
             Some((message, _)) => {
                 self.answered = true;
                 self.sink.message(message)?;
-                give_buffer(mem::take(&mut self.body));
+                self.body = Vec::new();
                 Ok(())
             }
         }
@@ -116,13 +111,15 @@ impl Unary {
     }
 }
 
-impl Drop for Unary {
-    fn drop(&mut self) {
-        give_buffer(mem::take(&mut self.body));
-    }
-}
-
 impl Call {
+    /// Memory in bytes that is kept for what came and nobody has read.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match &self.shape {
+            Shape::Unary(unary) => unary.body.capacity(),
+            Shape::Streamed(streamed) => streamed.pipe.held_bytes(),
+        }
+    }
+
     /// The server's head came.
     pub(crate) fn head(&mut self, metadata: MetadataMap) {
         match &mut self.shape {

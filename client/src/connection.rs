@@ -56,6 +56,10 @@ impl Protocol for Connection {
         self.link.session().deadline()
     }
 
+    fn wants_input(&self) -> bool {
+        self.link.session().wants_input()
+    }
+
     fn drain(&mut self, _now: Duration) {
         self.link.session().retire();
     }

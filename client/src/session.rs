@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use corespun_codec::Status;
-use corespun_http2::{Config as Http2Config, ErrorCode, Event, Role, StreamKey};
+use corespun_http2::{Config as Http2Config, ConnectionError, ErrorCode, Event, Role, StreamKey};
 use corespun_runtime::Flow;
 
 use crate::bell::Bell;
@@ -58,9 +58,15 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(authority: Rc<str>, peer: Rc<str>, config: &Config, bell: Rc<Bell>) -> Self {
+        let mut limits = config.http2.clone();
+        // One message of the largest size must fit, in a buffer that has doubled its way there.
+        let message_room = config.message_bytes_max.saturating_mul(2);
+        limits.received_bytes_max = limits.received_bytes_max.max(message_room);
+        // An attempt to connect has a bound of its own, which the server's SETTINGS are part of.
+        limits.first_settings_time_max = config.connect_timeout;
         let http2 = Http2Config {
             role: Role::Client,
-            limits: config.http2.clone(),
+            limits,
         };
         Self {
             http2: corespun_http2::Connection::new(http2),
@@ -154,11 +160,25 @@ impl Session {
             match self.http2.receive(now, &mut input) {
                 Ok(Some(event)) => self.on_event(now, event),
                 Ok(None) => return,
-                Err(error) => {
-                    tracing::debug!(peer = &*self.peer, %error, "connection ends");
-                    let text = format!("the connection to {} ended: {error}", self.peer);
-                    return self.end(Status::unavailable(text));
-                }
+                Err(error) => return self.fail(&error),
+            }
+        }
+    }
+
+    /// The server broke a rule, or let a time pass.
+    fn fail(&mut self, error: &ConnectionError) {
+        tracing::debug!(peer = &*self.peer, %error, "connection ends");
+        let text = format!("the connection to {} ended: {error}", self.peer);
+        self.end(Status::unavailable(text));
+    }
+
+    /// Lets HTTP/2 see the time.
+    fn advance_http2(&mut self, now: Duration) {
+        loop {
+            match self.http2.advance(now) {
+                Ok(Some(event)) => self.on_event(now, event),
+                Ok(None) => return,
+                Err(error) => return self.fail(&error),
             }
         }
     }
@@ -214,6 +234,7 @@ impl Session {
             return;
         }
         self.lend_output();
+        self.advance_http2(now);
         while let Some(&(due, token)) = self.deadlines.first()
             && due <= now
         {
@@ -247,8 +268,13 @@ impl Session {
         if finished { Flow::Close } else { Flow::Open }
     }
 
+    pub(crate) fn wants_input(&self) -> bool {
+        self.http2.wants_input()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.deadlines.first().map(|(due, _)| *due)
+        let due = self.deadlines.first().map(|(due, _)| *due);
+        [due, self.http2.deadline()].into_iter().flatten().min()
     }
 
     /// Puts a call into its stream's slot. What is there belongs to a stream that is gone.

@@ -6,6 +6,9 @@ use prost::Message;
 /// The bytes ahead of every message: a compressed flag and a big-endian length.
 pub const PREFIX_BYTES: usize = 5;
 
+/// The memory that an idle [`Deframer`] keeps, in bytes.
+const CAPACITY_KEPT: usize = 4 << 10;
+
 /// The least that [`Deframer`] has of a message, as a share of it, before it reserves the rest.
 const RESERVE_SHARE: usize = 8;
 
@@ -183,6 +186,21 @@ impl Deframer {
     /// Whether the bytes so far end inside a message.
     pub fn midway(&self) -> bool {
         self.checked != self.buffer.len()
+    }
+
+    /// Memory in bytes that is kept for messages.
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Gives memory back while there is nothing in it, unless it is little: a call that once had a
+    /// large message may be idle for long.
+    pub fn rest(&mut self) {
+        if self.start == self.buffer.len() && self.buffer.capacity() > CAPACITY_KEPT {
+            self.buffer = Vec::new();
+            self.start = 0;
+            self.checked = 0;
+        }
     }
 
     /// Says that no more bytes come.

@@ -94,6 +94,7 @@ impl State {
         };
         self.held -= released;
         self.credit += released;
+        self.deframer.rest();
     }
 
     /// Nobody reads any more. What is held gives its credit back now: the call may go on for long,
@@ -212,6 +213,11 @@ impl Pipe {
         state.output = Vec::new();
         state.wake_reader();
         state.wake_writer();
+    }
+
+    /// Memory in bytes that is kept for what came and was not read.
+    pub fn held_bytes(&self) -> usize {
+        self.state.borrow().deframer.capacity()
     }
 
     /// Answers the bell: it may ring again from now on. The credit to give back to the peer.

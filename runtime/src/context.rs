@@ -19,6 +19,9 @@ use crate::stats::Counters;
 use crate::task::Executor;
 use crate::timer::Wheel;
 
+/// How long one send may be in flight unless set otherwise.
+pub(crate) const SEND_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// What a timer does when it fires.
 pub(crate) enum Alarm {
     /// Wakes a sleeping task.
@@ -42,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) dirty: Dirty,
     pub(crate) requests: RefCell<Vec<Request>>,
     pub(crate) turn_time: Cell<Duration>,
+    /// How long one send may be in flight.
+    pub(crate) send_time_max: Duration,
     pub(crate) counters: Rc<Counters>,
 }
 
@@ -65,6 +70,7 @@ impl Context {
             dirty: Dirty::default(),
             requests: RefCell::default(),
             turn_time: Cell::new(now),
+            send_time_max: SEND_TIME_MAX,
             counters: Rc::default(),
         }
     }

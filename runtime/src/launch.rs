@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use socket2::Socket;
 
@@ -47,6 +48,7 @@ struct Plan {
     cpu: usize,
     engine: Engine,
     ring: RingOptions,
+    send_time_max: Duration,
     peers: Arc<[Arc<Mailbox>]>,
     loads: Arc<Loads>,
     spread: Vec<bool>,
@@ -89,6 +91,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
             cpu,
             engine,
             ring: builder.ring,
+            send_time_max: builder.send_time_max,
             peers: peers.clone(),
             loads: loads.clone(),
             spread: listeners.spread.clone(),
@@ -202,7 +205,9 @@ fn serve(plan: Plan, report: Report) -> io::Result<()> {
 fn set_up(plan: &Plan) -> Result<(Rc<Context>, Box<dyn Driver>), StartError> {
     cpu::pin(plan.cpu)?;
     let mailbox = plan.peers[plan.shard].clone();
-    let context = Rc::new(Context::new(plan.shard, mailbox, plan.peers.clone()));
+    let mut context = Context::new(plan.shard, mailbox, plan.peers.clone());
+    context.send_time_max = plan.send_time_max;
+    let context = Rc::new(context);
     let driver =
         make_driver(plan.engine, &plan.ring, &context).map_err(|source| StartError::Engine {
             engine: plan.engine,

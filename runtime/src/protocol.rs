@@ -51,6 +51,12 @@ pub trait Protocol {
     /// When [`advance`](Self::advance) must be called next, on the clock of [`now`](crate::now).
     fn deadline(&self) -> Option<Duration>;
 
+    /// Whether more input is welcome while a send is in flight. A protocol that would only write
+    /// more output for it says no, and receiving pauses until that send is complete.
+    fn wants_input(&self) -> bool {
+        true
+    }
+
     /// A graceful shutdown was asked for: finish what is open, then answer [`Flow::Close`].
     fn drain(&mut self, _now: Duration) {}
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::balance::Balance;
 use crate::clock;
+use crate::context::SEND_TIME_MAX;
 use crate::engine::Engine;
 use crate::error::{RunError, StartError};
 use crate::launch;
@@ -60,6 +61,7 @@ pub struct RuntimeBuilder {
     pub(crate) engine: Engine,
     pub(crate) balance: Balance,
     pub(crate) grace: Duration,
+    pub(crate) send_time_max: Duration,
     pub(crate) ring: RingOptions,
     pub(crate) catch_signals: bool,
 }
@@ -73,6 +75,7 @@ impl Default for RuntimeBuilder {
             engine: Engine::Auto,
             balance: Balance::default(),
             grace: GRACE,
+            send_time_max: SEND_TIME_MAX,
             ring: RingOptions::default(),
             catch_signals: false,
         }
@@ -114,6 +117,14 @@ impl RuntimeBuilder {
     /// How long a graceful shutdown may take. Default: 30 seconds.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// How long one send may be in flight before its socket is closed: a peer that reads nothing
+    /// must not hold its socket and the output for good. A protocol keeps its sends small, so that
+    /// this bounds how slowly a peer may read. Default: 60 seconds; [`Duration::MAX`] for no bound.
+    pub fn send_time_max(mut self, bound: Duration) -> Self {
+        self.send_time_max = bound;
         self
     }
 

@@ -37,6 +37,13 @@ pub(crate) enum After {
     Close,
 }
 
+/// A send that is not complete.
+struct InFlight {
+    len: usize,
+    /// When the peer has had time enough to take it; `None` for no bound.
+    give_up: Option<Duration>,
+}
+
 /// A socket with a protocol on it.
 pub(crate) struct Socket {
     conn: ConnId,
@@ -44,8 +51,7 @@ pub(crate) struct Socket {
     protocol: Option<Box<dyn Protocol>>,
     /// Accepted rather than connected: counts as load, and is drained.
     pub(crate) is_accepted: bool,
-    /// The bytes of the send in flight.
-    sending: Option<usize>,
+    sending: Option<InFlight>,
     /// Bytes received since that send began.
     received: usize,
     /// There may be more to do once that send is complete.
@@ -134,7 +140,7 @@ impl Socket {
     /// A send is complete; true when the socket wants to be pumped for it. Most do not: all that
     /// there was has gone out, and asking the protocol in vain costs each small reply a call.
     pub(crate) fn on_sent(&mut self) -> bool {
-        let len = self.sending.take().unwrap_or(0);
+        let len = self.sending.take().map_or(0, |sending| sending.len);
         let stale = std::mem::take(&mut self.is_stale);
         stale || len >= PARTIAL_BYTES || self.paused || self.closing || self.close_asked
     }
@@ -165,6 +171,11 @@ impl Socket {
             self.call(context, |protocol| protocol.advance(now));
         }
         self.flush(driver, context);
+        if reasons.has(Reasons::TIMER) && self.is_stuck(now) {
+            tracing::debug!("the peer does not read: its socket is closed");
+            context.counters.stuck_sends.increment();
+            self.on_ended(true, context);
+        }
         if self.failed {
             return After::Close;
         }
@@ -173,7 +184,9 @@ impl Socket {
             return self.close(driver, context);
         }
         let deadline = self.protocol.as_ref().and_then(|p| p.deadline());
+        let give_up = self.sending.as_ref().and_then(|sending| sending.give_up);
         self.arm_timer(deadline, context);
+        self.arm_timer(give_up, context);
         After::Keep
     }
 
@@ -217,7 +230,8 @@ impl Socket {
         match driver.send(self.conn, output) {
             Sending::Done(buffer) => give_buffer(buffer),
             Sending::Pending => {
-                self.sending = Some(len);
+                let give_up = context.turn_time.get().checked_add(context.send_time_max);
+                self.sending = Some(InFlight { len, give_up });
                 self.received = 0;
             }
             Sending::Failed(error) => {
@@ -232,9 +246,10 @@ impl Socket {
     fn apply_backpressure(&mut self, driver: &mut dyn Driver, context: &Context) {
         // Never below the size of the send itself: of two peers that flood each other, the one
         // whose send is smaller then always gets it through.
-        let pause = self
-            .sending
-            .is_some_and(|len| self.received > len.max(RECEIVE_AHEAD_MAX));
+        let pause = self.sending.as_ref().is_some_and(|sending| {
+            self.received > sending.len
+                && (self.received > RECEIVE_AHEAD_MAX || !self.wants_input())
+        });
         if pause != self.paused {
             self.paused = pause;
             if pause {
@@ -242,6 +257,16 @@ impl Socket {
             }
             driver.receive(self.conn, !pause);
         }
+    }
+
+    fn wants_input(&self) -> bool {
+        self.protocol.as_ref().is_none_or(|p| p.wants_input())
+    }
+
+    /// A send has been in flight for so long that its peer does not read.
+    fn is_stuck(&self, now: Duration) -> bool {
+        let give_up = self.sending.as_ref().and_then(|sending| sending.give_up);
+        give_up.is_some_and(|moment| moment <= now)
     }
 
     /// Waits for the last send, but not for a peer that has stopped reading.

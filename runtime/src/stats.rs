@@ -51,6 +51,8 @@ counters! {
     sent_bytes,
     /// Times receiving was paused because a peer did not read.
     pauses,
+    /// Sockets closed because a send had been in flight for too long.
+    stuck_sends,
     /// Task polls.
     polls,
     /// Messages taken from the mailbox: wakes, sockets and closures from other threads.

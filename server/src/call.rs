@@ -40,6 +40,7 @@ pub(crate) enum Call {
         id: u32,
         known: Rc<Known>,
         deadline: Option<Duration>,
+        heard: Duration,
     },
     /// A unary handler waits as a task.
     Waiting {
@@ -61,7 +62,16 @@ pub(crate) struct Collecting {
     pub(crate) id: u32,
     pub(crate) known: Rc<Known>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) heard: Duration,
     pub(crate) body: Vec<u8>,
+}
+
+/// A request that has not come whole.
+pub(crate) struct Incomplete {
+    pub(crate) id: u32,
+    pub(crate) deadline: Option<Duration>,
+    /// When the latest part of it came.
+    pub(crate) heard: Duration,
 }
 
 impl Call {
@@ -75,12 +85,25 @@ impl Call {
         }
     }
 
-    /// The stream's id and the deadline, while the request has not come whole: a handler that runs
-    /// watches over its own.
-    pub(crate) fn incomplete(&self) -> Option<(u32, Duration)> {
+    /// What bounds the rest of the request, while it has not come whole: a handler that runs
+    /// watches over its own deadline.
+    pub(crate) fn incomplete(&self) -> Option<Incomplete> {
         match self {
-            Self::Collecting(collecting) => Some((collecting.id, collecting.deadline?)),
-            Self::Expecting { id, deadline, .. } => Some((*id, (*deadline)?)),
+            Self::Collecting(collecting) => Some(Incomplete {
+                id: collecting.id,
+                deadline: collecting.deadline,
+                heard: collecting.heard,
+            }),
+            Self::Expecting {
+                id,
+                deadline,
+                heard,
+                ..
+            } => Some(Incomplete {
+                id: *id,
+                deadline: *deadline,
+                heard: *heard,
+            }),
             Self::Vacant | Self::Waiting { .. } | Self::Streaming { .. } => None,
         }
     }

@@ -1,9 +1,11 @@
 //! One caller's connection: HTTP/2 events to calls, replies to output.
 
+mod bounds;
 mod requests;
 mod streams;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corespun_codec::{ContentType, HeadError, RequestHead, Status, head};
@@ -13,11 +15,9 @@ use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 use crate::bell::Bell;
 use crate::call::{Call, Known, Target};
 use crate::config::Config;
+use crate::limit_stats::LimitCounts;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
-
-/// How long a peer may take to show that it speaks HTTP/2.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// How long the acknowledgement of the PING between two GOAWAY frames is waited for.
 const DRAIN_PING_MAX: Duration = Duration::from_secs(5);
@@ -34,13 +34,15 @@ pub struct Connection {
     known: Vec<Option<Rc<Known>>>,
     peer: Option<Rc<str>>,
     message_bytes_max: usize,
-    /// When to act without input: the handshake's or the drain's end.
-    timer: Option<Duration>,
-    /// The next deadline of a request that has not come whole, or an earlier moment.
+    /// When the drain's first half ends.
+    drain_due: Option<Duration>,
+    /// The next moment that concerns a request that has not come whole, or an earlier one.
     request_due: Option<Duration>,
+    /// How long such a request may go without a byte.
+    request_progress_max: Duration,
+    limit_counts: Option<Arc<LimitCounts>>,
     /// Where rung tokens are taken to; empty in between.
     rung: Vec<u64>,
-    draining: bool,
     closing: bool,
 }
 
@@ -53,12 +55,16 @@ impl Connection {
         socket: SocketHandle,
         now: Duration,
     ) -> Self {
-        let http2 = Http2Config {
-            role: Role::Server,
-            limits: config.http2.clone(),
-        };
-        Self {
-            http2: corespun_http2::Connection::new(http2),
+        let mut limits = config.http2.clone();
+        // One message of the largest size must fit, in a buffer that has doubled its way there.
+        let message_room = config.message_bytes_max.saturating_mul(2);
+        limits.received_bytes_max = limits.received_bytes_max.max(message_room);
+        let request_progress_max = limits.request_progress_time_max;
+        let mut connection = Self {
+            http2: corespun_http2::Connection::new(Http2Config {
+                role: Role::Server,
+                limits,
+            }),
             routes,
             bell: Rc::new(Bell::new(socket)),
             blocks: ReplyBlocks::default(),
@@ -66,12 +72,22 @@ impl Connection {
             known: Vec::new(),
             peer,
             message_bytes_max: config.message_bytes_max,
-            timer: Some(now + HANDSHAKE_MAX),
+            drain_due: None,
             request_due: None,
+            request_progress_max,
+            limit_counts: None,
             rung: Vec::new(),
-            draining: false,
             closing: false,
-        }
+        };
+        // The peer's time to speak begins now, not with its first byte.
+        connection.advance_http2(now);
+        connection
+    }
+
+    /// Adds the limits that the peer exceeds to the counts of a shard.
+    pub(crate) fn counting_in(mut self, counts: Arc<LimitCounts>) -> Self {
+        self.limit_counts = Some(counts);
+        self
     }
 
     /// Gives HTTP/2 a buffer from the shard's pool, so that an idle connection owns none.
@@ -114,7 +130,6 @@ impl Connection {
             }
             Event::Trailers { stream, .. } => self.on_data(now, stream, &[], true),
             Event::Reset { stream, .. } => self.take_call(stream).cancel(),
-            Event::SettingsChanged if !self.draining => self.timer = None,
             Event::SettingsChanged | Event::GoAway { .. } | Event::PingAck(_) => {}
         }
     }
@@ -199,7 +214,10 @@ impl Protocol for Connection {
     fn receive(&mut self, now: Duration, input: Input<'_>) {
         match input {
             Input::Bytes(_) if self.closing => {}
-            Input::Bytes(bytes) => self.receive_bytes(now, bytes),
+            Input::Bytes(bytes) => {
+                self.receive_bytes(now, bytes);
+                self.count_limit_hits();
+            }
             Input::End => self.abandon(),
         }
     }
@@ -209,18 +227,12 @@ impl Protocol for Connection {
             return;
         }
         self.lend_output();
-        if self.timer.is_some_and(|due| due <= now) {
-            self.timer = None;
-            if self.draining {
-                self.http2.go_away(corespun_http2::ErrorCode::NO_ERROR);
-            } else {
-                tracing::debug!(
-                    peer = self.peer.as_deref(),
-                    "no HTTP/2 handshake came in time"
-                );
-                self.abandon();
-                return;
-            }
+        if !self.advance_http2(now) {
+            return self.count_limit_hits();
+        }
+        if self.drain_due.is_some_and(|due| due <= now) {
+            self.drain_due = None;
+            self.http2.go_away(corespun_http2::ErrorCode::NO_ERROR);
         }
         if self.request_due.is_some_and(|due| due <= now) {
             self.expire_requests(now);
@@ -234,6 +246,7 @@ impl Protocol for Connection {
             self.service(StreamKey::from_token(token));
         }
         self.rung = rung;
+        self.count_limit_hits();
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
@@ -256,15 +269,16 @@ impl Protocol for Connection {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        match (self.timer, self.request_due) {
-            (Some(timer), Some(due)) => Some(timer.min(due)),
-            (timer, due) => timer.or(due),
-        }
+        let dues = [self.http2.deadline(), self.drain_due, self.request_due];
+        dues.into_iter().flatten().min()
+    }
+
+    fn wants_input(&self) -> bool {
+        self.http2.wants_input()
     }
 
     fn drain(&mut self, now: Duration) {
-        self.draining = true;
-        self.timer = Some(now + DRAIN_PING_MAX);
+        self.drain_due = Some(now + DRAIN_PING_MAX);
         self.lend_output();
         self.http2.drain();
     }

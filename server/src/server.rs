@@ -1,6 +1,7 @@
 //! The server as a whole: addresses, shards, services, and its end.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use corespun_runtime::{
     Accept, Address, Balance, Engine, Peer, Protocol, Runtime, RuntimeBuilder, ShardId,
@@ -10,6 +11,7 @@ use corespun_runtime::{
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::limit_stats::{LimitCounts, LimitStats};
 use crate::routes::{Routes, Service};
 
 /// Why a service could not be made: whatever its factory says.
@@ -28,6 +30,7 @@ impl Server {
             runtime: Runtime::builder(),
             config: Config::default(),
             factories: Vec::new(),
+            limit_stats: LimitStats::default(),
         }
     }
 }
@@ -38,6 +41,7 @@ pub struct ServerBuilder {
     runtime: RuntimeBuilder,
     config: Config,
     factories: Vec<Factory>,
+    limit_stats: LimitStats,
 }
 
 impl ServerBuilder {
@@ -78,10 +82,23 @@ impl ServerBuilder {
         self
     }
 
+    /// How long a caller may take to read one send, of some 512 KiB at most, before its connection
+    /// is closed; 60 seconds by default.
+    pub fn send_time_max(mut self, bound: std::time::Duration) -> Self {
+        self.runtime = self.runtime.send_time_max(bound);
+        self
+    }
+
     /// Limits of connections and calls.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
+    }
+
+    /// How often callers exceed each limit; take it before [`ServerBuilder::run`] and read it from
+    /// any thread.
+    pub fn limit_stats(&self) -> LimitStats {
+        self.limit_stats.clone()
     }
 
     /// Adds a service. The factory is called once on each shard, on its thread: what it makes is
@@ -108,6 +125,7 @@ impl ServerBuilder {
             mut runtime,
             config,
             factories,
+            limit_stats,
         } = self;
         if listen.is_empty() {
             return Err(Error::NoAddress);
@@ -118,6 +136,7 @@ impl ServerBuilder {
                 .map_err(|e| Error::Address(format!("{e}")))?;
             runtime = runtime.listen(address);
         }
+        let stats = limit_stats.clone();
         let running = runtime.start(move |shard| {
             let mut routes = Routes::new();
             for factory in &factories {
@@ -126,10 +145,14 @@ impl ServerBuilder {
             let acceptor = Acceptor {
                 routes: Rc::new(routes),
                 config: config.clone(),
+                limit_counts: stats.add_shard(),
             };
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
-        Ok(Running { runtime: running })
+        Ok(Running {
+            runtime: running,
+            limit_stats,
+        })
     }
 
     /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: the calls under
@@ -151,6 +174,7 @@ impl ServerBuilder {
 /// A server that runs on threads of its own.
 pub struct Running {
     runtime: corespun_runtime::Running,
+    limit_stats: LimitStats,
 }
 
 impl Running {
@@ -169,6 +193,11 @@ impl Running {
         self.runtime.shards()
     }
 
+    /// How often callers exceeded each limit.
+    pub fn limit_stats(&self) -> &LimitStats {
+        &self.limit_stats
+    }
+
     /// Drains and waits for the end.
     ///
     /// # Errors
@@ -182,18 +211,14 @@ impl Running {
 struct Acceptor {
     routes: Rc<Routes>,
     config: Config,
+    limit_counts: Arc<LimitCounts>,
 }
 
 impl Accept for Acceptor {
     fn accept(&mut self, peer: Peer, socket: SocketHandle) -> Box<dyn Protocol> {
         let peer = peer.address.map(|address| Rc::from(address.to_string()));
         let routes = Rc::clone(&self.routes);
-        Box::new(Connection::new(
-            routes,
-            &self.config,
-            peer,
-            socket,
-            turn_time(),
-        ))
+        let connection = Connection::new(routes, &self.config, peer, socket, turn_time());
+        Box::new(connection.counting_in(Arc::clone(&self.limit_counts)))
     }
 }

@@ -54,6 +54,7 @@ impl Session {
             Shape::Streamed(streamed) if !streamed.pipe.is_abandoned() => streamed.pipe.answer(),
             _ => return self.give_up(stream, dropped()),
         };
+        self.http2.hold(stream, call.held_bytes());
         self.http2.release(stream, credit);
         self.move_output(stream);
     }

@@ -35,7 +35,8 @@ pub const TABLE_BYTES_DEFAULT: usize = 4096;
 /// Why a header block could not be decoded.
 ///
 /// All but [`HpackError::TooLarge`] and [`HpackError::StringTooLong`] are connection errors of
-/// type COMPRESSION_ERROR (RFC 9113 §4.3); after any of them the decoder's table is no longer the peer's, so the connection ends.
+/// type COMPRESSION_ERROR (RFC 9113 §4.3); after any of them the decoder's table is no longer the
+/// peer's, so the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HpackError {

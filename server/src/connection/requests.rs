@@ -50,12 +50,14 @@ impl Connection {
         if let Some(deadline) = deadline {
             self.watch(deadline);
         }
+        self.watch_progress(now);
         self.put_call(
             stream,
             Call::Expecting {
                 id: stream.id,
                 known,
                 deadline,
+                heard: now,
             },
         );
     }
@@ -79,12 +81,14 @@ impl Connection {
                     // For a call that goes on: its request must not pin the connection's window.
                     return self.http2.release(stream, bytes.len());
                 }
-                let body = corespun_runtime::take_buffer();
+                // Not a pooled buffer: what a peer leaves unfinished must cost what it sent.
+                let body = Vec::new();
                 let id = stream.id;
                 let collecting = Box::new(Collecting {
                     id,
                     known,
                     deadline,
+                    heard: now,
                     body,
                 });
                 self.collect(now, stream, collecting, bytes, end_stream);
@@ -93,13 +97,18 @@ impl Connection {
                 self.collect(now, stream, collecting, bytes, end_stream);
             }
             call @ Call::Streaming { .. } => {
+                let mut fits = true;
                 if let Call::Streaming { pipe, .. } = &call {
                     self.http2.release(stream, pipe.receive(bytes));
+                    fits = self.http2.hold(stream, pipe.held_bytes());
                     if end_stream {
                         pipe.end(Ok(MetadataMap::new()));
                     }
                 }
                 self.put_call(stream, call);
+                if !fits {
+                    self.shed();
+                }
             }
             call @ Call::Waiting { .. } => self.put_call(stream, call),
             Call::Vacant => self.http2.release(stream, bytes.len()),
@@ -117,6 +126,7 @@ impl Connection {
         end_stream: bool,
     ) {
         collecting.body.extend_from_slice(bytes);
+        collecting.heard = now;
         self.http2.release(stream, bytes.len());
         let known = Rc::clone(&collecting.known);
         let refusal = match message::split(&collecting.body, self.message_bytes_max) {
@@ -127,6 +137,7 @@ impl Connection {
                 Some(Status::internal("the request ended inside its message"))
             }
             Ok(Some((message, _))) if end_stream => {
+                self.http2.hold(stream, 0);
                 self.dispatch(now, stream, &known, message, collecting.deadline);
                 corespun_runtime::give_buffer(collecting.body);
                 return;
@@ -138,37 +149,13 @@ impl Connection {
                 corespun_runtime::give_buffer(collecting.body);
                 self.reply(stream, known.head.content_type).status(&status);
             }
-            None => self.put_call(stream, Call::Collecting(collecting)),
-        }
-    }
-
-    /// Asks to be woken at the deadline of a request that has not come whole.
-    fn watch(&mut self, deadline: Duration) {
-        let due = self.request_due.get_or_insert(deadline);
-        *due = deadline.min(*due);
-    }
-
-    /// Ends the calls whose request has not come whole in time. Rare enough to look at all: most
-    /// requests are long gone when their deadline comes.
-    pub(super) fn expire_requests(&mut self, now: Duration) {
-        self.request_due = None;
-        for slot in 0..self.calls.len() {
-            let Some((id, deadline)) = self.calls[slot].incomplete() else {
-                continue;
-            };
-            if deadline > now {
-                self.watch(deadline);
-                continue;
+            None => {
+                let fits = self.http2.hold(stream, collecting.body.capacity());
+                self.put_call(stream, Call::Collecting(collecting));
+                if !fits {
+                    self.shed();
+                }
             }
-            let slot = slot as u32;
-            let stream = StreamKey { slot, id };
-            let known = match self.take_call(stream) {
-                Call::Expecting { known, .. } => known,
-                Call::Collecting(collecting) => collecting.known,
-                _ => continue,
-            };
-            self.reply(stream, known.head.content_type)
-                .status(&expired());
         }
     }
 
@@ -185,6 +172,9 @@ impl Connection {
             return self
                 .reply(stream, known.head.content_type)
                 .status(&expired());
+        }
+        if self.refuse_congested(stream) {
+            return;
         }
         let Target::Method(handler) = &known.target else {
             return;

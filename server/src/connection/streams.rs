@@ -19,8 +19,13 @@ impl Connection {
         let Call::Waiting { content_type, .. } = self.take_call(stream) else {
             return;
         };
+        // The call was processed, so it cannot be refused; but its reply may not be kept.
+        let is_congested = self.http2.is_congested();
         let mut reply = self.reply(stream, content_type);
         match outcome {
+            Ok(_) if is_congested => reply.status(&Status::resource_exhausted(
+                "the caller's other replies wait unread, and there are too many of them",
+            )),
             Ok(framed) => {
                 reply.framed(&framed);
                 give_buffer(framed.bytes);
@@ -41,6 +46,7 @@ impl Connection {
         let content_type = *content_type;
         let credit = pipe.answer();
         self.http2.release(stream, credit);
+        self.http2.hold(stream, pipe.held_bytes());
         if pipe.has_output() && self.http2.queued(stream) < QUEUED_BYTES_HIGH {
             if let Some(metadata) = pipe.take_initial() {
                 self.reply(stream, content_type).head(Some(&metadata));
@@ -57,7 +63,7 @@ impl Connection {
 }
 
 /// The handler's end: trailers, or trailers alone when nothing was sent before an error.
-fn finish(
+pub(super) fn finish(
     mut reply: Reply<'_>,
     initial: Option<MetadataMap>,
     outcome: &Result<(), Status>,

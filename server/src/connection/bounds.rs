@@ -1,0 +1,138 @@
+//! What a peer may make a connection wait for and keep: requests that dry up, bytes that pile up.
+
+use std::time::Duration;
+
+use corespun_codec::{MetadataMap, Status};
+use corespun_http2::{ErrorCode, Limit, StreamKey};
+
+use super::Connection;
+use super::streams::finish;
+use crate::call::Call;
+use crate::handler::expired;
+
+impl Connection {
+    /// Lets HTTP/2 see the time; false when that ended the connection.
+    pub(super) fn advance_http2(&mut self, now: Duration) -> bool {
+        loop {
+            match self.http2.advance(now) {
+                Ok(Some(event)) => self.on_event(now, event),
+                Ok(None) => return true,
+                Err(error) => {
+                    tracing::debug!(peer = self.peer.as_deref(), %error, "connection ends");
+                    self.abandon();
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Adds the limits that were exceeded of late to the shard's counts.
+    pub(super) fn count_limit_hits(&mut self) {
+        if let Some(hits) = self.http2.take_fresh_limit_hits()
+            && let Some(counts) = &self.limit_counts
+        {
+            counts.add(&hits);
+        }
+    }
+
+    /// Asks to be woken at a moment that concerns a request that has not come whole.
+    pub(super) fn watch(&mut self, due: Duration) {
+        let earliest = self.request_due.get_or_insert(due);
+        *earliest = due.min(*earliest);
+    }
+
+    /// Sees to it that a request is looked at again, some time after it should have come whole:
+    /// one comparison for each, since the moment set for an earlier one serves all.
+    pub(super) fn watch_progress(&mut self, now: Duration) {
+        if self.request_due.is_none() {
+            self.request_due = now.checked_add(self.request_progress_max);
+        }
+    }
+
+    /// Ends the calls whose request has not come whole in time. Rare enough to look at all: most
+    /// requests are long gone when their moment comes.
+    pub(super) fn expire_requests(&mut self, now: Duration) {
+        self.request_due = None;
+        for slot in 0..self.calls.len() {
+            let Some(incomplete) = self.calls[slot].incomplete() else {
+                continue;
+            };
+            let dry_at = incomplete.heard.checked_add(self.request_progress_max);
+            let due = [incomplete.deadline, dry_at].into_iter().flatten().min();
+            match due {
+                Some(due) if due <= now => {
+                    let is_late = incomplete.deadline.is_some_and(|deadline| deadline <= now);
+                    let (slot, id) = (slot as u32, incomplete.id);
+                    self.give_up_request(StreamKey { slot, id }, is_late);
+                }
+                Some(due) => self.watch(due),
+                None => {}
+            }
+        }
+    }
+
+    fn give_up_request(&mut self, stream: StreamKey, is_late: bool) {
+        let status = if is_late {
+            expired()
+        } else {
+            self.http2.note_limit_hit(Limit::RequestProgressTime);
+            let bound = self.request_progress_max.as_secs_f32();
+            let text = format!("nothing of the rest of the request came for {bound} s");
+            Status::deadline_exceeded(text)
+        };
+        self.end_call(stream, &status);
+    }
+
+    /// Ends the newest calls that keep received bytes until the rest is within bounds.
+    pub(super) fn shed(&mut self) {
+        while self.http2.holds_too_much() {
+            let Some(stream) = self.http2.newest_holder() else {
+                return;
+            };
+            let held = self.http2.held_bytes();
+            self.http2.hold(stream, 0);
+            self.end_call(
+                stream,
+                &Status::resource_exhausted(format!(
+                    "the calls of the connection keep {held} bytes of unfinished requests, too much"
+                )),
+            );
+        }
+    }
+
+    /// Ends a call with `status` whatever it has come to.
+    fn end_call(&mut self, stream: StreamKey, status: &Status) {
+        match self.take_call(stream) {
+            Call::Expecting { known, .. } => {
+                self.reply(stream, known.head.content_type).status(status);
+            }
+            Call::Collecting(collecting) => {
+                let content_type = collecting.known.head.content_type;
+                self.reply(stream, content_type).status(status);
+            }
+            Call::Streaming {
+                content_type,
+                pipe,
+                task,
+                ..
+            } => {
+                task.abort();
+                let initial = pipe.take_initial();
+                let reply = self.reply(stream, content_type);
+                finish(reply, initial, &Err(status.clone()), &MetadataMap::new());
+            }
+            call @ (Call::Waiting { .. } | Call::Vacant) => self.put_call(stream, call),
+        }
+    }
+
+    /// Refuses a call that no handler has seen while too much output waits for windows: it may be
+    /// made again elsewhere or later. True when it was.
+    pub(super) fn refuse_congested(&mut self, stream: StreamKey) -> bool {
+        let congested = self.http2.is_congested();
+        if congested {
+            self.http2.note_limit_hit(Limit::QueuedBytes);
+            self.http2.reset(stream, ErrorCode::REFUSED_STREAM);
+        }
+        congested
+    }
+}
