@@ -43,8 +43,8 @@ pub(super) struct Abuse {
     window_updates_free: u32,
     priorities_free: u32,
     late_frames_free: u32,
-    /// DATA of ours went out since the peer's last PING.
-    data_sent: bool,
+    /// DATA of ours was written since the peer's last PING.
+    data_since_ping: bool,
     /// Allocated with the first limit that is exceeded.
     hits: Option<Box<LimitHits>>,
     /// The part of `hits` that nobody has asked for yet.
@@ -64,7 +64,7 @@ impl Abuse {
             window_updates_free: WINDOW_UPDATES_FREE,
             priorities_free: PRIORITIES_FREE,
             late_frames_free: 0,
-            data_sent: false,
+            data_since_ping: false,
             hits: None,
             fresh_hits: None,
         }
@@ -91,7 +91,7 @@ impl Abuse {
     pub(super) fn on_data_sent(&mut self) {
         let free = &mut self.window_updates_free;
         *free = free.saturating_add(WINDOW_UPDATES_PER_DATA);
-        self.data_sent = true;
+        self.data_since_ping = true;
     }
 
     pub(super) fn hit(&mut self, limit: Limit) {
@@ -112,7 +112,7 @@ impl Abuse {
     }
 
     pub(super) fn on_ping(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        if core::mem::take(&mut self.data_sent) {
+        if core::mem::take(&mut self.data_since_ping) {
             return Ok(());
         }
         self.charge_glitches(now, 1)

@@ -169,7 +169,7 @@ impl Connection {
                 }
             }
         }
-        self.abuse.on_data_sent();
+        self.on_data_frame();
         write::data_head(&mut self.sender.out, stream.id, len, end_stream);
         Some(&mut self.sender.out)
     }
@@ -194,7 +194,8 @@ impl Connection {
             }
             // Streams that stand in line come first, else those who come fresh would starve them.
             if self.sender.ready.is_empty() {
-                let sent = self.write_data(stream, bytes, end_stream);
+                let bytes_high = self.limits.output_bytes_high;
+                let sent = self.write_data(stream, bytes, end_stream, bytes_high);
                 rest = &bytes[sent..];
                 if rest.is_empty() {
                     return;
@@ -235,11 +236,17 @@ impl Connection {
         }
     }
 
-    /// Writes as many DATA frames as the windows admit; how many bytes went out. END_STREAM goes
-    /// with the last byte.
-    fn write_data(&mut self, key: StreamKey, bytes: &[u8], end_stream: bool) -> usize {
+    /// Writes as many DATA frames as the windows and an output of `bytes_high` admit; how many
+    /// bytes went out. END_STREAM goes with the last byte.
+    fn write_data(
+        &mut self,
+        key: StreamKey,
+        bytes: &[u8],
+        end_stream: bool,
+        bytes_high: usize,
+    ) -> usize {
         let mut sent = 0;
-        while sent < bytes.len() && self.sender.out.len() < self.limits.output_bytes_high {
+        while sent < bytes.len() && self.sender.out.len() < bytes_high {
             let Some(stream) = self.streams.at_mut(key) else {
                 break;
             };
@@ -253,7 +260,7 @@ impl Connection {
             let debited = stream.send_window.consume(len) && self.sender.window.consume(len);
             debug_assert!(debited);
             let ends = end_stream && sent + len == bytes.len();
-            self.abuse.on_data_sent();
+            self.on_data_frame();
             write::data_head(&mut self.sender.out, key.id, len, ends);
             self.sender.out.extend_from_slice(&bytes[sent..sent + len]);
             sent += len;
@@ -262,6 +269,12 @@ impl Connection {
             }
         }
         sent
+    }
+
+    /// A DATA frame is about to be written.
+    fn on_data_frame(&mut self) {
+        self.sender.has_data = true;
+        self.abuse.on_data_sent();
     }
 
     /// Bytes that wait in the stream's queue.
@@ -332,6 +345,7 @@ impl Connection {
             write::window_update(&mut self.sender.out, 0, increment);
         }
         self.flush_queues();
+        self.sender.has_data = false;
         self.abuse.on_transmit();
         if out.is_empty() {
             mem::swap(out, &mut self.sender.out);
@@ -350,6 +364,11 @@ impl Connection {
         if self.shutdown.failed {
             return;
         }
+        // One DATA frame at least: heads and replies, however many, must not starve it.
+        let bytes_high = match self.sender.has_data {
+            true => self.limits.output_bytes_high,
+            false => self.limits.output_bytes_high.max(self.sender.out.len() + 1),
+        };
         while let Some(&key) = self.sender.ready.front() {
             let Some(stream) = self.streams.at_mut(key) else {
                 self.sender.ready.pop_front();
@@ -362,7 +381,7 @@ impl Connection {
             };
             let turn = queue.len().min(TURN_BYTES);
             let ends = queue.end && queue.trailers.is_none() && turn == queue.len();
-            let sent = self.write_data(key, &queue.rest()[..turn], ends);
+            let sent = self.write_data(key, &queue.rest()[..turn], ends, bytes_high);
             queue.spend(sent);
             if sent > 0 {
                 self.timers.on_write_progress();

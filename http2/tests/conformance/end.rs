@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use corespun_http2::hpack::{Field, Indexing};
-use corespun_http2::{Block, Config, Connection, ConnectionError, Event, StreamKey};
+use corespun_http2::{Block, Config, Connection, ConnectionError, Event, Limit, Limits, StreamKey};
 
 use crate::wire;
 
@@ -66,6 +66,46 @@ impl End {
             self.connection.is_open(key).then_some(key)
         });
         key.expect("an open stream")
+    }
+
+    /// A server with limits of its own, its handshake over.
+    pub(crate) fn server_with(set: impl Fn(&mut Limits)) -> End {
+        let mut config = Config::server();
+        set(&mut config.limits);
+        End::ready(config)
+    }
+
+    /// Lets `time` pass; what is reported for it, and the error that ended it.
+    pub(crate) fn wait(&mut self, time: Duration) -> Vec<String> {
+        self.now += time;
+        let mut log = Log::default();
+        for _ in 0..10_000 {
+            match self.connection.advance(self.now) {
+                Ok(Some(event)) => log.note(&event),
+                Ok(None) => {
+                    let due = self.connection.deadline();
+                    assert!(due.is_none_or(|due| due > self.now), "the past is over");
+                    return log.lines;
+                }
+                Err(error) => {
+                    log.fail(&error);
+                    return log.lines;
+                }
+            }
+        }
+        panic!("time does not pass");
+    }
+
+    pub(crate) fn hits(&self, limit: Limit) -> u64 {
+        self.connection.limit_hits().of(limit)
+    }
+
+    /// A request on stream `id` is answered with `body` and the end.
+    pub(crate) fn answer(&mut self, id: u32, body: &[u8]) {
+        let key = self.key(id);
+        let head = fields(&[(":status", "200")]);
+        self.connection.send_headers(key, head, None, false);
+        self.connection.send_data(key, body, true);
     }
 
     /// What is reported for `input`, and the error that ended it.

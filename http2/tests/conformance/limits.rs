@@ -2,22 +2,16 @@
 
 use core::time::Duration;
 
-use corespun_http2::{Config, ErrorCode, Limits};
+use corespun_http2::ErrorCode;
 
 use crate::end::{End, check, fields};
 use crate::wire::*;
 
 const CALM: &str = "ENHANCE_YOUR_CALM";
 
-fn server_with(set: impl Fn(&mut Limits)) -> End {
-    let mut config = Config::server();
-    set(&mut config.limits);
-    End::ready(config)
-}
-
 #[test]
 fn continuation_floods() {
-    let make = || server_with(|limits| limits.continuation_frames_max = 3);
+    let make = || End::server_with(|limits| limits.continuation_frames_max = 3);
     let start = || frame(HEADERS, END, 1, request(&[]));
     let more = |flags| frame(CONTINUATION, flags, 1, []);
     let at = [start(), more(0), more(0), more(END_HEADERS)];
@@ -28,7 +22,7 @@ fn continuation_floods() {
 
     let block = request(&[]);
     let size = block.len();
-    let make = || server_with(|limits| limits.header_block_bytes_max = size);
+    let make = || End::server_with(|limits| limits.header_block_bytes_max = size);
     let split = |tail: &[u8]| {
         let first = frame(HEADERS, END, 1, &block[..9]);
         [
@@ -46,7 +40,7 @@ fn continuation_floods() {
 
 #[test]
 fn settings_entries() {
-    let make = || server_with(|limits| limits.settings_entries_max = 4);
+    let make = || End::server_with(|limits| limits.settings_entries_max = 4);
     check(
         "at",
         make,
@@ -59,7 +53,7 @@ fn settings_entries() {
 
 #[test]
 fn replies_while_nothing_is_transmitted() {
-    let make = || server_with(|limits| limits.queued_replies_max = 5);
+    let make = || End::server_with(|limits| limits.queued_replies_max = 5);
     for flood in [ping(0, 1), settings(&[])] {
         let mut end = make();
         for _ in 0..3 {
@@ -82,7 +76,7 @@ fn replies_while_nothing_is_transmitted() {
 
 #[test]
 fn empty_data() {
-    let make = || server_with(|limits| limits.empty_data_frames_max = 3);
+    let make = || End::server_with(|limits| limits.empty_data_frames_max = 3);
     let open = || headers(1, 0, request(&[]));
     let none = || data(1, 0, b"");
     let at = [
@@ -118,7 +112,7 @@ fn rapid(end: &mut End, id: u32) -> Vec<String> {
 
 #[test]
 fn rapid_reset() {
-    let mut end = server_with(|limits| limits.reset_budget = 3);
+    let mut end = End::server_with(|limits| limits.reset_budget = 3);
     for id in [1, 3, 5] {
         assert_eq!(rapid(&mut end, id).len(), 2);
     }
@@ -135,7 +129,7 @@ fn rapid_reset() {
 
 #[test]
 fn completed_streams_and_time_refill_the_reset_budget() {
-    let mut end = server_with(|limits| {
+    let mut end = End::server_with(|limits| {
         limits.reset_budget = 2;
         limits.reset_budget_per_second = 1;
     });
@@ -179,7 +173,7 @@ fn provoked_resets() {
         }),
     ];
     for (name, provoke) in provocations {
-        let mut end = server_with(|limits| limits.reset_budget = 4);
+        let mut end = End::server_with(|limits| limits.reset_budget = 4);
         let run = |end: &mut End, ids: core::ops::Range<u32>| {
             let input: Vec<u8> = ids.flat_map(|n| provoke(n * 2 + 1)).collect();
             end.feed(&input).contains(&format!("error {CALM}"))
@@ -187,7 +181,7 @@ fn provoked_resets() {
         assert!(!run(&mut end, 0..4), "{name}");
         assert!(run(&mut end, 4..5), "{name}");
     }
-    let mut end = server_with(|limits| limits.reset_budget = 1);
+    let mut end = End::server_with(|limits| limits.reset_budget = 1);
     for id in (1..100).step_by(2) {
         assert_eq!(end.feed(&headers(id, 0, request(&[]))).len(), 1);
         let key = end.key(id);
@@ -208,7 +202,7 @@ fn a_client_bears_any_number_of_resets() {
 /// Streams that are reset while they wait for the connection's window leave nothing behind.
 #[test]
 fn resets_in_a_line_that_does_not_move() {
-    let mut end = server_with(|limits| limits.reset_budget = u32::MAX);
+    let mut end = End::server_with(|limits| limits.reset_budget = u32::MAX);
     for id in (1..20_000).step_by(2) {
         end.feed(&headers(id, END, request(&[])));
         let key = end.key(id);

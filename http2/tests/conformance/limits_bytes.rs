@@ -1,0 +1,259 @@
+//! Limits on bytes, and on what is waiting: at the limit and one over.
+
+use corespun_http2::{Config, Limit};
+
+use crate::end::{End, check, fields};
+use crate::wire::*;
+
+const CALM: &str = "ENHANCE_YOUR_CALM";
+
+fn open(id: u32) -> Vec<u8> {
+    headers(id, 0, request(&[]))
+}
+
+#[test]
+fn long_header_strings() {
+    let make = || End::server_with(|limits| limits.header_string_bytes_max = 100);
+    let (at, over) = ("v".repeat(100), "v".repeat(101));
+    let with = |value: &str| vec![headers(1, END, request(&[("name", value)]))];
+    check("value at", make, &with(&at), "headers 1 end");
+    let ends = format!("error {CALM}; GOAWAY 1 {CALM}");
+    check("value over", make, &with(&over), &ends);
+    let named = |name: &str| vec![headers(1, END, request(&[(name, "v")]))];
+    check("name at", make, &named(&at), "headers 1 end");
+    check("name over", make, &named(&over), &ends);
+    // '0' takes five bits: 65 bytes of code are 104 characters.
+    let coded = |code_bytes: usize| {
+        let mut block = request(&[]);
+        block.extend([0x00, 1, b'n', 0x80 | code_bytes as u8]);
+        block.extend(vec![0; code_bytes]);
+        vec![headers(1, END, block)]
+    };
+    check("coded at", make, &coded(60), "headers 1 end");
+    check("coded over", make, &coded(65), &ends);
+    let mut end = make();
+    end.feed(&with(&over).concat());
+    assert_eq!(end.hits(Limit::HeaderString), 1);
+}
+
+#[test]
+fn long_header_lists() {
+    let mut end = End::server_with(|limits| limits.header_fields_soft = 5);
+    let said = end.feed(&headers(1, END, request(&[("a", "b")])));
+    assert_eq!(said, ["headers 1 end"]);
+    assert_eq!(end.hits(Limit::HeaderListSoft), 0);
+    end.feed(&headers(3, END, request(&[("a", "b"), ("c", "d")])));
+    assert!(end.connection.headers().overflowed());
+    assert_eq!(end.hits(Limit::HeaderListSoft), 1);
+    let make = || End::server_with(|limits| limits.header_fields_hard = 5);
+    let list = |more: &[(&str, &str)]| vec![headers(1, END, request(more))];
+    check("at", make, &list(&[("a", "b")]), "headers 1 end");
+    let ends = format!("error {CALM}; GOAWAY 1 {CALM}");
+    check("over", make, &list(&[("a", "b"), ("c", "d")]), &ends);
+}
+
+#[test]
+fn go_away_floods() {
+    let make = || {
+        End::server_with(|limits| {
+            limits.go_away_frames_max = 2;
+            limits.go_away_debug_bytes_max = 3;
+        })
+    };
+    let debug = |bytes: &[u8]| frame(GOAWAY, 0, 0, [&[0; 8][..], bytes].concat());
+    let at = [debug(b"abc"), debug(b""), ping(0, 1)];
+    let said = "goaway 0 NO_ERROR; goaway 0 NO_ERROR; PING ack 1";
+    check("at", make, &at, said);
+    let ends = format!("error {CALM}; GOAWAY 0 {CALM}");
+    let thrice = [go_away(0, 0), go_away(0, 0), go_away(0, 0)];
+    let over = format!("goaway 0 NO_ERROR; goaway 0 NO_ERROR; {ends}");
+    check("frames over", make, &thrice, &over);
+    check("debug data over", make, &[debug(b"abcd")], &ends);
+}
+
+/// The limit is on streams between two transmits: one more is refused, later ones are not.
+#[test]
+fn bursts_of_streams() {
+    let mut end = End::server_with(|limits| limits.new_streams_max = 3);
+    let burst: Vec<u8> = [1, 3, 5, 7].into_iter().flat_map(open).collect();
+    assert_eq!(end.feed(&burst), ["headers 1", "headers 3", "headers 5"]);
+    assert_eq!(end.hits(Limit::NewStreams), 1);
+    assert_eq!(end.sent(), ["RST_STREAM 7 REFUSED_STREAM"]);
+    assert_eq!(end.feed(&open(9)), ["headers 9"]);
+    assert_eq!(end.connection.open_streams(), 4, "the others live on");
+}
+
+#[test]
+fn identifiers_run_out() {
+    let mut end = End::server_with(|limits| limits.stream_id_drain = 7);
+    end.feed(&[open(1), open(5)].concat());
+    assert!(end.sent().is_empty());
+    assert_eq!(end.feed(&[open(7), open(9)].concat()).len(), 2);
+    let sent = end.frames();
+    let words: Vec<String> = sent.iter().map(Frame::words).collect();
+    assert_eq!(words[0], "GOAWAY 2147483647 NO_ERROR");
+    assert_eq!((words.len(), sent[1].kind), (2, PING), "once");
+    assert_eq!(end.hits(Limit::StreamIds), 1);
+    let mut ack = sent[1].payload.clone();
+    ack = frame(PING, ACK, 0, &ack);
+    end.feed(&ack);
+    assert_eq!(end.sent(), ["GOAWAY 9 NO_ERROR"]);
+    end.answer(9, b"still served");
+    assert_eq!(end.sent()[1], "DATA 9 still served end");
+    assert!(!end.connection.is_finished());
+}
+
+#[test]
+fn padding_is_no_body() {
+    let make = || End::server_with(|limits| limits.empty_data_frames_max = 3);
+    let none = || padded_data(1, 0, b"", 5);
+    let at = [open(1), none(), none(), none(), data(1, END, b"x")];
+    check("at", make, &at, "headers 1; data 1 x end");
+    let over = [open(1), none(), none(), data(1, 0, b""), none()];
+    let ends = format!("headers 1; error {CALM}; GOAWAY 1 {CALM}");
+    check("over", make, &over, &ends);
+}
+
+/// A frame of one byte costs nine of head and pays for two: seven are owed.
+#[test]
+fn one_byte_data() {
+    let run = |frames: usize, body: &[u8]| {
+        let mut end = End::server_with(|limits| limits.data_overhead_bytes_max = 700);
+        end.feed(&open(1));
+        let key = end.key(1);
+        for _ in 0..frames {
+            if end
+                .feed(&data(1, 0, body))
+                .iter()
+                .any(|line| line.starts_with("error"))
+            {
+                assert_eq!(end.sent().pop(), Some(format!("GOAWAY 1 {CALM}")));
+                assert_eq!(end.hits(Limit::DataOverhead), 1);
+                return false;
+            }
+            end.connection.release(key, body.len());
+        }
+        true
+    };
+    assert!(run(100, b"x"));
+    assert!(!run(101, b"x"));
+    assert!(
+        run(100_000, b"\0\0\0\0\0"),
+        "an empty gRPC message, over and over"
+    );
+    assert!(
+        run(100_000, b"\0\0\0\0\x0aten bytes.."),
+        "messages of ten bytes"
+    );
+}
+
+/// A call may end in a frame of its own: a million of those owe nothing.
+#[test]
+fn ends_of_streams_are_free() {
+    let mut end = End::server_with(|limits| limits.data_overhead_bytes_max = 10);
+    for id in (1..10_000).step_by(2) {
+        let call = [open(id), data(id, 0, b"\0\0\0\0\0"), data(id, END, b"")];
+        assert_eq!(end.feed(&call.concat()).len(), 2);
+        end.answer(id, b"");
+        end.output();
+    }
+}
+
+#[test]
+fn input_waits_for_replies() {
+    let mut end = End::server_with(|limits| limits.queued_replies_high = 3);
+    end.feed(&ping(0, 1).repeat(2));
+    assert!(end.connection.wants_input());
+    end.feed(&ping(0, 1));
+    assert!(!end.connection.wants_input());
+    assert_eq!(end.frames().len(), 3);
+    assert!(end.connection.wants_input());
+    end.feed(&headers(1, END, request(&[])));
+    let body = vec![7; 60_000];
+    end.answer(1, &body);
+    assert!(end.connection.wants_input(), "below what is much");
+    let mut end = End::server_with(|limits| limits.output_bytes_high = 20_000);
+    end.feed(&headers(1, END, request(&[])));
+    end.answer(1, &body);
+    assert!(!end.connection.wants_input());
+    end.output();
+    assert!(end.connection.wants_input());
+}
+
+/// What the application keeps is summed over streams; the newest holder is the one to end.
+#[test]
+fn received_bytes() {
+    let mut end = End::server_with(|limits| limits.received_bytes_max = 1000);
+    end.feed(&[open(1), open(3), open(5)].concat());
+    let (one, three, five) = (end.key(1), end.key(3), end.key(5));
+    let connection = &mut end.connection;
+    assert!(connection.newest_holder().is_none());
+    assert!(connection.hold(three, 600));
+    assert!(connection.hold(one, 400), "at the limit");
+    assert!(!connection.hold(one, 401), "one over");
+    assert_eq!(connection.newest_holder(), Some(three));
+    assert!(connection.hold(three, 0));
+    assert_eq!(connection.newest_holder(), Some(one));
+    assert!(!connection.hold(five, 600));
+    assert_eq!(
+        (connection.held_bytes(), connection.newest_holder()),
+        (1001, Some(five))
+    );
+    end.feed(&reset(5, 8));
+    assert_eq!(
+        end.connection.held_bytes(),
+        401,
+        "a stream that ended keeps nothing"
+    );
+    assert!(!end.connection.holds_too_much());
+    assert!(
+        end.connection.hold(five, usize::MAX),
+        "and no longer counts"
+    );
+    assert_eq!(end.hits(Limit::ReceivedBytes), 3);
+}
+
+/// Replies nobody reads: new streams are refused until they are read, and old ones live on.
+#[test]
+fn queued_bytes() {
+    const REPLY: usize = 40_000;
+    let mut config = Config::server();
+    config.limits.queued_bytes_max = REPLY;
+    let mut end = End::fresh(config);
+    end.feed(&[PREFACE, &settings(&[(4, 0)]), &settings_ack()].concat());
+    end.feed(&[open(1), open(3)].concat());
+    end.answer(1, &[7; REPLY]);
+    assert!(!end.connection.is_congested(), "at the limit");
+    assert_eq!(end.feed(&open(5)), ["headers 5"]);
+    end.answer(3, b"x");
+    assert!(end.connection.is_congested(), "over");
+    assert!(end.feed(&open(7)).is_empty());
+    assert_eq!(end.hits(Limit::QueuedBytes), 1);
+    let sent = end.sent();
+    assert!(
+        sent.contains(&"RST_STREAM 7 REFUSED_STREAM".into()),
+        "{sent:?}"
+    );
+    end.feed(&window_update(3, 1));
+    assert_eq!(end.sent()[0], "DATA 3 x end", "the others live on");
+    assert_eq!(end.feed(&open(9)), ["headers 9"]);
+    end.feed(&reset(1, 8));
+    assert_eq!(end.connection.queued_bytes(), 0);
+}
+
+/// Trailers that wait behind data are counted, too.
+#[test]
+fn queued_trailers() {
+    let mut end = End::fresh(Config::server());
+    end.feed(&[PREFACE, &settings(&[(4, 0)]), &settings_ack(), &open(1)].concat());
+    let key = end.key(1);
+    let connection = &mut end.connection;
+    connection.send_headers(key, fields(&[(":status", "200")]), None, false);
+    connection.send_data(key, b"x", false);
+    let before = connection.queued_bytes();
+    connection.send_headers(key, fields(&[("grpc-status", "0")]), None, true);
+    assert!(connection.queued_bytes() >= before + "grpc-status0".len());
+    end.feed(&window_update(1, 1));
+    end.output();
+    assert_eq!(end.connection.queued_bytes(), 0);
+}
