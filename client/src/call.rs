@@ -83,6 +83,7 @@ impl Unary {
             return self.sink.message(message);
         }
         self.body.extend_from_slice(bytes);
+        message::reserve_rest(&mut self.body, message_bytes_max);
         match message::split(&self.body, message_bytes_max)? {
             None => Ok(()),
             Some((_, rest)) if !rest.is_empty() => Err(cardinality("more than one message")),

@@ -85,6 +85,19 @@ fn check(prefix: &[u8; PREFIX_BYTES], limit: usize) -> Result<usize, Status> {
     }
 }
 
+/// Makes room in `buffer` for the rest of the message that it starts with, if that has no more than
+/// `limit` bytes and a fair share of it is here: five bytes alone must not buy a peer the memory of
+/// a whole message, nor a buffer that doubles twice that of the message.
+pub fn reserve_rest(buffer: &mut Vec<u8>, limit: usize) {
+    let Some(len) = buffer.first_chunk::<PREFIX_BYTES>().map(length) else {
+        return;
+    };
+    let missing = (PREFIX_BYTES + len).saturating_sub(buffer.len());
+    if len <= limit && missing / RESERVE_SHARE <= buffer.len() {
+        buffer.reserve_exact(missing);
+    }
+}
+
 fn length(&[_, a, b, c, d]: &[u8; PREFIX_BYTES]) -> usize {
     u32::from_be_bytes([a, b, c, d]) as usize
 }

@@ -186,3 +186,42 @@ fn messages_may_wait_while_bytes_come() {
         assert!(deframer.is_empty() && deframer.end() == Ok(()));
     }
 }
+
+#[test]
+fn room_is_reserved_once_a_fair_share_is_there() {
+    let mut whole = Vec::new();
+    write_prefix(&mut whole, false, 80_000);
+    whole.resize(PREFIX_BYTES + 80_000, 7);
+    let room = |bytes: usize, limit: usize| {
+        let mut buffer = Vec::with_capacity(bytes);
+        buffer.extend_from_slice(&whole[..bytes]);
+        reserve_rest(&mut buffer, limit);
+        buffer.capacity()
+    };
+    assert_eq!(room(4, 80_000), 4, "the length is not known");
+    assert_eq!(room(5_000, 80_000), 5_000, "too little of it is there");
+    assert_eq!(room(10_000, 80_000), whole.len());
+    assert_eq!(room(10_000, 79_999), 10_000, "it will be refused");
+    assert_eq!(room(whole.len(), 80_000), whole.len());
+}
+
+#[test]
+fn an_idle_deframer_gives_its_memory_back() {
+    let mut deframer = Deframer::new(100_000);
+    for _ in 0..3 {
+        deframer.push(&framed(&[vec![7; 50_000], vec![8; 10]]));
+        deframer.rest();
+        assert_eq!(deframer.next().unwrap().map(<[u8]>::len), Some(50_000));
+        deframer.rest();
+        assert!(deframer.capacity() >= 50_000, "a message waits");
+        assert_eq!(deframer.next(), Ok(Some(&[8; 10][..])));
+        deframer.rest();
+        assert_eq!(deframer.capacity(), 0);
+        assert_eq!(deframer.next(), Ok(None));
+        assert_eq!(deframer.end(), Ok(()));
+    }
+    deframer.push(&framed(&[vec![7; 100]]));
+    deframer.next().unwrap();
+    deframer.rest();
+    assert!(deframer.capacity() > 0, "little is kept");
+}

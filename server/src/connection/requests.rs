@@ -127,6 +127,7 @@ impl Connection {
     ) {
         collecting.body.extend_from_slice(bytes);
         collecting.heard = now;
+        message::reserve_rest(&mut collecting.body, self.message_bytes_max);
         self.http2.release(stream, bytes.len());
         let known = Rc::clone(&collecting.known);
         let refusal = match message::split(&collecting.body, self.message_bytes_max) {

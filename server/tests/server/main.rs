@@ -1,6 +1,7 @@
 //! The server's connection joined with a caller in memory, without sockets.
 
 mod allocations;
+mod bounds;
 mod calls;
 mod support;
 mod waiting;

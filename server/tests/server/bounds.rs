@@ -1,0 +1,289 @@
+//! Peers that make a connection keep bytes or wait: what is refused, and who lives on.
+
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Streaming};
+use corespun_http2::{Config as Http2Config, ErrorCode, StreamKey};
+use corespun_runtime::{Flow, Protocol, block_on, yield_now};
+use corespun_server::{Config, Routes, Service};
+
+use crate::support::Pair;
+
+struct Store;
+
+const ECHO: Method<String, String> = Method::new("/test.Store/Echo", Kind::Unary);
+const LATER: Method<String, String> = Method::new("/test.Store/Later", Kind::Unary);
+const UNREAD: Method<String, String> = Method::new("/test.Store/Unread", Kind::ClientStreaming);
+const FIRST: Method<String, String> = Method::new("/test.Store/First", Kind::BidiStreaming);
+
+async fn echo(request: Request<String>) -> Result<Response<String>, Status> {
+    Ok(Response::new(request.into_inner()))
+}
+
+/// Answers the first message and then all that follow.
+async fn first(mut requests: Streaming<String>, mut out: Sender<String>) -> Result<(), Status> {
+    while let Some(request) = requests.message().await? {
+        out.send(request).await?;
+    }
+    Ok(())
+}
+
+impl Service for Store {
+    const NAME: &'static str = "test.Store";
+
+    fn register(self, routes: &mut Routes) {
+        let service = Rc::new(self);
+        routes.unary(ECHO, &service, |_, request| echo(request));
+        routes.unary(LATER, &service, |_, request| async move {
+            yield_now().await;
+            echo(request).await
+        });
+        routes.client_streaming(
+            UNREAD,
+            &service,
+            |_, requests: Streaming<String>| async move {
+                pending::<()>().await;
+                drop(requests);
+                Ok(Response::new(String::new()))
+            },
+        );
+        routes.bidi_streaming(FIRST, &service, |_, requests, out| first(requests, out));
+    }
+}
+
+fn pair(set: impl Fn(&mut Config, &mut Http2Config)) -> Pair {
+    let (mut server, mut client) = (Config::default(), Http2Config::client());
+    set(&mut server, &mut client);
+    let mut routes = Routes::new();
+    routes.add(Store);
+    Pair::with(routes, server, client)
+}
+
+fn on_shard(set: impl Fn(&mut Config, &mut Http2Config), test: impl AsyncFnOnce(Pair)) {
+    block_on(async { test(pair(set)).await }).unwrap();
+}
+
+/// Some turns of the shard, with the wire moving between them.
+async fn turns(pair: &mut Pair) {
+    for _ in 0..5 {
+        pair.exchange();
+        yield_now().await;
+    }
+}
+
+fn code(pair: &Pair, stream: StreamKey) -> Option<Code> {
+    let answer = pair.answers.get(&stream.id).filter(|answer| answer.ended)?;
+    Some(answer.status().code())
+}
+
+/// A unary request of `bytes`, without its last byte.
+fn begin(pair: &mut Pair, bytes: usize) -> (StreamKey, Vec<u8>) {
+    let mut framed = Vec::new();
+    corespun_codec::message::encode(&"x".repeat(bytes), &mut framed).unwrap();
+    let last = framed.split_off(framed.len() - 1);
+    let stream = pair.open(ECHO.path(), &[], false);
+    pair.client.send_data(stream, &framed, false);
+    pair.exchange();
+    (stream, last)
+}
+
+#[test]
+fn unfinished_requests_are_bounded_and_the_oldest_finish() {
+    let set = |server: &mut Config, _: &mut Http2Config| {
+        server.message_bytes_max = 100_000;
+        server.http2.received_bytes_max = 300_000;
+    };
+    on_shard(set, async |mut pair| {
+        let mut begun: Vec<_> = (0..3).map(|_| begin(&mut pair, 90_000)).collect();
+        assert!(pair.answers.is_empty(), "three of 90,000 fit");
+        let (newest, _) = begin(&mut pair, 90_000);
+        assert_eq!(code(&pair, newest), Some(Code::ResourceExhausted));
+        assert_eq!(pair.answers.len(), 1, "only the newest is refused");
+        for (stream, last) in begun.drain(..) {
+            pair.client.send_data(stream, &last, true);
+            pair.exchange();
+            assert_eq!(code(&pair, stream), Some(Code::Ok));
+        }
+        // What was refused and what has finished is kept no longer.
+        let (stream, last) = begin(&mut pair, 90_000);
+        pair.client.send_data(stream, &last, true);
+        pair.exchange();
+        assert_eq!(code(&pair, stream), Some(Code::Ok));
+    });
+}
+
+/// Even one message of the largest size needs room, whatever the bound says.
+#[test]
+fn one_message_of_the_largest_size_always_fits() {
+    let set = |server: &mut Config, _: &mut Http2Config| {
+        server.message_bytes_max = 3 << 20;
+        server.http2.received_bytes_max = 1;
+    };
+    on_shard(set, async |mut pair| {
+        let (stream, last) = begin(&mut pair, (3 << 20) - 10);
+        pair.client.send_data(stream, &last, true);
+        pair.exchange();
+        assert_eq!(code(&pair, stream), Some(Code::Ok));
+    });
+}
+
+#[test]
+fn unread_streams_are_bounded_and_their_memory_freed() {
+    let set = |server: &mut Config, _: &mut Http2Config| {
+        server.message_bytes_max = 1000;
+        server.http2.received_bytes_max = 5 << 20;
+    };
+    on_shard(set, async |mut pair| {
+        let mut streams = Vec::new();
+        for _ in 0..8 {
+            let stream = pair.open(UNREAD.path(), &[], false);
+            for _ in 0..1000 {
+                pair.send(stream, &"x".repeat(900), false);
+            }
+            turns(&mut pair).await;
+            streams.push(stream);
+        }
+        let refused = streams
+            .iter()
+            .filter(|&&stream| code(&pair, stream) == Some(Code::ResourceExhausted));
+        let refused: Vec<_> = refused.map(|stream| stream.id).collect();
+        assert!((3..=6).contains(&refused.len()), "{refused:?}");
+        assert!(!refused.contains(&streams[0].id), "the oldest lives on");
+        let answer = pair.unary(ECHO.path(), &"still served".to_owned());
+        assert_eq!(answer.status().code(), Code::Ok);
+    });
+}
+
+/// A stream that reads what comes may go on for ever: what was read is not kept.
+#[test]
+fn streams_that_are_read_keep_nothing() {
+    let set = |server: &mut Config, _: &mut Http2Config| {
+        server.message_bytes_max = 100_000;
+        server.http2.received_bytes_max = 1;
+    };
+    on_shard(set, async |mut pair| {
+        let stream = pair.open(FIRST.path(), &[], false);
+        for _ in 0..30 {
+            pair.send(stream, &"x".repeat(90_000), false);
+            turns(&mut pair).await;
+        }
+        assert_eq!(code(&pair, stream), None);
+        pair.client.send_data(stream, b"", true);
+        turns(&mut pair).await;
+        assert_eq!(code(&pair, stream), Some(Code::Ok));
+    });
+}
+
+/// Four handlers that leave a whole window unread do not stop the fifth upload.
+#[test]
+fn unread_windows_leave_the_connection_to_others() {
+    on_shard(
+        |_, _| {},
+        async |mut pair| {
+            for _ in 0..4 {
+                let stream = pair.open(UNREAD.path(), &[], false);
+                for _ in 0..12 {
+                    pair.send(stream, &"x".repeat(100_000), false);
+                }
+                turns(&mut pair).await;
+            }
+            let answer = pair.unary(ECHO.path(), &"y".repeat(3 << 20));
+            assert_eq!(answer.status().code(), Code::Ok);
+        },
+    );
+}
+
+#[test]
+fn slow_bodies() {
+    on_shard(
+        |_, _| {},
+        async |mut pair| {
+            let at = Duration::from_secs;
+            let nothing = pair.open(ECHO.path(), &[], false);
+            let (part, _) = begin(&mut pair, 100);
+            let idle = pair.open(FIRST.path(), &[], false);
+            turns(&mut pair).await;
+            pair.server.advance(at(60) - Duration::from_nanos(1));
+            pair.exchange();
+            assert_eq!((code(&pair, nothing), code(&pair, part)), (None, None));
+            pair.server.advance(at(60));
+            pair.exchange();
+            for stream in [nothing, part] {
+                assert_eq!(code(&pair, stream), Some(Code::DeadlineExceeded));
+            }
+            pair.server.advance(at(100_000));
+            pair.send(idle, &"an idle stream is legal".to_owned(), true);
+            turns(&mut pair).await;
+            assert_eq!(code(&pair, idle), Some(Code::Ok));
+            assert_eq!(pair.flow, Flow::Open);
+        },
+    );
+}
+
+/// Replies that the caller does not read: further calls are refused until they are gone.
+#[test]
+fn unread_replies_are_bounded() {
+    let set = |server: &mut Config, client: &mut Http2Config| {
+        server.http2.queued_bytes_max = 100_000;
+        client.limits.stream_window_bytes = 0;
+    };
+    on_shard(set, async |mut pair| {
+        turns(&mut pair).await;
+        // All are open before the first is answered.
+        let streams: Vec<_> = (0..6).map(|_| pair.open(ECHO.path(), &[], false)).collect();
+        let later = pair.open(LATER.path(), &[], false);
+        pair.send(later, &"x".repeat(10), true);
+        for &stream in &streams {
+            pair.send(stream, &"x".repeat(40_000), true);
+        }
+        turns(&mut pair).await;
+        let reset = |pair: &Pair, stream: &StreamKey| pair.answers.get(&stream.id)?.reset;
+        let refused: Vec<_> = streams.iter().map(|s| reset(&pair, s)).collect();
+        let code = Some(ErrorCode::REFUSED_STREAM.0);
+        assert_eq!(refused, [None, None, None, code, code, code]);
+        let processed = &pair.answers[&later.id];
+        assert_eq!(processed.status().code(), Code::ResourceExhausted);
+        let next = pair.open(ECHO.path(), &[], false);
+        pair.exchange();
+        assert_eq!(reset(&pair, &next), code, "refused with its head");
+        for &stream in &streams[..3] {
+            pair.client.reset(stream, ErrorCode::CANCEL);
+        }
+        let next = pair.open(ECHO.path(), &[], false);
+        pair.send(next, &String::new(), true);
+        turns(&mut pair).await;
+        assert_eq!(reset(&pair, &next), None);
+        assert!(pair.answers.contains_key(&next.id), "served again");
+    });
+}
+
+/// A caller that does not read its reply loses that call after a while, and no other.
+#[test]
+fn slow_readers() {
+    let set = |_: &mut Config, client: &mut Http2Config| {
+        client.limits.stream_window_bytes = 0;
+    };
+    on_shard(set, async |mut pair| {
+        turns(&mut pair).await;
+        let stream = pair.open(ECHO.path(), &[], false);
+        pair.send(stream, &"x".repeat(1000), true);
+        let other = pair.open(FIRST.path(), &[], false);
+        turns(&mut pair).await;
+        for second in 0..=60 {
+            pair.server.advance(Duration::from_secs(second));
+            pair.exchange();
+        }
+        assert_eq!(pair.answers[&stream.id].reset, None);
+        for second in 61..=76 {
+            pair.server.advance(Duration::from_secs(second));
+            pair.exchange();
+        }
+        let calm = Some(ErrorCode::ENHANCE_YOUR_CALM.0);
+        assert_eq!(pair.answers[&stream.id].reset, calm);
+        pair.client.send_data(other, b"", true);
+        turns(&mut pair).await;
+        assert_eq!(code(&pair, other), Some(Code::Ok));
+    });
+}
