@@ -176,7 +176,12 @@ impl Session {
     fn advance_http2(&mut self, now: Duration) {
         loop {
             match self.http2.advance(now) {
-                Ok(Some(event)) => self.on_event(now, event),
+                Ok(Some(Event::Reset {
+                    stream,
+                    code,
+                    local,
+                })) => self.on_reset(now, stream, code, local),
+                Ok(Some(_)) => {}
                 Ok(None) => return,
                 Err(error) => return self.fail(&error),
             }

@@ -97,8 +97,6 @@ struct Sender {
     encoder: Encoder,
     window: Window,
     out: Vec<u8>,
-    /// DATA was written since the last transmit.
-    has_data: bool,
     /// Streams with queued bytes and an open window, in the order of their turns.
     ready: VecDeque<StreamKey>,
     /// Streams whose queue has run empty, until the caller has asked for them.
@@ -157,7 +155,6 @@ impl Connection {
                 encoder: Encoder::new(),
                 window: Window::new(WINDOW_BYTES_INITIAL),
                 out,
-                has_data: false,
                 ready: VecDeque::new(),
                 drained: VecDeque::new(),
             },

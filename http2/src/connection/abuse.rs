@@ -11,20 +11,20 @@ use crate::limits::{Bucket, Limit, LimitHits, Limits};
 
 /// WINDOW_UPDATE frames that are free for a connection, for each stream, and for each DATA frame
 /// of ours: an update of each of the two windows, ten times over, for peers that read in pieces.
-const WINDOW_UPDATES_FREE: u32 = 5;
-const WINDOW_UPDATES_PER_STREAM: u32 = 2;
-const WINDOW_UPDATES_PER_DATA: u32 = 20;
+const WINDOW_UPDATES_FREE: u64 = 5;
+const WINDOW_UPDATES_PER_STREAM: u64 = 2;
+const WINDOW_UPDATES_PER_DATA: u64 = 20;
 
 /// Frames on streams that are gone that are free for each stream: what the peer had sent before it
 /// knew, such as its last DATA or a reset of its own.
-const LATE_FRAMES_PER_STREAM: u32 = 2;
+const LATE_FRAMES_PER_STREAM: u64 = 2;
 
 /// DATA on a stream that is gone pays for itself from this size on, in bytes: uploads that are
 /// refused have a window full of it under way.
 pub(super) const LATE_DATA_BYTES: usize = 256;
 
 /// PRIORITY frames that are free besides one for each stream: some clients build a tree at first.
-const PRIORITIES_FREE: u32 = 100;
+const PRIORITIES_FREE: u64 = 100;
 
 /// Open streams whose windows SETTINGS may shift at the price of one more frame.
 const SHIFTED_STREAMS_PER_GLITCH: usize = 16;
@@ -35,16 +35,21 @@ pub(super) struct Abuse {
     glitches: Bucket,
     /// Since the last transmit.
     pub(super) queued_replies: u32,
-    /// Since the last transmit.
-    new_streams: u32,
     empty_data_frames: u32,
     data_overhead_bytes: u32,
     go_away_frames: u32,
-    window_updates_free: u32,
-    priorities_free: u32,
-    late_frames_free: u32,
-    /// DATA of ours was written since the peer's last PING.
-    data_since_ping: bool,
+    /// Frames of the peer in the connection's life.
+    window_updates: u64,
+    priorities: u64,
+    late_frames: u64,
+    /// Streams opened in the connection's life, and until the last transmit.
+    streams: u64,
+    streams_before: u64,
+    /// DATA frames of ours in the connection's life, until the last transmit, and until the
+    /// peer's last PING.
+    data_frames: u64,
+    data_frames_before: u64,
+    data_frames_at_ping: u64,
     /// Allocated with the first limit that is exceeded.
     hits: Option<Box<LimitHits>>,
     /// The part of `hits` that nobody has asked for yet.
@@ -57,14 +62,17 @@ impl Abuse {
             resets: Bucket::new(limits.reset_budget, limits.reset_budget_per_second),
             glitches: Bucket::new(limits.glitch_budget, limits.glitch_budget_per_second),
             queued_replies: 0,
-            new_streams: 0,
             empty_data_frames: 0,
             data_overhead_bytes: 0,
             go_away_frames: 0,
-            window_updates_free: WINDOW_UPDATES_FREE,
-            priorities_free: PRIORITIES_FREE,
-            late_frames_free: 0,
-            data_since_ping: false,
+            window_updates: 0,
+            priorities: 0,
+            late_frames: 0,
+            streams: 0,
+            streams_before: 0,
+            data_frames: 0,
+            data_frames_before: 0,
+            data_frames_at_ping: 0,
             hits: None,
             fresh_hits: None,
         }
@@ -73,33 +81,38 @@ impl Abuse {
     /// What was written until now is on its way.
     pub(super) fn on_transmit(&mut self) {
         self.queued_replies = 0;
-        self.new_streams = 0;
+        self.streams_before = self.streams;
+        self.data_frames_before = self.data_frames;
     }
 
-    /// A stream was opened; how many were since the last transmit.
-    pub(super) fn on_stream(&mut self) -> u32 {
-        let free = &mut self.window_updates_free;
-        *free = free.saturating_add(WINDOW_UPDATES_PER_STREAM);
-        self.priorities_free = self.priorities_free.saturating_add(1);
-        let free = &mut self.late_frames_free;
-        *free = free.saturating_add(LATE_FRAMES_PER_STREAM);
-        self.new_streams = self.new_streams.saturating_add(1);
-        self.new_streams
+    /// A stream was opened.
+    pub(super) fn on_stream(&mut self) {
+        self.streams += 1;
     }
 
-    /// A DATA frame of ours was written.
+    /// Streams opened since the last transmit.
+    pub(super) fn new_streams(&self) -> u64 {
+        self.streams - self.streams_before
+    }
+
+    /// A DATA frame of ours is written.
     pub(super) fn on_data_sent(&mut self) {
-        let free = &mut self.window_updates_free;
-        *free = free.saturating_add(WINDOW_UPDATES_PER_DATA);
-        self.data_since_ping = true;
+        self.data_frames += 1;
     }
 
+    /// DATA of ours was written since the last transmit.
+    pub(super) fn is_data_written(&self) -> bool {
+        self.data_frames != self.data_frames_before
+    }
+
+    #[cold]
     pub(super) fn hit(&mut self, limit: Limit) {
         for hits in [&mut self.hits, &mut self.fresh_hits] {
             hits.get_or_insert_default().add(limit, 1);
         }
     }
 
+    #[cold]
     pub(super) fn charge_glitches(
         &mut self,
         now: Duration,
@@ -112,7 +125,7 @@ impl Abuse {
     }
 
     pub(super) fn on_ping(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        if core::mem::take(&mut self.data_since_ping) {
+        if core::mem::replace(&mut self.data_frames_at_ping, self.data_frames) != self.data_frames {
             return Ok(());
         }
         self.charge_glitches(now, 1)
@@ -128,24 +141,30 @@ impl Abuse {
     }
 
     pub(super) fn on_window_update(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        match spend(&mut self.window_updates_free) {
-            true => Ok(()),
-            false => self.charge_glitches(now, 1),
+        self.window_updates += 1;
+        let for_streams = WINDOW_UPDATES_PER_STREAM * self.streams;
+        let for_data = WINDOW_UPDATES_PER_DATA * self.data_frames;
+        match self.window_updates > WINDOW_UPDATES_FREE + for_streams + for_data {
+            true => self.charge_glitches(now, 1),
+            false => Ok(()),
         }
     }
 
     pub(super) fn on_priority(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        match spend(&mut self.priorities_free) {
-            true => Ok(()),
-            false => self.charge_glitches(now, 1),
+        self.priorities += 1;
+        match self.priorities > PRIORITIES_FREE + self.streams {
+            true => self.charge_glitches(now, 1),
+            false => Ok(()),
         }
     }
 
     /// A frame came on a stream that is gone, which is forgiven.
+    #[cold]
     pub(super) fn on_late_frame(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        match spend(&mut self.late_frames_free) {
-            true => Ok(()),
-            false => self.charge_glitches(now, 1),
+        self.late_frames += 1;
+        match self.late_frames > LATE_FRAMES_PER_STREAM * self.streams {
+            true => self.charge_glitches(now, 1),
+            false => Ok(()),
         }
     }
 
@@ -203,13 +222,6 @@ impl Abuse {
             false => Ok(()),
         }
     }
-}
-
-/// Takes one of what is free, if any is left.
-fn spend(free: &mut u32) -> bool {
-    let left = free.checked_sub(1);
-    *free = left.unwrap_or(0);
-    left.is_some()
 }
 
 impl Connection {

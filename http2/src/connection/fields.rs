@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::abuse::Abuse;
 use crate::error::{Cause, ConnectionError, ErrorCode};
 use crate::event::Block;
 use crate::headers::HeaderList;
@@ -33,8 +34,6 @@ pub(super) struct Partial {
 pub(super) struct Section {
     pub(super) block: Block,
     pub(super) content_length: Option<u64>,
-    /// Fields were dropped for a soft limit.
-    pub(super) overflowed: bool,
     /// `:status` of a response head whose block was new.
     pub(super) status: Option<u16>,
 }
@@ -103,13 +102,13 @@ impl FieldReader {
         &mut self,
         block: &[u8],
         role: memo::Role,
+        abuse: &mut Abuse,
     ) -> Result<Outcome, ConnectionError> {
         if let Some((slot, content_length)) = self.memo.find(block, self.decoder.epoch(), role) {
             let block = Block::Seen { memo: slot };
             return Ok(Ok(Section {
                 block,
                 content_length,
-                overflowed: false,
                 status: None,
             }));
         }
@@ -122,6 +121,9 @@ impl FieldReader {
             Ok(facts) => facts,
             Err(rule) => return Ok(Err(rule)),
         };
+        if self.list.overflowed() {
+            abuse.hit(Limit::HeaderListSoft);
+        }
         let informational = status.is_some_and(|status| status < 200);
         let memo = if decoded.mutated || informational || self.list.overflowed() {
             None
@@ -132,7 +134,6 @@ impl FieldReader {
         Ok(Ok(Section {
             block: Block::New { memo },
             content_length,
-            overflowed: self.list.overflowed(),
             status,
         }))
     }

@@ -36,7 +36,10 @@ impl Connection {
         if let Some(limit) = self.refusal() {
             return self.refuse(now, stream, block, limit);
         }
-        let Ok(section) = self.read_block(block, memo::Role::RequestHead)? else {
+        let Ok(section) = self
+            .fields
+            .read(block, memo::Role::RequestHead, &mut self.abuse)?
+        else {
             return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
         };
         if end_stream && section.content_length.is_some_and(|length| length > 0) {
@@ -62,10 +65,10 @@ impl Connection {
 
     /// The limit that stands against one more stream.
     fn refusal(&mut self) -> Option<Limit> {
-        let new_streams = self.abuse.on_stream();
+        self.abuse.on_stream();
         if self.streams.len() >= self.limits.concurrent_streams_max as usize {
             Some(Limit::ConcurrentStreams)
-        } else if new_streams > self.limits.new_streams_max {
+        } else if self.abuse.new_streams() > u64::from(self.limits.new_streams_max) {
             Some(Limit::NewStreams)
         } else if self.is_congested() {
             Some(Limit::QueuedBytes)
@@ -74,6 +77,7 @@ impl Connection {
         }
     }
 
+    #[cold]
     fn refuse(
         &mut self,
         now: Duration,

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::fields::{BlockHead, Outcome};
+use super::fields::BlockHead;
 use super::time::Timer;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
@@ -69,6 +69,7 @@ impl Connection {
     }
 
     /// What comes ahead of the first frame.
+    #[cold]
     fn shake_hands(&mut self, input: &mut &[u8]) -> Result<(), ConnectionError> {
         if !self.is_clock_started() {
             self.start_clock();
@@ -218,7 +219,7 @@ impl Connection {
         } else {
             memo::Role::ResponseHead
         };
-        let Ok(section) = self.read_block(block, role)? else {
+        let Ok(section) = self.fields.read(block, role, &mut self.abuse)? else {
             return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
         };
         if trailing {
@@ -248,18 +249,6 @@ impl Connection {
         }))
     }
 
-    pub(super) fn read_block(
-        &mut self,
-        block: &[u8],
-        role: memo::Role,
-    ) -> Result<Outcome, ConnectionError> {
-        let outcome = self.fields.read(block, role)?;
-        if outcome.as_ref().is_ok_and(|section| section.overflowed) {
-            self.abuse.hit(Limit::HeaderListSoft);
-        }
-        Ok(outcome)
-    }
-
     /// The peer has ended the stream.
     pub(super) fn end_received(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.at_mut(key) else {
@@ -281,6 +270,7 @@ impl Connection {
     }
 
     /// The peer's fault ends a stream, known or not, and is charged to it.
+    #[cold]
     pub(super) fn stream_fault(
         &mut self,
         now: Duration,

@@ -169,7 +169,7 @@ impl Connection {
                 }
             }
         }
-        self.on_data_frame();
+        self.abuse.on_data_sent();
         write::data_head(&mut self.sender.out, stream.id, len, end_stream);
         Some(&mut self.sender.out)
     }
@@ -260,7 +260,7 @@ impl Connection {
             let debited = stream.send_window.consume(len) && self.sender.window.consume(len);
             debug_assert!(debited);
             let ends = end_stream && sent + len == bytes.len();
-            self.on_data_frame();
+            self.abuse.on_data_sent();
             write::data_head(&mut self.sender.out, key.id, len, ends);
             self.sender.out.extend_from_slice(&bytes[sent..sent + len]);
             sent += len;
@@ -269,12 +269,6 @@ impl Connection {
             }
         }
         sent
-    }
-
-    /// A DATA frame is about to be written.
-    fn on_data_frame(&mut self) {
-        self.sender.has_data = true;
-        self.abuse.on_data_sent();
     }
 
     /// Bytes that wait in the stream's queue.
@@ -345,7 +339,6 @@ impl Connection {
             write::window_update(&mut self.sender.out, 0, increment);
         }
         self.flush_queues();
-        self.sender.has_data = false;
         self.abuse.on_transmit();
         if out.is_empty() {
             mem::swap(out, &mut self.sender.out);
@@ -365,7 +358,7 @@ impl Connection {
             return;
         }
         // One DATA frame at least: heads and replies, however many, must not starve it.
-        let bytes_high = match self.sender.has_data {
+        let bytes_high = match self.abuse.is_data_written() {
             true => self.limits.output_bytes_high,
             false => self.limits.output_bytes_high.max(self.sender.out.len() + 1),
         };

@@ -138,6 +138,7 @@ impl Connection {
     }
 
     /// The peer's first SETTINGS are whole: ours are to be acknowledged next.
+    #[cold]
     pub(super) fn on_established(&mut self) {
         self.timers.clear(Timer::Preface);
         self.timers.clear(Timer::FirstSettings);
@@ -147,6 +148,7 @@ impl Connection {
         }
     }
 
+    #[cold]
     pub(super) fn await_block_end(&mut self) {
         let bound = self.limits.header_block_time_max;
         self.timers.set(Timer::HeaderBlock, self.timers.now, bound);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use corespun_codec::{MetadataMap, Status};
-use corespun_http2::{ErrorCode, Limit, StreamKey};
+use corespun_http2::{ErrorCode, Event, Limit, StreamKey};
 
 use super::Connection;
 use super::streams::finish;
@@ -15,7 +15,8 @@ impl Connection {
     pub(super) fn advance_http2(&mut self, now: Duration) -> bool {
         loop {
             match self.http2.advance(now) {
-                Ok(Some(event)) => self.on_event(now, event),
+                Ok(Some(Event::Reset { stream, .. })) => self.take_call(stream).cancel(),
+                Ok(Some(_)) => {}
                 Ok(None) => return true,
                 Err(error) => {
                     tracing::debug!(peer = self.peer.as_deref(), %error, "connection ends");
