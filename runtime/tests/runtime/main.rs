@@ -10,6 +10,7 @@ mod service;
 mod streams;
 
 mod connect;
+mod deaf_peers;
 mod echo;
 mod lifetime;
 mod tasks;
