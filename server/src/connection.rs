@@ -1,5 +1,6 @@
 //! One caller's connection: HTTP/2 events to calls, replies to output.
 
+mod plain;
 mod requests;
 mod streams;
 
@@ -13,6 +14,7 @@ use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 use crate::bell::Bell;
 use crate::call::{Call, Known, Target};
 use crate::config::Config;
+use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
 
@@ -34,6 +36,7 @@ pub struct Connection {
     known: Vec<Option<Rc<Known>>>,
     peer: Option<Rc<str>>,
     message_bytes_max: usize,
+    plain_body_bytes_max: usize,
     /// When to act without input: the handshake's or the drain's end.
     timer: Option<Duration>,
     /// The next deadline of a request that has not come whole, or an earlier moment.
@@ -66,6 +69,7 @@ impl Connection {
             known: Vec::new(),
             peer,
             message_bytes_max: config.message_bytes_max,
+            plain_body_bytes_max: config.plain_body_bytes_max,
             timer: Some(now + HANDSHAKE_MAX),
             request_due: None,
             rung: Vec::new(),
@@ -159,6 +163,14 @@ impl Connection {
             ..RequestHead::default()
         };
         let list = self.http2.headers();
+        if self.routes.plain_handler().is_some()
+            && let Some(plain) = PlainHead::read(list, self.peer.as_ref())
+        {
+            return Known {
+                head: Rc::new(head),
+                target: Target::Plain(plain),
+            };
+        }
         if list.overflowed() {
             let status = Status::resource_exhausted("the request's header list is too large");
             let error = HeadError {

@@ -45,6 +45,7 @@ mod error;
 #[cfg(feature = "flags")]
 mod flags;
 mod handler;
+mod plain;
 mod reply;
 mod routes;
 mod server;
@@ -54,5 +55,6 @@ pub use connection::Connection;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::Flags;
+pub use plain::{PlainRequest, PlainResponse};
 pub use routes::{Routes, Service};
 pub use server::{BoxError, Running, Server, ServerBuilder};

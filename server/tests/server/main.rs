@@ -2,5 +2,6 @@
 
 mod allocations;
 mod calls;
+mod plain;
 mod support;
 mod waiting;
