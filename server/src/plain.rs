@@ -47,10 +47,30 @@ impl PlainHead {
         length.is_some_and(|length: u64| length > max as u64)
     }
 
+    /// `host` names another host than `:authority`, which makes the request malformed (RFC 9113
+    /// §8.3.1). Calls are not held to it: gRFC A41 has `host` ignored there.
+    pub(crate) fn is_misdirected(&self) -> bool {
+        let first = |token| Some(without_port(self.fields.first(token)?, &self.fields));
+        match (first(Token::Authority), first(Token::Host)) {
+            (Some(authority), Some(host)) => !authority.eq_ignore_ascii_case(host),
+            _ => false,
+        }
+    }
+
     /// The answer is to have a head only (RFC 9110 §9.3.2).
     pub(crate) fn wants_no_body(&self) -> bool {
         self.method == "HEAD"
     }
+}
+
+/// A host without the port that its scheme implies (RFC 3986 §6.2.3).
+fn without_port<'a>(host: &'a [u8], fields: &HeaderList) -> &'a [u8] {
+    let port: &[u8] = match fields.first(Token::Scheme) {
+        Some(b"http") => b":80",
+        Some(b"https") => b":443",
+        _ => b"",
+    };
+    host.strip_suffix(port).unwrap_or(host)
 }
 
 /// A request that is no call, with its whole body.

@@ -1,4 +1,5 @@
-//! `plain`: a server for whoever speaks HTTP/2 without gRPC. GET of any path greets, POST echoes.
+//! `plain`: a server for whoever speaks HTTP/2 without gRPC. GET of any path greets, POST echoes,
+//! or greets when there is nothing to echo.
 //!
 //! The public conformance suites, which know no gRPC, run against it.
 
@@ -28,10 +29,10 @@ fn main() -> ExitCode {
 }
 
 fn answer(request: &PlainRequest<'_>) -> PlainResponse {
-    let (status, body) = match request.method() {
-        "GET" | "HEAD" => (200, b"Hello from a shard.\n".to_vec()),
-        "POST" => (200, request.body().to_vec()),
-        method => (405, format!("{method} is not served here\n").into_bytes()),
+    let response = match (request.method(), request.body()) {
+        ("GET" | "HEAD", _) | ("POST", []) => PlainResponse::new(200, "Hello from a shard.\n"),
+        ("POST", body) => PlainResponse::new(200, body.to_vec()),
+        (method, _) => PlainResponse::new(405, format!("{method} is not served here\n")),
     };
-    PlainResponse::new(status, body).header("content-type", "text/plain")
+    response.header("content-type", "text/plain")
 }

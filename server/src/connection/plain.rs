@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use corespun_http2::StreamKey;
 use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{ErrorCode, StreamKey};
 
 use super::Connection;
 use crate::call::{Call, Known, PlainCall, Target};
@@ -15,6 +15,9 @@ impl Connection {
         let Target::Plain(head) = &known.target else {
             return;
         };
+        if head.is_misdirected() {
+            return self.http2.reset(stream, ErrorCode::PROTOCOL_ERROR);
+        }
         if head.is_cut() {
             let response = PlainResponse::new(431, "the request's header list is too large\n");
             return self.send_plain(stream, head, &response);

@@ -169,6 +169,23 @@ fn a_body_that_is_given_up_leaves_nothing() {
 }
 
 #[test]
+fn a_host_beside_the_authority_agrees_with_it() {
+    let mut pair = pair();
+    let mut reset = |authority, host| {
+        let head = [GET, &[(":authority", authority), ("host", host)]].concat();
+        let answer = ask(&mut pair, "/", &head, b"");
+        assert_eq!(answer.ended, answer.reset.is_none(), "{answer:?}");
+        answer.reset
+    };
+    assert_eq!(reset("a.example", "A.example"), None);
+    assert_eq!(reset("a.example", "a.example:80"), None);
+    assert_eq!(reset("a.example:81", "a.example:81"), None);
+    let malformed = Some(corespun_http2::ErrorCode::PROTOCOL_ERROR.0);
+    assert_eq!(reset("a.example", "b.example"), malformed);
+    assert_eq!(reset("a.example", "a.example:443"), malformed);
+}
+
+#[test]
 fn calls_are_not_plain_requests() {
     let mut pair = pair();
     for content_type in ["application/grpc", "application/grpc+proto"] {
