@@ -61,10 +61,11 @@ pub fn paths() -> Vec<PathBuf> {
     stories
 }
 
-/// The name of the encoder that told the story.
-pub fn folder_of(path: &Path) -> String {
-    let folder = path.parent().and_then(Path::file_name).unwrap();
-    folder.to_string_lossy().into_owned()
+/// Who told the story, and which: `nghttp2/story_00`.
+pub fn name_of(path: &Path) -> String {
+    let encoder = path.parent().and_then(Path::file_name).unwrap();
+    let story = path.file_stem().unwrap();
+    format!("{}/{}", encoder.display(), story.display())
 }
 
 /// Reads one story.
