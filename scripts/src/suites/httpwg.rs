@@ -65,7 +65,13 @@ fn against(
     engine: &str,
 ) -> Result<Report, Failure> {
     let mut command = Command::new(programs.join("httpwg"));
-    command.args(["--address", &server.address, "--frame-timeout", "5000"]);
+    command.args([
+        "--address",
+        &server.address,
+        "--frame-timeout",
+        "5000",
+        "--verbose",
+    ]);
     // One case after the other: together they hit each other's timeouts.
     command.env("SEQUENTIAL", "1").env("RUST_LOG", "off");
     let log = context.logs.join(format!("httpwg-{engine}.log"));
@@ -73,8 +79,8 @@ fn against(
     Ok(read(format!("server on {engine}"), &text))
 }
 
-/// Reads its lines `✅ Test passed: RFC 9113 :: section :: case`, and `❌ Test failed: …` with the
-/// reason behind it.
+/// Reads its lines `🔷 Running test: RFC 9113 :: section :: case` and `✅ Test passed: …`, or
+/// `❌ Test failed: …` with the reason behind it, or `Message: …` of a case that panicked.
 fn read(subject: String, text: &str) -> Report {
     let mut report = Report {
         suite: SUITE,
@@ -83,18 +89,29 @@ fn read(subject: String, text: &str) -> Report {
         summary: String::new(),
         sections: Vec::new(),
     };
+    let text = without_colour(text);
     let mut lines = text.lines();
+    // The case under way, which nothing more is said of when it panics, and the reason for that.
+    let (mut running, mut panic) = (None, "it panicked");
     while let Some(line) = lines.next() {
-        if let Some(place) = line.strip_prefix("✅ Test passed: ") {
-            push(&mut report, place, Verdict::Passed);
-        } else if let Some(place) = line.strip_prefix("❌ Test failed: ") {
+        if let Some(place) = line.strip_prefix("🔷 Running test: ") {
+            let before = running.replace(place);
+            push(&mut report, before, Verdict::Failed(panic.to_owned()));
+            panic = "it panicked";
+        } else if let Some(reason) = line.strip_prefix("Message: ") {
+            panic = reason.trim();
+        } else if line.starts_with("✅ Test passed: ") {
+            push(&mut report, running.take(), Verdict::Passed);
+        } else if line.starts_with("❌ Test failed: ") {
             let reason = lines.by_ref().find(|line| !line.trim().is_empty());
             let reason = reason.unwrap_or("no reason given").trim().to_owned();
-            push(&mut report, place, Verdict::Failed(reason));
-        } else if line.contains(" tests in ") {
-            report.summary = summary(line);
+            push(&mut report, running.take(), Verdict::Failed(reason));
+        } else if let Some((summary, _seconds)) = line.split_once(" tests in ") {
+            let summary = summary.trim_start_matches(|first: char| !first.is_ascii());
+            report.summary = format!("{} tests", summary.trim());
         }
     }
+    push(&mut report, running, Verdict::Failed(panic.to_owned()));
     // It runs its cases in the order of a hash map.
     report.sections.sort_by(|a, b| a.name.cmp(&b.name));
     for section in &mut report.sections {
@@ -103,25 +120,24 @@ fn read(subject: String, text: &str) -> Report {
     report
 }
 
-fn push(report: &mut Report, place: &str, verdict: Verdict) {
+fn push(report: &mut Report, place: Option<&str>, verdict: Verdict) {
+    let Some(place) = place else {
+        return;
+    };
     let mut parts = place.split(" :: ").skip(1);
     let section = parts.next().unwrap_or_default();
     let name = parts.next().unwrap_or_default().to_owned();
     report.section(section).cases.push(Case { name, verdict });
 }
 
-/// `Passed 107/107 tests` of its last line, whose figures are in colour.
-fn summary(line: &str) -> String {
-    let mut parts = line.split('\x1b');
+/// A text without the sequences that colour it on a terminal.
+fn without_colour(text: &str) -> String {
+    let mut parts = text.split('\x1b');
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         plain.push_str(part.split_once('m').map_or(part, |(_colour, rest)| rest));
     }
-    let plain = plain.split(" in ").next().unwrap_or_default();
     plain
-        .trim_start_matches(|first: char| !first.is_ascii())
-        .trim()
-        .to_owned()
 }
 
 #[cfg(test)]
@@ -132,28 +148,41 @@ mod tests {
     fn its_text_is_read() {
         let text = "\
 Holding 1 connections
+🔷 Running test: RFC 9113 :: 5. streams :: sends frames
 ✅ Test passed: RFC 9113 :: 5. streams :: sends frames
+🔷 Running test: RFC 9113 :: 4. http frames :: sends unknown
 ❌ Test failed: RFC 9113 :: 4. http frames :: sends unknown
 
    0: Timed out
 
 Location:
+🔷 Running test: RFC 9113 :: 6. frames :: panics
+\x1b[31mThe application panicked (crashed).\x1b[0m
+Message:  \x1b[36mexpected PING\x1b[0m
+🔷 Running test: RFC 9113 :: 5. streams :: idle
 ✅ Test passed: RFC 9113 :: 5. streams :: idle
-🚄 Passed \x1b[1;32m2/3\x1b[0m tests in \x1b[1;33m0.05\x1b[0m seconds against it
+🔷 Running test: RFC 9113 :: 6. frames :: panics without a word
+🚄 Passed \x1b[1;32m2/5\x1b[0m tests in \x1b[1;33m0.05\x1b[0m seconds against it
 ❌ Some tests failed
 ";
         let report = read("x".into(), text);
-        assert_eq!(report.summary, "Passed 2/3 tests");
-        assert_eq!(report.count(), (2, 3));
+        assert_eq!(report.summary, "Passed 2/5 tests");
+        assert_eq!(report.count(), (2, 5));
         let names: Vec<_> = report.sections.iter().map(|s| s.name.as_str()).collect();
-        assert_eq!(names, ["4. http frames", "5. streams"]);
-        let failed = &report.sections[0].cases[0];
-        assert_eq!(failed.verdict, Verdict::Failed("0: Timed out".into()));
-        let names: Vec<_> = report.sections[1]
-            .cases
-            .iter()
-            .map(|c| c.name.as_str())
-            .collect();
-        assert_eq!(names, ["idle", "sends frames"]);
+        assert_eq!(names, ["4. http frames", "5. streams", "6. frames"]);
+        let case = |name: &str, verdict| Case {
+            name: name.to_owned(),
+            verdict,
+        };
+        let failed = |name, why: &str| case(name, Verdict::Failed(why.into()));
+        let cases: Vec<_> = report.sections.into_iter().flat_map(|s| s.cases).collect();
+        let expected = [
+            failed("sends unknown", "0: Timed out"),
+            case("idle", Verdict::Passed),
+            case("sends frames", Verdict::Passed),
+            failed("panics", "expected PING"),
+            failed("panics without a word", "it panicked"),
+        ];
+        assert_eq!(cases, expected);
     }
 }
