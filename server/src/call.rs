@@ -21,7 +21,7 @@ pub(crate) enum Target {
     Method(Rc<dyn Handler>),
     Refused(HeadError),
     /// Not a call at all.
-    Plain(PlainHead),
+    Plain(Box<PlainHead>),
 }
 
 /// When and with which head a call arrived.

@@ -168,7 +168,7 @@ impl Connection {
         {
             return Known {
                 head: Rc::new(head),
-                target: Target::Plain(plain),
+                target: Target::Plain(Box::new(plain)),
             };
         }
         if list.overflowed() {
