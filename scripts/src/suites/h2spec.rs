@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::report::{Case, Report, Verdict};
 use super::tool::{self, Tool};
-use super::{build, on_engines};
+use super::{against_servers, build, engines};
 use crate::failure::Failure;
 use crate::process::Server;
 use crate::test::{Context, Stage};
@@ -50,12 +50,15 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
     if !build(context, stage) {
         return Ok(Vec::new());
     }
-    let mut reports = on_engines(context, stage, |server, engine| {
+    let engines = engines(context, stage);
+    let mut reports = against_servers(context, &engines, |server, engine| {
         let plain = against_server(context, &programs, server, engine, false)?;
         let strict = against_server(context, &programs, server, engine, true)?;
         Ok(vec![plain, strict])
     })?;
-    reports.push(against_client(context, &programs)?);
+    for engine in engines {
+        reports.push(against_client(context, &programs, engine)?);
+    }
     Ok(reports)
 }
 
@@ -95,17 +98,18 @@ fn against_server(
     ))
 }
 
-fn against_client(context: &Context, programs: &Path) -> Result<Report, Failure> {
-    let log = context.logs.join("h2specd.log");
+fn against_client(context: &Context, programs: &Path, engine: &str) -> Result<Report, Failure> {
+    let log = context.logs.join(format!("h2specd-{engine}.log"));
     for _ in 0..CLIENT_RUNS {
         let port = free_ports(CASES_CLIENT)?;
         let mut command = Command::new(programs.join("h2specd"));
         // It splits the command at spaces, which the path of a folder may have.
-        command.current_dir(context.target.join("debug/examples"));
-        command.args(["--exec", "./get", "--timeout", "1"]);
+        command.current_dir(context.target.join("debug"));
+        let client = format!("./one-call --engine {engine}");
+        command.args(["--exec", &client, "--timeout", "1"]);
         command.args(["--from-port", &port.to_string()]);
         let text = tool::output(&mut command, &log, RUN_MAX)?;
-        let report = read(CLIENT, "client".into(), CASES_CLIENT, &text);
+        let report = read(CLIENT, format!("client on {engine}"), CASES_CLIENT, &text);
         if !report.summary.is_empty() {
             return Ok(report);
         }

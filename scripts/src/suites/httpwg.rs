@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::report::{Case, Report, Verdict};
 use super::tool::{self, Tool};
-use super::{build, on_engines};
+use super::{against_servers, build, engines};
 use crate::failure::Failure;
 use crate::process::Server;
 use crate::test::{Context, Stage, kernel_refusal};
@@ -41,7 +41,8 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
     if !build(context, stage) {
         return Ok(Vec::new());
     }
-    on_engines(context, stage, |server, engine| {
+    let engines = engines(context, stage);
+    against_servers(context, &engines, |server, engine| {
         Ok(vec![against(context, &programs, server, engine)?])
     })
 }

@@ -110,28 +110,37 @@ fn reports(suite: Suite, context: &Context, stage: &mut Stage) -> Vec<Report> {
     })
 }
 
-/// Compiles the programs that the suites talk to, in the profile and with the features of the
-/// tests.
+/// Compiles the programs that the suites talk to. The test is there for its dependencies: without
+/// one cargo would choose other features than for the tests, and compile everything again.
 fn build(context: &Context, stage: &mut Stage) -> bool {
     let mut cargo = Command::new("cargo");
+    let targets = ["--bin", "plain", "--bin", "one-call", "--test", "probes"];
     cargo
         .current_dir(&context.root)
-        .args(["build", "--workspace"]);
-    stage.command(cargo.args(["--bin", "plain", "--example", "get"]))
+        .args(["build", "--workspace"])
+        .args(targets);
+    stage.command(&mut cargo)
 }
 
-/// Runs `suite` against our server, once on each engine that this machine has.
-fn on_engines(
+/// The engines that this machine has.
+fn engines(context: &Context, stage: &Stage) -> Vec<&'static str> {
+    match &context.no_uring {
+        None => vec!["uring", "epoll"],
+        Some(reason) => {
+            stage.skip("uring", reason);
+            vec!["epoll"]
+        }
+    }
+}
+
+/// Runs `suite` against our server, once on each engine.
+fn against_servers(
     context: &Context,
-    stage: &mut Stage,
+    engines: &[&str],
     mut suite: impl FnMut(&Server, &str) -> Result<Vec<Report>, Failure>,
 ) -> Result<Vec<Report>, Failure> {
     let mut reports = Vec::new();
-    for engine in ["uring", "epoll"] {
-        if let Some(reason) = context.no_uring.as_ref().filter(|_| engine == "uring") {
-            stage.skip("uring", reason);
-            continue;
-        }
+    for engine in engines {
         let mut command = Command::new(context.target.join("debug/plain"));
         command.args([
             "--listen",

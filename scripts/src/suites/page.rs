@@ -14,8 +14,8 @@ tests. Each figure is the number of cases that passed, of those there are.
 
 - **h2spec** plays the client of RFC 7540 and RFC 7541 against `plain`, the server in `examples`.
   `strict` adds the case that it keeps for those who ask.
-- **h2specd**, its other half, plays the server against `get`, the client in `http2/examples`: the
-  HTTP/2 core over a blocking socket, so no engine takes part.
+- **h2specd**, its other half, plays the server against `one-call`, a client in `examples` that
+  makes one unary call and stays until its connection ends.
 - **httpwg** plays the client of RFC 9113 against `plain`.
 - **HPACK stories** are header lists of real sites with the blocks that 14 other encoders made of
   them (http2jp/hpack-test-case). Each is decoded; then our encoder retells it with and without
