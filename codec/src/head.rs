@@ -191,6 +191,12 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// Whether a request of this content type asks for a call: `application/grpc`, alone or with `+`
+/// and a subtype.
+pub fn is_grpc(content_type: &[u8]) -> bool {
+    subtype(content_type).is_some()
+}
+
 /// What stands behind `application/grpc+`; `None` when the type is not gRPC at all.
 fn subtype(content_type: &[u8]) -> Option<&[u8]> {
     let (start, rest) = content_type.split_at_checked(CONTENT_TYPE.len())?;

@@ -64,7 +64,7 @@ pub use corespun_codec::{
     Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
-pub use corespun_server::{Error, Server};
+pub use corespun_server::{Error, PlainRequest, PlainResponse, Server};
 /// The message types' crate, which generated code names through this path.
 pub use prost;
 /// Well-known types such as `Timestamp`, which generated code names through this path.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cargo x tidy` | checks the house rules that neither rustc nor clippy knows |
 //! | `cargo x test` | every check and every test, each stage timed and named |
+//! | `cargo x conformance` | the suites that others wrote, and the page about them |
 //! | `cargo x demo` | the service, then its latency beside tonic's |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
 //!
@@ -17,6 +18,7 @@ mod demo;
 mod failure;
 mod process;
 mod python;
+mod suites;
 mod test;
 mod tidy;
 mod workspace;
@@ -40,6 +42,8 @@ enum Task {
     Tidy(tidy::Arguments),
     /// Run every check and test, or the named stages only.
     Test(test::Arguments),
+    /// Run the suites that others wrote, and print or write the page about them.
+    Conformance(suites::Arguments),
     /// Build, serve, drive, and print the latency table beside tonic's.
     Demo(demo::Arguments),
     /// Measure with a tool that is not ours.
@@ -64,6 +68,7 @@ fn run(task: Task) -> Result<bool, Failure> {
     match task {
         Task::Tidy(arguments) => tidy::run(&root, &arguments),
         Task::Test(arguments) => test::run(&root, &arguments),
+        Task::Conformance(arguments) => suites::conformance(&root, &arguments),
         Task::Demo(arguments) => demo::run(&root, &arguments).map(|()| true),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
@@ -87,6 +92,7 @@ mod tests {
         assert!(parse("x tidy --bless").is_ok());
         assert!(parse("x test fmt tidy").is_ok());
         assert!(parse("x test nonsense").is_err());
+        assert!(parse("x conformance --write docs/conformance.md").is_ok());
         assert!(parse("x demo --seconds 3").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
     }

@@ -75,6 +75,16 @@ impl Server {
         }
     }
 
+    /// A server that quietly took another engine would make a test of the wrong thing.
+    pub fn check_engine(&self, engine: &str) -> Result<(), Failure> {
+        let said = format!("engine={engine}");
+        if self.greeting.split_whitespace().any(|word| word == said) {
+            return Ok(());
+        }
+        let why = format!("asked for {said}, it says: {}", self.greeting);
+        Err(Failure::new(format!("start {}", self.name), why))
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -182,7 +182,7 @@ fn users(
         command.arg("--db").arg(store.join("users.db"));
         let log = context.logs.join(format!("users-{engine}-{script}.log"));
         let server = Server::start(&mut command, None, &log)?;
-        check_engine(&server, engine, stage);
+        server.check_engine(engine)?;
         stage.note(format!("# {script} against: {}", server.greeting));
         stage.command(python.script(script, stubs).arg(&server.address));
         finish(server, stage, &format!("{script}_then_drain"));
@@ -233,17 +233,6 @@ fn client(
     }
     server.end();
     Ok(())
-}
-
-/// A server that quietly took another engine would make the stage test the wrong thing.
-fn check_engine(server: &Server, engine: &str, stage: &mut Stage) {
-    let said = format!("engine={engine}");
-    if !server.greeting.split_whitespace().any(|word| word == said) {
-        stage.fault(format!(
-            "asked for {said}, the server says: {}",
-            server.greeting
-        ));
-    }
 }
 
 /// Stops a server of ours; that it drains and exits with 0 is a case too.

@@ -8,6 +8,7 @@ use corespun_codec::{ContentType, HeadError, RequestHead};
 use corespun_runtime::JoinHandle;
 
 use crate::handler::Handler;
+use crate::plain::PlainHead;
 
 /// A request head that was read, and where it leads. Kept for as long as the caller repeats it.
 pub(crate) struct Known {
@@ -19,6 +20,8 @@ pub(crate) struct Known {
 pub(crate) enum Target {
     Method(Rc<dyn Handler>),
     Refused(HeadError),
+    /// Not a call at all.
+    Plain(Box<PlainHead>),
 }
 
 /// When and with which head a call arrived.
@@ -55,6 +58,8 @@ pub(crate) enum Call {
         pipe: Pipe,
         task: JoinHandle<()>,
     },
+    /// A plain request whose body is coming.
+    Plain(Box<PlainCall>),
 }
 
 /// A request message of which a part has come.
@@ -74,11 +79,20 @@ pub(crate) struct Incomplete {
     pub(crate) heard: Duration,
 }
 
+/// A plain request of which the head has come.
+pub(crate) struct PlainCall {
+    pub(crate) id: u32,
+    pub(crate) known: Rc<Known>,
+    pub(crate) heard: Duration,
+    pub(crate) body: Vec<u8>,
+}
+
 impl Call {
     pub(crate) fn id(&self) -> Option<u32> {
         match self {
             Self::Vacant => None,
             Self::Collecting(collecting) => Some(collecting.id),
+            Self::Plain(plain) => Some(plain.id),
             Self::Expecting { id, .. } | Self::Waiting { id, .. } | Self::Streaming { id, .. } => {
                 Some(*id)
             }
@@ -104,6 +118,11 @@ impl Call {
                 deadline: *deadline,
                 heard: *heard,
             }),
+            Self::Plain(plain) => Some(Incomplete {
+                id: plain.id,
+                deadline: None,
+                heard: plain.heard,
+            }),
             Self::Vacant | Self::Waiting { .. } | Self::Streaming { .. } => None,
         }
     }
@@ -112,7 +131,7 @@ impl Call {
     pub(crate) fn cancel(self) {
         match self {
             Self::Waiting { task, .. } | Self::Streaming { task, .. } => task.abort(),
-            Self::Vacant | Self::Collecting(_) | Self::Expecting { .. } => {}
+            Self::Vacant | Self::Collecting(_) | Self::Expecting { .. } | Self::Plain(_) => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One caller's connection: HTTP/2 events to calls, replies to output.
 
 mod bounds;
+mod plain;
 mod requests;
 mod streams;
 
@@ -16,6 +17,7 @@ use crate::bell::Bell;
 use crate::call::{Call, Known, Target};
 use crate::config::Config;
 use crate::limit_stats::LimitCounts;
+use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
 
@@ -34,6 +36,7 @@ pub struct Connection {
     known: Vec<Option<Rc<Known>>>,
     peer: Option<Rc<str>>,
     message_bytes_max: usize,
+    plain_body_bytes_max: usize,
     /// When the drain's first half ends.
     drain_due: Option<Duration>,
     /// The next moment that concerns a request that has not come whole, or an earlier one.
@@ -72,6 +75,7 @@ impl Connection {
             known: Vec::new(),
             peer,
             message_bytes_max: config.message_bytes_max,
+            plain_body_bytes_max: config.plain_body_bytes_max,
             drain_due: None,
             request_due: None,
             request_progress_max,
@@ -174,6 +178,14 @@ impl Connection {
             ..RequestHead::default()
         };
         let list = self.http2.headers();
+        if self.routes.plain_handler().is_some()
+            && let Some(plain) = PlainHead::read(list, self.peer.as_ref())
+        {
+            return Known {
+                head: Rc::new(head),
+                target: Target::Plain(Box::new(plain)),
+            };
+        }
         if list.overflowed() {
             let status = Status::resource_exhausted("the request's header list is too large");
             let error = HeadError {

@@ -46,6 +46,7 @@ mod error;
 mod flags;
 mod handler;
 mod limit_stats;
+mod plain;
 mod reply;
 mod routes;
 mod server;
@@ -56,5 +57,6 @@ pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::Flags;
 pub use limit_stats::LimitStats;
+pub use plain::{PlainRequest, PlainResponse};
 pub use routes::{Routes, Service};
 pub use server::{BoxError, Running, Server, ServerBuilder};

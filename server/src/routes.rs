@@ -7,6 +7,7 @@ use corespun_codec::{Kind, Method, Request, Response, Sender, Status, Streaming,
 use prost::Message;
 
 use crate::handler::{Handler, Streamed, Unary, run_responding, run_sending};
+use crate::plain::{Plain, PlainRequest, PlainResponse};
 
 /// A service that can be served: what the generated `…Server` types are.
 pub trait Service {
@@ -22,6 +23,7 @@ pub trait Service {
 pub struct Routes {
     methods: BTreeMap<&'static str, Rc<dyn Handler>>,
     services: Vec<&'static str>,
+    plain: Option<Rc<Plain>>,
 }
 
 impl Routes {
@@ -123,6 +125,20 @@ impl Routes {
             Ok(run_sending(Box::pin(future), deadline, pipe.finisher()))
         });
         self.methods.insert(method.path(), Rc::new(start));
+    }
+
+    /// Sets the handler of requests that are no calls, in place of one set before; see
+    /// [`ServerBuilder::plain`](crate::ServerBuilder::plain).
+    pub fn plain<H>(&mut self, handler: H)
+    where
+        H: Fn(&PlainRequest<'_>) -> PlainResponse + 'static,
+    {
+        self.plain = Some(Rc::new(handler));
+    }
+
+    /// The handler of requests that are no calls, if there is one.
+    pub(crate) fn plain_handler(&self) -> Option<&Rc<Plain>> {
+        self.plain.as_ref()
     }
 
     /// The method at a path, or UNIMPLEMENTED saying what is not known.

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::limit_stats::{LimitCounts, LimitStats};
+use crate::plain::{PlainRequest, PlainResponse};
 use crate::routes::{Routes, Service};
 
 /// Why a service could not be made: whatever its factory says.
@@ -110,6 +111,35 @@ impl ServerBuilder {
     {
         self.factories.push(Box::new(move |shard, routes| {
             routes.add(factory(shard)?);
+            Ok(())
+        }));
+        self
+    }
+
+    /// Answers requests that are no calls (their content type is not gRPC's), in place of the 405
+    /// or 415 that they get otherwise: `/healthz` or `/metrics` over HTTP/2 without TLS. The
+    /// factory is called once on each shard, as that of a service. A handler set before is
+    /// replaced. Calls do not pay for it.
+    ///
+    /// ```no_run
+    /// # use corespun_server::{Error, PlainRequest, PlainResponse, Server};
+    /// fn answer(request: &PlainRequest<'_>) -> PlainResponse {
+    ///     match request.path() {
+    ///         "/healthz" => PlainResponse::new(200, "ok\n"),
+    ///         _ => PlainResponse::new(404, ""),
+    ///     }
+    /// }
+    /// # fn main() -> Result<(), Error> {
+    /// Server::builder().listen("127.0.0.1:8080").plain(|_shard| Ok(answer)).run()
+    /// # }
+    /// ```
+    pub fn plain<H, F>(mut self, factory: F) -> Self
+    where
+        H: Fn(&PlainRequest<'_>) -> PlainResponse + 'static,
+        F: Fn(ShardId) -> Result<H, BoxError> + Send + Sync + 'static,
+    {
+        self.factories.push(Box::new(move |shard, routes| {
+            routes.plain(factory(shard)?);
             Ok(())
         }));
         self

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use corespun::Server;
 use corespun::server::Flags;
+use corespun::{PlainRequest, PlainResponse, Server};
 use corespun_examples::user::UserServiceServer;
 use corespun_examples::{Store, Users};
 use tracing_subscriber::EnvFilter;
@@ -41,8 +41,18 @@ fn serve(Arguments { db, flags }: Arguments) -> Result<(), Box<dyn Error>> {
         tracing::info!(path = %db.display(), "filled a new database");
     }
     let open = move |_shard| Ok(UserServiceServer::new(Users::new(Store::open(&db)?)));
-    flags.apply(Server::builder()).service(open).run()?;
+    let server = flags.apply(Server::builder());
+    server.service(open).plain(|_shard| Ok(probe)).run()?;
     Ok(())
+}
+
+/// What load balancers and orchestrators ask without gRPC.
+fn probe(request: &PlainRequest<'_>) -> PlainResponse {
+    match (request.method(), request.path()) {
+        ("GET" | "HEAD", "/healthz") => PlainResponse::new(200, "ok\n"),
+        (_, "/healthz") => PlainResponse::new(405, "").header("allow", "GET, HEAD"),
+        (_, path) => PlainResponse::new(404, format!("nothing is served at {path}\n")),
+    }
 }
 
 fn log(filter: &str) -> Result<(), String> {

@@ -14,7 +14,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::failure::Failure;
-use crate::{python, tidy, workspace};
+use crate::suites::Suite;
+use crate::{python, suites, tidy, workspace};
 use count::Count;
 use stage::Outcome;
 pub use stage::Stage;
@@ -43,6 +44,12 @@ enum Name {
     Uring,
     /// The tests that touch sockets, on epoll.
     Epoll,
+    /// h2spec against our server, and its other half against our client.
+    H2spec,
+    /// The suite of RFC 9113 against our server.
+    Httpwg,
+    /// The public HPACK stories, read and retold.
+    Stories,
     /// Every bench runs once.
     Bench,
     /// Python against our server and our client against Python's, on io_uring.
@@ -62,6 +69,7 @@ impl Name {
         let minutes = match self {
             Self::Fmt | Self::Tidy => 2,
             Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
+            Self::H2spec | Self::Httpwg | Self::Stories => 10,
             Self::Bench | Self::PythonUring | Self::PythonEpoll => 10,
         };
         Duration::from_secs(60 * minutes)
@@ -80,14 +88,21 @@ pub struct Context {
     pub no_uring: Option<String>,
 }
 
+impl Context {
+    /// What there is to know, with an empty folder of this name for logs.
+    pub fn new(root: &Path, logs: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            root: root.to_owned(),
+            target: workspace::target(root)?,
+            logs: workspace::scratch(root, logs)?,
+            no_uring: no_uring(),
+        })
+    }
+}
+
 /// Runs the stages and prints the summary; `true` when all held.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
-    let context = Context {
-        root: root.to_owned(),
-        target: workspace::target(root)?,
-        logs: workspace::scratch(root, "test-logs")?,
-        no_uring: no_uring(),
-    };
+    let context = Context::new(root, "test-logs")?;
     let chosen = |name: &&Name| arguments.stages.is_empty() || arguments.stages.contains(name);
     let mut outcomes = Vec::new();
     for name in Name::value_variants().iter().filter(chosen) {
@@ -96,6 +111,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
         run_stage(*name, &context, &mut stage);
         let outcome = stage.finish(&name.text());
         println!("{}", line(&outcome));
+        outcome.print_remarks();
         outcomes.push(outcome);
     }
     Ok(summarize(&outcomes))
@@ -110,6 +126,9 @@ fn run_stage(name: Name, context: &Context, stage: &mut Stage) {
         Name::Build => cargo::build(context, stage),
         Name::Uring => cargo::test_uring(context, stage),
         Name::Epoll => cargo::test_epoll(context, stage),
+        Name::H2spec => suites::run(Suite::H2spec, context, stage),
+        Name::Httpwg => suites::run(Suite::Httpwg, context, stage),
+        Name::Stories => suites::run(Suite::Stories, context, stage),
         Name::Bench => cargo::bench(context, stage),
         Name::PythonUring => python::run(context, stage, "uring"),
         Name::PythonEpoll => python::run(context, stage, "epoll"),
@@ -128,6 +147,11 @@ fn no_uring() -> Option<String> {
     if std::env::var_os("CORESPUN_DENY_URING").is_some_and(|value| value == "1") {
         return Some("CORESPUN_DENY_URING=1 is set".into());
     }
+    kernel_refusal()
+}
+
+/// The same for programs that do not listen to us.
+pub fn kernel_refusal() -> Option<String> {
     let refusal = io_uring::IoUring::new(8).err()?;
     Some(format!("the kernel refuses io_uring: {refusal}"))
 }
@@ -155,6 +179,7 @@ fn summarize(outcomes: &[Outcome]) -> bool {
     println!("\nstages:");
     for outcome in outcomes {
         println!("{}", line(outcome));
+        outcome.print_remarks();
         total += &outcome.count;
     }
     let seconds: f64 = outcomes.iter().map(|outcome| outcome.seconds).sum();

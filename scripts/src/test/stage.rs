@@ -20,6 +20,7 @@ pub struct Stage {
     start: Instant,
     limit: Duration,
     faults: Vec<String>,
+    remarks: Vec<String>,
 }
 
 /// What became of a stage.
@@ -32,6 +33,17 @@ pub struct Outcome {
     pub count: Count,
     /// Whether everything in it held.
     pub held: bool,
+    /// What else it has to say.
+    pub remarks: Vec<String>,
+}
+
+impl Outcome {
+    /// Prints what else there is to say, below the stage's line.
+    pub fn print_remarks(&self) {
+        for remark in &self.remarks {
+            println!("                 {remark}");
+        }
+    }
 }
 
 impl Stage {
@@ -44,6 +56,7 @@ impl Stage {
             start: Instant::now(),
             limit,
             faults: Vec::new(),
+            remarks: Vec::new(),
         })
     }
 
@@ -57,6 +70,12 @@ impl Stage {
     pub fn fault(&mut self, what: impl Display) {
         self.note(format!("fault: {what}"));
         self.faults.push(what.to_string());
+    }
+
+    /// Writes down a line that the summary repeats.
+    pub fn remark(&mut self, line: impl Display) {
+        self.note(&line);
+        self.remarks.push(line.to_string());
     }
 
     /// Writes down that a part could not run on this machine.
@@ -132,6 +151,7 @@ impl Stage {
             seconds,
             count,
             held,
+            remarks: self.remarks,
         }
     }
 }

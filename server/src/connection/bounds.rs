@@ -122,6 +122,7 @@ impl Connection {
                 let reply = self.reply(stream, content_type);
                 finish(reply, initial, &Err(status.clone()), &MetadataMap::new());
             }
+            Call::Plain(call) => self.end_plain(stream, &call, status),
             call @ (Call::Waiting { .. } | Call::Vacant) => self.put_call(stream, call),
         }
     }

@@ -32,6 +32,7 @@ impl Connection {
             Target::Refused(error) => {
                 return self.reply(stream, known.head.content_type).refuse(error);
             }
+            Target::Plain(_) => return self.on_plain_head(now, stream, known, end_stream),
         };
         let deadline = known.head.timeout.map(|timeout| now + timeout);
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -110,6 +111,7 @@ impl Connection {
                     self.shed();
                 }
             }
+            Call::Plain(call) => self.on_plain_data(now, stream, call, bytes, end_stream),
             call @ Call::Waiting { .. } => self.put_call(stream, call),
             Call::Vacant => self.http2.release(stream, bytes.len()),
         }

@@ -3,5 +3,6 @@
 mod allocations;
 mod bounds;
 mod calls;
+mod plain;
 mod support;
 mod waiting;

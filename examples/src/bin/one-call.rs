@@ -1,0 +1,132 @@
+//! `one-call`: makes one unary call and stays until its connection ends.
+//!
+//! h2specd plays the server: it breaks a rule of HTTP/2 and looks at what the client does to the
+//! connection. How the call ends is only told.
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::future::poll_fn;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use clap::Parser;
+use corespun::client::{Config, Connection};
+use corespun::runtime::{Engine, Flow, Input, LocalConfig, LocalShard, Protocol, connect, timeout};
+use corespun::{Channel, Request};
+use corespun_examples::user::{UserRequest, user_service};
+
+/// How long a server may keep us.
+const STAY_MAX: Duration = Duration::from_secs(2);
+
+/// Calls a server once.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Address of the server, such as http://127.0.0.1:50051/
+    url: String,
+
+    /// How sockets are driven: auto, uring or epoll
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: Engine,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("one-call: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(Arguments { url, engine }: &Arguments) -> Result<(), Box<dyn Error>> {
+    let config = LocalConfig {
+        engine: *engine,
+        cpu: None,
+    };
+    LocalShard::new(config)?.block_on(async {
+        let staying = timeout(STAY_MAX, call(url));
+        staying.await.unwrap_or_else(|_| Ok(()))
+    })
+}
+
+async fn call(url: &str) -> Result<(), Box<dyn Error>> {
+    let authority = url.trim_start_matches("http://").trim_end_matches('/');
+    let address = authority.parse()?;
+    let end = Rc::new(End::default());
+    let mut made: Option<Channel> = None;
+    connect(&address, |socket| {
+        let (connection, channel) = Connection::pair(authority, &Config::default(), socket);
+        made = Some(channel);
+        let end = Rc::clone(&end);
+        Box::new(Watched { connection, end })
+    })
+    .await?;
+    if let Some(channel) = &made {
+        let request = Request::new(UserRequest { id: 1 });
+        match channel.unary(user_service::GET_USER, request).await {
+            Ok(response) => println!("{:?}", response.get_ref()),
+            Err(status) => println!("{status}"),
+        }
+    }
+    // The channel lives until then: without it the connection would end of itself.
+    poll_fn(|context| end.poll(context)).await;
+    Ok(())
+}
+
+/// Whether the connection has ended, and who waits for that.
+#[derive(Default)]
+struct End {
+    ended: Cell<bool>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl End {
+    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ended.get() {
+            return Poll::Ready(());
+        }
+        *self.waiting.borrow_mut() = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// A connection whose end is told: its socket drops it then.
+struct Watched {
+    connection: Connection,
+    end: Rc<End>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.end.ended.set(true);
+        if let Some(waker) = self.end.waiting.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Protocol for Watched {
+    fn receive(&mut self, now: Duration, input: Input<'_>) {
+        self.connection.receive(now, input);
+    }
+
+    fn advance(&mut self, now: Duration) {
+        self.connection.advance(now);
+    }
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        self.connection.transmit(out)
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.connection.deadline()
+    }
+
+    fn drain(&mut self, now: Duration) {
+        self.connection.drain(now);
+    }
+}

@@ -1,0 +1,160 @@
+//! Conformance suites that others wrote, against our programs: fetched, run, counted case by case.
+//!
+//! | suite | cases | of what |
+//! |---|---|---|
+//! | h2spec | 147, of which one strict | a server, by RFC 7540 |
+//! | h2specd | 57 | a client, by RFC 7540 |
+//! | httpwg | 107 | a server, by RFC 9113 |
+//! | HPACK stories | 446 | both directions of RFC 7541 |
+//!
+//! A suite that cannot be fetched is skipped by name; one that ran fewer cases than it has, fails.
+
+mod excused;
+mod h2spec;
+mod httpwg;
+mod page;
+mod report;
+mod stories;
+mod tool;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::failure::{Attempt, Failure};
+use crate::process::Server;
+use crate::test::{Context, Stage};
+use report::Report;
+
+/// The most that a suite may take outside of a test run.
+const STAGE_MAX: Duration = Duration::from_secs(600);
+
+/// What `cargo x conformance` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Writes the page to this file instead of the terminal.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+/// One of the suites.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Suite {
+    /// h2spec against our server, and its other half against our client.
+    H2spec,
+    /// httpwg against our server.
+    Httpwg,
+    /// The HPACK stories.
+    Stories,
+}
+
+impl Suite {
+    const ALL: [Self; 3] = [Self::H2spec, Self::Httpwg, Self::Stories];
+
+    /// Its stage's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::H2spec => "h2spec",
+            Self::Httpwg => "httpwg",
+            Self::Stories => "stories",
+        }
+    }
+}
+
+/// Runs a suite as a stage: every case becomes a line of its log.
+pub fn run(suite: Suite, context: &Context, stage: &mut Stage) {
+    for report in reports(suite, context, stage) {
+        report.tell(stage);
+    }
+}
+
+/// Runs all suites and writes the page about them; `true` when all held.
+pub fn conformance(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
+    let context = Context::new(root, "conformance-logs")?;
+    let (mut all, mut held) = (Vec::new(), true);
+    for suite in Suite::ALL {
+        println!("{}", suite.name());
+        let mut stage = Stage::begin(&context.logs, suite.name(), STAGE_MAX)?;
+        let reports = reports(suite, &context, &mut stage);
+        reports.iter().for_each(|report| report.tell(&mut stage));
+        all.extend(reports);
+        let outcome = stage.finish(suite.name());
+        outcome.print_remarks();
+        held &= outcome.held && outcome.count.skipped.is_empty();
+    }
+    let page = page::write(&all);
+    match &arguments.write {
+        None => println!("\n{page}"),
+        // A page about half of the suites would read as if the others were not there.
+        Some(_) if !held => println!("not written: some suite failed or was skipped"),
+        Some(path) => {
+            let path = root.join(path);
+            let folder = path.parent().unwrap_or(root);
+            fs::create_dir_all(folder).attempt(|| format!("make {folder:?}"))?;
+            fs::write(&path, page).attempt(|| format!("write {path:?}"))?;
+        }
+    }
+    Ok(held)
+}
+
+fn reports(suite: Suite, context: &Context, stage: &mut Stage) -> Vec<Report> {
+    let reports = match suite {
+        Suite::H2spec => h2spec::run(context, stage),
+        Suite::Httpwg => httpwg::run(context, stage),
+        Suite::Stories => stories::run(context, stage),
+    };
+    reports.unwrap_or_else(|failure| {
+        stage.fault(failure);
+        Vec::new()
+    })
+}
+
+/// Compiles the programs that the suites talk to. The test is there for its dependencies: without
+/// one cargo would choose other features than for the tests, and compile everything again.
+fn build(context: &Context, stage: &mut Stage) -> bool {
+    let mut cargo = Command::new("cargo");
+    let targets = ["--bin", "plain", "--bin", "one-call", "--test", "probes"];
+    cargo
+        .current_dir(&context.root)
+        .args(["build", "--workspace"])
+        .args(targets);
+    stage.command(&mut cargo)
+}
+
+/// The engines that this machine has.
+fn engines(context: &Context, stage: &Stage) -> Vec<&'static str> {
+    match &context.no_uring {
+        None => vec!["uring", "epoll"],
+        Some(reason) => {
+            stage.skip("uring", reason);
+            vec!["epoll"]
+        }
+    }
+}
+
+/// Runs `suite` against our server, once on each engine.
+fn against_servers(
+    context: &Context,
+    engines: &[&str],
+    mut suite: impl FnMut(&Server, &str) -> Result<Vec<Report>, Failure>,
+) -> Result<Vec<Report>, Failure> {
+    let mut reports = Vec::new();
+    for engine in engines {
+        let mut command = Command::new(context.target.join("debug/plain"));
+        command.args([
+            "--listen",
+            "127.0.0.1:0",
+            "--shards",
+            "1",
+            "--engine",
+            engine,
+        ]);
+        let log = context.logs.join(format!("plain-{engine}.log"));
+        let server = Server::start(&mut command, None, &log)?;
+        server.check_engine(engine)?;
+        reports.extend(suite(&server, engine)?);
+        server.stop()?;
+    }
+    Ok(reports)
+}

@@ -1,0 +1,78 @@
+//! Tools of others: installed once under the target folder, run with a bound on their time.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::failure::{Attempt, Failure};
+use crate::process::{kill_tree, wait_at_most};
+use crate::test::Context;
+
+/// How long fetching and compiling a tool may take.
+const INSTALL_MAX: Duration = Duration::from_secs(400);
+
+/// A tool at one version.
+pub struct Tool {
+    /// The name of its folder, with its version: a new version is installed beside the old one.
+    pub folder: &'static str,
+    /// The programs that it consists of.
+    pub programs: &'static [&'static str],
+}
+
+impl Tool {
+    /// The folder that the programs are in; `command` is to put them into its `bin`, and is run
+    /// if they are not there yet. What goes wrong is this machine's lack, not our fault.
+    pub fn install(
+        &self,
+        context: &Context,
+        command: impl FnOnce(&Path) -> Command,
+    ) -> Result<PathBuf, Failure> {
+        let folder = context.target.join("suites").join(self.folder);
+        let programs = folder.join("bin");
+        if self
+            .programs
+            .iter()
+            .all(|name| programs.join(name).is_file())
+        {
+            return Ok(programs);
+        }
+        fs::create_dir_all(&programs).attempt(|| format!("make {programs:?}"))?;
+        let log = context.logs.join(format!("install-{}.log", self.folder));
+        let what = || format!("install {}", self.folder);
+        let status = run(&mut command(&folder), &log, INSTALL_MAX)?;
+        if status.success() {
+            return Ok(programs);
+        }
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        Err(Failure::new(
+            what(),
+            text.trim().lines().last().unwrap_or("no output"),
+        ))
+    }
+}
+
+/// Runs a command to its end, with both outputs in `log`.
+///
+/// # Errors
+/// It did not start, or took longer than `limit` and was killed.
+pub fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<ExitStatus, Failure> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let file = File::create(log).attempt(|| format!("make {log:?}"))?;
+    let copy = file.try_clone().attempt(|| format!("share {log:?}"))?;
+    command.stdin(Stdio::null()).stdout(file).stderr(copy);
+    let mut child = command.spawn().attempt(|| format!("start {name}"))?;
+    if let Some(status) = wait_at_most(&mut child, limit)? {
+        return Ok(status);
+    }
+    kill_tree(&mut child);
+    let why = format!("killed after {} s", limit.as_secs());
+    Err(Failure::new(format!("run {name}"), why))
+}
+
+/// The same, and what it wrote.
+pub fn output(command: &mut Command, log: &Path, limit: Duration) -> Result<String, Failure> {
+    run(command, log, limit)?;
+    let bytes = fs::read(log).attempt(|| format!("read {log:?}"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

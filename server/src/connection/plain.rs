@@ -1,0 +1,134 @@
+//! Plain requests: their bodies coming in, their answers going out.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::{Code, Status};
+use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{ErrorCode, StreamKey};
+
+use super::Connection;
+use crate::call::{Call, Known, PlainCall, Target};
+use crate::plain::{PlainHead, PlainRequest, PlainResponse, ask};
+
+impl Connection {
+    /// Starts on a request that is no call.
+    pub(super) fn on_plain_head(
+        &mut self,
+        now: Duration,
+        stream: StreamKey,
+        known: Rc<Known>,
+        end_stream: bool,
+    ) {
+        let Target::Plain(head) = &known.target else {
+            return;
+        };
+        if head.is_misdirected() {
+            return self.http2.reset(stream, ErrorCode::PROTOCOL_ERROR);
+        }
+        if self.refuse_congested(stream) {
+            return;
+        }
+        if head.is_cut() {
+            let response = PlainResponse::new(431, "the request's header list is too large\n");
+            return self.send_plain(stream, head, &response);
+        }
+        if head.announces_more_than(self.plain_body_bytes_max) {
+            return self.refuse_body(stream, head);
+        }
+        let call = PlainCall {
+            id: stream.id,
+            known,
+            heard: now,
+            // Not a pooled buffer: what a peer leaves unfinished must cost what it sent.
+            body: Vec::new(),
+        };
+        if end_stream {
+            self.answer_plain(stream, call);
+        } else {
+            self.watch_progress(now);
+            self.put_call(stream, Call::Plain(Box::new(call)));
+        }
+    }
+
+    /// Adds to the body. Its credit goes back at once: the limits bound what is held.
+    pub(super) fn on_plain_data(
+        &mut self,
+        now: Duration,
+        stream: StreamKey,
+        mut call: Box<PlainCall>,
+        bytes: &[u8],
+        end_stream: bool,
+    ) {
+        self.http2.release(stream, bytes.len());
+        if call.body.len() + bytes.len() > self.plain_body_bytes_max {
+            if let Target::Plain(head) = &call.known.target {
+                self.refuse_body(stream, head);
+            }
+            return;
+        }
+        call.body.extend_from_slice(bytes);
+        call.heard = now;
+        if end_stream {
+            self.http2.hold(stream, 0);
+            return self.answer_plain(stream, *call);
+        }
+        let fits = self.http2.hold(stream, call.body.capacity());
+        self.put_call(stream, Call::Plain(call));
+        if !fits {
+            self.shed();
+        }
+    }
+
+    fn answer_plain(&mut self, stream: StreamKey, call: PlainCall) {
+        if let (Target::Plain(head), Some(handler)) =
+            (&call.known.target, self.routes.plain_handler())
+        {
+            let request = PlainRequest {
+                head,
+                body: &call.body,
+            };
+            let response = ask(&**handler, &request);
+            self.send_plain(stream, head, &response);
+        }
+    }
+
+    /// Answers in place of the handler: with 408 when the body dried up, 503 when it is one too
+    /// many to keep.
+    pub(super) fn end_plain(&mut self, stream: StreamKey, call: &PlainCall, status: &Status) {
+        if let Target::Plain(head) = &call.known.target {
+            let http_status = match status.code() {
+                Code::DeadlineExceeded => 408,
+                _ => 503,
+            };
+            let text = format!("{}\n", status.message());
+            self.send_plain(stream, head, &PlainResponse::new(http_status, text));
+        }
+    }
+
+    fn refuse_body(&mut self, stream: StreamKey, head: &PlainHead) {
+        let max = self.plain_body_bytes_max;
+        let text = format!("the request's body has more than {max} bytes\n");
+        self.send_plain(stream, head, &PlainResponse::new(413, text));
+    }
+
+    fn send_plain(&mut self, stream: StreamKey, head: &PlainHead, response: &PlainResponse) {
+        let body = response.body();
+        let ends = head.wants_no_body() || response.is_bodiless() || body.is_empty();
+        let status = response.status().to_string();
+        let length = body.len().to_string();
+        let length = (!response.is_bodiless()).then_some((&b"content-length"[..], &*length));
+        let start = std::iter::once((&b":status"[..], &*status)).chain(length);
+        let start = start.map(|(name, value)| (name, value.as_bytes()));
+        let rest = response.fields().iter().map(|f| (f.name, f.value));
+        let fields = start.chain(rest).map(|(name, value)| Field {
+            name,
+            value,
+            indexing: Indexing::Literal,
+        });
+        self.http2.send_headers(stream, fields, None, ends);
+        if !ends {
+            self.http2.send_data(stream, body, true);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Requests that are no calls: what a browser, a probe or `curl` asks beside gRPC.
+//!
+//! One synchronous handler per shard answers every request whose content type is not gRPC's. It
+//! is meant for small things such as `/healthz` or `/metrics`: the whole body of the request is
+//! collected first, and the whole body of the answer is handed over at once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use corespun_codec::head;
+use corespun_http2::{HeaderList, Token};
+
+/// The handler of one shard.
+pub(crate) type Plain = dyn Fn(&PlainRequest<'_>) -> PlainResponse;
+
+/// The head of a plain request, kept for as long as its body is coming.
+pub(crate) struct PlainHead {
+    fields: HeaderList,
+    method: String,
+    path: String,
+    peer: Option<Rc<str>>,
+}
+
+impl PlainHead {
+    /// Keeps a header list, unless it asks for a call.
+    pub(crate) fn read(fields: &HeaderList, peer: Option<&Rc<str>>) -> Option<Self> {
+        let text = |token| String::from_utf8_lossy(fields.first(token).unwrap_or_default());
+        let content_type = fields.first(Token::ContentType).unwrap_or_default();
+        (!head::is_grpc(content_type)).then(|| Self {
+            method: text(Token::Method).into_owned(),
+            path: text(Token::Path).into_owned(),
+            fields: fields.clone(),
+            peer: peer.cloned(),
+        })
+    }
+
+    /// Fields were dropped for a limit, so that the request is not known whole.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.fields.overflowed()
+    }
+
+    /// The request says itself that its body has more than `max` bytes.
+    pub(crate) fn announces_more_than(&self, max: usize) -> bool {
+        let length = self.fields.first(Token::ContentLength);
+        let length = length.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        length.is_some_and(|length: u64| length > max as u64)
+    }
+
+    /// `host` names another host than `:authority`, which makes the request malformed (RFC 9113
+    /// §8.3.1). Calls are not held to it: gRFC A41 has `host` ignored there.
+    pub(crate) fn is_misdirected(&self) -> bool {
+        let first = |token| Some(without_port(self.fields.first(token)?, &self.fields));
+        match (first(Token::Authority), first(Token::Host)) {
+            (Some(authority), Some(host)) => !authority.eq_ignore_ascii_case(host),
+            _ => false,
+        }
+    }
+
+    /// The answer is to have a head only (RFC 9110 §9.3.2).
+    pub(crate) fn wants_no_body(&self) -> bool {
+        self.method == "HEAD"
+    }
+}
+
+/// A host without the port that its scheme implies (RFC 3986 §6.2.3).
+fn without_port<'a>(host: &'a [u8], fields: &HeaderList) -> &'a [u8] {
+    let port: &[u8] = match fields.first(Token::Scheme) {
+        Some(b"http") => b":80",
+        Some(b"https") => b":443",
+        _ => b"",
+    };
+    host.strip_suffix(port).unwrap_or(host)
+}
+
+/// A request that is no call, with its whole body.
+pub struct PlainRequest<'a> {
+    pub(crate) head: &'a PlainHead,
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> PlainRequest<'a> {
+    /// The method, such as `GET`.
+    pub fn method(&self) -> &'a str {
+        &self.head.method
+    }
+
+    /// The path without its query; empty for CONNECT, which has none.
+    pub fn path(&self) -> &'a str {
+        self.split_path().0
+    }
+
+    /// What follows the first `?` of the path.
+    pub fn query(&self) -> Option<&'a str> {
+        self.split_path().1
+    }
+
+    fn split_path(&self) -> (&'a str, Option<&'a str>) {
+        match self.head.path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&self.head.path, None),
+        }
+    }
+
+    /// The value of the first field of this lower-case name.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let mut headers = self.headers();
+        headers.find_map(|(field, value)| (field == name.as_bytes()).then_some(value))
+    }
+
+    /// All fields in the order of the wire, pseudo-headers such as `:path` first.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let fields = self.head.fields.iter();
+        fields.map(|field| (field.name, field.value))
+    }
+
+    /// The body; at most [`Config::plain_body_bytes_max`](crate::Config::plain_body_bytes_max)
+    /// bytes.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Who asks, as text.
+    pub fn peer(&self) -> Option<&'a str> {
+        self.head.peer.as_deref()
+    }
+}
+
+/// The answer to a [`PlainRequest`].
+///
+/// `content-length` is written by the server. The body of an answer to HEAD, and that of a 204 or
+/// 304, stays behind.
+///
+/// ```
+/// # use corespun_server::{PlainRequest, PlainResponse};
+/// fn answer(request: &PlainRequest<'_>) -> PlainResponse {
+///     match (request.method(), request.path()) {
+///         ("GET" | "HEAD", "/healthz") => {
+///             PlainResponse::new(200, "ok\n").header("content-type", "text/plain")
+///         }
+///         (_, "/healthz") => PlainResponse::new(405, "").header("allow", "GET, HEAD"),
+///         _ => PlainResponse::new(404, "there is nothing here\n"),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct PlainResponse {
+    status: u16,
+    fields: HeaderList,
+    body: Bytes,
+}
+
+impl PlainResponse {
+    /// An answer with this HTTP status, 200 to 599, and this body.
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            fields: HeaderList::new(),
+            body: body.into(),
+        }
+    }
+
+    /// Adds a field behind those there are. The name is in lower case, and neither of them may
+    /// have characters that RFC 9113 §8.2.1 forbids: such an answer goes out as a 500, with the
+    /// reason in the log.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = name.as_bytes();
+        self.fields.push(Token::of(name), name, value.as_ref());
+        self
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The fields besides `:status` and `content-length`.
+    pub(crate) fn fields(&self) -> &HeaderList {
+        &self.fields
+    }
+
+    /// The body as the handler gave it.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// An answer of this status never has a body (RFC 9110 §15.3.5, §15.4.5).
+    pub(crate) fn is_bodiless(&self) -> bool {
+        matches!(self.status, 204 | 304)
+    }
+
+    /// Why this may not go out, if so.
+    fn fault(&self) -> Option<String> {
+        if !(200..600).contains(&self.status) {
+            return Some(format!("its status is {}, not 200 to 599", self.status));
+        }
+        let refused = self.fields.iter().find(|field| {
+            let ours = matches!(
+                field.token,
+                Token::ContentLength
+                    | Token::Connection
+                    | Token::KeepAlive
+                    | Token::ProxyConnection
+                    | Token::TransferEncoding
+                    | Token::Upgrade
+            );
+            ours || !field.well_formed || field.name.starts_with(b":")
+        })?;
+        Some(format!("it may not have the field {refused:?}"))
+    }
+}
+
+/// Asks the handler. Its panic, and an answer that breaks HTTP, become a 500.
+pub(crate) fn ask(handler: &Plain, request: &PlainRequest<'_>) -> PlainResponse {
+    let Ok(response) = catch_unwind(AssertUnwindSafe(|| handler(request))) else {
+        return PlainResponse::new(500, "the handler panicked\n");
+    };
+    match response.fault() {
+        None => response,
+        Some(fault) => {
+            tracing::error!(path = request.path(), %fault, "failed to send a plain answer");
+            PlainResponse::new(500, "the answer breaks HTTP\n")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_held_against_http() {
+        let with = |name, value: &str| PlainResponse::new(200, "").header(name, value).fault();
+        assert_eq!(with("content-type", "text/plain; charset=utf-8"), None);
+        for status in [200, 404, 599] {
+            assert_eq!(PlainResponse::new(status, "").fault(), None);
+        }
+        for status in [0, 100, 199, 600] {
+            let fault = PlainResponse::new(status, "").fault();
+            assert!(fault.is_some_and(|text| text.contains(&status.to_string())));
+        }
+        let bad = [
+            ("Content-Type", "text/plain"),
+            ("a b", "c"),
+            ("", "c"),
+            ("a", "b\r\nc: d"),
+            ("a", " b"),
+            (":status", "204"),
+            ("content-length", "3"),
+            ("connection", "close"),
+            ("transfer-encoding", "chunked"),
+        ];
+        for (name, value) in bad {
+            assert!(with(name, value).is_some(), "{name}: {value}");
+        }
+    }
+}
