@@ -1,0 +1,189 @@
+//! Peers that take their time: half a handshake, half a header block, half a request.
+//!
+//! The server runs with limits of a second where the defaults are ten or sixty, so that the tests
+//! need not wait as long; the mechanism is the same.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use corespun_http2::ErrorCode;
+
+use super::peer::Peer;
+use super::place::raise_open_files;
+use super::seen::{Answer, Seen};
+use super::trial::{self, Attack};
+use super::wire::{self, HEADERS};
+
+/// What the server's limits are set to, and how often a slow peer says a byte.
+const FLAGS: &[&str] = &[
+    "--limit",
+    "preface_timeout=1s",
+    "--limit",
+    "settings_timeout=1s",
+    "--limit",
+    "settings_ack_timeout=1s",
+    "--limit",
+    "header_block_timeout=1s",
+    "--limit",
+    "request_progress_timeout=1s",
+];
+const DRIP: Duration = Duration::from_millis(50);
+/// A peer that is still tolerated after so long has found a way around the limit.
+const TOLERATED: Duration = Duration::from_secs(4);
+
+/// Any fault will do for one who never finished the handshake, as long as the socket is closed.
+const ENDED: &[Answer] = &[
+    Answer::Closed,
+    Answer::GoAway(ErrorCode::ENHANCE_YOUR_CALM),
+    Answer::GoAway(ErrorCode::PROTOCOL_ERROR),
+    Answer::GoAway(ErrorCode::SETTINGS_TIMEOUT),
+];
+
+#[test]
+fn slow_peers() {
+    let attacks = [
+        Attack {
+            name: "connection without a byte",
+            cve: "",
+            limit: "`preface_timeout`",
+            expected: ENDED,
+            round: |target| Ok(Peer::silent(target)?.wait_for_end()),
+        },
+        Attack {
+            name: "slow preface, byte by byte",
+            cve: "",
+            limit: "`preface_timeout`",
+            expected: ENDED,
+            round: |target| drip(Peer::silent(target)?, &wire::PREFACE.repeat(10)),
+        },
+        Attack {
+            name: "preface without SETTINGS",
+            cve: "",
+            limit: "`settings_timeout`",
+            expected: ENDED,
+            round: |target| {
+                let mut peer = Peer::silent(target)?;
+                peer.send(wire::PREFACE);
+                Ok(peer.wait_for_end())
+            },
+        },
+        Attack {
+            name: "SETTINGS that are never acknowledged",
+            cve: "",
+            limit: "`settings_ack_timeout`",
+            expected: &[Answer::GoAway(ErrorCode::SETTINGS_TIMEOUT)],
+            round: |target| {
+                let mut peer = Peer::silent(target)?;
+                peer.polite = false;
+                peer.send(&[wire::PREFACE, &wire::settings(&[])].concat());
+                Ok(peer.wait_for_end())
+            },
+        },
+        Attack {
+            name: "slow headers: a block that is not ended",
+            cve: "CVE-2007-6750",
+            limit: "`header_block_timeout`",
+            expected: ENDED,
+            round: |target| {
+                let mut peer = Peer::connect(target)?;
+                let stream = peer.open();
+                let block = wire::request(wire::GET_USER);
+                peer.send(&wire::frame(HEADERS, 0, stream, block));
+                Ok(peer.wait_for_end())
+            },
+        },
+        Attack {
+            name: "slow headers: a frame that comes byte by byte",
+            cve: "",
+            limit: "`header_block_timeout`",
+            expected: ENDED,
+            round: |target| {
+                let peer = Peer::connect(target)?;
+                drip(peer, &wire::headers(1, 0, [0; 1000]))
+            },
+        },
+        Attack {
+            name: "slow body: a request that stops in its message",
+            cve: "",
+            limit: "`request_progress_timeout`",
+            expected: &[
+                Answer::Status(4),
+                Answer::Reset(ErrorCode::CANCEL),
+                Answer::GoAway(ErrorCode::ENHANCE_YOUR_CALM),
+            ],
+            round: slow_body,
+        },
+    ];
+    trial::run(FLAGS, &attacks);
+}
+
+#[test]
+fn half_open_connections() {
+    let attacks = [Attack {
+        name: "10,000 half-open connections",
+        cve: "",
+        limit: "`preface_timeout`",
+        expected: ENDED,
+        round: half_open,
+    }];
+    trial::run(FLAGS, &attacks);
+}
+
+/// Sends a byte now and then until the server has had enough.
+fn drip(mut peer: Peer, bytes: &[u8]) -> io::Result<Seen> {
+    let start = Instant::now();
+    for byte in bytes {
+        if !peer.send(&[*byte]) || start.elapsed() > TOLERATED {
+            break;
+        }
+        peer.read_for(DRIP);
+    }
+    if peer.seen.ended {
+        return Ok(peer.seen);
+    }
+    Err(io::Error::other(format!(
+        "a peer that says a byte every {DRIP:?} is still served after {TOLERATED:?}"
+    )))
+}
+
+/// Requests that announce a message and send half of it.
+fn slow_body(target: SocketAddr) -> io::Result<Seen> {
+    let mut peer = Peer::connect(target)?;
+    for _ in 0..100 {
+        let stream = peer.open();
+        peer.send(&wire::headers(stream, 0, wire::request(wire::GET_USER)));
+        peer.send(&wire::data(stream, 0, &wire::user_request()[..6]));
+    }
+    let met = |peer: &Peer| peer.seen.status.is_some() || !peer.seen.resets.is_empty();
+    peer.read_until(TOLERATED, met);
+    Ok(peer.settle())
+}
+
+/// Connections that say the first half of the preface, all held until the server has closed all.
+fn half_open(target: SocketAddr) -> io::Result<Seen> {
+    const WANTED: usize = 10_000;
+    /// What this process needs besides.
+    const OTHERS: usize = 200;
+    let may = usize::try_from(raise_open_files()).unwrap_or(usize::MAX);
+    let count = WANTED.min(may.saturating_sub(OTHERS));
+    if count < WANTED {
+        println!("SKIPPED half-open: only {count} of {WANTED}, as {may} files may be open");
+    }
+    let mut peers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut peer = Peer::silent(target)?;
+        peer.send(&wire::PREFACE[..12]);
+        peers.push(peer);
+    }
+    let mut last = Seen::default();
+    for (closed, peer) in peers.into_iter().enumerate() {
+        last = peer.wait_for_end();
+        if !last.ended {
+            return Err(io::Error::other(format!(
+                "only {closed} of {count} half-open connections were closed"
+            )));
+        }
+    }
+    Ok(last)
+}
