@@ -45,6 +45,8 @@ mod error;
 #[cfg(feature = "flags")]
 mod flags;
 mod handler;
+#[cfg(feature = "flags")]
+mod limit_flags;
 mod reply;
 mod routes;
 mod server;
@@ -54,5 +56,7 @@ pub use connection::Connection;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::Flags;
+#[cfg(feature = "flags")]
+pub use limit_flags::{LimitFlag, LimitFlagError, LimitFlags};
 pub use routes::{Routes, Service};
 pub use server::{BoxError, Running, Server, ServerBuilder};

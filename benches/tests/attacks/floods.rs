@@ -136,8 +136,8 @@ fn empty_frames() {
             Attack {
                 name: "a message in DATA of one byte each",
                 cve: "RUSTSEC-2026-0258",
-                limit: "`received_bytes_max`: small frames are copied together",
-                expected: &[Answer::Served, CALM],
+                limit: "`data_overhead_bytes_max`",
+                expected: &[CALM],
                 round: |target| {
                     let mut peer = Peer::connect(target)?;
                     let stream = peer.open();
@@ -205,14 +205,14 @@ fn frames_without_use() {
             Attack {
                 name: "GOAWAY flood",
                 cve: "",
-                limit: GLITCHES,
+                limit: "`go_away_frames_max`",
                 expected: &[CALM],
                 round: |target| flood(Peer::connect(target)?, false, &wire::go_away(0, 0, b"")),
             },
             Attack {
                 name: "GOAWAY with 16 KiB of debug data, over and over",
                 cve: "",
-                limit: "`glitch_budget`; debug data is not kept",
+                limit: "`go_away_debug_bytes_max`",
                 expected: &[CALM],
                 round: |target| {
                     let debug = [b'x'; 16_376];

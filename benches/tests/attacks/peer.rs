@@ -17,6 +17,9 @@ use super::wire;
 const STALL: Duration = Duration::from_millis(300);
 /// How long an answer that must come is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(8);
+/// What an attacker rests after each write. The rate of an attack is bounded so that on a machine
+/// of two CPUs it is the server's answer that is measured, and not who gets how much of a CPU.
+const REST: Duration = Duration::from_micros(250);
 /// The PING that tells that all before it has been met.
 const LAST_PING: u64 = 0x5e77_1ed0;
 /// The window of a connection before any WINDOW_UPDATE (RFC 9113 §6.9.2).
@@ -91,14 +94,16 @@ impl Peer {
         stream
     }
 
-    /// Writes all of `bytes`, reading meanwhile unless deaf; false when the server has ended the
-    /// connection or takes no more.
+    /// Rests, then writes as [`Self::send_at_once`] does.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
+        std::thread::sleep(REST);
         self.write_owed();
-        self.write(bytes)
+        self.send_at_once(bytes)
     }
 
-    fn write(&mut self, mut bytes: &[u8]) -> bool {
+    /// Writes all of `bytes`, reading meanwhile unless deaf; false when the server has ended the
+    /// connection or takes no more.
+    pub fn send_at_once(&mut self, mut bytes: &[u8]) -> bool {
         let mut moved = Instant::now();
         while !bytes.is_empty() {
             if !self.deaf {
@@ -196,7 +201,7 @@ impl Peer {
     fn write_owed(&mut self) {
         let owed = std::mem::take(&mut self.owed);
         if self.polite && !owed.is_empty() {
-            self.write(&owed);
+            self.send_at_once(&owed);
         }
     }
 
