@@ -46,7 +46,7 @@ impl Place {
         renice.args(["-n", "19", "-p", &thread]);
         renice.stdout(Stdio::null()).stderr(Stdio::null());
         if !renice.status().is_ok_and(|status| status.success()) {
-            println!("SKIPPED nice-attackers: this machine has no renice, so attackers may take");
+            println!("SKIPPED nice attackers: no renice here, so they share the good client's CPU");
         }
     }
 }
