@@ -1,9 +1,11 @@
 //! The flags that every server binary shares.
 
+mod limits;
+
 use corespun_runtime::{CpuList, Engine};
 
-use crate::limit_flags::LimitFlags;
 use crate::server::ServerBuilder;
+pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
 
 /// Where and how to serve; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]

@@ -45,8 +45,6 @@ mod error;
 #[cfg(feature = "flags")]
 mod flags;
 mod handler;
-#[cfg(feature = "flags")]
-mod limit_flags;
 mod reply;
 mod routes;
 mod server;
@@ -55,8 +53,6 @@ pub use config::Config;
 pub use connection::Connection;
 pub use error::Error;
 #[cfg(feature = "flags")]
-pub use flags::Flags;
-#[cfg(feature = "flags")]
-pub use limit_flags::{LimitFlag, LimitFlagError, LimitFlags};
+pub use flags::{Flags, LimitFlag, LimitFlagError, LimitFlags};
 pub use routes::{Routes, Service};
 pub use server::{BoxError, Running, Server, ServerBuilder};
