@@ -35,11 +35,21 @@ impl Server {
         command.args(flags).stderr(Stdio::piped());
         let mut child = command.spawn().expect("failed to start bench-corespun");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let line = lines.next().and_then(Result::ok).unwrap_or_default();
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut before = Vec::new();
+        let greeting = lines.by_ref().map_while(Result::ok).find(|line| {
+            before.push(line.clone());
+            line.starts_with("listening on ")
+        });
+        let words: Vec<&str> = greeting
+            .as_deref()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
         let ["listening", "on", address, engine, ..] = words[..] else {
-            let _ = child.kill();
-            panic!("failed to start bench-corespun {flags:?}: {line}");
+            panic!(
+                "failed to start bench-corespun {flags:?}: {}",
+                before.join("; ")
+            );
         };
         let address = address.parse().expect("an address");
         let engine = engine.trim_start_matches("engine=").to_owned();
