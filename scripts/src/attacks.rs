@@ -94,8 +94,8 @@ impl Row {
 /// where they are numbers, and where their answers differ.
 fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| attack | known as | stopped by | sent | memory above idle, MiB | p99 of others, × alone |\n\
-         |---|---|---|---|---:|---:|\n",
+        "| attack | known as | stopped by | sent | memory above idle, MiB \
+         | p99 of others, × alone |\n|---|---|---|---|---:|---:|\n",
     );
     let mut engines: Vec<&str> = Vec::new();
     let mut names: Vec<&str> = Vec::new();

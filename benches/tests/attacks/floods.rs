@@ -169,29 +169,22 @@ fn frames_without_use() {
                 expected: &[CALM],
                 round: |target| flood(Peer::connect(target)?, false, &wire::priority(1001, 3)),
             },
-            Attack {
-                name: "frames of an unknown type",
-                cve: "",
-                limit: GLITCHES,
-                expected: &[CALM],
-                round: |target| {
-                    let unknown = wire::frame(wire::UNKNOWN, 0xff, 77, [0; 8]);
-                    flood(Peer::connect(target)?, false, &unknown)
-                },
-            },
-            Attack {
-                name: "RST_STREAM on a stream that is closed",
-                cve: "",
-                limit: GLITCHES,
-                expected: &[CALM],
-                round: |target| {
+            Attack::new("frames of an unknown type", GLITCHES, &[CALM], |target| {
+                let unknown = wire::frame(wire::UNKNOWN, 0xff, 77, [0; 8]);
+                flood(Peer::connect(target)?, false, &unknown)
+            }),
+            Attack::new(
+                "RST_STREAM on a stream that is closed",
+                GLITCHES,
+                &[CALM],
+                |target| {
                     let mut peer = Peer::connect(target)?;
                     let stream = peer.open();
                     peer.send(&wire::whole_call(stream));
                     peer.read_until(Duration::from_secs(5), |peer| peer.seen.messages > 0);
                     flood(peer, false, &wire::reset(stream))
                 },
-            },
+            ),
             Attack {
                 name: "SETTINGS acknowledgements that nobody asked for",
                 cve: SETTINGS_FLOOD,
@@ -202,23 +195,18 @@ fn frames_without_use() {
                     flood(Peer::connect(target)?, false, &ack)
                 },
             },
-            Attack {
-                name: "GOAWAY flood",
-                cve: "",
-                limit: "`go_away_frames_max`",
-                expected: &[CALM],
-                round: |target| flood(Peer::connect(target)?, false, &wire::go_away(0, 0, b"")),
-            },
-            Attack {
-                name: "GOAWAY with 16 KiB of debug data, over and over",
-                cve: "",
-                limit: "`go_away_debug_bytes_max`",
-                expected: &[CALM],
-                round: |target| {
+            Attack::new("GOAWAY flood", "`go_away_frames_max`", &[CALM], |target| {
+                flood(Peer::connect(target)?, false, &wire::go_away(0, 0, b""))
+            }),
+            Attack::new(
+                "GOAWAY with 16 KiB of debug data, over and over",
+                "`go_away_debug_bytes_max`",
+                &[CALM],
+                |target| {
                     let debug = [b'x'; 16_376];
                     flood(Peer::connect(target)?, false, &wire::go_away(0, 0, &debug))
                 },
-            },
+            ),
         ],
     );
 }

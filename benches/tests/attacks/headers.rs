@@ -38,12 +38,11 @@ fn continuation_flood() {
                 expected: &[CALM],
                 round: |target| continue_without_end(target, 100_000, b""),
             },
-            Attack {
-                name: "header block interrupted by another frame",
-                cve: "",
-                limit: "RFC 9113 §6.10",
-                expected: &[Answer::GoAway(ErrorCode::PROTOCOL_ERROR)],
-                round: |target| {
+            Attack::new(
+                "header block interrupted by another frame",
+                "RFC 9113 §6.10",
+                &[Answer::GoAway(ErrorCode::PROTOCOL_ERROR)],
+                |target| {
                     let mut peer = Peer::connect(target)?;
                     let stream = peer.open();
                     peer.send(&wire::frame(
@@ -55,7 +54,7 @@ fn continuation_flood() {
                     peer.send(&wire::ping(1));
                     Ok(peer.settle())
                 },
-            },
+            ),
         ],
     );
 }
@@ -110,12 +109,11 @@ fn compression_bombs() {
                 expected: &[Answer::Served],
                 round: hold_tiny_fields,
             },
-            Attack {
-                name: "a single value of 31 KiB",
-                cve: "",
-                limit: "`header_string_bytes_max`",
-                expected: &[CALM],
-                round: |target| {
+            Attack::new(
+                "a single value of 31 KiB",
+                "`header_string_bytes_max`",
+                &[CALM],
+                |target| {
                     let value = vec![b'x'; 31 << 10];
                     let block = wire::request_with(wire::GET_USER, &[(b"long", &value)]);
                     let mut peer = Peer::connect(target)?;
@@ -125,7 +123,7 @@ fn compression_bombs() {
                     peer.send(&wire::frame(CONTINUATION, wire::END_HEADERS, stream, rest));
                     Ok(peer.settle())
                 },
-            },
+            ),
         ],
     );
 }
@@ -135,33 +133,29 @@ fn compression_state() {
     trial::run(
         &[],
         &[
-            Attack {
-                name: "table size update above what was announced",
-                cve: "",
-                limit: "RFC 7541 §6.3",
-                expected: &[COMPRESSION],
-                round: |target| bomb(target, &wire::table_size(1 << 20)),
-            },
-            Attack {
-                name: "index beyond the table",
-                cve: "",
-                limit: "RFC 7541 §2.3.3",
-                expected: &[COMPRESSION],
-                round: |target| bomb(target, &wire::indexed(4000)),
-            },
-            Attack {
-                name: "integer without end",
-                cve: "",
-                limit: "RFC 7541 §5.1",
-                expected: &[COMPRESSION],
-                round: |target| bomb(target, &[0xff; 64]),
-            },
-            Attack {
-                name: "SETTINGS_HEADER_TABLE_SIZE of 4 GiB for the server's encoder",
-                cve: "",
-                limit: "encoder table of 4 KiB at most",
-                expected: &[Answer::Served],
-                round: |target| {
+            Attack::new(
+                "table size update above what was announced",
+                "RFC 7541 §6.3",
+                &[COMPRESSION],
+                |target| bomb(target, &wire::table_size(1 << 20)),
+            ),
+            Attack::new(
+                "index beyond the table",
+                "RFC 7541 §2.3.3",
+                &[COMPRESSION],
+                |target| bomb(target, &wire::indexed(4000)),
+            ),
+            Attack::new(
+                "integer without end",
+                "RFC 7541 §5.1",
+                &[COMPRESSION],
+                |target| bomb(target, &[0xff; 64]),
+            ),
+            Attack::new(
+                "SETTINGS_HEADER_TABLE_SIZE of 4 GiB for the server's encoder",
+                "encoder table of 4 KiB at most",
+                &[Answer::Served],
+                |target| {
                     let entries = [(wire::HEADER_TABLE_SIZE, u32::MAX)];
                     let mut peer = Peer::with_settings(target, &entries)?;
                     for _ in 0..500 {
@@ -170,7 +164,7 @@ fn compression_state() {
                     }
                     Ok(peer.settle())
                 },
-            },
+            ),
         ],
     );
 }

@@ -14,22 +14,6 @@ const PROTOCOL: &[Answer] = &[Answer::GoAway(ErrorCode::PROTOCOL_ERROR)];
 const CLOSED_STREAM: &[Answer] = &[Answer::GoAway(ErrorCode::STREAM_CLOSED)];
 const FRAME_SIZE: &[Answer] = &[Answer::GoAway(ErrorCode::FRAME_SIZE_ERROR)];
 
-/// An attack of one message on a fresh connection.
-const fn plain(
-    name: &'static str,
-    limit: &'static str,
-    expected: &'static [Answer],
-    round: fn(SocketAddr) -> io::Result<Seen>,
-) -> Attack {
-    Attack {
-        name,
-        cve: "",
-        limit,
-        expected,
-        round,
-    }
-}
-
 /// Shakes hands, says `bytes`, and listens.
 fn say(target: SocketAddr, bytes: &[u8]) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
@@ -48,19 +32,19 @@ fn ended(stream: u32) -> Vec<u8> {
 #[test]
 fn stream_identifiers() {
     let attacks = [
-        plain(
+        Attack::new(
             "even stream identifier",
             "RFC 9113 §5.1.1",
             PROTOCOL,
             |target| say(target, &opened(2)),
         ),
-        plain(
+        Attack::new(
             "decreasing stream identifier",
             "RFC 9113 §5.1.1",
             PROTOCOL,
             |target| say(target, &[opened(9), opened(5)].concat()),
         ),
-        plain(
+        Attack::new(
             "reuse of a stream identifier",
             "RFC 9113 §5.1",
             CLOSED_STREAM,
@@ -72,34 +56,34 @@ fn stream_identifiers() {
                 Ok(peer.settle())
             },
         ),
-        plain("HEADERS on stream 0", "RFC 9113 §6.2", PROTOCOL, |target| {
+        Attack::new("HEADERS on stream 0", "RFC 9113 §6.2", PROTOCOL, |target| {
             say(target, &opened(0))
         }),
-        plain(
+        Attack::new(
             "DATA on an idle stream",
             "RFC 9113 §5.1",
             PROTOCOL,
             |target| say(target, &wire::data(7, END, b"x")),
         ),
-        plain(
+        Attack::new(
             "RST_STREAM on an idle stream",
             "RFC 9113 §6.4",
             PROTOCOL,
             |target| say(target, &wire::reset(7)),
         ),
-        plain(
+        Attack::new(
             "WINDOW_UPDATE on an idle stream",
             "RFC 9113 §5.1",
             PROTOCOL,
             |target| say(target, &wire::window_update(7, 1)),
         ),
-        plain(
+        Attack::new(
             "SETTINGS on a stream",
             "RFC 9113 §6.5",
             PROTOCOL,
             |target| say(target, &wire::frame(wire::SETTINGS, 0, 1, [])),
         ),
-        plain("PING on a stream", "RFC 9113 §6.7", PROTOCOL, |target| {
+        Attack::new("PING on a stream", "RFC 9113 §6.7", PROTOCOL, |target| {
             say(target, &wire::frame(wire::PING, 0, 1, [0; 8]))
         }),
     ];
@@ -109,7 +93,7 @@ fn stream_identifiers() {
 #[test]
 fn frames_out_of_place() {
     let attacks = [
-        plain(
+        Attack::new(
             "CONTINUATION without HEADERS",
             "RFC 9113 §6.10",
             PROTOCOL,
@@ -120,7 +104,7 @@ fn frames_out_of_place() {
                 )
             },
         ),
-        plain(
+        Attack::new(
             "PUSH_PROMISE from a client",
             "RFC 9113 §8.4",
             PROTOCOL,
@@ -129,19 +113,19 @@ fn frames_out_of_place() {
                 say(target, &[opened(1), promise].concat())
             },
         ),
-        plain(
+        Attack::new(
             "frame larger than announced",
             "`frame_bytes_max`",
             FRAME_SIZE,
             |target| say(target, &wire::frame(wire::UNKNOWN, 0, 0, [0; 16_385])),
         ),
-        plain(
+        Attack::new(
             "PING of seven bytes",
             "RFC 9113 §6.7",
             FRAME_SIZE,
             |target| say(target, &wire::frame(wire::PING, 0, 0, [0; 7])),
         ),
-        plain(
+        Attack::new(
             "padding longer than its frame",
             "RFC 9113 §6.1",
             PROTOCOL,
@@ -150,7 +134,7 @@ fn frames_out_of_place() {
                 say(target, &[opened(1), padded].concat())
             },
         ),
-        plain(
+        Attack::new(
             "HTTP/1.1 instead of the preface",
             "RFC 9113 §3.4",
             PROTOCOL,
@@ -160,7 +144,7 @@ fn frames_out_of_place() {
                 Ok(peer.wait_for_end())
             },
         ),
-        plain(
+        Attack::new(
             "something before SETTINGS",
             "RFC 9113 §3.4",
             PROTOCOL,
@@ -177,7 +161,7 @@ fn frames_out_of_place() {
 #[test]
 fn ends() {
     let attacks = [
-        plain(
+        Attack::new(
             "GOAWAY that raises its last stream",
             "RFC 9113 §6.8",
             PROTOCOL,
@@ -186,10 +170,10 @@ fn ends() {
                 say(target, &raised.concat())
             },
         ),
-        plain("GOAWAY on a stream", "RFC 9113 §6.8", PROTOCOL, |target| {
+        Attack::new("GOAWAY on a stream", "RFC 9113 §6.8", PROTOCOL, |target| {
             say(target, &wire::go_away(1, 0, b""))
         }),
-        plain(
+        Attack::new(
             "GOAWAY of four bytes",
             "RFC 9113 §6.8",
             FRAME_SIZE,

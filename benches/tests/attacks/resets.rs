@@ -16,7 +16,6 @@ const STREAMS: usize = 2000;
 const BATCH: usize = 50;
 
 const BUDGET: &str = "`reset_budget`";
-const MADE_YOU_RESET: &str = "CVE-2025-8671";
 
 #[test]
 fn rapid_reset() {
@@ -37,6 +36,19 @@ fn rapid_reset() {
                 limit: BUDGET,
                 expected: &[CALM],
                 round: |target| cancel_each(target, wire::LOOKUP),
+            },
+            Attack {
+                name: "fields without name and value (0-length headers)",
+                cve: "CVE-2019-9516",
+                limit: BUDGET,
+                expected: &[CALM],
+                round: |target| {
+                    let nothing: [Field<'_>; 100] = [(b"", b""); 100];
+                    let block = wire::request_with(wire::GET_USER, &nothing);
+                    provoke(target, ErrorCode::PROTOCOL_ERROR, false, |stream| {
+                        wire::headers(stream, wire::END, &block)
+                    })
+                },
             },
             Attack {
                 name: "malformed requests without reading (reset flood)",
@@ -73,109 +85,76 @@ fn cancel_each(target: SocketAddr, path: &[u8]) -> io::Result<Seen> {
 #[test]
 fn made_you_reset() {
     let of_frames = [
-        Attack {
-            name: "MadeYouReset: stream WINDOW_UPDATE of 0",
-            cve: MADE_YOU_RESET,
-            limit: BUDGET,
-            expected: &[CALM],
-            round: |target| {
-                provoke(target, ErrorCode::PROTOCOL_ERROR, false, |stream| {
-                    [opened(stream), wire::window_update(stream, 0)].concat()
-                })
-            },
-        },
-        Attack {
-            name: "MadeYouReset: stream window overflow",
-            cve: MADE_YOU_RESET,
-            limit: BUDGET,
-            expected: &[CALM],
-            round: |target| {
-                provoke(target, ErrorCode::FLOW_CONTROL_ERROR, false, |stream| {
-                    let most = wire::window_update(stream, 0x7fff_ffff);
-                    [opened(stream), most, wire::window_update(stream, 1)].concat()
-                })
-            },
-        },
-        Attack {
-            name: "MadeYouReset: DATA after END_STREAM",
-            cve: MADE_YOU_RESET,
-            limit: BUDGET,
-            expected: &[CALM],
-            round: |target| {
-                provoke(target, ErrorCode::STREAM_CLOSED, false, |stream| {
-                    [wire::whole_call(stream), wire::data(stream, 0, b"more")].concat()
-                })
-            },
-        },
-        Attack {
-            name: "MadeYouReset: HEADERS after END_STREAM",
-            cve: MADE_YOU_RESET,
-            limit: BUDGET,
-            expected: &[CALM],
-            round: |target| {
-                provoke(target, ErrorCode::STREAM_CLOSED, false, |stream| {
-                    let trailers = wire::headers(stream, wire::END, block(&[(b"a", b"b")]));
-                    [wire::whole_call(stream), trailers].concat()
-                })
-            },
-        },
-        Attack {
-            name: "MadeYouReset: PRIORITY of a wrong length",
-            cve: MADE_YOU_RESET,
-            limit: BUDGET,
-            expected: &[CALM],
-            round: |target| {
-                provoke(target, ErrorCode::FRAME_SIZE_ERROR, false, |stream| {
-                    let short = wire::frame(wire::PRIORITY, 0, stream, [0; 4]);
-                    [opened(stream), short].concat()
-                })
-            },
-        },
-        Attack {
-            name: "MadeYouReset: PRIORITY that depends on itself",
-            cve: MADE_YOU_RESET,
-            limit: BUDGET,
-            expected: &[CALM],
-            round: |target| {
-                provoke(target, ErrorCode::PROTOCOL_ERROR, false, |stream| {
-                    [opened(stream), wire::priority(stream, stream)].concat()
-                })
-            },
-        },
+        made("MadeYouReset: stream WINDOW_UPDATE of 0", |target| {
+            provoke(target, ErrorCode::PROTOCOL_ERROR, false, |stream| {
+                [opened(stream), wire::window_update(stream, 0)].concat()
+            })
+        }),
+        made("MadeYouReset: stream window overflow", |target| {
+            provoke(target, ErrorCode::FLOW_CONTROL_ERROR, false, |stream| {
+                let most = wire::window_update(stream, 0x7fff_ffff);
+                [opened(stream), most, wire::window_update(stream, 1)].concat()
+            })
+        }),
+        made("MadeYouReset: DATA after END_STREAM", |target| {
+            provoke(target, ErrorCode::STREAM_CLOSED, false, |stream| {
+                [wire::whole_call(stream), wire::data(stream, 0, b"more")].concat()
+            })
+        }),
+        made("MadeYouReset: HEADERS after END_STREAM", |target| {
+            provoke(target, ErrorCode::STREAM_CLOSED, false, |stream| {
+                let trailers = wire::headers(stream, wire::END, block(&[(b"a", b"b")]));
+                [wire::whole_call(stream), trailers].concat()
+            })
+        }),
+        made("MadeYouReset: PRIORITY of a wrong length", |target| {
+            provoke(target, ErrorCode::FRAME_SIZE_ERROR, false, |stream| {
+                let short = wire::frame(wire::PRIORITY, 0, stream, [0; 4]);
+                [opened(stream), short].concat()
+            })
+        }),
+        made("MadeYouReset: PRIORITY that depends on itself", |target| {
+            provoke(target, ErrorCode::PROTOCOL_ERROR, false, |stream| {
+                [opened(stream), wire::priority(stream, stream)].concat()
+            })
+        }),
     ];
     trial::run(&[], &of_frames);
+}
+
+/// A way to make the server reset streams, which the budget for resets must pay for.
+const fn made(name: &'static str, round: fn(SocketAddr) -> io::Result<Seen>) -> Attack {
+    Attack {
+        name,
+        cve: "CVE-2025-8671",
+        limit: BUDGET,
+        expected: &[CALM],
+        round,
+    }
 }
 
 #[test]
 fn made_you_reset_by_requests() {
     let of_requests = [
+        made("MadeYouReset: content-length mismatch", |target| {
+            provoke(target, ErrorCode::PROTOCOL_ERROR, false, |stream| {
+                let length: Field<'_> = (b"content-length", b"9");
+                let head = wire::request_with(wire::GET_USER, &[length]);
+                let body = wire::data(stream, wire::END, &wire::user_request());
+                [wire::headers(stream, 0, head), body].concat()
+            })
+        }),
         Attack {
-            name: "MadeYouReset: content-length mismatch",
-            cve: MADE_YOU_RESET,
-            limit: BUDGET,
-            expected: &[CALM],
-            round: |target| {
-                provoke(target, ErrorCode::PROTOCOL_ERROR, false, |stream| {
-                    let length: Field<'_> = (b"content-length", b"9");
-                    let head = wire::request_with(wire::GET_USER, &[length]);
-                    let body = wire::data(stream, wire::END, &wire::user_request());
-                    [wire::headers(stream, 0, head), body].concat()
-                })
-            },
-        },
-        Attack {
-            name: "MadeYouReset: oversize header list",
-            cve: MADE_YOU_RESET,
             limit: "`header_list_bytes_soft`",
             expected: &[Answer::Status(8)],
-            round: oversize_lists,
+            ..made("MadeYouReset: oversize header list", oversize_lists)
         },
         Attack {
-            name: "MadeYouReset: streams over the concurrency limit",
-            cve: MADE_YOU_RESET,
             limit: "`concurrent_streams_max`, `reset_budget`",
-            expected: &[CALM],
-            round: too_many_streams,
+            ..made(
+                "MadeYouReset: streams over the concurrency limit",
+                too_many_streams,
+            )
         },
     ];
     trial::run(&[], &of_requests);

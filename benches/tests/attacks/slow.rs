@@ -43,86 +43,82 @@ const NO_HANDSHAKE: &[Answer] = &[
 #[test]
 fn slow_peers() {
     let attacks = [
-        Attack {
-            name: "connection without a byte",
-            cve: "",
-            limit: "`preface_time_max`",
-            expected: NO_HANDSHAKE,
-            round: |target| Ok(Peer::silent(target)?.wait_for_end()),
-        },
-        Attack {
-            name: "slow preface, byte by byte",
-            cve: "",
-            limit: "`preface_time_max`",
-            expected: NO_HANDSHAKE,
-            round: |target| drip(Peer::silent(target)?, &wire::PREFACE.repeat(10)),
-        },
-        Attack {
-            name: "preface without SETTINGS",
-            cve: "",
-            limit: "`first_settings_time_max`",
-            expected: NO_HANDSHAKE,
-            round: |target| {
+        Attack::new(
+            "connection without a byte",
+            "`preface_time_max`",
+            NO_HANDSHAKE,
+            |target| Ok(Peer::silent(target)?.wait_for_end()),
+        ),
+        Attack::new(
+            "slow preface, byte by byte",
+            "`preface_time_max`",
+            NO_HANDSHAKE,
+            |target| drip(Peer::silent(target)?, &wire::PREFACE.repeat(10)),
+        ),
+        Attack::new(
+            "preface without SETTINGS",
+            "`first_settings_time_max`",
+            NO_HANDSHAKE,
+            |target| {
                 let mut peer = Peer::silent(target)?;
                 peer.send(wire::PREFACE);
                 Ok(peer.wait_for_end())
             },
-        },
-        Attack {
-            name: "SETTINGS that are never acknowledged",
-            cve: "",
-            limit: "`settings_ack_time_max`",
-            expected: &[Answer::GoAway(ErrorCode::SETTINGS_TIMEOUT)],
-            round: |target| {
+        ),
+        Attack::new(
+            "SETTINGS that are never acknowledged",
+            "`settings_ack_time_max`",
+            &[Answer::GoAway(ErrorCode::SETTINGS_TIMEOUT)],
+            |target| {
                 let mut peer = Peer::silent(target)?;
                 peer.polite = false;
                 peer.send(&[wire::PREFACE, &wire::settings(&[])].concat());
                 Ok(peer.wait_for_end())
             },
-        },
+        ),
         Attack {
-            name: "slow headers: a block that is not ended",
             cve: "CVE-2007-6750",
-            limit: "`header_block_time_max`",
-            expected: &[CALM],
-            round: |target| {
-                let mut peer = Peer::connect(target)?;
-                let stream = peer.open();
-                let block = wire::request(wire::GET_USER);
-                peer.send(&wire::frame(HEADERS, 0, stream, block));
-                Ok(peer.wait_for_end())
-            },
+            ..Attack::new(
+                "slow headers: a block that is not ended",
+                "`header_block_time_max`",
+                &[CALM],
+                |target| {
+                    let mut peer = Peer::connect(target)?;
+                    let stream = peer.open();
+                    let block = wire::request(wire::GET_USER);
+                    peer.send(&wire::frame(HEADERS, 0, stream, block));
+                    Ok(peer.wait_for_end())
+                },
+            )
         },
-        Attack {
-            name: "slow headers: a frame that comes byte by byte",
-            cve: "",
-            limit: "`header_block_time_max`",
-            expected: &[CALM],
-            round: |target| {
+        Attack::new(
+            "slow headers: a frame that comes byte by byte",
+            "`header_block_time_max`",
+            &[CALM],
+            |target| {
                 let peer = Peer::connect(target)?;
                 drip(peer, &wire::headers(1, 0, [0; 1000]))
             },
-        },
-        Attack {
-            name: "slow body: a request that stops in its message",
-            cve: "",
-            limit: "`request_progress_time_max`",
-            expected: &[Answer::Status(4), Answer::Reset(ErrorCode::CANCEL)],
-            round: slow_body,
-        },
+        ),
+        Attack::new(
+            "slow body: a request that stops in its message",
+            "`request_progress_time_max`",
+            &[Answer::Status(4), Answer::Reset(ErrorCode::CANCEL)],
+            slow_body,
+        ),
     ];
     trial::run(FLAGS, &attacks);
 }
 
 #[test]
 fn half_open_connections() {
-    let attacks = [Attack {
-        name: "10,000 half-open connections",
-        cve: "",
-        limit: "`preface_time_max`",
-        expected: NO_HANDSHAKE,
-        round: half_open,
-    }];
+    let name = "10,000 half-open connections";
+    let attacks = [Attack::new(
+        name,
+        "`preface_time_max`",
+        NO_HANDSHAKE,
+        half_open,
+    )];
     // Time enough to open all of them before the first is closed.
     trial::run(&["--limit", "preface_time_max=2s"], &attacks);
 }

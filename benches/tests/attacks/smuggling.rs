@@ -175,13 +175,7 @@ const fn malformed(
     limit: &'static str,
     round: fn(SocketAddr) -> io::Result<Seen>,
 ) -> Attack {
-    Attack {
-        name,
-        cve: "",
-        limit,
-        expected: &[MALFORMED],
-        round,
-    }
+    Attack::new(name, limit, &[MALFORMED], round)
 }
 
 fn plain() -> Vec<Field<'static>> {

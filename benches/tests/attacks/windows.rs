@@ -20,54 +20,48 @@ fn updates() {
     trial::run(
         &[],
         &[
-            Attack {
-                name: "WINDOW_UPDATE flood on the connection",
-                cve: "",
-                limit: GLITCHES,
-                expected: &[CALM],
-                round: |target| useless_updates(target, false),
-            },
-            Attack {
-                name: "WINDOW_UPDATE flood on a stream",
-                cve: "",
-                limit: GLITCHES,
-                expected: &[CALM],
-                round: |target| useless_updates(target, true),
-            },
-            Attack {
-                name: "window overflow on the connection",
-                cve: "",
-                limit: "RFC 9113 §6.9.1",
-                expected: &[Answer::GoAway(ErrorCode::FLOW_CONTROL_ERROR)],
-                round: |target| said(target, |_| wire::window_update(0, 0x7fff_ffff)),
-            },
-            Attack {
-                name: "window overflow on a stream",
-                cve: "",
-                limit: "RFC 9113 §6.9.1",
-                expected: &[Answer::Reset(ErrorCode::FLOW_CONTROL_ERROR)],
-                round: |target| said(target, |stream| wire::window_update(stream, 0x7fff_ffff)),
-            },
-            Attack {
-                name: "window overflow by SETTINGS",
-                cve: "",
-                limit: "RFC 9113 §6.9.2",
-                expected: &[Answer::GoAway(ErrorCode::FLOW_CONTROL_ERROR)],
-                round: |target| {
+            Attack::new(
+                "WINDOW_UPDATE flood on the connection",
+                GLITCHES,
+                &[CALM],
+                |target| useless_updates(target, false),
+            ),
+            Attack::new(
+                "WINDOW_UPDATE flood on a stream",
+                GLITCHES,
+                &[CALM],
+                |target| useless_updates(target, true),
+            ),
+            Attack::new(
+                "window overflow on the connection",
+                "RFC 9113 §6.9.1",
+                &[Answer::GoAway(ErrorCode::FLOW_CONTROL_ERROR)],
+                |target| said(target, |_| wire::window_update(0, 0x7fff_ffff)),
+            ),
+            Attack::new(
+                "window overflow on a stream",
+                "RFC 9113 §6.9.1",
+                &[Answer::Reset(ErrorCode::FLOW_CONTROL_ERROR)],
+                |target| said(target, |stream| wire::window_update(stream, 0x7fff_ffff)),
+            ),
+            Attack::new(
+                "window overflow by SETTINGS",
+                "RFC 9113 §6.9.2",
+                &[Answer::GoAway(ErrorCode::FLOW_CONTROL_ERROR)],
+                |target| {
                     said(target, |stream| {
                         let grown = wire::window_update(stream, 0x7fff_0000);
                         let larger = wire::settings(&[(INITIAL_WINDOW_SIZE, 0x7fff_ffff)]);
                         [grown, larger].concat()
                     })
                 },
-            },
-            Attack {
-                name: "WINDOW_UPDATE of 0 on the connection",
-                cve: "",
-                limit: "RFC 9113 §6.9",
-                expected: &[Answer::GoAway(ErrorCode::PROTOCOL_ERROR)],
-                round: |target| said(target, |_| wire::window_update(0, 0)),
-            },
+            ),
+            Attack::new(
+                "WINDOW_UPDATE of 0 on the connection",
+                "RFC 9113 §6.9",
+                &[Answer::GoAway(ErrorCode::PROTOCOL_ERROR)],
+                |target| said(target, |_| wire::window_update(0, 0)),
+            ),
         ],
     );
 }
@@ -77,30 +71,27 @@ fn uploads() {
     trial::run(
         &[],
         &[
-            Attack {
-                name: "DATA beyond a stream's window",
-                cve: "",
-                limit: "`stream_window_bytes`",
-                expected: &[Answer::Reset(ErrorCode::FLOW_CONTROL_ERROR)],
-                round: |target| overrun(target, 1),
-            },
-            Attack {
-                name: "DATA beyond the windows of eight streams",
-                cve: "",
-                limit: "`connection_window_bytes`, `stream_window_bytes`",
-                expected: &[
+            Attack::new(
+                "DATA beyond a stream's window",
+                "`stream_window_bytes`",
+                &[Answer::Reset(ErrorCode::FLOW_CONTROL_ERROR)],
+                |target| overrun(target, 1),
+            ),
+            Attack::new(
+                "DATA beyond the windows of eight streams",
+                "`connection_window_bytes`, `stream_window_bytes`",
+                &[
                     Answer::GoAway(ErrorCode::FLOW_CONTROL_ERROR),
                     Answer::Reset(ErrorCode::FLOW_CONTROL_ERROR),
                 ],
-                round: |target| overrun(target, 8),
-            },
-            Attack {
-                name: "100 requests that stop after their first MiB",
-                cve: "",
-                limit: "`received_bytes_max`",
-                expected: &[Answer::Status(8)],
-                round: unfinished_uploads,
-            },
+                |target| overrun(target, 8),
+            ),
+            Attack::new(
+                "100 requests that stop after their first MiB",
+                "`received_bytes_max`",
+                &[Answer::Status(8)],
+                unfinished_uploads,
+            ),
         ],
     );
 }

@@ -77,6 +77,20 @@ impl Witness {
         }
     }
 
+    /// Waits until so many calls have ended.
+    pub fn wait_for_calls(&self, count: usize) {
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            let calls = self.calls.lock().expect("the witness panicked");
+            if calls.iter().filter(|call| call.done.is_some()).count() >= count {
+                return;
+            }
+            drop(calls);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        panic!("the good client has not made {count} calls in {PATIENCE:?}");
+    }
+
     /// What became of the calls that were meant to start between two moments.
     pub fn window(&self, from: Instant, to: Instant) -> Window {
         let asked = Instant::now();
