@@ -6,12 +6,14 @@
 //! | `cargo x test` | every check and every test, each stage timed and named |
 //! | `cargo x conformance` | the suites that others wrote, and the page about them |
 //! | `cargo x demo` | the service, then its latency beside tonic's |
+//! | `cargo x attacks` | known attacks against a real server, and their table |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
 //!
 //! **Not here:** any code of the other crates. This one knows the workspace as text and the
 //! programs by their command lines.
 #![forbid(unsafe_code)]
 
+mod attacks;
 mod bench;
 mod cpus;
 mod demo;
@@ -46,6 +48,8 @@ enum Task {
     Conformance(suites::Arguments),
     /// Build, serve, drive, and print the latency table beside tonic's.
     Demo(demo::Arguments),
+    /// Attack a real server on both engines and print how each attack was met.
+    Attacks(attacks::Arguments),
     /// Measure with a tool that is not ours.
     #[command(subcommand)]
     Bench(bench::Task),
@@ -70,6 +74,7 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Test(arguments) => test::run(&root, &arguments),
         Task::Conformance(arguments) => suites::conformance(&root, &arguments),
         Task::Demo(arguments) => demo::run(&root, &arguments).map(|()| true),
+        Task::Attacks(arguments) => attacks::run(&root, &arguments),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
         }
@@ -94,6 +99,7 @@ mod tests {
         assert!(parse("x test nonsense").is_err());
         assert!(parse("x conformance --write docs/conformance.md").is_ok());
         assert!(parse("x demo --seconds 3").is_ok());
+        assert!(parse("x attacks --write docs/attacks.md").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
     }
 }

@@ -1,8 +1,11 @@
 //! The flags that every server binary shares.
 
+mod limits;
+
 use corespun_runtime::{CpuList, Engine};
 
 use crate::server::ServerBuilder;
+pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
 
 /// Where and how to serve; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,6 +31,10 @@ pub struct Flags {
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: Engine,
 
+    /// Bounds on peers other than the default ones
+    #[command(flatten)]
+    pub limits: LimitFlags,
+
     /// What to log, such as info or corespun_runtime=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -36,6 +43,7 @@ pub struct Flags {
 impl Flags {
     /// Applies the flags to a server.
     pub fn apply(&self, mut server: ServerBuilder) -> ServerBuilder {
+        self.limits.apply(&mut server.config.http2);
         for address in &self.listen {
             server = server.listen(address);
         }

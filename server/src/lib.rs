@@ -55,7 +55,7 @@ pub use config::Config;
 pub use connection::Connection;
 pub use error::Error;
 #[cfg(feature = "flags")]
-pub use flags::Flags;
+pub use flags::{Flags, LimitFlag, LimitFlagError, LimitFlags};
 pub use limit_stats::LimitStats;
 pub use plain::{PlainRequest, PlainResponse};
 pub use routes::{Routes, Service};

@@ -40,7 +40,7 @@ impl Server {
 pub struct ServerBuilder {
     listen: Vec<String>,
     runtime: RuntimeBuilder,
-    config: Config,
+    pub(crate) config: Config,
     factories: Vec<Factory>,
     limit_stats: LimitStats,
 }

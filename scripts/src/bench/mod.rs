@@ -3,7 +3,7 @@
 pub mod h2load;
 mod report;
 mod server;
-mod table;
+pub mod table;
 
 use clap::Subcommand;
 

@@ -143,7 +143,7 @@ fn check_house(context: &Context, stage: &mut Stage) {
 }
 
 /// Asks the kernel for a small ring, and so finds a refusal that is not our own fault.
-fn no_uring() -> Option<String> {
+pub fn no_uring() -> Option<String> {
     if std::env::var_os("CORESPUN_DENY_URING").is_some_and(|value| value == "1") {
         return Some("CORESPUN_DENY_URING=1 is set".into());
     }

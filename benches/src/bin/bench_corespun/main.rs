@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use corespun::Server;
+use corespun::server::{Config, LimitFlags};
 use corespun_benches::{AnyError, EngineFlag, ServerFlags, services};
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +20,9 @@ struct Program {
 
     #[command(flatten)]
     engine: EngineFlag,
+
+    #[command(flatten)]
+    limits: LimitFlags,
 
     /// What to log, such as info or corespun_runtime=debug.
     #[arg(long, value_name = "FILTER", default_value = "info")]
@@ -39,6 +43,7 @@ fn run(program: Program) -> Result<(), AnyError> {
     let Program {
         server: flags,
         engine,
+        limits,
         log,
     } = program;
     tracing_subscriber::fmt()
@@ -46,7 +51,10 @@ fn run(program: Program) -> Result<(), AnyError> {
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .init();
+    let mut config = Config::default();
+    limits.apply(&mut config.http2);
     let mut server = Server::builder()
+        .config(config)
         .shards(flags.shard_count())
         .engine(engine.engine);
     for address in &flags.listen {

@@ -1,0 +1,59 @@
+//! Who runs where: the server alone on a CPU, the client that measures and the attackers on the
+//! other, where the attackers give way.
+
+use std::process::{Command, Stdio};
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{Pid, gettid};
+
+/// The CPUs of a measurement; none is pinned where there is only one.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The server's.
+    pub server: Option<usize>,
+    /// The well-behaved client's, and the attackers'.
+    pub clients: Option<usize>,
+}
+
+impl Place {
+    /// Takes the first two CPUs that this process may use.
+    pub fn choose() -> Self {
+        let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+        let mut allowed = (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu) == Ok(true));
+        match (allowed.next(), allowed.next()) {
+            (Some(server), Some(clients)) => Self {
+                server: Some(server),
+                clients: Some(clients),
+            },
+            _ => Self {
+                server: None,
+                clients: None,
+            },
+        }
+    }
+
+    /// Makes the calling thread an attacker's: beside the measuring client, and behind it
+    /// whenever both want to run, so that what is measured is the server.
+    pub fn become_attacker(self) {
+        if let Some(cpu) = self.clients {
+            let mut set = CpuSet::new();
+            set.set(cpu).expect("a CPU that is allowed");
+            sched_setaffinity(Pid::from_raw(0), &set).expect("failed to pin an attacker");
+        }
+        let thread = gettid().to_string();
+        let mut renice = Command::new("renice");
+        renice.args(["-n", "19", "-p", &thread]);
+        renice.stdout(Stdio::null()).stderr(Stdio::null());
+        if !renice.status().is_ok_and(|status| status.success()) {
+            println!("SKIPPED nice attackers: no renice here, so they share the good client's CPU");
+        }
+    }
+}
+
+/// Lets this process and its children have as many files open as it may; how many that is.
+pub fn raise_open_files() -> u64 {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("up to the hard limit one may");
+    hard
+}

@@ -1,0 +1,109 @@
+//! What an attacker reads off the wire, and what that amounts to.
+
+use std::fmt::{self, Display};
+
+use corespun_http2::ErrorCode;
+
+/// How the server meets an attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The connection ends with GOAWAY of this code.
+    GoAway(ErrorCode),
+    /// Streams end with RST_STREAM of this code; the connection lives.
+    Reset(ErrorCode),
+    /// Calls end with this gRPC status; the connection lives.
+    Status(u16),
+    /// Requests are answered with this HTTP status; the connection lives.
+    Http(u16),
+    /// The socket is closed without a word that names a fault.
+    Closed,
+    /// The server stops reading until the attacker reads.
+    Throttled,
+    /// What the attacker asks for is lawful, and is served within the limits.
+    Served,
+}
+
+/// The answer to whoever asks for more than it may.
+pub const CALM: Answer = Answer::GoAway(ErrorCode::ENHANCE_YOUR_CALM);
+
+impl Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GoAway(code) => write!(f, "GOAWAY {}", code.name()),
+            Self::Reset(code) => write!(f, "RST_STREAM {}", code.name()),
+            Self::Status(code) => write!(f, "grpc-status {code}"),
+            Self::Http(status) => write!(f, "HTTP {status}"),
+            Self::Closed => f.write_str("closed"),
+            Self::Throttled => f.write_str("not read further"),
+            Self::Served => f.write_str("served"),
+        }
+    }
+}
+
+/// What came back on one connection of an attacker.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The code of the last GOAWAY.
+    pub go_away: Option<ErrorCode>,
+    /// RST_STREAM frames by code; NO_ERROR, which follows an early reply, is left out.
+    pub resets: Vec<(ErrorCode, usize)>,
+    /// The last `grpc-status` other than 0.
+    pub status: Option<u16>,
+    /// The last `:status` other than 200.
+    pub http_status: Option<u16>,
+    /// Streams on which a message came: handlers that were reached.
+    pub messages: usize,
+    /// Payload bytes of DATA.
+    pub body_bytes: usize,
+    /// Acknowledgements of PING.
+    pub pongs: usize,
+    /// The server ended the connection.
+    pub ended: bool,
+    /// The server took no more bytes for a while.
+    pub stalled: bool,
+}
+
+impl Seen {
+    pub fn note_reset(&mut self, code: ErrorCode) {
+        if code == ErrorCode::NO_ERROR {
+            return;
+        }
+        match self.resets.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count += 1,
+            None => self.resets.push((code, 1)),
+        }
+    }
+
+    /// The weightiest of the answers.
+    pub fn answer(&self) -> Answer {
+        if let Some(code) = self.go_away.filter(|code| *code != ErrorCode::NO_ERROR) {
+            return Answer::GoAway(code);
+        }
+        if self.ended {
+            return Answer::Closed;
+        }
+        if let Some((code, _)) = self.resets.iter().max_by_key(|(_, count)| *count) {
+            return Answer::Reset(*code);
+        }
+        match (self.http_status, self.status) {
+            (Some(status), _) => Answer::Http(status),
+            (None, Some(status)) => Answer::Status(status),
+            (None, None) if self.stalled => Answer::Throttled,
+            (None, None) => Answer::Served,
+        }
+    }
+}
+
+/// Everything that was sent against the attack, in the order of its weight.
+impl Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.answer();
+        for (code, count) in &self.resets {
+            if Answer::Reset(*code) == last {
+                continue;
+            }
+            write!(f, "RST_STREAM {} × {count}, ", code.name())?;
+        }
+        write!(f, "{last}")
+    }
+}

@@ -1,0 +1,185 @@
+//! Peers that take their time: half a handshake, half a header block, half a request.
+//!
+//! The server runs with limits of a second where the defaults are ten or sixty, so that the tests
+//! need not wait as long; the mechanism is the same.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use corespun_http2::ErrorCode;
+
+use super::peer::Peer;
+use super::place::raise_open_files;
+use super::seen::{Answer, CALM, Seen};
+use super::trial::{self, Attack};
+use super::wire::{self, HEADERS};
+
+/// What the server's limits are set to, and how often a slow peer says a byte.
+const FLAGS: &[&str] = &[
+    "--limit",
+    "preface_time_max=1s",
+    "--limit",
+    "first_settings_time_max=1s",
+    "--limit",
+    "settings_ack_time_max=1s",
+    "--limit",
+    "header_block_time_max=1s",
+    "--limit",
+    "request_progress_time_max=1s",
+];
+const DRIP: Duration = Duration::from_millis(50);
+/// Between fifty new connections: the server shall accept them beside its calls.
+const REST: Duration = Duration::from_millis(2);
+/// A peer that is still tolerated after so long has found a way around the limit.
+const TOLERATED: Duration = Duration::from_secs(4);
+
+/// Two timers run until the first SETTINGS are whole, and either may fire first.
+const NO_HANDSHAKE: &[Answer] = &[
+    Answer::GoAway(ErrorCode::PROTOCOL_ERROR),
+    Answer::GoAway(ErrorCode::SETTINGS_TIMEOUT),
+];
+
+#[test]
+fn slow_peers() {
+    let attacks = [
+        Attack::new(
+            "connection without a byte",
+            "`preface_time_max`",
+            NO_HANDSHAKE,
+            |target| Ok(Peer::silent(target)?.wait_for_end()),
+        ),
+        Attack::new(
+            "slow preface, byte by byte",
+            "`preface_time_max`",
+            NO_HANDSHAKE,
+            |target| drip(Peer::silent(target)?, &wire::PREFACE.repeat(10)),
+        ),
+        Attack::new(
+            "preface without SETTINGS",
+            "`first_settings_time_max`",
+            NO_HANDSHAKE,
+            |target| {
+                let mut peer = Peer::silent(target)?;
+                peer.send(wire::PREFACE);
+                Ok(peer.wait_for_end())
+            },
+        ),
+        Attack::new(
+            "SETTINGS that are never acknowledged",
+            "`settings_ack_time_max`",
+            &[Answer::GoAway(ErrorCode::SETTINGS_TIMEOUT)],
+            |target| {
+                let mut peer = Peer::silent(target)?;
+                peer.polite = false;
+                peer.send(&[wire::PREFACE, &wire::settings(&[])].concat());
+                Ok(peer.wait_for_end())
+            },
+        ),
+        Attack {
+            cve: "CVE-2007-6750",
+            ..Attack::new(
+                "slow headers: a block that is not ended",
+                "`header_block_time_max`",
+                &[CALM],
+                |target| {
+                    let mut peer = Peer::connect(target)?;
+                    let stream = peer.open();
+                    let block = wire::request(wire::GET_USER);
+                    peer.send(&wire::frame(HEADERS, 0, stream, block));
+                    Ok(peer.wait_for_end())
+                },
+            )
+        },
+        Attack::new(
+            "slow headers: a frame that comes byte by byte",
+            "`header_block_time_max`",
+            &[CALM],
+            |target| {
+                let peer = Peer::connect(target)?;
+                drip(peer, &wire::headers(1, 0, [0; 1000]))
+            },
+        ),
+        Attack::new(
+            "slow body: a request that stops in its message",
+            "`request_progress_time_max`",
+            &[Answer::Status(4), Answer::Reset(ErrorCode::CANCEL)],
+            slow_body,
+        ),
+    ];
+    trial::run(FLAGS, &attacks);
+}
+
+#[test]
+fn half_open_connections() {
+    let name = "10,000 half-open connections";
+    let attacks = [Attack::new(
+        name,
+        "`preface_time_max`",
+        NO_HANDSHAKE,
+        half_open,
+    )];
+    // Time enough to open all of them before the first is closed.
+    trial::run(&["--limit", "preface_time_max=2s"], &attacks);
+}
+
+/// Sends a byte now and then until the server has had enough.
+fn drip(mut peer: Peer, bytes: &[u8]) -> io::Result<Seen> {
+    let start = Instant::now();
+    for byte in bytes {
+        if !peer.send(&[*byte]) || start.elapsed() > TOLERATED {
+            break;
+        }
+        peer.read_for(DRIP);
+    }
+    if peer.seen.ended {
+        return Ok(peer.seen);
+    }
+    Err(io::Error::other(format!(
+        "a peer that says a byte every {DRIP:?} is still served after {TOLERATED:?}"
+    )))
+}
+
+/// Requests that announce a message and send half of it.
+fn slow_body(target: SocketAddr) -> io::Result<Seen> {
+    let mut peer = Peer::connect(target)?;
+    for _ in 0..100 {
+        let stream = peer.open();
+        peer.send(&wire::headers(stream, 0, wire::request(wire::GET_USER)));
+        peer.send(&wire::data(stream, 0, &wire::user_request()[..6]));
+    }
+    let met = |peer: &Peer| peer.seen.status.is_some() || !peer.seen.resets.is_empty();
+    peer.read_until(TOLERATED, met);
+    Ok(peer.settle())
+}
+
+/// Connections that say the first half of the preface, all held until the server has closed all.
+fn half_open(target: SocketAddr) -> io::Result<Seen> {
+    const WANTED: usize = 10_000;
+    /// What this process needs besides.
+    const OTHERS: usize = 200;
+    let may = usize::try_from(raise_open_files()).unwrap_or(usize::MAX);
+    let count = WANTED.min(may.saturating_sub(OTHERS));
+    if count < WANTED {
+        println!("SKIPPED half-open: only {count} of {WANTED}, as {may} files may be open");
+    }
+    let mut peers = Vec::with_capacity(count);
+    for opened in 0..count {
+        if opened % 50 == 0 {
+            std::thread::sleep(REST);
+        }
+        let mut peer = Peer::silent(target)?;
+        peer.send_at_once(&wire::PREFACE[..12]);
+        peers.push(peer);
+    }
+    let mut last = Seen::default();
+    for (closed, peer) in peers.into_iter().enumerate() {
+        last = peer.wait_for_end();
+        if !last.ended {
+            return Err(io::Error::other(format!(
+                "only {closed} of {count} half-open connections were closed"
+            )));
+        }
+    }
+    Ok(last)
+}

@@ -1,0 +1,163 @@
+//! The well-behaved client: steady unary calls on a connection of its own, in an open loop.
+//!
+//! Latency counts from when a call was meant to start, so that a call which waits behind a busy
+//! server, or for its turn on a busy client, counts as late.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use corespun::{Channel, Request};
+use corespun_benches::services::user::{UserRequest, user_service::GET_USER};
+use corespun_runtime::{Engine, LocalConfig, LocalShard, now, sleep_until, spawn};
+
+/// 500 calls a second.
+const INTERVAL: Duration = Duration::from_millis(2);
+/// How long the last call of a window is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A call: when it was meant to start, and once it is done, what became of it.
+struct Call {
+    start: Instant,
+    done: Option<(Duration, Result<(), String>)>,
+}
+
+/// The client's thread.
+pub struct Witness {
+    calls: Arc<Mutex<Vec<Call>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the client saw in a span of time.
+#[derive(Clone, Debug, Default)]
+pub struct Window {
+    /// Latencies of all calls.
+    pub latencies: Vec<Duration>,
+    /// Calls that did not end well.
+    pub failures: Vec<String>,
+}
+
+impl Window {
+    /// Adds another.
+    pub fn join(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        self.failures.extend(other.failures);
+    }
+
+    /// The latency that one call in a hundred exceeds.
+    pub fn p99(&self) -> Duration {
+        let mut sorted = self.latencies.clone();
+        sorted.sort_unstable();
+        let rank = (sorted.len() * 99).div_ceil(100);
+        sorted
+            .get(rank.saturating_sub(1))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+impl Witness {
+    /// Begins to call `server`, on `cpu`.
+    pub fn start(server: SocketAddr, cpu: Option<usize>) -> Self {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (record, end) = (Arc::clone(&calls), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            let engine = Engine::Epoll;
+            let mut shard = LocalShard::new(LocalConfig { engine, cpu }).expect("a shard");
+            shard.block_on(call_steadily(server, record, end));
+        });
+        Self {
+            calls,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// Waits until so many calls have ended.
+    pub fn wait_for_calls(&self, count: usize) {
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            let calls = self.calls.lock().expect("the witness panicked");
+            if calls.iter().filter(|call| call.done.is_some()).count() >= count {
+                return;
+            }
+            drop(calls);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        panic!("the good client has not made {count} calls in {PATIENCE:?}");
+    }
+
+    /// What became of the calls that were meant to start between two moments.
+    pub fn window(&self, from: Instant, to: Instant) -> Window {
+        let asked = Instant::now();
+        loop {
+            let late = asked.elapsed() > PATIENCE;
+            if let Some(window) = self.try_window(from, to, late) {
+                return window;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// `None` while a call is under way, unless it is late.
+    fn try_window(&self, from: Instant, to: Instant, late: bool) -> Option<Window> {
+        let calls = self.calls.lock().expect("the witness panicked");
+        // A call that was due but could not begin yet belongs to the window as well.
+        if !late && calls.last().is_none_or(|call| call.start < to) {
+            return None;
+        }
+        let mut window = Window::default();
+        for call in calls.iter().filter(|call| (from..to).contains(&call.start)) {
+            match &call.done {
+                Some((latency, outcome)) => {
+                    window.latencies.push(*latency);
+                    window.failures.extend(outcome.as_ref().err().cloned());
+                }
+                None if late => window.failures.push(format!("no answer in {PATIENCE:?}")),
+                None => return None,
+            }
+        }
+        Some(window)
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // Its panic was reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn call_steadily(server: SocketAddr, calls: Arc<Mutex<Vec<Call>>>, stop: Arc<AtomicBool>) {
+    let channel = Channel::connect(&server.to_string()).await;
+    let channel = channel.expect("failed to reach the server");
+    let origin = (Instant::now(), now());
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let due = INTERVAL * number;
+        sleep_until(origin.1 + due).await;
+        let start = origin.0 + due;
+        let index = {
+            let mut calls = calls.lock().expect("nobody panics with the lock");
+            calls.push(Call { start, done: None });
+            calls.len() - 1
+        };
+        let (channel, calls) = (channel.clone(), Arc::clone(&calls));
+        spawn(async move {
+            let request = Request::new(UserRequest { id: 1 });
+            let reply = channel.unary(GET_USER, request).await;
+            let outcome = reply.map(|_| ()).map_err(|status| status.to_string());
+            let done = Some((start.elapsed(), outcome));
+            calls.lock().expect("nobody panics with the lock")[index].done = done;
+        });
+    }
+}

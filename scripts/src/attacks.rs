@@ -1,0 +1,158 @@
+//! `cargo x attacks`: every known attack against a real server on both engines, and their table.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::bench::table::write_between_markers;
+use crate::failure::{Attempt, Failure};
+use crate::{test, workspace};
+
+/// The file to which the tests add the rows of their attacks.
+const ROWS_VARIABLE: &str = "CORESPUN_ATTACK_ROWS";
+/// The marker in the file that shows the table.
+const MARKER: &str = "attacks";
+
+/// What `cargo x attacks` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Replace the table between the `attacks` markers of this file.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+/// What one engine made of one attack, as the tests wrote it down.
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    engine: String,
+    name: String,
+    cve: String,
+    limit: String,
+    sent: String,
+    memory_mib: String,
+    ratio: String,
+}
+
+/// Runs the attacks, prints their table, and writes it; `true` when each was met as it should.
+pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
+    let mut rows = Vec::new();
+    let mut held = true;
+    for engine in ["uring", "epoll"] {
+        match test::no_uring().filter(|_| engine == "uring") {
+            Some(reason) => println!("SKIPPED uring: {reason}"),
+            None => held &= run_on(root, engine, &mut rows)?,
+        }
+    }
+    let table = markdown(&rows);
+    print!("{table}");
+    if let Some(file) = &arguments.write {
+        write_between_markers(&root.join(file), MARKER, &table)?;
+    }
+    Ok(held)
+}
+
+fn run_on(root: &Path, engine: &str, rows: &mut Vec<Row>) -> Result<bool, Failure> {
+    let file = workspace::scratch(root, &format!("attacks-{engine}"))?.join("rows");
+    // The whole workspace, because one package alone would be compiled with other features.
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root)
+        .args(["test", "--workspace", "--test", "attacks"])
+        .env("CORESPUN_ENGINE", engine)
+        .env(ROWS_VARIABLE, &file);
+    let status = command.status().attempt(|| "start cargo".into())?;
+    let text = fs::read_to_string(&file).attempt(|| format!("read {file:?}"))?;
+    for line in text.lines() {
+        rows.push(Row::parse(line)?);
+    }
+    Ok(status.success())
+}
+
+impl Row {
+    fn parse(line: &str) -> Result<Self, Failure> {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [engine, name, cve, limit, sent, memory_mib, ratio] = fields[..] else {
+            return Err(Failure::new(
+                "read a row of the attacks",
+                format!("{line:?}"),
+            ));
+        };
+        Ok(Self {
+            engine: engine.into(),
+            name: name.into(),
+            cve: cve.into(),
+            limit: limit.into(),
+            sent: sent.into(),
+            memory_mib: memory_mib.into(),
+            ratio: ratio.into(),
+        })
+    }
+}
+
+/// One line per attack, in the order in which they were first made; both engines in one cell
+/// where they are numbers, and where their answers differ.
+fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| attack | known as | stopped by | sent | memory above idle, MiB \
+         | p99 of others, × alone |\n|---|---|---|---|---:|---:|\n",
+    );
+    let mut engines: Vec<&str> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    for row in rows {
+        if !engines.contains(&row.engine.as_str()) {
+            engines.push(&row.engine);
+        }
+        if !names.contains(&row.name.as_str()) {
+            names.push(&row.name);
+        }
+    }
+    for name in &names {
+        let same: Vec<&Row> = rows.iter().filter(|row| row.name == *name).collect();
+        let cell = |field: fn(&Row) -> &str| {
+            let values: Vec<&str> = same.iter().map(|row| field(row)).collect();
+            values.join(" / ")
+        };
+        let mut sent: Vec<&str> = same.iter().map(|row| row.sent.as_str()).collect();
+        sent.dedup();
+        let (cve, limit) = (&same[0].cve, &same[0].limit);
+        let (memory, ratio) = (cell(|row| &row.memory_mib), cell(|row| &row.ratio));
+        let sent = sent.join(" / ");
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {name} | {cve} | {limit} | {sent} | {memory} | {ratio} |"
+        );
+    }
+    let engines = engines.join(" / ");
+    let _ = writeln!(text, "\n{} attacks; {engines}.", names.len());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_both_engines_share_a_line() {
+        let lines = [
+            "uring\tflood\tCVE-1\t`bound`\tGOAWAY X\t1.5\t1.1",
+            "uring\tother\t\tRFC\tserved\t0.1\t1.0",
+            "epoll\tflood\tCVE-1\t`bound`\tGOAWAY X\t2.5\t1.2",
+            "epoll\tother\t\tRFC\tclosed\t0.2\t0.9",
+        ];
+        let rows: Vec<Row> = lines.iter().map(|line| Row::parse(line).unwrap()).collect();
+        let text = markdown(&rows);
+        let body: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            body,
+            [
+                "| flood | CVE-1 | `bound` | GOAWAY X | 1.5 / 2.5 | 1.1 / 1.2 |",
+                "| other |  | RFC | served / closed | 0.1 / 0.2 | 1.0 / 0.9 |",
+                "",
+                "2 attacks; uring / epoll.",
+            ]
+        );
+        assert!(Row::parse("too\tfew").is_err());
+    }
+}
