@@ -5,6 +5,7 @@
 //! | `cargo x tidy` | checks the house rules that neither rustc nor clippy knows |
 //! | `cargo x test` | every check and every test, each stage timed and named |
 //! | `cargo x demo` | the service, then its latency beside tonic's |
+//! | `cargo x fuzz` | inputs that break a promise, sought by coverage |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
 //!
 //! **Not here:** any code of the other crates. This one knows the workspace as text and the
@@ -15,6 +16,7 @@ mod bench;
 mod cpus;
 mod demo;
 mod failure;
+mod fuzz;
 mod process;
 mod python;
 mod test;
@@ -42,6 +44,8 @@ enum Task {
     Test(test::Arguments),
     /// Build, serve, drive, and print the latency table beside tonic's.
     Demo(demo::Arguments),
+    /// Look for inputs that break a promise of the protocol core.
+    Fuzz(fuzz::Arguments),
     /// Measure with a tool that is not ours.
     #[command(subcommand)]
     Bench(bench::Task),
@@ -65,6 +69,7 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Tidy(arguments) => tidy::run(&root, &arguments),
         Task::Test(arguments) => test::run(&root, &arguments),
         Task::Demo(arguments) => demo::run(&root, &arguments).map(|()| true),
+        Task::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
         }
@@ -88,6 +93,7 @@ mod tests {
         assert!(parse("x test fmt tidy").is_ok());
         assert!(parse("x test nonsense").is_err());
         assert!(parse("x demo --seconds 3").is_ok());
+        assert!(parse("x fuzz all --minutes 0.5").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
     }
 }
