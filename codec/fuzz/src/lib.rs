@@ -1,12 +1,11 @@
 //! What a fuzzer feeds to `corespun-codec`: plain functions that take any bytes and panic when a
 //! promise is broken.
 //!
-//! | target | what it holds against any input |
-//! |---|---|
-//! | [`deframer`] | any split gives the same messages and the same end; limits hold |
-//! | [`request_head`] | a head is read or refused with a status that can be sent; what was read can be written and read again |
-//! | [`response_head`] | heads and trailers are read to a status, whatever they hold |
-//! | [`texts`] | percent-encoding, timeouts and `-bin` values come back as they were |
+//! - [`deframer`]: any split gives the same messages and the same end; limits hold.
+//! - [`request_head`]: a head is read, or refused with a status that can be sent; what was read can
+//!   be written and read again.
+//! - [`response_head`]: heads and trailers are read to a status, whatever they hold.
+//! - [`texts`]: percent-encoding, timeouts and `-bin` values come back as they were.
 //!
 //! `corpus/TARGET.txt` keeps one input a line, in hexadecimal. `cargo test` replays all of them;
 //! `cargo x fuzz TARGET --minutes M` looks for more, guided by coverage.

@@ -119,3 +119,16 @@ fn pairs(headers: Headers) -> Vec<(Vec<u8>, Vec<u8>)> {
     }
     pairs
 }
+
+/// Whether `h2` takes a field for a field at all, which it asks while it decodes.
+pub(crate) fn is_lawful((name, value): &(Vec<u8>, Vec<u8>)) -> bool {
+    match &name[..] {
+        b":authority" | b":scheme" | b":path" | b":protocol" => str::from_utf8(value).is_ok(),
+        b":method" => http::Method::from_bytes(value).is_ok(),
+        b":status" => http::StatusCode::from_bytes(value).is_ok(),
+        _ => {
+            let name = http::HeaderName::from_lowercase(name);
+            name.is_ok() && http::HeaderValue::from_bytes(value).is_ok()
+        }
+    }
+}

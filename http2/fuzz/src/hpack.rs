@@ -1,11 +1,11 @@
 //! HPACK there and back, and against a decoder that others wrote.
 
 use corespun_http2::HeaderList;
-use corespun_http2::hpack::{Decoder, Encoder, Field, Indexing, ListLimits};
+use corespun_http2::hpack::{Decoder, Encoder, Field, HpackError, Indexing, ListLimits};
 
 use crate::decisions::Decisions;
 use crate::duel::Choice;
-use crate::foreign::{Foreign, Verdict};
+use crate::foreign::{self, Foreign, Verdict};
 
 type Pair = (Vec<u8>, Vec<u8>);
 
@@ -97,6 +97,10 @@ pub fn hpack_foreign(data: &[u8]) {
             }
             (Ok(_), Verdict::Malformed) => {}
             (Err(_), Verdict::Broken(_)) => return,
+            // Where we decode first and judge then, h2 stops at a field that is not lawful HTTP.
+            (Ok(_), Verdict::Broken(_)) if !pairs(&list).iter().all(foreign::is_lawful) => return,
+            // A third update can only waste time (RFC 7541 §4.2 knows two); h2 takes any number.
+            (Err(HpackError::SizeUpdateRepeated), _) => return,
             (ours, theirs) => {
                 let theirs = match theirs {
                     Verdict::Fields(fields) => format!("{fields:?}"),

@@ -1,12 +1,11 @@
 //! What a fuzzer feeds to `corespun-http2`: plain functions that take any bytes and panic when a
 //! promise is broken.
 //!
-//! | target | what it holds against any input |
-//! |---|---|
-//! | [`connection_bytes`] | no panic, and the same events and output however the input is split |
-//! | [`connection_frames`] | frames of every kind among calls of an application: windows, order of events and of frames, memory, and service afterwards |
-//! | [`hpack_round_trip`] | what is encoded is decoded to the same fields |
-//! | [`hpack_foreign`] | the decoder reads what that of the `h2` crate reads |
+//! - [`connection_bytes`]: no panic, and the same events and output however the input is split.
+//! - [`connection_frames`]: frames of every kind between calls of an application; holds windows,
+//!   the order of events and of frames, memory, and service afterwards.
+//! - [`hpack_round_trip`]: what is encoded is decoded to the same fields.
+//! - [`hpack_foreign`]: the decoder reads what that of the `h2` crate reads.
 //!
 //! `corpus/TARGET.txt` keeps one input a line, in hexadecimal. `cargo test` replays all of them;
 //! `cargo x fuzz TARGET --minutes M` looks for more, guided by coverage.

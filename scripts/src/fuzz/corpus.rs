@@ -104,10 +104,11 @@ mod tests {
 
     #[test]
     fn the_longest_inputs_go_first() {
-        let mut corpus = Corpus::default();
-        corpus.inputs = (0..TEXT_BYTES_MAX / 64)
-            .map(|at| vec![at as u8; at])
-            .collect();
+        let inputs = (0..TEXT_BYTES_MAX / 64).map(|at| vec![at as u8; at]);
+        let mut corpus = Corpus {
+            inputs: inputs.collect(),
+            faults: Vec::new(),
+        };
         shorten(&mut corpus);
         assert!(text(&corpus).len() <= TEXT_BYTES_MAX);
         assert_eq!(corpus.inputs[0].len(), 1);
