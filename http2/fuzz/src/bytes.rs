@@ -113,8 +113,31 @@ fn run(setup: Setup, input: &[u8], mut piece_len: impl FnMut() -> usize) -> Outc
         feed(&mut connection, &mut piece, setup, &mut outcome);
     }
     outcome.open = connection.open_streams();
-    connection.transmit(&mut outcome.output);
+    let mut output = Vec::new();
+    connection.transmit(&mut output);
+    outcome.output = without_credit(&output, setup.role);
     outcome
+}
+
+/// The output without WINDOW_UPDATE frames: credit for padding is given as its pieces come.
+fn without_credit(output: &[u8], role: Role) -> Vec<u8> {
+    let preface = if role == Role::Client {
+        PREFACE.len()
+    } else {
+        0
+    };
+    let (preface, mut rest) = output.split_at(preface);
+    let mut kept = preface.to_vec();
+    while let Some(&[a, b, c, kind, ..]) = rest.first_chunk::<9>() {
+        let len = 9 + u32::from_be_bytes([0, a, b, c]) as usize;
+        let (frame, after) = rest.split_at(len);
+        if kind != 8 {
+            kept.extend(frame);
+        }
+        rest = after;
+    }
+    assert!(rest.is_empty(), "the output ends within a frame");
+    kept
 }
 
 fn feed(connection: &mut Connection, input: &mut &[u8], setup: Setup, outcome: &mut Outcome) {

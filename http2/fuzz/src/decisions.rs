@@ -2,7 +2,7 @@
 
 use corespun_http2::Role;
 
-use crate::duel::{Adversary, Choice, Duel, MOVES, Pace};
+use crate::duel::{Adversary, Choice, Duel, Pace, Temper, Terms};
 
 /// Steps of one input: more would only make it slow.
 const STEPS_MAX: usize = 400;
@@ -34,15 +34,21 @@ impl Choice for Decisions<'_> {
 pub fn connection_frames(data: &[u8]) {
     let mut decisions = Decisions(data);
     let target = decisions.pick(&[Role::Server, Role::Client]);
-    let pace = Pace {
-        attack: 4,
-        deliver: 4,
-        act: 4,
-        transmit: 2,
-        wait: 1,
+    let terms = Terms {
+        pace: Pace {
+            attack: 4,
+            deliver: 4,
+            act: 4,
+            transmit: 2,
+            wait: 1,
+        },
+        cut_after: usize::MAX,
+        deaf: false,
     };
-    let adversary = Adversary::new(target, [1; MOVES.len()]);
-    let mut duel = Duel::new(adversary, pace, usize::MAX, &mut decisions);
+    let manners = decisions.pick(&[100, 97, 80]);
+    let weights = std::array::from_fn(|_| 1);
+    let adversary = Adversary::new(target, Temper { weights, manners });
+    let mut duel = Duel::new(adversary, terms, &mut decisions);
     for _ in 0..STEPS_MAX {
         if decisions.0.is_empty() || !duel.step(&mut decisions, &mut |_| {}) {
             break;

@@ -9,14 +9,24 @@ use super::wire::*;
 const WINDOW_INITIAL: u32 = 65_535;
 const FRAME_BYTES_LEAST: u32 = 16_384;
 
+/// What SETTINGS grant.
+#[derive(Clone, Copy)]
+struct Granted {
+    stream_window: u32,
+    frame_bytes: u32,
+}
+
 /// What one end was sent and what it sent itself.
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     preface_in: usize,
     preface_out: usize,
     pending: Vec<u8>,
-    /// What the peer granted, at its most generous.
-    window_initial_max: u32,
-    frame_bytes_max: u32,
+    /// No credit is heard of: for a canary.
+    deaf: bool,
+    /// What the peer's SETTINGS say.
+    granted: Granted,
+    /// The most that they said since bytes were last sent, which may have been written then.
+    granted_most: Granted,
     credit_in: BTreeMap<u32, u64>,
     data_out: BTreeMap<u32, u64>,
     /// Flow-controlled bytes received and connection credit given for them.
@@ -33,14 +43,19 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(role: Role) -> Ledger {
+    pub(crate) fn new(role: Role, deaf: bool) -> Ledger {
         let bytes_of = |sender| if role == sender { PREFACE.len() } else { 0 };
+        let granted = Granted {
+            stream_window: WINDOW_INITIAL,
+            frame_bytes: FRAME_BYTES_LEAST,
+        };
         Ledger {
+            deaf,
+            granted,
+            granted_most: granted,
             preface_in: bytes_of(Role::Server),
             preface_out: bytes_of(Role::Client),
             pending: Vec::new(),
-            window_initial_max: WINDOW_INITIAL,
-            frame_bytes_max: FRAME_BYTES_LEAST,
             credit_in: BTreeMap::new(),
             data_out: BTreeMap::new(),
             data_in: 0,
@@ -59,23 +74,29 @@ impl Ledger {
         self.preface_in == 0 && self.pending.is_empty() && !self.block_open
     }
 
-    /// The connection's receive window as the peer sees it.
-    pub(super) fn connection_window(&self) -> i64 {
-        i64::from(WINDOW_INITIAL) + self.credit_out - self.data_in
+    /// The connection's receive window: what it may still be sent. A frame is debited by its head.
+    pub(crate) fn connection_window(&self) -> i64 {
+        let begun = match self.pending[..] {
+            [a, b, c, DATA, _, _, _, _, _, ..] => i64::from(u32::from_be_bytes([0, a, b, c])),
+            _ => 0,
+        };
+        i64::from(WINDOW_INITIAL) + self.credit_out - self.data_in - begun
     }
 
     /// Bytes came in.
-    pub(super) fn received(&mut self, bytes: &[u8]) {
+    pub(crate) fn received(&mut self, bytes: &[u8]) {
         let preface = self.preface_in.min(bytes.len());
         self.preface_in -= preface;
-        let mut input = core::mem::take(&mut self.pending);
-        input.extend(&bytes[preface..]);
-        let mut rest = &input[..];
+        let mut pending = core::mem::take(&mut self.pending);
+        pending.extend(&bytes[preface..]);
+        let mut rest = &pending[..];
         while let Some((frame, after)) = Frame::split(rest) {
             self.on_received(&frame);
             rest = after;
         }
-        self.pending = rest.to_vec();
+        let done = pending.len() - rest.len();
+        pending.drain(..done);
+        self.pending = pending;
     }
 
     fn on_received(&mut self, frame: &Frame<'_>) {
@@ -87,27 +108,38 @@ impl Ledger {
                 self.block_open = frame.flags & END_HEADERS == 0;
             }
             CONTINUATION => self.block_open = frame.flags & END_HEADERS == 0,
-            WINDOW_UPDATE => {
+            WINDOW_UPDATE if !self.deaf => {
                 let increment = word(payload, 0) & 0x7fff_ffff;
                 *self.credit_in.entry(frame.stream).or_default() += u64::from(increment);
             }
             SETTINGS if frame.flags & END == 0 => {
                 self.settings_seen = true;
-                for entry in payload.chunks_exact(6) {
-                    let value = word(&entry[2..], 0);
-                    match entry[..2] {
-                        [0, 4] => self.window_initial_max = self.window_initial_max.max(value),
-                        [0, 5] => self.frame_bytes_max = self.frame_bytes_max.max(value),
-                        _ => {}
-                    }
-                }
+                payload
+                    .chunks_exact(6)
+                    .for_each(|entry| self.on_setting(entry));
             }
             _ => {}
         }
     }
 
+    fn on_setting(&mut self, entry: &[u8]) {
+        let value = word(&entry[2..], 0);
+        let Self {
+            granted,
+            granted_most: most,
+            ..
+        } = self;
+        match entry[..2] {
+            [0, 4] => granted.stream_window = value,
+            [0, 5] => granted.frame_bytes = value,
+            _ => {}
+        }
+        most.stream_window = most.stream_window.max(granted.stream_window);
+        most.frame_bytes = most.frame_bytes.max(granted.frame_bytes);
+    }
+
     /// Bytes went out: whole frames, each within what the peer granted.
-    pub(super) fn sent(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn sent(&mut self, mut bytes: &[u8]) {
         let preface = self.preface_out.min(bytes.len());
         assert!(
             bytes.starts_with(&PREFACE[..preface]),
@@ -120,6 +152,7 @@ impl Ledger {
             bytes = rest;
         }
         assert!(bytes.is_empty(), "the output ends within a frame");
+        self.granted_most = self.granted;
     }
 
     fn on_sent(&mut self, frame: &Frame<'_>) {
@@ -131,7 +164,7 @@ impl Ledger {
         } = *frame;
         let len = payload.len();
         assert!(
-            len <= self.frame_bytes_max as usize,
+            len <= self.granted_most.frame_bytes as usize,
             "a frame of {len} bytes was sent"
         );
         assert_eq!(
@@ -152,7 +185,8 @@ impl Ledger {
                     !self.ended.contains(&stream),
                     "kind {kind} after the end of {stream}"
                 );
-                if kind == DATA {
+                // A window below zero lets an empty frame pass (RFC 9113 §6.9.1).
+                if kind == DATA && len > 0 {
                     self.on_data_sent(stream, len as u64);
                 }
                 if frame.flags & END != 0 {
@@ -172,7 +206,10 @@ impl Ledger {
     }
 
     fn on_data_sent(&mut self, stream: u32, len: u64) {
-        for (id, initial) in [(0, WINDOW_INITIAL), (stream, self.window_initial_max)] {
+        for (id, initial) in [
+            (0, WINDOW_INITIAL),
+            (stream, self.granted_most.stream_window),
+        ] {
             let sent = self.data_out.entry(id).or_default();
             *sent += len;
             let granted = u64::from(initial) + self.credit_in.get(&id).copied().unwrap_or(0);

@@ -3,7 +3,8 @@
 //! Where the decisions come from makes the difference: from a fuzzer's bytes or from a seed.
 
 mod adversary;
-mod ledger;
+pub(crate) mod ledger;
+pub(crate) mod memory;
 mod victim;
 mod wire;
 
@@ -13,7 +14,7 @@ use std::collections::VecDeque;
 
 use corespun_http2::Role;
 
-pub(crate) use adversary::{Adversary, MOVES};
+pub(crate) use adversary::{Adversary, Temper};
 use victim::Victim;
 
 /// A source of decisions.
@@ -42,30 +43,34 @@ pub(crate) struct Pace {
     pub(crate) wait: usize,
 }
 
+/// What a duel is fought under.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) pace: Pace,
+    /// Bytes that pass before the link is cut.
+    pub(crate) cut_after: usize,
+    /// The checks overhear all credit: for a canary.
+    pub(crate) deaf: bool,
+}
+
 /// The connection, its peer, and the bytes on their way.
 pub(crate) struct Duel {
     victim: Victim,
     adversary: Adversary,
     flight: VecDeque<u8>,
-    /// Bytes that still pass before the link is cut.
+    /// Bytes that still pass.
     cut_after: usize,
     pace: Pace,
 }
 
 impl Duel {
-    pub(crate) fn new(
-        adversary: Adversary,
-        pace: Pace,
-        cut_after: usize,
-        choice: &mut impl Choice,
-    ) -> Duel {
-        let victim = Victim::new(adversary.target, choice);
+    pub(crate) fn new(adversary: Adversary, terms: Terms, choice: &mut impl Choice) -> Duel {
         Duel {
-            victim,
+            victim: Victim::new(adversary.target, terms.deaf, choice),
             flight: adversary.hello(choice).into(),
             adversary,
-            cut_after,
-            pace,
+            cut_after: terms.cut_after,
+            pace: terms.pace,
         }
     }
 
@@ -86,6 +91,8 @@ impl Duel {
         match share(choice, &shares) {
             0 => {
                 self.adversary.raise(self.victim.opened());
+                let room = self.victim.window().saturating_sub(self.flight.len());
+                self.adversary.room = room;
                 let (name, bytes) = self.adversary.attack(choice);
                 note(format_args!("attack {name}, {} bytes", bytes.len()));
                 self.flight.extend(bytes);
@@ -100,7 +107,7 @@ impl Duel {
             }
         }
         self.victim.check();
-        !self.victim.has_failed() && self.cut_after > 0
+        self.victim.failure().is_none() && self.cut_after > 0
     }
 
     fn deliver(&mut self, choice: &mut impl Choice, note: &mut impl FnMut(Arguments<'_>)) {
@@ -123,7 +130,10 @@ impl Duel {
         self.victim.check();
         self.victim.end_all();
         self.victim.check();
-        note(format_args!("finish, failed {}", self.victim.has_failed()));
+        match self.victim.failure() {
+            Some(error) => note(format_args!("finish, {error}")),
+            None => note(format_args!("finish")),
+        }
         if self.adversary.target == Role::Server
             && let Some(next) = self.victim.next_lawful_stream()
         {

@@ -4,13 +4,13 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use corespun_http2::hpack::{Field, Indexing};
-use corespun_http2::{Config, Connection, ErrorCode, Event, Limits, Role, StreamKey};
+use corespun_http2::{
+    Config, Connection, ConnectionError, ErrorCode, Event, Limits, Role, StreamKey,
+};
 
 use super::Choice;
 use super::ledger::Ledger;
-
-/// Bytes that one call of the application leaves in the output at most, body aside.
-const CALL_BYTES_MAX: usize = 256;
+use super::memory::{Asked, CALL_BYTES_MAX, held_bytes_max, measured};
 
 /// Bytes that the application leaves queued before it waits.
 const QUEUED_BYTES_MAX: usize = 100_000;
@@ -22,6 +22,8 @@ struct Known {
     end_received: bool,
     head_sent: bool,
     end_sent: bool,
+    /// The most that was queued since the queue was last empty.
+    queued_most: usize,
 }
 
 /// The connection, what was said to it and what it said.
@@ -34,19 +36,11 @@ pub(super) struct Victim {
     /// The highest stream that either end has opened.
     top: u32,
     pub(super) now: Duration,
-    failed: bool,
+    failed: Option<ConnectionError>,
     /// Bytes that the connection holds.
     held: i64,
     /// Bytes that calls of the application may have left in the output.
     written: usize,
-}
-
-/// Runs a call into the connection and adds what it allocates for good to `held`.
-fn measured<T>(held: &mut i64, call: impl FnOnce() -> T) -> T {
-    let mut result = None;
-    let memory = allocation_counter::measure(|| result = Some(call()));
-    *held += memory.bytes_current;
-    result.expect("the call was made")
 }
 
 fn config(role: Role, choice: &mut impl Choice) -> Config {
@@ -57,11 +51,11 @@ fn config(role: Role, choice: &mut impl Choice) -> Config {
     let limits = &mut config.limits;
     limits.stream_window_bytes = choice.pick(&[1 << 20, 1_000, 65_535]);
     limits.connection_window_bytes = choice.pick(&[4 << 20, 65_535, 100_000]);
-    limits.concurrent_streams_max = choice.pick(&[1_024, 1, 5]);
+    limits.concurrent_streams_max = choice.pick(&[1_024, 1_024, 20, 1]);
     limits.output_bytes_high = choice.pick(&[512 << 10, 2_000]);
-    limits.reset_budget = choice.pick(&[200, 3, 10_000]);
-    limits.queued_replies_max = choice.pick(&[1_000, 10]);
-    limits.header_block_bytes_max = choice.pick(&[64 << 10, 2_000]);
+    limits.reset_budget = choice.pick(&[200, 10_000, 10_000, 3]);
+    limits.queued_replies_max = choice.pick(&[1_000, 1_000, 10]);
+    limits.header_block_bytes_max = choice.pick(&[64 << 10, 64 << 10, 2_000]);
     config
 }
 
@@ -75,7 +69,7 @@ const fn field(name: &'static str, value: &'static str) -> Field<'static> {
 }
 
 impl Victim {
-    pub(super) fn new(role: Role, choice: &mut impl Choice) -> Victim {
+    pub(super) fn new(role: Role, deaf: bool, choice: &mut impl Choice) -> Victim {
         let config = config(role, choice);
         let (limits, mut held) = (config.limits.clone(), 0);
         let connection = measured(&mut held, || Connection::new(config));
@@ -83,23 +77,28 @@ impl Victim {
             role,
             limits,
             connection,
-            ledger: Ledger::new(role),
+            ledger: Ledger::new(role, deaf),
             streams: BTreeMap::new(),
             top: 0,
             now: Duration::ZERO,
-            failed: false,
+            failed: None,
             held,
             written: 0,
         }
     }
 
-    pub(super) fn has_failed(&self) -> bool {
+    pub(super) fn failure(&self) -> Option<ConnectionError> {
         self.failed
     }
 
     /// The highest stream opened so far.
     pub(super) fn opened(&self) -> u32 {
         self.top
+    }
+
+    /// Bytes of DATA that it may still be sent.
+    pub(super) fn window(&self) -> usize {
+        usize::try_from(self.ledger.connection_window()).unwrap_or(0)
     }
 
     /// Takes bytes from the link; how many events they made.
@@ -120,7 +119,7 @@ impl Victim {
                     return events;
                 }
                 Err(error) => {
-                    self.fail(error.code);
+                    self.fail(error);
                     return events;
                 }
             }
@@ -129,15 +128,15 @@ impl Victim {
     }
 
     /// After a connection error GOAWAY is the last frame, and no input does anything more.
-    fn fail(&mut self, code: ErrorCode) {
-        assert!(!self.failed, "a connection fails once");
-        self.failed = true;
+    fn fail(&mut self, error: ConnectionError) {
+        assert_eq!(self.failed, None, "a connection fails once");
+        self.failed = Some(error);
         let again = self.connection.receive(self.now, &mut &[0; 64][..]);
         assert_eq!(again, Ok(None), "input is taken after the end");
         self.transmit();
         assert_eq!(
             self.ledger.went_away,
-            Some(code.0),
+            Some(error.code.0),
             "the last frame is not GOAWAY"
         );
     }
@@ -214,6 +213,7 @@ impl Victim {
             end_received,
             head_sent,
             end_sent,
+            queued_most: 0,
         };
         self.streams.insert(key.id, known);
     }
@@ -361,43 +361,36 @@ impl Victim {
         sent
     }
 
-    pub(super) fn check(&self) {
-        let known = self.streams.len();
-        assert_eq!(self.connection.open_streams(), known, "streams leak");
-        let held_max = self.held_bytes_max();
+    pub(super) fn check(&mut self) {
+        let streams = self.streams.len();
+        assert_eq!(self.connection.open_streams(), streams, "streams leak");
+        for known in self.streams.values_mut() {
+            known.queued_most = match self.connection.queued(known.key) {
+                0 => 0,
+                queued => queued.max(known.queued_most),
+            };
+        }
+        let asked = Asked {
+            streams,
+            queued: self.streams.values().map(|known| known.queued_most).sum(),
+            written: self.written,
+        };
+        let held_max = held_bytes_max(&self.limits, asked);
         assert!(
             self.held <= held_max,
             "{} bytes are held, {held_max} may be",
             self.held
         );
-        if !self.failed {
+        if self.failed.is_none() {
             let window = self.ledger.connection_window();
             let window_max = i64::from(self.limits.connection_window_bytes);
             assert!(window <= window_max, "the peer may send {window} bytes");
         }
     }
 
-    /// What the limits let a connection hold. Every growing buffer may be twice what is in it.
-    fn held_bytes_max(&self) -> i64 {
-        let limits = &self.limits;
-        let queued: usize = self
-            .streams
-            .values()
-            .map(|s| self.connection.queued(s.key))
-            .sum();
-        let tables = 2 * (4_096 + 128 * 64);
-        let list = limits.header_list_bytes_soft + limits.header_fields_soft * 64;
-        let block = limits.header_block_bytes_max + limits.frame_bytes_max as usize;
-        let streams = (self.streams.len() + 1_024) * 160;
-        let resets = (limits.reset_budget as usize + 1_024) * 13;
-        let replies = (limits.queued_replies_max as usize + 1) * 17;
-        let output = self.written + resets + replies + limits.output_bytes_high;
-        (2 * (tables + list + block + streams + output + queued + 4_096)) as i64
-    }
-
     /// Ends every stream and lets the output run empty.
     pub(super) fn end_all(&mut self) {
-        if self.failed {
+        if self.failed.is_some() {
             return;
         }
         for (_, known) in core::mem::take(&mut self.streams) {
@@ -422,7 +415,7 @@ impl Victim {
 
     /// The stream that a lawful client would open next, if this connection must take it.
     pub(super) fn next_lawful_stream(&self) -> Option<u32> {
-        let survived = !self.failed && !self.connection.is_going_away();
+        let survived = self.failed.is_none() && !self.connection.is_going_away();
         let ready = self.ledger.is_between_blocks() && self.ledger.settings_seen;
         let next = (self.ledger.headers_top | 1).checked_add(2)?;
         (survived && ready && next < 1 << 31).then_some(next)
