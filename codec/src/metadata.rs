@@ -252,10 +252,11 @@ fn is_bin(name: &[u8]) -> bool {
     name.len() >= 4 && name[name.len() - 4..].eq_ignore_ascii_case(b"-bin")
 }
 
-/// A name from the wire as a key, unless it belongs to HTTP or is no name at all.
+/// A name from the wire as a key, unless it belongs to HTTP or to the call, or is no name at all.
 fn received_key(name: &[u8]) -> Option<&str> {
     let legal = |byte: &u8| matches!(byte, 0x21..=0x7E) && !byte.is_ascii_uppercase();
-    if name.is_empty() || name[0] == b':' || belongs_to_http(name) || !name.iter().all(legal) {
+    let reserved = belongs_to_http(name) || belongs_to_call(name);
+    if name.is_empty() || name[0] == b':' || reserved || !name.iter().all(legal) {
         return None;
     }
     std::str::from_utf8(name).ok()
@@ -275,6 +276,21 @@ fn belongs_to_http(name: &[u8]) -> bool {
             | b"transfer-encoding"
             | b"upgrade"
     )
+}
+
+/// Names by which gRPC itself speaks: out of its place, as a `grpc-status` in a request, such a
+/// field means nothing, and metadata that is passed on must not change how another call ends.
+fn belongs_to_call(name: &[u8]) -> bool {
+    name.starts_with(b"grpc-")
+        && matches!(
+            &name[b"grpc-".len()..],
+            b"status"
+                | b"message"
+                | b"status-details-bin"
+                | b"timeout"
+                | b"encoding"
+                | b"accept-encoding"
+        )
 }
 
 fn check_key(key: &str) -> Result<(), MetadataError> {

@@ -140,6 +140,8 @@ fn the_wire_may_bring_more_than_a_program_may_set() {
         ("x-latin", b"\xe9"),
         ("x!y", b"1"),
         ("content-length", b"3"),
+        ("grpc-status", b"0"),
+        ("grpc-timeout", b"1S"),
         (":authority", b"host"),
         ("", b"x"),
         ("X-Upper", b"x"),

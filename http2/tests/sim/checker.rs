@@ -14,6 +14,8 @@ pub(crate) struct Stream {
     pub(crate) got: u64,
     pub(crate) end_got: bool,
     pub(crate) unreleased: usize,
+    /// The most that was queued since the queue was last empty.
+    pub(crate) queued_most: usize,
     pub(crate) reset: bool,
     /// Found gone from the connection, rightly.
     pub(crate) closed: bool,
@@ -30,6 +32,7 @@ impl Stream {
             got: 0,
             end_got: false,
             unreleased: 0,
+            queued_most: 0,
             reset: false,
             closed: false,
         }
@@ -50,12 +53,6 @@ impl Stream {
     }
 }
 
-/// The byte at `at` of the body that `from` sends on stream `id`.
-pub(crate) fn body_byte(from: Role, id: u32, at: u64) -> u8 {
-    let salt = if from == Role::Client { 17 } else { 91 };
-    (at.wrapping_mul(7) ^ (at >> 8) ^ (u64::from(id) * 29) ^ salt) as u8
-}
-
 /// Streams by identifier.
 pub(crate) type Streams = BTreeMap<u32, Stream>;
 
@@ -68,6 +65,10 @@ pub(crate) fn closes_are_justified(role: Role, connection: &Connection, streams:
                 !stream.reset,
                 "{role:?}: stream {id} is open after its reset"
             );
+            stream.queued_most = match connection.queued(stream.key) {
+                0 => 0,
+                queued => queued.max(stream.queued_most),
+            };
             open += 1;
             continue;
         }

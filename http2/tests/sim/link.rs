@@ -1,62 +1,42 @@
-//! The link: bytes in flight one way, any segmentation, any delay, perhaps cut at any byte; and a
-//! tally of the frames that went in, read by the tests' own rules.
+//! The link: bytes in flight one way, in any pieces, late, stalled for a while, perhaps cut at any
+//! byte while the other way goes on.
 
 use std::collections::VecDeque;
 
 use crate::random::Random;
 
-const PREFACE_BYTES: usize = 24;
-
 /// One direction.
-#[derive(Default)]
 pub(crate) struct Link {
     flight: VecDeque<u8>,
-    /// Bytes that still pass before the link is cut.
+    /// Bytes it takes before its sender must wait.
+    capacity: usize,
+    /// Bytes that still pass before it is cut.
     pub(crate) cut_after: Option<usize>,
-    pub(crate) tally: Tally,
-}
-
-/// What went in, in bytes of flow control.
-#[derive(Default)]
-pub(crate) struct Tally {
-    started: bool,
-    /// Payload of DATA.
-    pub(crate) data: u64,
-    /// WINDOW_UPDATE on the connection.
-    pub(crate) credit: u64,
-    /// SETTINGS without ACK.
-    pub(crate) settings: u32,
-}
-
-impl Tally {
-    fn count(&mut self, mut bytes: &[u8], from_client: bool) {
-        if from_client && !self.started && !bytes.is_empty() {
-            self.started = true;
-            bytes = &bytes[PREFACE_BYTES..];
-        }
-        while let [a, b, c, kind, flags, s0, s1, s2, s3, rest @ ..] = bytes {
-            let len = u32::from_be_bytes([0, *a, *b, *c]) as usize;
-            let stream = u32::from_be_bytes([*s0, *s1, *s2, *s3]);
-            let payload = &rest[..len];
-            match kind {
-                0 => self.data += len as u64,
-                8 if stream == 0 => {
-                    let word = payload.try_into().expect("four bytes");
-                    self.credit += u64::from(u32::from_be_bytes(word));
-                }
-                4 if flags & 1 == 0 => self.settings += 1,
-                _ => {}
-            }
-            bytes = &rest[len..];
-        }
-        assert!(bytes.is_empty(), "output ends within a frame");
-    }
+    /// The receiver does not read.
+    pub(crate) stalled: bool,
+    /// It has carried something: the preface is through.
+    pub(crate) started: bool,
 }
 
 impl Link {
-    /// Puts whole frames in.
-    pub(crate) fn send(&mut self, bytes: &[u8], from_client: bool) {
-        self.tally.count(bytes, from_client);
+    pub(crate) fn new(random: &mut Random) -> Link {
+        let cut = random.chance(8);
+        Link {
+            flight: VecDeque::new(),
+            capacity: [1_000, 64 << 10, 1 << 20][random.below(3)],
+            cut_after: cut.then(|| random.below(30_000)),
+            stalled: false,
+            started: false,
+        }
+    }
+
+    /// The sender may put more in.
+    pub(crate) fn has_room(&self) -> bool {
+        self.flight.len() < self.capacity
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.started |= !bytes.is_empty();
         self.flight.extend(bytes);
     }
 
@@ -68,14 +48,18 @@ impl Link {
         self.cut_after == Some(0)
     }
 
-    /// Some of the bytes in flight, in order.
-    pub(crate) fn deliver(&mut self, random: &mut Random) -> Vec<u8> {
+    /// Some of the bytes in flight, in order, into `piece`.
+    pub(crate) fn deliver(&mut self, random: &mut Random, piece: &mut Vec<u8>) {
+        piece.clear();
+        if self.stalled {
+            return;
+        }
         let most = [1, 10, 200, 5_000, 1 << 20][random.below(5)];
         let mut len = self.flight.len().min(1 + random.below(most));
         if let Some(left) = &mut self.cut_after {
             len = len.min(*left);
             *left -= len;
         }
-        self.flight.drain(..len).collect()
+        piece.extend(self.flight.drain(..len));
     }
 }

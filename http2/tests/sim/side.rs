@@ -1,24 +1,67 @@
 //! One end of the simulated connection: random calls, and a record of what it is told.
 
+use core::fmt::Arguments;
 use core::time::Duration;
 
 use corespun_http2::hpack::{Field, Indexing};
-use corespun_http2::{BlockCache, Config, Connection, ErrorCode, Event, Role, StreamKey};
+use corespun_http2::{BlockCache, Config, Connection, ErrorCode, Event, Limits, Role, StreamKey};
 
-use crate::checker::{self, Stream, Streams, body_byte};
+use crate::body;
+use crate::checker::{self, Stream, Streams};
+use crate::duel::ledger::Ledger;
+use crate::duel::memory::{Asked, CALL_BYTES_MAX, held_bytes_max, measured};
 use crate::random::Random;
+use crate::runner::Flaw;
+
+/// Bytes that one stream leaves queued before its application waits.
+const QUEUED_BYTES_MAX: usize = 300_000;
+
+/// Bytes that the application writes before it waits for a transmit.
+const WRITTEN_BYTES_MAX: usize = 1 << 20;
 
 const REQUEST: [(&str, &str); 3] = [(":method", "POST"), (":scheme", "http"), (":path", "/a/b")];
+
+/// How often an application makes each call, in shares, and how much it sends at once.
+#[derive(Clone, Copy)]
+struct Habits {
+    open: usize,
+    release: usize,
+    end: usize,
+    reset: usize,
+    ping: usize,
+    send: usize,
+    send_bytes_max: usize,
+}
+
+impl Habits {
+    fn new(random: &mut Random) -> Habits {
+        let mut one_of = |from: [usize; 4]| from[random.below(4)];
+        Habits {
+            open: one_of([2, 5, 10, 20]),
+            release: one_of([1, 4, 8, 20]),
+            end: one_of([1, 2, 4, 10]),
+            reset: one_of([0, 0, 1, 3]),
+            ping: one_of([0, 1, 1, 5]),
+            send: one_of([5, 10, 15, 30]),
+            send_bytes_max: one_of([10, 1_000, 10_000, 50_000]),
+        }
+    }
+}
 
 /// An end and what it knows.
 pub(crate) struct Side {
     pub(crate) role: Role,
     pub(crate) connection: Connection,
     pub(crate) streams: Streams,
+    pub(crate) ledger: Ledger,
+    habits: Habits,
+    limits: Limits,
     head: BlockCache,
     trailers: BlockCache,
-    /// Count one byte wrong, for the canary.
-    corrupt: bool,
+    flaw: Option<Flaw>,
+    /// Bytes that the connection holds, and that calls have written since the last transmit.
+    held: i64,
+    written: usize,
 }
 
 fn field<'f>((name, value): (&'f str, &'f str), indexing: Indexing) -> Field<'f> {
@@ -36,7 +79,7 @@ pub(crate) fn config(role: Role, random: &mut Random) -> Config {
         ..Config::server()
     };
     let limits = &mut config.limits;
-    limits.reset_budget = u32::MAX;
+    limits.reset_budget = 2_000;
     limits.stream_window_bytes = [200, 1_000, 5_000, 65_535, 1 << 20][random.below(5)];
     limits.connection_window_bytes = [65_535, 100_000, 4 << 20][random.below(3)];
     limits.concurrent_streams_max = [1, 5, 1_000][random.below(3)];
@@ -46,53 +89,85 @@ pub(crate) fn config(role: Role, random: &mut Random) -> Config {
 }
 
 impl Side {
-    pub(crate) fn new(config: Config, corrupt: bool) -> Side {
+    pub(crate) fn new(config: Config, flaw: Option<Flaw>, random: &mut Random) -> Side {
+        let (role, limits, mut held) = (config.role, config.limits.clone(), 0);
         Side {
-            role: config.role,
-            connection: Connection::new(config),
+            role,
+            connection: measured(&mut held, || Connection::new(config)),
             streams: Streams::new(),
+            ledger: Ledger::new(role, false),
+            habits: Habits::new(random),
+            limits,
             head: BlockCache::default(),
             trailers: BlockCache::default(),
-            corrupt,
+            flaw,
+            held,
+            written: 0,
         }
     }
 
     /// One random call; its name.
-    pub(crate) fn act(&mut self, random: &mut Random) -> String {
-        if self.role == Role::Client && random.chance(25) {
-            return self.open(random);
+    pub(crate) fn act(&mut self, random: &mut Random, note: &mut impl FnMut(Arguments<'_>)) {
+        if self.written > WRITTEN_BYTES_MAX {
+            return note(format_args!("wait for the link"));
         }
-        let open: Vec<u32> = self
-            .streams
+        let Habits {
+            open,
+            release,
+            end,
+            reset,
+            ping,
+            send,
+            ..
+        } = self.habits;
+        let shares = [open, release, end, reset, ping, send];
+        let mut at = random.below(shares.iter().sum());
+        let kind = shares
             .iter()
-            .filter(|(_, s)| !s.closed)
-            .map(|(id, _)| *id)
-            .collect();
-        if open.is_empty() {
-            return "nothing".into();
+            .position(|share| match at.checked_sub(*share) {
+                Some(rest) => {
+                    at = rest;
+                    false
+                }
+                None => true,
+            });
+        match kind {
+            Some(0) if self.role == Role::Client => return self.open(random, note),
+            Some(4) => return self.ping(random.next(), note),
+            _ => {}
         }
-        let id = open[random.below(open.len())];
-        match random.below(25) {
-            0 if random.chance(50) => self.reset(id),
-            1..5 => self.release(id, random.below(70_000)),
-            5..7 => self.end(id, random),
-            7 => self.send_trailers(id),
-            8 => {
-                self.connection.ping(random.next());
-                "ping".into()
-            }
-            _ if self.role == Role::Server && random.chance(40) => self.send_head(id, random),
+        let Some(id) = self.some_stream(random) else {
+            return note(format_args!("nothing"));
+        };
+        match kind {
+            Some(1) => self.release(id, random.below(70_000), note),
+            Some(2) => self.end(id, random, note),
+            Some(3) => self.reset(id, note),
+            _ if !self.streams[&id].head_sent => self.send_head(id, random, note),
             _ => {
-                let most = [10, 1_000, 20_000, 100_000][random.below(4)];
-                let len = random.below(most);
-                self.send(id, len, random.chance(10))
+                let len = random.below(self.habits.send_bytes_max);
+                self.send(id, len, random.chance(10), note);
             }
         }
     }
 
-    fn open(&mut self, random: &mut Random) -> String {
+    /// One of the streams that this end has not seen closing.
+    fn some_stream(&self, random: &mut Random) -> Option<u32> {
+        let open = || self.streams.iter().filter(|(_, stream)| !stream.closed);
+        let count = open().count();
+        let at = random.below(count.max(1));
+        open().nth(at).map(|(id, _)| *id)
+    }
+
+    fn ping(&mut self, opaque: u64, note: &mut impl FnMut(Arguments<'_>)) {
+        self.written += CALL_BYTES_MAX;
+        measured(&mut self.held, || self.connection.ping(opaque));
+        note(format_args!("ping"));
+    }
+
+    fn open(&mut self, random: &mut Random, note: &mut impl FnMut(Arguments<'_>)) {
         if !self.connection.can_open() {
-            return "cannot open".into();
+            return note(format_args!("cannot open"));
         }
         let end = random.chance(30);
         let id = random.below(6).to_string();
@@ -100,108 +175,193 @@ impl Side {
         let fields = REQUEST.map(|pair| field(pair, Indexing::Index));
         let more = random.chance(30).then(|| field(("x-id", &id), indexing));
         let fields = fields.into_iter().chain(more);
-        let key = self
-            .connection
-            .open(fields, None, end)
-            .expect("it said that it can");
+        let Self {
+            connection, held, ..
+        } = self;
+        let key = measured(held, || connection.open(fields, None, end));
+        let key = key.expect("it said that it can");
+        self.written += CALL_BYTES_MAX;
         let stream = Stream {
             head_sent: true,
             end_sent: end,
             ..Stream::new(key)
         };
         self.streams.insert(key.id, stream);
-        format!("open {} end {end}", key.id)
+        note(format_args!("open {} end {end}", key.id));
     }
 
-    fn send_head(&mut self, id: u32, random: &mut Random) -> String {
-        let stream = self.streams.get_mut(&id).expect("it is open");
-        if stream.head_sent {
-            return "head was sent".into();
-        }
+    fn send_head(&mut self, id: u32, random: &mut Random, note: &mut impl FnMut(Arguments<'_>)) {
+        let Self {
+            connection,
+            held,
+            head,
+            streams,
+            ..
+        } = self;
+        let stream = streams.get_mut(&id).expect("it is open");
         let end = random.chance(10);
         stream.head_sent = true;
         stream.end_sent = end;
+        self.written += CALL_BYTES_MAX;
         let fields = [(":status", "200"), ("content-type", "application/grpc")];
         let fields = fields.into_iter().map(|pair| field(pair, Indexing::Index));
-        self.connection
-            .send_headers(stream.key, fields, Some(&mut self.head), end);
-        format!("head {id} end {end}")
+        measured(held, || {
+            connection.send_headers(stream.key, fields, Some(head), end)
+        });
+        note(format_args!("head {id} end {end}"));
     }
 
-    fn send(&mut self, id: u32, len: usize, end: bool) -> String {
-        let stream = self.streams.get_mut(&id).expect("it is open");
-        if !stream.may_send() || self.connection.queued(stream.key) > 300_000 {
-            return "cannot send".into();
+    fn send(&mut self, id: u32, len: usize, end: bool, note: &mut impl FnMut(Arguments<'_>)) {
+        let Self {
+            connection,
+            held,
+            streams,
+            role,
+            ..
+        } = self;
+        let stream = streams.get_mut(&id).expect("it is open");
+        if !stream.may_send() || connection.queued(stream.key) > QUEUED_BYTES_MAX {
+            return note(format_args!("cannot send"));
         }
-        let from = stream.sent;
-        let body = (from..from + len as u64).map(|at| body_byte(self.role, id, at));
-        stream.sent += len as u64;
+        let range = stream.sent..stream.sent + len as u64;
+        stream.sent = range.end;
         stream.end_sent = end;
+        self.written += CALL_BYTES_MAX + len;
+        let parts = body::parts(*role, id, range);
         // Odd lengths ask for a place first, as unary replies do.
-        if len % 2 == 1
-            && let Some(out) = self.connection.data_in_place(stream.key, len, end)
-        {
-            out.extend(body);
-            return format!("in place {id} {len} end {end}");
+        let in_place = len % 2 == 1
+            && measured(held, || {
+                match connection.data_in_place(stream.key, len, end) {
+                    Some(out) => {
+                        body::parts(*role, id, stream.sent - len as u64..stream.sent)
+                            .for_each(|part| out.extend_from_slice(part));
+                        true
+                    }
+                    None => false,
+                }
+            });
+        if !in_place {
+            let bytes: Vec<u8> = parts.flatten().copied().collect();
+            measured(held, || connection.send_data(stream.key, &bytes, end));
         }
-        let body: Vec<u8> = body.collect();
-        self.connection.send_data(stream.key, &body, end);
-        format!("send {id} {len} end {end}")
+        note(format_args!(
+            "send {id} {len} end {end} in place {in_place}"
+        ));
     }
 
-    fn send_trailers(&mut self, id: u32) -> String {
-        let stream = self.streams.get_mut(&id).expect("it is open");
+    fn send_trailers(&mut self, id: u32, note: &mut impl FnMut(Arguments<'_>)) {
+        let Self {
+            connection,
+            held,
+            trailers,
+            streams,
+            ..
+        } = self;
+        let stream = streams.get_mut(&id).expect("it is open");
         if !stream.may_send() {
-            return "cannot send trailers".into();
+            return note(format_args!("cannot send trailers"));
         }
         stream.end_sent = true;
+        self.written += CALL_BYTES_MAX;
         let fields = [field(("grpc-status", "0"), Indexing::Index)].into_iter();
-        self.connection
-            .send_headers(stream.key, fields, Some(&mut self.trailers), true);
-        format!("trailers {id}")
+        measured(held, || {
+            connection.send_headers(stream.key, fields, Some(trailers), true)
+        });
+        note(format_args!("trailers {id}"));
     }
 
     /// Ends our direction of a stream in one of the lawful ways.
-    pub(crate) fn end(&mut self, id: u32, random: &mut Random) -> String {
+    pub(crate) fn end(
+        &mut self,
+        id: u32,
+        random: &mut Random,
+        note: &mut impl FnMut(Arguments<'_>),
+    ) {
         if !self.streams[&id].head_sent {
-            return self.send_head(id, random);
+            return self.send_head(id, random, note);
         }
         match random.chance(50) {
-            true => self.send(id, 0, true),
-            false => self.send_trailers(id),
+            true => self.send(id, 0, true, note),
+            false => self.send_trailers(id, note),
         }
     }
 
-    fn reset(&mut self, id: u32) -> String {
-        let stream = self.streams.get_mut(&id).expect("it is open");
-        stream.reset = true;
-        self.connection.reset(stream.key, ErrorCode::CANCEL);
-        format!("reset {id}")
+    fn reset(&mut self, id: u32, note: &mut impl FnMut(Arguments<'_>)) {
+        let Self {
+            connection,
+            held,
+            streams,
+            ..
+        } = self;
+        let stream = streams.get_mut(&id).expect("it is open");
+        stream.reset = self.flaw != Some(Flaw::LostStream);
+        self.written += CALL_BYTES_MAX;
+        measured(held, || connection.reset(stream.key, ErrorCode::CANCEL));
+        note(format_args!("reset {id}"));
     }
 
-    pub(crate) fn release(&mut self, id: u32, bytes: usize) -> String {
-        let stream = self.streams.get_mut(&id).expect("it is open");
+    pub(crate) fn release(&mut self, id: u32, bytes: usize, note: &mut impl FnMut(Arguments<'_>)) {
+        let Self {
+            connection,
+            held,
+            streams,
+            ..
+        } = self;
+        let stream = streams.get_mut(&id).expect("it is open");
         let bytes = bytes.min(stream.unreleased);
+        if bytes == 0 {
+            return;
+        }
         stream.unreleased -= bytes;
-        self.connection.release(stream.key, bytes);
-        format!("release {id} {bytes}")
+        self.written += CALL_BYTES_MAX;
+        measured(held, || connection.release(stream.key, bytes));
+        note(format_args!("release {id} {bytes}"));
+    }
+
+    /// Starts the graceful end of the connection.
+    pub(crate) fn drain(&mut self) {
+        measured(&mut self.held, || self.connection.drain());
+    }
+
+    /// Empties the output into `out`, which is empty.
+    pub(crate) fn transmit(&mut self, out: &mut Vec<u8>) {
+        let Self {
+            connection, held, ..
+        } = self;
+        let mut buffer = Vec::new();
+        measured(held, || connection.transmit(&mut buffer));
+        self.ledger.sent(&buffer);
+        out.extend_from_slice(&buffer);
+        measured(held, || drop(buffer));
+        self.written = 0;
+        self.take_drained();
     }
 
     /// Takes bytes from the link.
-    pub(crate) fn receive(&mut self, mut input: &[u8], trace: &mut impl FnMut(String)) {
-        while let Some(event) = self
-            .connection
-            .receive(Duration::ZERO, &mut input)
-            .unwrap_or_else(|error| panic!("{:?}: a correct peer caused {error}", self.role))
-        {
+    pub(crate) fn receive(
+        &mut self,
+        now: Duration,
+        mut input: &[u8],
+        note: &mut impl FnMut(Arguments<'_>),
+    ) {
+        self.ledger.received(input);
+        loop {
+            let Self {
+                connection,
+                held,
+                role,
+                ..
+            } = self;
+            let event = measured(held, || connection.receive(now, &mut input))
+                .unwrap_or_else(|error| panic!("{role:?}: a correct peer caused {error}"));
             // Borrowed apart, because going away resets streams of the same connection.
-            let going = match event {
-                Event::GoAway { last, .. } => Some(last),
-                _ => None,
-            };
-            trace(self.note(event));
-            if let Some(last) = going {
-                self.give_up_above(last);
+            match event {
+                Some(Event::GoAway { last, code }) => {
+                    note(format_args!("go away {last} {code}"));
+                    self.give_up_above(last);
+                }
+                Some(event) => self.on_event(event, note),
+                None => return,
             }
         }
     }
@@ -216,7 +376,7 @@ impl Side {
         stream
     }
 
-    fn note(&mut self, event: Event<'_>) -> String {
+    fn on_event(&mut self, event: Event<'_>, note: &mut impl FnMut(Arguments<'_>)) {
         match event {
             Event::Headers {
                 stream: key,
@@ -230,18 +390,25 @@ impl Side {
                 let stream = self.stream(key);
                 assert!(!core::mem::replace(&mut stream.head_got, true), "two heads");
                 stream.end_got = end_stream;
-                format!("headers {} end {end_stream}", key.id)
+                note(format_args!("headers {} end {end_stream}", key.id));
             }
             Event::Data {
                 stream: key,
                 bytes,
                 end_stream,
-            } => self.note_data(key, bytes, end_stream),
+            } => {
+                self.on_data(key, bytes, end_stream);
+                note(format_args!(
+                    "data {} {} end {end_stream}",
+                    key.id,
+                    bytes.len()
+                ));
+            }
             Event::Trailers { stream: key, .. } => {
                 let stream = self.stream(key);
                 assert!(stream.head_got, "trailers before the head");
                 stream.end_got = true;
-                format!("trailers {}", key.id)
+                note(format_args!("trailers {}", key.id));
             }
             Event::Reset {
                 stream: key,
@@ -252,36 +419,26 @@ impl Side {
                 let stream = self.streams.get_mut(&key.id).expect("a known stream");
                 assert!(!stream.closed && !stream.reset, "reset after the close");
                 stream.reset = true;
-                format!("reset {} {code}", key.id)
+                note(format_args!("reset {} {code}", key.id));
             }
-            Event::GoAway { last, code } => format!("go away {last} {code}"),
-            Event::SettingsChanged => "settings".into(),
-            Event::PingAck(opaque) => format!("pong {opaque}"),
+            other => note(format_args!("{other:?}")),
         }
     }
 
-    fn note_data(&mut self, key: StreamKey, bytes: &[u8], end_stream: bool) -> String {
-        let (role, corrupt) = (self.role, self.corrupt);
+    fn on_data(&mut self, key: StreamKey, bytes: &[u8], end_stream: bool) {
+        let from = match self.role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        let corrupt = self.flaw == Some(Flaw::WrongByte);
         let stream = self.stream(key);
         assert!(stream.head_got, "a body before its head");
-        let from = if role == Role::Client {
-            Role::Server
-        } else {
-            Role::Client
-        };
-        for (at, &byte) in (stream.got..).zip(bytes) {
-            let wrong = u8::from(corrupt && at == 7);
-            assert_eq!(
-                byte ^ wrong,
-                body_byte(from, key.id, at),
-                "stream {} at {at}",
-                key.id
-            );
-        }
+        let at = stream.got + u64::from(corrupt && stream.got > 7);
+        let right = body::is_right(from, key.id, at, bytes);
+        assert!(right, "stream {}: a wrong byte from {at} on", key.id);
         stream.got += bytes.len() as u64;
         stream.unreleased += bytes.len();
         stream.end_got = end_stream;
-        format!("data {} {} end {end_stream}", key.id, bytes.len())
     }
 
     /// The peer will not process these streams.
@@ -289,27 +446,55 @@ impl Side {
         if self.role == Role::Server {
             return;
         }
-        for (id, stream) in self.streams.range_mut(last.saturating_add(1)..) {
-            if self.connection.is_open(stream.key) {
+        let Self {
+            connection,
+            held,
+            streams,
+            ..
+        } = self;
+        for (id, stream) in streams.range_mut(last.saturating_add(1)..) {
+            if connection.is_open(stream.key) {
                 assert!(
                     !stream.head_got,
                     "stream {id} was answered though it is ignored"
                 );
                 stream.reset = true;
-                self.connection.reset(stream.key, ErrorCode::CANCEL);
+                self.written += CALL_BYTES_MAX;
+                measured(held, || connection.reset(stream.key, ErrorCode::CANCEL));
             }
         }
     }
 
     /// The streams that drained are told of while they are open only.
-    pub(crate) fn take_drained(&mut self) {
-        while let Some(key) = self.connection.next_drained() {
-            assert!(self.connection.is_open(key));
-            assert_eq!(key, self.streams[&key.id].key);
+    fn take_drained(&mut self) {
+        let Self {
+            connection,
+            held,
+            streams,
+            ..
+        } = self;
+        while let Some(key) = measured(held, || connection.next_drained()) {
+            assert!(connection.is_open(key));
+            assert_eq!(key, streams[&key.id].key);
         }
     }
 
     pub(crate) fn check(&mut self) {
         checker::closes_are_justified(self.role, &self.connection, &mut self.streams);
+        let open = || self.streams.values().filter(|stream| !stream.closed);
+        let asked = Asked {
+            streams: open().count(),
+            queued: open().map(|stream| stream.queued_most).sum(),
+            written: self.written,
+        };
+        let held_max = held_bytes_max(&self.limits, asked);
+        assert!(
+            self.held <= held_max,
+            "{} bytes are held, {held_max} may be",
+            self.held
+        );
+        let window = self.ledger.connection_window();
+        let window_max = i64::from(self.limits.connection_window_bytes);
+        assert!(window <= window_max, "the peer may send {window} bytes");
     }
 }

@@ -1,47 +1,55 @@
-//! The schedule of one seed: steps at random, then rest, with checks after each step.
+//! Two connections of ours: steps at random, then rest, with checks after each step.
 
-use std::collections::VecDeque;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use core::time::Duration;
 
 use corespun_http2::Role;
 
 use crate::checker;
 use crate::link::Link;
 use crate::random::Random;
+use crate::runner::Flaw;
 use crate::side::{self, Side};
-
-const WINDOW_INITIAL: u64 = 65_535;
+use crate::trace::Trace;
 
 /// Steps until a world that nobody disturbs must be at rest.
 const REST_STEPS_MAX: usize = 400_000;
 
-/// The last steps and a hash of all.
-#[derive(Default)]
-pub(crate) struct Trace {
-    last: VecDeque<String>,
-    hasher: DefaultHasher,
-    pub(crate) print: bool,
+/// How often each kind of step is taken, in shares.
+struct Pace {
+    act: usize,
+    transmit: usize,
+    deliver: usize,
+    stall: usize,
+    wait: usize,
+    settings: usize,
+    drain: usize,
 }
 
-impl Trace {
-    fn step(&mut self, line: String) {
-        if self.print {
-            println!("{line}");
+impl Pace {
+    fn new(random: &mut Random) -> Pace {
+        let mut one_of = |from: [usize; 4]| from[random.below(4)];
+        Pace {
+            act: one_of([20, 40, 40, 100]),
+            transmit: one_of([2, 10, 20, 40]),
+            deliver: one_of([10, 40, 40, 80]),
+            stall: one_of([0, 0, 1, 3]),
+            wait: one_of([0, 1, 2, 5]),
+            settings: one_of([0, 1, 1, 5]),
+            drain: one_of([0, 0, 0, 1]),
         }
-        line.hash(&mut self.hasher);
-        if self.last.len() == 50 {
-            self.last.pop_front();
-        }
-        self.last.push_back(line);
     }
 
-    pub(crate) fn last_steps(&self) -> String {
-        self.last.iter().map(|line| format!("{line}\n")).collect()
-    }
-
-    pub(crate) fn hash(&self) -> u64 {
-        self.hasher.finish()
+    fn total(&self) -> usize {
+        let Pace {
+            act,
+            transmit,
+            deliver,
+            stall,
+            wait,
+            settings,
+            drain,
+        } = self;
+        act + transmit + deliver + stall + wait + settings + drain
     }
 }
 
@@ -50,114 +58,150 @@ pub(crate) struct World {
     random: Random,
     sides: [Side; 2],
     links: [Link; 2],
+    pace: Pace,
+    now: Duration,
     /// Windows of a stream as announced by each side, and of the connection.
-    windows: [(u32, u64); 2],
+    windows: [(u32, i64); 2],
     /// The SETTINGS that were slipped in by us lowered the window of this side's streams.
     lowered: [bool; 2],
     drained: [bool; 2],
-    pub(crate) trace: Trace,
+    buffer: Vec<u8>,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, corrupt: bool) -> World {
+    pub(crate) fn new(seed: u64, flaw: Option<Flaw>) -> World {
         let mut random = Random(seed);
         let configs = [Role::Client, Role::Server].map(|role| side::config(role, &mut random));
         let windows = configs.each_ref().map(|config| {
             let limits = &config.limits;
             (
                 limits.stream_window_bytes,
-                u64::from(limits.connection_window_bytes),
+                i64::from(limits.connection_window_bytes),
             )
         });
         World {
+            sides: configs.map(|config| Side::new(config, flaw, &mut random)),
+            links: [Link::new(&mut random), Link::new(&mut random)],
+            pace: Pace::new(&mut random),
             random,
-            sides: configs.map(|config| Side::new(config, corrupt)),
-            links: Default::default(),
+            now: Duration::ZERO,
             windows,
             lowered: [false; 2],
             drained: [false; 2],
-            trace: Trace::default(),
+            buffer: Vec::new(),
         }
     }
 
-    pub(crate) fn run(&mut self) {
-        let steps = 100 + self.random.below(500);
-        if self.random.chance(15) {
-            let cut = self.random.below(100_000);
-            self.links
-                .iter_mut()
-                .for_each(|link| link.cut_after = Some(cut));
-        }
+    pub(crate) fn run(&mut self, trace: &mut Trace) {
+        let steps = 50 + self.random.below(300);
         for _ in 0..steps {
             let at = self.random.below(2);
-            self.step(at);
+            self.step(at, trace);
             self.check();
-            if self.links.iter().any(Link::is_cut) {
+            if self.links.iter().all(Link::is_cut) {
                 return;
             }
         }
         if self.links.iter().all(|link| link.cut_after.is_none()) {
-            self.rest();
+            self.rest(trace);
         }
     }
 
-    fn step(&mut self, at: usize) {
-        match self.random.below(100) {
-            0..40 => {
-                let line = self.sides[at].act(&mut self.random);
-                self.trace.step(format!("{at}: {line}"));
+    fn step(&mut self, at: usize, trace: &mut Trace) {
+        let mut share = self.random.below(self.pace.total());
+        let mut is = |part: usize| match share.checked_sub(part) {
+            Some(rest) => {
+                share = rest;
+                false
             }
-            40..60 => self.transmit(at),
-            60..98 => self.deliver(at),
-            98 => self.change_settings(at),
-            _ if self.random.chance(10) => {
-                self.drained[at] = true;
-                self.sides[at].connection.drain();
-                self.trace.step(format!("{at}: drain"));
-            }
-            _ => {}
+            None => true,
+        };
+        let Pace {
+            act,
+            transmit,
+            deliver,
+            stall,
+            wait,
+            settings,
+            ..
+        } = self.pace;
+        if is(act) {
+            let Self { sides, random, .. } = self;
+            sides[at].act(random, &mut |line| trace.step(format_args!("{at}: {line}")));
+        } else if is(transmit) {
+            self.transmit(at, trace);
+        } else if is(deliver) {
+            self.deliver(at, trace);
+        } else if is(stall) {
+            self.links[at].stalled ^= true;
+            trace.step(format_args!("{at}: stalled {}", self.links[at].stalled));
+        } else if is(wait) {
+            let pause = [1, 40, 900, 30_000][self.random.below(4)];
+            self.now += Duration::from_millis(pause);
+            trace.step(format_args!("wait {pause} ms"));
+        } else if is(settings) {
+            self.change_settings(at, trace);
+        } else if self.random.chance(20) {
+            self.drained[at] = true;
+            self.sides[at].drain();
+            trace.step(format_args!("{at}: drain"));
         }
     }
 
-    fn transmit(&mut self, at: usize) {
-        let mut out = Vec::new();
-        self.sides[at].connection.transmit(&mut out);
-        self.sides[at].take_drained();
-        self.links[at].send(&out, at == 0);
-        if !out.is_empty() {
-            self.trace.step(format!("{at}: transmit {}", out.len()));
+    fn transmit(&mut self, at: usize, trace: &mut Trace) {
+        if !self.links[at].has_room() {
+            return;
+        }
+        self.buffer.clear();
+        self.sides[at].transmit(&mut self.buffer);
+        self.links[at].send(&self.buffer);
+        if !self.buffer.is_empty() {
+            trace.step(format_args!("{at}: transmit {}", self.buffer.len()));
+            trace.bytes(&self.buffer);
         }
     }
 
     /// Brings some bytes to side `at`.
-    fn deliver(&mut self, at: usize) {
-        let bytes = self.links[1 - at].deliver(&mut self.random);
-        let Self { sides, trace, .. } = self;
-        let mut note = |line| trace.step(format!("{at}: > {line}"));
-        sides[at].receive(&bytes, &mut note);
+    fn deliver(&mut self, at: usize, trace: &mut Trace) {
+        let Self {
+            sides,
+            links,
+            random,
+            buffer,
+            now,
+            ..
+        } = self;
+        links[1 - at].deliver(random, buffer);
+        if !buffer.is_empty() {
+            let mut note = |line: std::fmt::Arguments<'_>| {
+                trace.step(format_args!("{at}: > {line}"));
+            };
+            sides[at].receive(*now, buffer, &mut note);
+        }
     }
 
     /// Slips SETTINGS of side `at` in between its frames: a table size of any kind, and a window
     /// that is smaller than the real one, so that the peer is always within it.
-    fn change_settings(&mut self, at: usize) {
-        if self.links[at].tally.settings == 0 {
+    fn change_settings(&mut self, at: usize, trace: &mut Trace) {
+        if !self.links[at].started {
             return;
         }
         let table = [0, 50, 200, 4096][self.random.below(4)];
         let window = self.random.below(self.windows[at].0 as usize + 1) as u32;
         self.lowered[at] = true;
-        self.send_settings(at, table, window);
+        self.send_settings(at, table, window, trace);
     }
 
-    fn send_settings(&mut self, at: usize, table: u32, window: u32) {
+    fn send_settings(&mut self, at: usize, table: u32, window: u32, trace: &mut Trace) {
         let mut frame = vec![0, 0, 12, 4, 0, 0, 0, 0, 0];
         for (id, value) in [(1u16, table), (4, window)] {
             frame.extend(id.to_be_bytes());
             frame.extend(value.to_be_bytes());
         }
-        self.links[at].send(&frame, at == 0);
-        self.trace
-            .step(format!("{at}: settings, table {table}, window {window}"));
+        self.links[at].send(&frame);
+        trace.step(format_args!(
+            "{at}: settings, table {table}, window {window}"
+        ));
     }
 
     fn check(&mut self) {
@@ -165,27 +209,23 @@ impl World {
         let [client, server] = &self.sides;
         checker::bodies_match(Role::Server, &server.streams, &client.streams);
         checker::bodies_match(Role::Client, &client.streams, &server.streams);
-        for at in 0..2 {
-            let allowed = WINDOW_INITIAL + self.links[1 - at].tally.credit;
-            let used = self.links[at].tally.data;
-            assert!(used <= allowed, "side {at} overran the connection's window");
-        }
     }
 
     /// Lets everything end by itself; then nothing may be left anywhere.
-    fn rest(&mut self) {
-        self.trace.step("rest".into());
+    fn rest(&mut self, trace: &mut Trace) {
+        trace.step(format_args!("rest"));
+        self.links.iter_mut().for_each(|link| link.stalled = false);
         for at in 0..2 {
-            self.transmit(at);
+            self.transmit(at, trace);
             if self.lowered[at] {
-                self.send_settings(at, 4096, self.windows[at].0);
+                self.send_settings(at, 4096, self.windows[at].0, trace);
             }
         }
         for _ in 0..REST_STEPS_MAX {
             for at in 0..2 {
-                self.finish_streams(at);
-                self.transmit(at);
-                self.deliver(at);
+                self.finish_streams(at, trace);
+                self.transmit(at, trace);
+                self.deliver(at, trace);
             }
             if self.is_quiet() {
                 break;
@@ -196,20 +236,19 @@ impl World {
     }
 
     /// Side `at` consumes what it has got and ends what it has open.
-    fn finish_streams(&mut self, at: usize) {
+    fn finish_streams(&mut self, at: usize, trace: &mut Trace) {
         let Self { sides, random, .. } = self;
         let side = &mut sides[at];
         side.check();
-        let open: Vec<u32> = side
-            .streams
-            .iter()
-            .filter(|(_, s)| !s.closed)
-            .map(|(id, _)| *id)
-            .collect();
+        let open = side.streams.iter().filter(|(_, stream)| !stream.closed);
+        let open: Vec<u32> = open.map(|(id, _)| *id).collect();
+        let mut note = |line: std::fmt::Arguments<'_>| {
+            trace.step(format_args!("{at}: {line}"));
+        };
         for id in open {
-            side.release(id, usize::MAX);
+            side.release(id, usize::MAX, &mut note);
             if !side.streams[&id].end_sent {
-                side.end(id, random);
+                side.end(id, random, &mut note);
             }
         }
     }
@@ -239,13 +278,9 @@ impl World {
                 self.drained[at],
                 "side {at} and its drain"
             );
+            // Credit is given in halves.
             let (_, size) = self.windows[at];
-            let window =
-                WINDOW_INITIAL + self.links[at].tally.credit - self.links[1 - at].tally.data;
-            assert!(
-                window <= size,
-                "side {at} gave more credit than it got bytes"
-            );
+            let window = side.ledger.connection_window();
             assert!(
                 size - window < size / 2,
                 "side {at} owes {} of {size}",

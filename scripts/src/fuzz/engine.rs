@@ -1,0 +1,200 @@
+//! libFuzzer around one target: built, run, asked what it reached.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::corpus::Corpus;
+use crate::failure::{Attempt, Failure};
+use crate::workspace;
+
+/// Counters on every edge and every comparison, for libFuzzer. They are options of the stable
+/// compiler, which has the pass because LLVM has it.
+const COUNTERS: [&str; 6] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Ccodegen-units=1",
+];
+
+const INPUT_BYTES_MAX: usize = 2_048;
+
+/// An input that takes longer than this, in seconds, counts as a hang.
+const HANG_SECONDS: u32 = 20;
+
+/// The program of one target and its folders.
+pub struct Engine {
+    target: String,
+    program: PathBuf,
+    found: PathBuf,
+    least: PathBuf,
+    artifacts: PathBuf,
+}
+
+/// What a search came to.
+#[derive(Debug, Default, PartialEq)]
+pub struct Report {
+    /// Inputs that were run.
+    pub executions: u64,
+    /// Edges of the instrumented code that they reached.
+    pub edges: u64,
+    /// The input that broke a promise, if one did.
+    pub fault: Option<Vec<u8>>,
+}
+
+impl Engine {
+    /// Builds the program of the crate in `folder`, instrumented, overflow checks on.
+    pub fn build(root: &Path, folder: &str, target: &str) -> Result<Self, Failure> {
+        let triple = host_triple()?;
+        let package = format!("corespun-{}", folder.replace('/', "-"));
+        let build_folder = workspace::target(root)?.join("fuzz");
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(root)
+            .args([
+                "build",
+                "--quiet",
+                "--profile",
+                "fuzz",
+                "--features",
+                "libfuzzer",
+            ])
+            .args(["--package", &package, "--target", &triple])
+            .arg("--target-dir")
+            .arg(&build_folder)
+            .env("RUSTFLAGS", COUNTERS.join(" "));
+        let status = cargo.status().attempt(|| "start cargo".into())?;
+        if !status.success() {
+            return Err(Failure::new(
+                format!("build {package} for libFuzzer"),
+                status,
+            ));
+        }
+        let name = folder.split('/').next().unwrap_or(folder);
+        let program = build_folder
+            .join(triple)
+            .join("fuzz")
+            .join(format!("fuzz-{name}"));
+        let scratch = |kind| workspace::scratch(root, &format!("fuzz-{kind}-{target}"));
+        Ok(Self {
+            target: target.to_owned(),
+            program,
+            found: scratch("found")?,
+            least: scratch("least")?,
+            artifacts: scratch("artifacts")?,
+        })
+    }
+
+    /// Gives the engine the inputs to start from.
+    pub fn fill(&self, corpus: &Corpus) -> Result<(), Failure> {
+        for (at, input) in corpus.inputs.iter().chain(&corpus.faults).enumerate() {
+            let path = self.found.join(format!("kept-{at}"));
+            fs::write(&path, input).attempt(|| format!("write {path:?}"))?;
+        }
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .env("CORESPUN_FUZZ_TARGET", &self.target)
+            .arg(format!("-artifact_prefix={}/", self.artifacts.display()))
+            .arg(format!("-max_len={INPUT_BYTES_MAX}"))
+            .arg(format!("-timeout={HANG_SECONDS}"));
+        command
+    }
+
+    /// Runs for `minutes`, or until an input breaks a promise.
+    pub fn search(&self, minutes: f64) -> Result<Report, Failure> {
+        if minutes <= 0.0 {
+            return Ok(Report::default());
+        }
+        let mut command = self.command();
+        command
+            .arg(format!("-max_total_time={}", (minutes * 60.0).ceil()))
+            .arg("-print_final_stats=1")
+            .arg(&self.found);
+        let output = command
+            .output()
+            .attempt(|| format!("start {:?}", self.program))?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        let fault = self.fault()?;
+        if !output.status.success() {
+            let from = text.lines().count().saturating_sub(40);
+            text.lines()
+                .skip(from)
+                .for_each(|line| println!("  {line}"));
+            if fault.is_none() {
+                return Err(Failure::new(format!("fuzz {}", self.target), output.status));
+            }
+        }
+        Ok(Report {
+            executions: number_behind(&text, "stat::number_of_executed_units:"),
+            edges: number_behind(&text, " cov:"),
+            fault,
+        })
+    }
+
+    /// The input that the engine stopped at.
+    fn fault(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let inputs = inputs_in(&self.artifacts)?;
+        Ok(inputs.into_iter().next())
+    }
+
+    /// The least inputs that reach everything that was reached.
+    pub fn minimised(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut command = self.command();
+        let output = command
+            .args(["-set_cover_merge=1"])
+            .args([&self.least, &self.found])
+            .output()
+            .attempt(|| format!("start {:?}", self.program))?;
+        if !output.status.success() {
+            let what = format!("minimise the corpus of {}", self.target);
+            return Err(Failure::new(what, output.status));
+        }
+        inputs_in(&self.least)
+    }
+}
+
+fn inputs_in(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let entries = fs::read_dir(folder).attempt(|| format!("list {folder:?}"))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .map(|path| fs::read(&path).attempt(|| format!("read {path:?}")))
+        .collect()
+}
+
+/// The last number that stands behind `label`; zero where there is none.
+fn number_behind(text: &str, label: &str) -> u64 {
+    let rest = text.rsplit_once(label).map_or("", |(_, rest)| rest);
+    let word = rest.split_whitespace().next().unwrap_or("");
+    word.parse().unwrap_or(0)
+}
+
+/// The platform that rustc builds for: instrumented code needs it named, so that build scripts
+/// stay as they are.
+fn host_triple() -> Result<String, Failure> {
+    let output = Command::new("rustc").arg("-vV").output();
+    let output = output.attempt(|| "start rustc".into())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .ok_or_else(|| Failure::new("name the host", "rustc -vV does not"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_behind_their_labels() {
+        let text =
+            "#2 INITED cov: 7 ft: 9\n#9 NEW cov: 12 ft: 20\nstat::number_of_executed_units: 31\n";
+        assert_eq!(number_behind(text, " cov:"), 12);
+        assert_eq!(number_behind(text, "stat::number_of_executed_units:"), 31);
+        assert_eq!(number_behind(text, "stat::peak_rss_mb:"), 0);
+    }
+}
