@@ -1,5 +1,7 @@
 //! The flags that every server binary shares.
 
+use std::time::Duration;
+
 use corespun_runtime::{CpuList, Engine};
 
 use crate::server::ServerBuilder;
@@ -28,6 +30,14 @@ pub struct Flags {
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: Engine,
 
+    /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub drain_delay: u32,
+
+    /// Seconds that a drain may take before what is left is cut off
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub grace: u32,
+
     /// What to log, such as info or corespun_runtime=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -46,6 +56,10 @@ impl Flags {
         if let Some(shards) = self.shards {
             server = server.shards(shards as usize);
         }
-        server.engine(self.engine)
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        server
+            .engine(self.engine)
+            .drain_delay(seconds(self.drain_delay))
+            .grace(seconds(self.grace))
     }
 }

@@ -7,6 +7,8 @@ use corespun_runtime::{
     SocketHandle, turn_time,
 };
 
+use crate::builtin::health::Health;
+use crate::builtin::{Builtin, Offer};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::Error;
@@ -28,6 +30,7 @@ impl Server {
             runtime: Runtime::builder(),
             config: Config::default(),
             factories: Vec::new(),
+            builtin: Builtin::default(),
         }
     }
 }
@@ -38,6 +41,7 @@ pub struct ServerBuilder {
     runtime: RuntimeBuilder,
     config: Config,
     factories: Vec<Factory>,
+    builtin: Builtin,
 }
 
 impl ServerBuilder {
@@ -78,6 +82,32 @@ impl ServerBuilder {
         self
     }
 
+    /// How long the server goes on after SIGTERM before it drains, while its health already says
+    /// that it does not serve: time for balancers to send new callers elsewhere. Default: none.
+    pub fn drain_delay(mut self, delay: std::time::Duration) -> Self {
+        self.runtime = self.runtime.drain_delay(delay);
+        self
+    }
+
+    /// Offers `grpc.health.v1.Health`, which answers what `health` says.
+    pub fn health(mut self, health: &Health) -> Self {
+        self.builtin.health = Some(health.clone());
+        self
+    }
+
+    /// Offers reflection, `v1` and `v1alpha`, from the schemas that the services bring along.
+    pub fn reflection(self) -> Self {
+        self.reflection_with(&[])
+    }
+
+    /// Offers reflection of further schemas too, each a serialized
+    /// `google.protobuf.FileDescriptorSet` with all its imports: for services made by hand, and for
+    /// files that only extend others.
+    pub fn reflection_with(mut self, sets: &[&'static [u8]]) -> Self {
+        self.builtin.reflection = Some(Offer::new(sets));
+        self
+    }
+
     /// Limits of connections and calls.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -108,6 +138,7 @@ impl ServerBuilder {
             mut runtime,
             config,
             factories,
+            builtin,
         } = self;
         if listen.is_empty() {
             return Err(Error::NoAddress);
@@ -118,21 +149,27 @@ impl ServerBuilder {
                 .map_err(|e| Error::Address(format!("{e}")))?;
             runtime = runtime.listen(address);
         }
+        let offered = builtin.clone();
         let running = runtime.start(move |shard| {
             let mut routes = Routes::new();
             for factory in &factories {
                 factory(shard, &mut routes)?;
             }
+            offered.add_to(&mut routes)?;
             let acceptor = Acceptor {
                 routes: Rc::new(routes),
                 config: config.clone(),
             };
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
-        Ok(Running { runtime: running })
+        Ok(Running {
+            runtime: running,
+            builtin,
+        })
     }
 
-    /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: the calls under
+    /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: health says that
+    /// nothing serves, the delay of [`drain_delay`](Self::drain_delay) passes, and the calls under
     /// way finish within the grace period. A second signal ends at once.
     ///
     /// # Errors
@@ -144,13 +181,15 @@ impl ServerBuilder {
             let (engine, shards) = (running.engine(), running.shards());
             eprintln!("listening on {address} engine={engine} shards={shards}");
         }
-        Ok(running.runtime.wait_for_signal()?)
+        let builtin = running.builtin;
+        Ok(running.runtime.wait_for_signal(|| builtin.close())?)
     }
 }
 
 /// A server that runs on threads of its own.
 pub struct Running {
     runtime: corespun_runtime::Running,
+    builtin: Builtin,
 }
 
 impl Running {
@@ -169,11 +208,12 @@ impl Running {
         self.runtime.shards()
     }
 
-    /// Drains and waits for the end.
+    /// Drains, without delay, and waits for the end.
     ///
     /// # Errors
     /// A shard failed.
     pub fn stop(self) -> Result<(), Error> {
+        self.builtin.close();
         self.runtime.stop();
         Ok(self.runtime.join()?)
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use corespun::Server;
-use corespun::server::Flags;
+use corespun::server::{Flags, Health};
 use corespun_examples::user::UserServiceServer;
 use corespun_examples::{Store, Users};
 use tracing_subscriber::EnvFilter;
@@ -41,7 +41,12 @@ fn serve(Arguments { db, flags }: Arguments) -> Result<(), Box<dyn Error>> {
         tracing::info!(path = %db.display(), "filled a new database");
     }
     let open = move |_shard| Ok(UserServiceServer::new(Users::new(Store::open(&db)?)));
-    flags.apply(Server::builder()).service(open).run()?;
+    flags
+        .apply(Server::builder())
+        .service(open)
+        .health(&Health::new())
+        .reflection()
+        .run()?;
     Ok(())
 }
 

@@ -2,5 +2,6 @@
 
 mod allocations;
 mod calls;
+mod health;
 mod support;
 mod waiting;
