@@ -1,10 +1,17 @@
 //! Makes messages and method constants of the schemas beside this file.
 
 fn main() -> Result<(), corespun_build::Error> {
+    let protos = [
+        "user.proto",
+        "benchmark.proto",
+        "grpc/channelz/v1/channelz.proto",
+        "grpc/health/v1/health.proto",
+        "grpc/reflection/v1/reflection.proto",
+    ];
     corespun_build::configure()
         .server(false)
         .client(false)
         .codec_path("::corespun_codec")
         .prost_path("::prost")
-        .compile(&["user.proto", "benchmark.proto"], &["."])
+        .compile(&protos, &["."])
 }

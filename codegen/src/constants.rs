@@ -9,6 +9,8 @@ pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
         "/// The name and the methods of `{}`.",
         service.full_name
     ));
+    // A package is often included into a module of the same name, as `health` is.
+    out.line("#[allow(clippy::module_inception)]");
     out.open(format!("pub mod {} {{", service.module));
     if !service.methods.is_empty() {
         // Short names are safe here: nothing else in this module is a type.

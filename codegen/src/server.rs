@@ -87,6 +87,7 @@ fn write_register(service: &Service, Paths { runtime, .. }: &Paths, out: &mut Wr
     let head = format!("impl<T: {name}> {runtime}::server::Service");
     out.open_impl(&head, &format!("for {name}Server<T>"));
     out.line(format!("const NAME: &'static str = {module}::NAME;"));
+    out.line("const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;");
     out.line("");
     if methods.is_empty() {
         out.line(format!(

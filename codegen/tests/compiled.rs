@@ -74,6 +74,7 @@ mod facade {
 
         pub trait Service {
             const NAME: &'static str;
+            const DESCRIPTOR_SET: &'static [u8] = &[];
             fn register(self, routes: &mut Routes);
         }
 
@@ -203,6 +204,8 @@ fn every_method_is_registered_under_its_path_and_kind() {
         <v1::NobodyServer<Answers> as Service>::NAME,
         "com.acme.v1.Nobody"
     );
+    let schema = <v1::NobodyServer<Answers> as Service>::DESCRIPTOR_SET;
+    assert!(!schema.is_empty());
 }
 
 #[test]

@@ -37,6 +37,9 @@
 //! }
 //! ```
 //!
+//! `.health(&health)` and `.reflection()` on the builder add the services that probes and tools
+//! such as `grpcurl` ask for.
+//!
 //! A handler may await anything whose waker works across threads: [`sleep`], [`spawn`],
 //! [`spawn_blocking`], a generated client's call, a channel from a thread of another runtime.
 //!
@@ -64,7 +67,7 @@ pub use corespun_codec::{
     Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
-pub use corespun_server::{Error, PlainRequest, PlainResponse, Server};
+pub use corespun_server::{Error, Health, PlainRequest, PlainResponse, Server};
 /// The message types' crate, which generated code names through this path.
 pub use prost;
 /// Well-known types such as `Timestamp`, which generated code names through this path.

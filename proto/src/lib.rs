@@ -27,3 +27,18 @@ pub mod user {
 pub mod benchmark {
     include!(concat!(env!("OUT_DIR"), "/grpc.testing.rs"));
 }
+
+/// Health of a server and its services, `grpc/health/v1/health.proto`.
+pub mod health {
+    include!(concat!(env!("OUT_DIR"), "/grpc.health.v1.rs"));
+}
+
+/// The schema of a server, `grpc/reflection/v1/reflection.proto`.
+pub mod reflection {
+    include!(concat!(env!("OUT_DIR"), "/grpc.reflection.v1.rs"));
+}
+
+/// What a server counts, `grpc/channelz/v1/channelz.proto`.
+pub mod channelz {
+    include!(concat!(env!("OUT_DIR"), "/grpc.channelz.v1.rs"));
+}

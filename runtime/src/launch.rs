@@ -80,6 +80,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
         addresses: listeners.addresses,
         engine,
         grace: builder.grace,
+        drain_delay: builder.drain_delay,
         ended: ended.clone(),
         files: listeners.files,
     };

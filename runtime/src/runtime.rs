@@ -62,6 +62,7 @@ pub struct RuntimeBuilder {
     pub(crate) balance: Balance,
     pub(crate) grace: Duration,
     pub(crate) send_time_max: Duration,
+    pub(crate) drain_delay: Duration,
     pub(crate) ring: RingOptions,
     pub(crate) catch_signals: bool,
 }
@@ -76,6 +77,7 @@ impl Default for RuntimeBuilder {
             balance: Balance::default(),
             grace: GRACE,
             send_time_max: SEND_TIME_MAX,
+            drain_delay: Duration::ZERO,
             ring: RingOptions::default(),
             catch_signals: false,
         }
@@ -128,6 +130,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// How long shards go on after the first signal before they drain, so that those who send
+    /// new connections learn of it. Default: no time at all.
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.drain_delay = delay;
+        self
+    }
+
     /// Sizes of each shard's ring and receive buffers; epoll has no use for them.
     pub fn ring(mut self, ring: RingOptions) -> Self {
         self.ring = ring;
@@ -167,6 +176,7 @@ pub struct Running {
     pub(crate) addresses: Vec<Address>,
     pub(crate) engine: Engine,
     pub(crate) grace: Duration,
+    pub(crate) drain_delay: Duration,
     pub(crate) ended: Arc<Ended>,
     /// Removed from the file system when the shards are gone.
     pub(crate) files: Vec<SocketFile>,
@@ -210,7 +220,8 @@ impl Running {
         self.join_all()
     }
 
-    /// Waits for SIGTERM or SIGINT, then drains within the grace; a second signal ends it now.
+    /// Waits for SIGTERM or SIGINT, calls `announce`, lets the delay pass and drains within the
+    /// grace; a second signal ends it now.
     ///
     /// Blocks both signals in the calling thread, which should be the main one. They must be
     /// blocked in every thread of the process: see [`RuntimeBuilder::catch_signals`].
@@ -218,16 +229,22 @@ impl Running {
     /// # Errors
     ///
     /// When a shard ended other than by being stopped, or signals cannot be waited for.
-    pub fn wait_for_signal(mut self) -> Result<(), RunError> {
+    pub fn wait_for_signal(mut self, announce: impl FnOnce()) -> Result<(), RunError> {
         let signals = Signals::open().map_err(RunError::Signals)?;
-        let (mut draining, mut ended) = (false, 0);
+        let (mut announce, mut drain_at, mut ended) = (Some(announce), None, 0);
         while ended < self.threads.len() {
-            match signals.wait(&self.ended).map_err(RunError::Signals)? {
+            let news = signals.wait(&self.ended, drain_at);
+            match news.map_err(RunError::Signals)? {
                 News::Ended(count) => ended += count,
-                News::Signal(signal) if !draining => {
-                    tracing::info!(signal, grace = ?self.grace, "draining");
-                    draining = true;
+                News::Time => {
+                    drain_at = None;
+                    tracing::info!(grace = ?self.grace, "draining");
                     self.stop();
+                }
+                News::Signal(signal) if announce.is_some() => {
+                    tracing::info!(signal, delay = ?self.drain_delay, "about to drain");
+                    announce.take().into_iter().for_each(|announce| announce());
+                    drain_at = Some(clock::now().saturating_add(self.drain_delay));
                 }
                 News::Signal(signal) => {
                     tracing::info!(signal, "stopping at once");

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::clock;
 
 /// Written once a shard's thread has ended.
 pub(crate) struct Ended(EventFd);
@@ -34,6 +37,8 @@ pub(crate) enum News {
     Signal(&'static str),
     /// This many shards ended.
     Ended(usize),
+    /// The time that was waited for.
+    Time,
 }
 
 /// The two signals that end a server, as a descriptor.
@@ -56,14 +61,15 @@ impl Signals {
         Ok(Self(SignalFd::with_flags(&signals, flags)?))
     }
 
-    /// Waits for a signal or for shards to end.
-    pub(crate) fn wait(&self, ended: &Ended) -> io::Result<News> {
+    /// Waits for a signal, for shards to end, or until a time on the process's clock.
+    pub(crate) fn wait(&self, ended: &Ended, until: Option<Duration>) -> io::Result<News> {
         loop {
             let mut watched = [
                 PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
                 PollFd::new(ended.0.as_fd(), PollFlags::POLLIN),
             ];
-            match poll(&mut watched, PollTimeout::NONE) {
+            let left = until.map(|until| until.saturating_sub(clock::now()));
+            match poll(&mut watched, timeout(left)) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -75,6 +81,16 @@ impl Signals {
             if count > 0 {
                 return Ok(News::Ended(count));
             }
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(News::Time);
+            }
         }
     }
+}
+
+/// Whole milliseconds, rounded up so that waiting does not end a little early, again and again.
+fn timeout(left: Option<Duration>) -> PollTimeout {
+    left.map_or(PollTimeout::NONE, |left| {
+        PollTimeout::try_from(left.as_millis().saturating_add(1)).unwrap_or(PollTimeout::MAX)
+    })
 }

@@ -21,7 +21,7 @@ const ROLE: &str = "CORESPUN_TEST_ROLE";
 
 type Part = (&'static str, fn());
 
-const TESTS: [Part; 6] = [
+const TESTS: [Part; 8] = [
     (
         "a_refused_ring_falls_back_for_all_shards",
         a_refused_ring_falls_back_for_all_shards,
@@ -35,6 +35,11 @@ const TESTS: [Part; 6] = [
         a_signal_drains_and_ends_well,
     ),
     ("a_second_signal_ends_it_now", a_second_signal_ends_it_now),
+    ("a_delayed_drain_serves_on", a_delayed_drain_serves_on),
+    (
+        "a_second_signal_cuts_a_delay_short",
+        a_second_signal_cuts_a_delay_short,
+    ),
     (
         "a_second_process_on_the_port_is_refused",
         a_second_process_on_the_port_is_refused,
@@ -164,11 +169,15 @@ fn child_serves() {
         ignore_drain: stubborn,
         ..Manner::default()
     };
-    let builder = Runtime::builder().shards(2).catch_signals();
+    let delay = std::env::var("DELAY_MS").map_or(0, |text| text.parse().expect("a number"));
+    let builder = Runtime::builder()
+        .shards(2)
+        .drain_delay(Duration::from_millis(delay))
+        .catch_signals();
     let address = std::env::var("ADDRESS").map_or(any_port(), |text| text.parse().expect("ours"));
     let running = start_echo(builder, &[address], manner);
     println!("listening on {}", running.addresses()[0]);
-    running.wait_for_signal().expect("a clean end");
+    running.wait_for_signal(|| ()).expect("a clean end");
     // Ended here: the test harness has threads that do not block signals.
     std::process::exit(0);
 }
@@ -205,6 +214,32 @@ fn a_second_signal_ends_it_now() {
     signal(&child, Signal::SIGTERM);
     assert!(child.wait().expect("it ends").success());
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+fn a_delayed_drain_serves_on() {
+    let (mut child, address) = serving(&[("DELAY_MS", "700")]);
+    let began = Instant::now();
+    signal(&child, Signal::SIGTERM);
+    // A new connection, after the signal.
+    std::thread::sleep(Duration::from_millis(100));
+    let mut stream = dial(&address);
+    stream.write_all(b"hello").expect("send");
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).expect("receive");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("an orderly end");
+    assert!(began.elapsed() >= Duration::from_millis(700));
+    drop(stream);
+    assert!(child.wait().expect("it ends").success());
+}
+
+fn a_second_signal_cuts_a_delay_short() {
+    let (mut child, _) = serving(&[("DELAY_MS", "60000")]);
+    signal(&child, Signal::SIGTERM);
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().expect("known").is_none(), "it waits");
+    signal(&child, Signal::SIGTERM);
+    assert!(child.wait().expect("it ends").success());
 }
 
 fn a_second_process_on_the_port_is_refused() {

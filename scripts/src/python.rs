@@ -14,7 +14,12 @@ use crate::test::{Context, Stage};
 use crate::workspace;
 
 /// What is installed; grpcio-tools brings the protobuf that its stubs need.
-const PACKAGES: &[&str] = &["grpcio==1.85.1", "grpcio-tools==1.85.1"];
+const PACKAGES: &[&str] = &[
+    "grpcio==1.85.1",
+    "grpcio-tools==1.85.1",
+    "grpcio-health-checking==1.85.1",
+    "grpcio-reflection==1.85.1",
+];
 
 /// The service's own schema, which all full clients are generated from.
 const FULL: &str = "proto/user.proto";
@@ -42,7 +47,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [users, bench, client] {
+    for part in [users, services, bench, client] {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }
@@ -169,17 +174,7 @@ fn users(
         ("hostile.py", "full"),
     ];
     for (script, stubs) in clients {
-        let store = workspace::scratch(&context.root, &format!("test-store-{engine}"))?;
-        let mut command = program(context, "users");
-        command.args([
-            "--listen",
-            "127.0.0.1:0",
-            "--shards",
-            "2",
-            "--engine",
-            engine,
-        ]);
-        command.arg("--db").arg(store.join("users.db"));
+        let mut command = users_server(context, engine)?;
         let log = context.logs.join(format!("users-{engine}-{script}.log"));
         let server = Server::start(&mut command, None, &log)?;
         server.check_engine(engine)?;
@@ -187,6 +182,34 @@ fn users(
         stage.command(python.script(script, stubs).arg(&server.address));
         finish(server, stage, &format!("{script}_then_drain"));
     }
+    Ok(())
+}
+
+/// The user service with a fresh store, on two shards.
+fn users_server(context: &Context, engine: &str) -> Result<Command, Failure> {
+    let store = workspace::scratch(&context.root, &format!("test-store-{engine}"))?;
+    let mut command = program(context, "users");
+    command.args(["--listen", "127.0.0.1:0", "--shards", "2"]);
+    command.args(["--engine", engine, "--db"]);
+    command.arg(store.join("users.db"));
+    Ok(command)
+}
+
+/// Health and reflection, asked by gRPC's own clients for them, and the drain that health tells of.
+fn services(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let mut command = users_server(context, engine)?;
+    command.args(["--drain-delay", "2"]);
+    let log = context.logs.join(format!("users-{engine}-services.log"));
+    let server = Server::start(&mut command, None, &log)?;
+    check_engine(&server, engine, stage);
+    let mut client = python.script("services_client.py", "full");
+    stage.command(client.arg(&server.address).arg(server.id().to_string()));
+    finish(server, stage, "services_client.py_then_drain");
     Ok(())
 }
 

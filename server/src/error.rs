@@ -10,6 +10,8 @@ pub enum Error {
     Address(String),
     /// No address to listen on was given.
     NoAddress,
+    /// The schemas of the services do not go together; the text names the file.
+    Reflection(String),
     /// The runtime did not start, or a service's factory failed.
     Start(StartError),
     /// The server ran and did not end well.
@@ -21,6 +23,7 @@ impl fmt::Display for Error {
         match self {
             Self::Address(text) => f.write_str(text),
             Self::NoAddress => f.write_str("failed to start: no address to listen on was given"),
+            Self::Reflection(text) => write!(f, "failed to offer reflection: {text}"),
             Self::Start(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
         }

@@ -2,6 +2,8 @@
 
 mod limits;
 
+use std::time::Duration;
+
 use corespun_runtime::{CpuList, Engine};
 
 use crate::server::ServerBuilder;
@@ -35,6 +37,14 @@ pub struct Flags {
     #[command(flatten)]
     pub limits: LimitFlags,
 
+    /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub drain_delay: u32,
+
+    /// Seconds that a drain may take before what is left is cut off
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub grace: u32,
+
     /// What to log, such as info or corespun_runtime=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -54,6 +64,10 @@ impl Flags {
         if let Some(shards) = self.shards {
             server = server.shards(shards as usize);
         }
-        server.engine(self.engine)
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        server
+            .engine(self.engine)
+            .drain_delay(seconds(self.drain_delay))
+            .grace(seconds(self.grace))
     }
 }

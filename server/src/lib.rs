@@ -38,6 +38,7 @@
 #![forbid(unsafe_code)]
 
 mod bell;
+mod builtin;
 mod call;
 mod config;
 mod connection;
@@ -51,6 +52,7 @@ mod reply;
 mod routes;
 mod server;
 
+pub use builtin::health::Health;
 pub use config::Config;
 pub use connection::Connection;
 pub use error::Error;

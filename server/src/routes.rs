@@ -14,6 +14,10 @@ pub trait Service {
     /// Its full name, `package.Service`.
     const NAME: &'static str;
 
+    /// The schema, a serialized `google.protobuf.FileDescriptorSet` with all imports; empty when
+    /// reflection is to know no more than the name.
+    const DESCRIPTOR_SET: &'static [u8] = &[];
+
     /// Adds its methods.
     fn register(self, routes: &mut Routes);
 }
@@ -24,6 +28,8 @@ pub struct Routes {
     methods: BTreeMap<&'static str, Rc<dyn Handler>>,
     services: Vec<&'static str>,
     plain: Option<Rc<Plain>>,
+    /// The services' schemas, each once.
+    schemas: Vec<&'static [u8]>,
 }
 
 impl Routes {
@@ -35,12 +41,20 @@ impl Routes {
     /// Adds a service.
     pub fn add<S: Service>(&mut self, service: S) {
         self.services.push(S::NAME);
+        if !S::DESCRIPTOR_SET.is_empty() && !self.schemas.contains(&S::DESCRIPTOR_SET) {
+            self.schemas.push(S::DESCRIPTOR_SET);
+        }
         service.register(self);
     }
 
     /// Names of the services, in the order they were added.
     pub fn services(&self) -> &[&'static str] {
         &self.services
+    }
+
+    /// Descriptor sets of the services that have one.
+    pub fn schemas(&self) -> &[&'static [u8]] {
+        &self.schemas
     }
 
     /// Adds a unary method.

@@ -8,6 +8,8 @@ use corespun_runtime::{
     SocketHandle, turn_time,
 };
 
+use crate::builtin::health::Health;
+use crate::builtin::{Builtin, Offer};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::Error;
@@ -32,6 +34,7 @@ impl Server {
             config: Config::default(),
             factories: Vec::new(),
             limit_stats: LimitStats::default(),
+            builtin: Builtin::default(),
         }
     }
 }
@@ -43,6 +46,7 @@ pub struct ServerBuilder {
     pub(crate) config: Config,
     factories: Vec<Factory>,
     limit_stats: LimitStats,
+    builtin: Builtin,
 }
 
 impl ServerBuilder {
@@ -87,6 +91,32 @@ impl ServerBuilder {
     /// is closed; 60 seconds by default.
     pub fn send_time_max(mut self, bound: std::time::Duration) -> Self {
         self.runtime = self.runtime.send_time_max(bound);
+        self
+    }
+
+    /// How long the server goes on after SIGTERM before it drains, while its health already says
+    /// that it does not serve: time for balancers to send new callers elsewhere. Default: none.
+    pub fn drain_delay(mut self, delay: std::time::Duration) -> Self {
+        self.runtime = self.runtime.drain_delay(delay);
+        self
+    }
+
+    /// Offers `grpc.health.v1.Health`, which answers what `health` says.
+    pub fn health(mut self, health: &Health) -> Self {
+        self.builtin.health = Some(health.clone());
+        self
+    }
+
+    /// Offers reflection, `v1` and `v1alpha`, from the schemas that the services bring along.
+    pub fn reflection(self) -> Self {
+        self.reflection_with(&[])
+    }
+
+    /// Offers reflection of further schemas too, each a serialized
+    /// `google.protobuf.FileDescriptorSet` with all its imports: for services made by hand, and for
+    /// files that only extend others.
+    pub fn reflection_with(mut self, sets: &[&'static [u8]]) -> Self {
+        self.builtin.reflection = Some(Offer::new(sets));
         self
     }
 
@@ -156,6 +186,7 @@ impl ServerBuilder {
             config,
             factories,
             limit_stats,
+            builtin,
         } = self;
         if listen.is_empty() {
             return Err(Error::NoAddress);
@@ -167,11 +198,13 @@ impl ServerBuilder {
             runtime = runtime.listen(address);
         }
         let stats = limit_stats.clone();
+        let offered = builtin.clone();
         let running = runtime.start(move |shard| {
             let mut routes = Routes::new();
             for factory in &factories {
                 factory(shard, &mut routes)?;
             }
+            offered.add_to(&mut routes)?;
             let acceptor = Acceptor {
                 routes: Rc::new(routes),
                 config: config.clone(),
@@ -182,10 +215,12 @@ impl ServerBuilder {
         Ok(Running {
             runtime: running,
             limit_stats,
+            builtin,
         })
     }
 
-    /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: the calls under
+    /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: health says that
+    /// nothing serves, the delay of [`drain_delay`](Self::drain_delay) passes, and the calls under
     /// way finish within the grace period. A second signal ends at once.
     ///
     /// # Errors
@@ -197,7 +232,8 @@ impl ServerBuilder {
             let (engine, shards) = (running.engine(), running.shards());
             eprintln!("listening on {address} engine={engine} shards={shards}");
         }
-        Ok(running.runtime.wait_for_signal()?)
+        let builtin = running.builtin;
+        Ok(running.runtime.wait_for_signal(|| builtin.close())?)
     }
 }
 
@@ -205,6 +241,7 @@ impl ServerBuilder {
 pub struct Running {
     runtime: corespun_runtime::Running,
     limit_stats: LimitStats,
+    builtin: Builtin,
 }
 
 impl Running {
@@ -228,11 +265,12 @@ impl Running {
         &self.limit_stats
     }
 
-    /// Drains and waits for the end.
+    /// Drains, without delay, and waits for the end.
     ///
     /// # Errors
     /// A shard failed.
     pub fn stop(self) -> Result<(), Error> {
+        self.builtin.close();
         self.runtime.stop();
         Ok(self.runtime.join()?)
     }

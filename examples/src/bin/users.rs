@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use corespun::server::Flags;
-use corespun::{PlainRequest, PlainResponse, Server};
+use corespun::{Health, PlainRequest, PlainResponse, Server};
 use corespun_examples::user::UserServiceServer;
 use corespun_examples::{Store, Users};
 use tracing_subscriber::EnvFilter;
@@ -41,8 +41,13 @@ fn serve(Arguments { db, flags }: Arguments) -> Result<(), Box<dyn Error>> {
         tracing::info!(path = %db.display(), "filled a new database");
     }
     let open = move |_shard| Ok(UserServiceServer::new(Users::new(Store::open(&db)?)));
-    let server = flags.apply(Server::builder());
-    server.service(open).plain(|_shard| Ok(probe)).run()?;
+    flags
+        .apply(Server::builder())
+        .service(open)
+        .plain(|_shard| Ok(probe))
+        .health(&Health::new())
+        .reflection()
+        .run()?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod allocations;
 mod bounds;
 mod calls;
+mod health;
 mod plain;
 mod support;
 mod waiting;

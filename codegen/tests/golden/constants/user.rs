@@ -43,6 +43,7 @@ pub struct ImportSummary {
 }
 
 /// The name and the methods of `user.UserService`.
+#[allow(clippy::module_inception)]
 pub mod user_service {
     use ::codec::{Kind, Method};
 

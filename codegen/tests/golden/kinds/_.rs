@@ -6,6 +6,7 @@ pub struct Plain {
 }
 
 /// The name and the methods of `Bare`.
+#[allow(clippy::module_inception)]
 pub mod bare {
     use crate::facade::{Kind, Method};
 
@@ -49,6 +50,7 @@ impl<T: Bare> BareServer<T> {
 
 impl<T: Bare> crate::facade::server::Service for BareServer<T> {
     const NAME: &'static str = bare::NAME;
+    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 
     fn register(self, routes: &mut crate::facade::server::Routes) {
         routes.unary(

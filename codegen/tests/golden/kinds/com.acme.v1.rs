@@ -23,6 +23,7 @@ pub struct Option {
 }
 
 /// The name and the methods of `com.acme.v1.Type`.
+#[allow(clippy::module_inception)]
 pub mod r#type {
     use crate::facade::{Kind, Method};
 
@@ -137,6 +138,7 @@ impl<T: Type> TypeServer<T> {
 
 impl<T: Type> crate::facade::server::Service for TypeServer<T> {
     const NAME: &'static str = r#type::NAME;
+    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 
     #[allow(deprecated)]
     fn register(self, routes: &mut crate::facade::server::Routes) {
@@ -302,6 +304,7 @@ impl TypeClient {
 }
 
 /// The name and the methods of `com.acme.v1.Foreign`.
+#[allow(clippy::module_inception)]
 pub mod foreign {
     use crate::facade::{Kind, Method};
 
@@ -377,6 +380,7 @@ impl<T: Foreign> ForeignServer<T> {
 
 impl<T: Foreign> crate::facade::server::Service for ForeignServer<T> {
     const NAME: &'static str = foreign::NAME;
+    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 
     fn register(self, routes: &mut crate::facade::server::Routes) {
         routes.unary(
@@ -470,6 +474,7 @@ impl ForeignClient {
 }
 
 /// The name and the methods of `com.acme.v1.Nobody`.
+#[allow(clippy::module_inception)]
 pub mod nobody {
     /// The full name of the service.
     pub const NAME: &str = "com.acme.v1.Nobody";
@@ -498,6 +503,7 @@ impl<T: Nobody> NobodyServer<T> {
 
 impl<T: Nobody> crate::facade::server::Service for NobodyServer<T> {
     const NAME: &'static str = nobody::NAME;
+    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 
     fn register(self, _routes: &mut crate::facade::server::Routes) {}
 }
@@ -522,6 +528,7 @@ impl NobodyClient {
 }
 
 /// The name and the methods of `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
+#[allow(clippy::module_inception)]
 pub mod a_service_whose_name_is_long_enough_to_break_lines {
     use crate::facade::{Kind, Method};
 
@@ -587,6 +594,7 @@ impl<T: AServiceWhoseNameIsLongEnoughToBreakLines> crate::facade::server::Servic
     for AServiceWhoseNameIsLongEnoughToBreakLinesServer<T>
 {
     const NAME: &'static str = a_service_whose_name_is_long_enough_to_break_lines::NAME;
+    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 
     fn register(self, routes: &mut crate::facade::server::Routes) {
         routes.client_streaming(

@@ -6,6 +6,7 @@ pub struct Message {
 }
 
 /// The name and the methods of `type.async.Struct`.
+#[allow(clippy::module_inception)]
 pub mod r#struct {
     use crate::facade::{Kind, Method};
 
@@ -46,6 +47,7 @@ impl<T: Struct> StructServer<T> {
 
 impl<T: Struct> crate::facade::server::Service for StructServer<T> {
     const NAME: &'static str = r#struct::NAME;
+    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 
     fn register(self, routes: &mut crate::facade::server::Routes) {
         routes.unary(

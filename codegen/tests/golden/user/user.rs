@@ -43,6 +43,7 @@ pub struct ImportSummary {
 }
 
 /// The name and the methods of `user.UserService`.
+#[allow(clippy::module_inception)]
 pub mod user_service {
     use ::corespun::{Kind, Method};
 
@@ -122,6 +123,7 @@ impl<T: UserService> UserServiceServer<T> {
 
 impl<T: UserService> ::corespun::server::Service for UserServiceServer<T> {
     const NAME: &'static str = user_service::NAME;
+    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 
     fn register(self, routes: &mut ::corespun::server::Routes) {
         routes.unary(

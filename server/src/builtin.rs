@@ -1,0 +1,68 @@
+//! Services about the server itself, each one line to add: health and reflection.
+
+pub(crate) mod health;
+mod reflection;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Error;
+use crate::routes::Routes;
+use health::Health;
+use reflection::{Reflection, ReflectionAlpha, Schema};
+
+/// Which of these services a server offers.
+#[derive(Clone, Default)]
+pub(crate) struct Builtin {
+    pub(crate) health: Option<Health>,
+    pub(crate) reflection: Option<Offer>,
+}
+
+/// Reflection, asked for. The schema is made by the first shard and shared by all.
+#[derive(Clone, Default)]
+pub(crate) struct Offer {
+    sets: Vec<&'static [u8]>,
+    schema: Arc<Mutex<Option<Schema>>>,
+}
+
+impl Offer {
+    pub(crate) fn new(sets: &[&'static [u8]]) -> Self {
+        Self {
+            sets: sets.to_vec(),
+            schema: Arc::default(),
+        }
+    }
+
+    fn schema(&self, routes: &Routes) -> Result<Schema, Error> {
+        let lock = self.schema.lock();
+        let mut made = lock.unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = &*made {
+            return Ok(schema.clone());
+        }
+        let sets = [routes.schemas(), &self.sets].concat();
+        let schema = Schema::new(&sets, routes.services())?;
+        Ok(made.insert(schema).clone())
+    }
+}
+
+impl Builtin {
+    /// Adds what is offered to a shard whose own services are all there.
+    pub(crate) fn add_to(&self, routes: &mut Routes) -> Result<(), Error> {
+        if let Some(health) = &self.health {
+            health.add_services(routes.services());
+            routes.add(health.clone());
+        }
+        if let Some(offer) = &self.reflection {
+            let schema = offer.schema(routes)?;
+            routes.add(Reflection(schema.clone()));
+            routes.add(ReflectionAlpha(schema));
+        }
+        Ok(())
+    }
+
+    /// The server is about to drain.
+    pub(crate) fn close(&self) {
+        if let Some(health) = &self.health {
+            health.close();
+        }
+    }
+}
