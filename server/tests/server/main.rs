@@ -3,5 +3,6 @@
 mod allocations;
 mod bounds;
 mod calls;
+mod limit_stats;
 mod support;
 mod waiting;
