@@ -16,8 +16,8 @@ const WINDOW_UPDATES_PER_STREAM: u64 = 2;
 const WINDOW_UPDATES_PER_DATA: u64 = 20;
 
 /// Frames on streams that are gone that are free for each stream: what the peer had sent before it
-/// knew, such as its last DATA or a reset of its own.
-const LATE_FRAMES_PER_STREAM: u64 = 2;
+/// knew, such as its last DATA, the end and a reset of its own.
+const LATE_FRAMES_PER_STREAM: u64 = 4;
 
 /// DATA on a stream that is gone pays for itself from this size on, in bytes: uploads that are
 /// refused have a window full of it under way.
