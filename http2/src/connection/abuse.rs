@@ -16,8 +16,8 @@ const WINDOW_UPDATES_PER_STREAM: u64 = 2;
 const WINDOW_UPDATES_PER_DATA: u64 = 20;
 
 /// Frames on streams that are gone that are free for each stream: what the peer had sent before it
-/// knew, such as its last DATA or a reset of its own.
-const LATE_FRAMES_PER_STREAM: u64 = 2;
+/// knew, such as its last DATA, the end and a reset of its own.
+const LATE_FRAMES_PER_STREAM: u64 = 4;
 
 /// DATA on a stream that is gone pays for itself from this size on, in bytes: uploads that are
 /// refused have a window full of it under way.
@@ -106,6 +106,7 @@ impl Abuse {
     }
 
     #[cold]
+    #[inline(never)]
     pub(super) fn hit(&mut self, limit: Limit) {
         for hits in [&mut self.hits, &mut self.fresh_hits] {
             hits.get_or_insert_default().add(limit, 1);
@@ -198,11 +199,7 @@ impl Abuse {
             return Ok(());
         }
         if body_bytes == 0 {
-            self.empty_data_frames = self.empty_data_frames.saturating_add(1);
-            if self.empty_data_frames > limits.empty_data_frames_max {
-                return Err(ConnectionError::limit(Limit::EmptyDataFrames));
-            }
-            self.charge_glitches(now, 1)?;
+            self.on_empty_data(limits, now)?;
         }
         // A payload has less than 2^24 bytes, so twice that fits.
         let overhead = (HEAD_BYTES + frame_bytes - body_bytes) as u32;
@@ -212,6 +209,15 @@ impl Abuse {
             true => Err(ConnectionError::limit(Limit::DataOverhead)),
             false => Ok(()),
         }
+    }
+
+    #[cold]
+    fn on_empty_data(&mut self, limits: &Limits, now: Duration) -> Result<(), ConnectionError> {
+        self.empty_data_frames = self.empty_data_frames.saturating_add(1);
+        if self.empty_data_frames > limits.empty_data_frames_max {
+            return Err(ConnectionError::limit(Limit::EmptyDataFrames));
+        }
+        self.charge_glitches(now, 1)
     }
 
     /// Counts a reply that waits in the output until the next transmit.

@@ -1,5 +1,8 @@
 //! Frames about the connection and its windows: SETTINGS, PING, WINDOW_UPDATE, RST_STREAM,
 //! GOAWAY, PRIORITY.
+//!
+//! None of their handlers is inlined: a call has none of these frames, and its own, which all pass
+//! through [`Connection::receive`], are to find few registers spilled there.
 
 use core::time::Duration;
 
@@ -14,6 +17,7 @@ use crate::limits::Limit;
 use crate::settings::id;
 
 impl Connection {
+    #[inline(never)]
     pub(super) fn on_settings(
         &mut self,
         now: Duration,
@@ -87,6 +91,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn on_ping(
         &mut self,
         now: Duration,
@@ -109,6 +114,7 @@ impl Connection {
         Ok(None)
     }
 
+    #[inline(never)]
     pub(super) fn on_window_update(
         &mut self,
         now: Duration,
@@ -160,6 +166,7 @@ impl Connection {
         Ok(None)
     }
 
+    #[inline(never)]
     pub(super) fn on_reset(
         &mut self,
         now: Duration,
@@ -189,6 +196,7 @@ impl Connection {
         }))
     }
 
+    #[inline(never)]
     pub(super) fn on_go_away(&mut self, payload: &[u8]) -> Report<'static> {
         let Some((fixed, debug)) = payload.split_at_checked(8) else {
             return Err(ConnectionError::frame_size(
@@ -207,6 +215,7 @@ impl Connection {
         Ok(Some(Event::GoAway { last, code }))
     }
 
+    #[inline(never)]
     pub(super) fn on_priority(
         &mut self,
         now: Duration,

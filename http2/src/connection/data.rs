@@ -95,27 +95,10 @@ impl Connection {
             return Ok(None);
         };
         if frame.pad_unknown {
-            let Some((&pad, rest)) = input.split_first() else {
-                return Ok(None);
-            };
-            *input = rest;
-            let frame_bytes = frame.body_left;
-            let Some(body) = (frame_bytes - 1).checked_sub(usize::from(pad)) else {
-                return Err(ConnectionError::protocol(
-                    "padding exceeds the DATA frame (RFC 9113 section 6.1)",
-                ));
-            };
-            frame.pad_unknown = false;
-            frame.body_left = body;
-            frame.pad_left = usize::from(pad);
-            self.reader.data = Some(frame);
-            self.credit(frame.stream, 1);
-            let sizes = (body, frame_bytes);
-            self.abuse
-                .on_data(&self.limits, now, sizes, frame.end_stream)?;
-            let fault = self.count_body(now)?;
-            if fault.is_some() {
-                return Ok(fault);
+            let fault = self.pad_length(now, input)?;
+            match self.reader.data {
+                Some(known) if fault.is_none() && !known.pad_unknown => frame = known,
+                _ => return Ok(fault),
             }
         }
         let (bytes, rest) = input.split_at(frame.body_left.min(input.len()));
@@ -133,6 +116,32 @@ impl Connection {
             return Ok(None);
         };
         Ok(self.deliver(key, bytes, complete && frame.end_stream))
+    }
+
+    /// Reads the byte that says how much of the frame in progress is padding, once it is there.
+    #[cold]
+    fn pad_length(&mut self, now: Duration, input: &mut &[u8]) -> Report<'static> {
+        let Some(frame) = &mut self.reader.data else {
+            return Ok(None);
+        };
+        let Some((&pad, rest)) = input.split_first() else {
+            return Ok(None);
+        };
+        *input = rest;
+        let frame_bytes = frame.body_left;
+        let Some(body) = (frame_bytes - 1).checked_sub(usize::from(pad)) else {
+            return Err(ConnectionError::protocol(
+                "padding exceeds the DATA frame (RFC 9113 section 6.1)",
+            ));
+        };
+        frame.pad_unknown = false;
+        frame.body_left = body;
+        frame.pad_left = usize::from(pad);
+        let (stream, end_stream) = (frame.stream, frame.end_stream);
+        self.credit(stream, 1);
+        let sizes = (body, frame_bytes);
+        self.abuse.on_data(&self.limits, now, sizes, end_stream)?;
+        self.count_body(now)
     }
 
     /// Holds the frame in progress, whose body's length is known now, against content-length

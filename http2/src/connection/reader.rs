@@ -112,6 +112,7 @@ impl Reader {
         self.gather(input, check)
     }
 
+    #[cold]
     fn gather<'a>(
         &mut self,
         input: &mut &'a [u8],

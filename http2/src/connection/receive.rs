@@ -138,6 +138,7 @@ impl Connection {
         Ok(None)
     }
 
+    #[inline(never)]
     fn on_continuation(
         &mut self,
         now: Duration,

@@ -1,6 +1,7 @@
 //! Limits on bytes, and on what is waiting: at the limit and one over.
 
-use corespun_http2::{Config, Limit};
+use corespun_http2::hpack::{Decoder, ListLimits};
+use corespun_http2::{Config, HeaderList, Limit};
 
 use crate::end::{End, check, fields};
 use crate::wire::*;
@@ -256,4 +257,69 @@ fn queued_trailers() {
     end.feed(&window_update(1, 1));
     end.output();
     assert_eq!(end.connection.queued_bytes(), 0);
+}
+
+/// The names in the blocks of `end`'s output.
+fn names_sent(end: &mut End) -> Vec<String> {
+    let mut decoder = Decoder::new(4096);
+    let mut list = HeaderList::new();
+    let limits = ListLimits {
+        bytes_soft: 1 << 20,
+        bytes_hard: 1 << 20,
+        fields_soft: 100,
+        fields_hard: 100,
+    };
+    let mut names = Vec::new();
+    for frame in end.frames().iter().filter(|frame| frame.kind == HEADERS) {
+        decoder
+            .decode(&frame.payload, &mut list, limits)
+            .expect("a sound block");
+        let fields = list
+            .iter()
+            .map(|field| field.name.escape_ascii().to_string());
+        names.extend(fields);
+    }
+    names
+}
+
+/// What the peer has no room for in trailers is left out, the rest goes.
+#[test]
+fn trailers_the_peer_has_no_room_for() {
+    let message = "m".repeat(200);
+    let trailers = [
+        ("grpc-status", "13"),
+        ("grpc-message", &message),
+        ("id", "7"),
+    ];
+    let sizes = trailers.map(|(name, value)| name.len() + value.len() + 32);
+    let whole: usize = sizes.iter().sum();
+    let without = ["grpc-status", "id"];
+    let cases: [(usize, &[&str]); 5] = [
+        (whole, &["grpc-status", "grpc-message", "id"]),
+        (whole - 1, &["grpc-status", "grpc-message"]),
+        (sizes[0] + sizes[1] - 1, &without),
+        (sizes[0] + sizes[2], &without),
+        (sizes[0] + sizes[2] - 1, &["grpc-status"]),
+    ];
+    for (room, expected) in cases {
+        for queued in [false, true] {
+            let mut end = End::server();
+            end.feed(&[open(1), settings(&[(6, room as u32), (4, 0)])].concat());
+            let key = end.key(1);
+            end.output();
+            if queued {
+                end.connection.send_data(key, b"x", false);
+            }
+            end.connection
+                .send_headers(key, fields(&trailers), None, true);
+            end.feed(&window_update(1, 1));
+            assert_eq!(names_sent(&mut end), expected, "{room}");
+        }
+    }
+    let mut end = End::server();
+    end.feed(&[open(1), settings(&[(6, 10)])].concat());
+    let key = end.key(1);
+    end.connection
+        .send_headers(key, fields(&trailers), None, false);
+    assert_eq!(names_sent(&mut end).len(), 3, "a head is not cut");
 }

@@ -55,12 +55,12 @@ fn every_kind_of_glitch() {
     check("WINDOW_UPDATE", &[], &window_update(0, 1), 5);
     check("and a stream", &[open(1)], &window_update(1, 1), 7);
     let gone = [open(1), reset(1, 8)];
-    check("RST_STREAM late", &gone, &reset(1, 8), 2);
+    check("RST_STREAM late", &gone, &reset(1, 8), 4);
     check("WINDOW_UPDATE late", &gone, &window_update(1, 1), 7);
     let fault = [open(1), window_update(1, 0)];
-    check("DATA late", &fault, &data(1, 0, b"x"), 2);
-    check("DATA late, ended again", &fault, &data(1, END, b"x"), 2);
-    check("HEADERS late", &fault, &headers(1, END, block(&[])), 2);
+    check("DATA late", &fault, &data(1, 0, b"x"), 4);
+    check("DATA late, ended again", &fault, &data(1, END, b"x"), 4);
+    check("HEADERS late", &fault, &headers(1, END, block(&[])), 4);
     let fields = request(&[]);
     let split = |id| {
         let begun = frame(HEADERS, END, id, &fields[..9]);

@@ -4,6 +4,7 @@ mod allocations;
 mod bounds;
 mod calls;
 mod health;
+mod limit_stats;
 mod plain;
 mod support;
 mod waiting;

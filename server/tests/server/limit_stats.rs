@@ -1,0 +1,70 @@
+//! What an operator reads of the limits, on real sockets: one peer goes over, the other lives on.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use corespun_http2::Limit;
+use corespun_runtime::Address;
+use corespun_server::{Config, Server};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+const PING_ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0abcdefgh";
+
+/// Reads until `end` has come, or the end of the connection; what came.
+fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    let patience = Some(Duration::from_secs(20));
+    stream.set_read_timeout(patience).expect("a timeout");
+    let (mut all, mut piece) = (Vec::new(), [0; 4096]);
+    while !all.windows(end.len()).any(|window| window == end) {
+        match stream.read(&mut piece).expect("an answer in time") {
+            0 => break,
+            len => all.extend_from_slice(&piece[..len]),
+        }
+    }
+    all
+}
+
+#[test]
+fn hits_are_summed_over_connections_and_shards() {
+    let mut config = Config::default();
+    config.http2.glitch_budget = 5;
+    config.http2.preface_time_max = Duration::from_secs(2);
+    let server = Server::builder().listen("127.0.0.1:0").shards(2);
+    let running = server.config(config).start().expect("a server");
+    let Address::Tcp(address) = running.addresses()[0] else {
+        panic!("not TCP")
+    };
+    let connect = || {
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        stream.write_all(PREFACE).expect("sent");
+        stream
+    };
+    let mut good = connect();
+    let silent = TcpStream::connect(address).expect("a connection");
+    for _ in 0..3 {
+        let mut flood = connect();
+        flood.write_all(&PING.repeat(5)).expect("sent");
+        let calm: &[u8] = &[0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b];
+        let said = read_until(&mut flood, calm);
+        assert!(said.ends_with(calm), "GOAWAY with ENHANCE_YOUR_CALM");
+    }
+    let stats = running.limit_stats().clone();
+    let began = Instant::now();
+    while stats.total().of(Limit::Glitches) < 3 || stats.total().of(Limit::PrefaceTime) < 1 {
+        assert!(began.elapsed() < Duration::from_secs(20), "{stats:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    good.write_all(PING).expect("sent");
+    assert!(
+        read_until(&mut good, PING_ACK).ends_with(PING_ACK),
+        "others live on"
+    );
+    let total = stats.total();
+    assert_eq!(total.of(Limit::Glitches), 3);
+    assert_eq!(total.iter().map(|(_, count)| count).sum::<u64>(), 4);
+    assert_eq!(stats.by_shard().len(), 2);
+    drop((good, silent));
+    running.stop().expect("a clean end");
+}
