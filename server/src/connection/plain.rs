@@ -28,7 +28,7 @@ impl Connection {
         let call = PlainCall {
             id: stream.id,
             known,
-            body: corespun_runtime::take_buffer(),
+            body: Vec::new(),
         };
         if end_stream {
             self.answer_plain(stream, call);
@@ -51,6 +51,10 @@ impl Connection {
                 self.refuse_body(stream, head);
             }
             return corespun_runtime::give_buffer(call.body);
+        }
+        // Not before: a head alone must not cost a buffer.
+        if call.body.capacity() == 0 {
+            call.body = corespun_runtime::take_buffer();
         }
         call.body.extend_from_slice(bytes);
         if end_stream {
