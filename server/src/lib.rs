@@ -9,7 +9,8 @@
 //! A unary request that lies whole in one read is decoded from the kernel's buffer, its handler
 //! is polled in place, and its reply is encoded straight into the connection's output. Only a
 //! handler that has to wait becomes a task; a streaming one is a task from its start and speaks
-//! with its connection through a [`corespun_codec::pipe`].
+//! with its connection through a [`corespun_codec::pipe`]. Requests that are no calls go to the
+//! one handler of [`ServerBuilder::plain`], if there is one.
 //!
 //! ```no_run
 //! use std::rc::Rc;

@@ -50,7 +50,7 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
     if !build(context, stage) {
         return Ok(Vec::new());
     }
-    let engines = engines(context, stage);
+    let engines = engines("h2spec", context, stage);
     let mut reports = against_servers(context, &engines, |server, engine| {
         let plain = against_server(context, &programs, server, engine, false)?;
         let strict = against_server(context, &programs, server, engine, true)?;

@@ -41,7 +41,7 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
     if !build(context, stage) {
         return Ok(Vec::new());
     }
-    let engines = engines(context, stage);
+    let engines = engines("httpwg", context, stage);
     against_servers(context, &engines, |server, engine| {
         Ok(vec![against(context, &programs, server, engine)?])
     })

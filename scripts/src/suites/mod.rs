@@ -122,12 +122,12 @@ fn build(context: &Context, stage: &mut Stage) -> bool {
     stage.command(&mut cargo)
 }
 
-/// The engines that this machine has.
-fn engines(context: &Context, stage: &Stage) -> Vec<&'static str> {
+/// The engines that this machine has for `suite`.
+fn engines(suite: &str, context: &Context, stage: &Stage) -> Vec<&'static str> {
     match &context.no_uring {
         None => vec!["uring", "epoll"],
         Some(reason) => {
-            stage.skip("uring", reason);
+            stage.skip(&format!("{suite}-uring"), reason);
             vec!["epoll"]
         }
     }
