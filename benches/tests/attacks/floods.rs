@@ -24,7 +24,7 @@ fn replies() {
             Attack {
                 name: "PING flood without reading",
                 cve: "CVE-2019-9512",
-                limit: "`queued_replies_max`",
+                limit: "`queued_replies_high`, `glitch_budget`",
                 expected: CALM_OR_THROTTLED,
                 round: |target| flood(Peer::connect(target)?, true, &wire::ping(7)),
             },
@@ -38,7 +38,7 @@ fn replies() {
             Attack {
                 name: "SETTINGS flood without reading",
                 cve: SETTINGS_FLOOD,
-                limit: "`queued_replies_max`",
+                limit: "`queued_replies_high`, `glitch_budget`",
                 expected: CALM_OR_THROTTLED,
                 round: |target| flood(Peer::connect(target)?, true, &wire::settings(&[])),
             },

@@ -245,17 +245,13 @@ impl Peer {
                     .extend(wire::frame(wire::SETTINGS, wire::ACK, 0, []));
             }
             wire::PING if flags & wire::ACK != 0 => {
-                self.seen.pongs += 1;
                 self.settled |= payload == LAST_PING.to_be_bytes();
             }
             wire::GOAWAY => self.seen.go_away = Some(ErrorCode(word(&payload[4..]))),
             wire::RST_STREAM => self.seen.note_reset(ErrorCode(word(payload))),
             wire::WINDOW_UPDATE if stream == 0 => self.credit += word(payload) as usize,
             wire::HEADERS => self.on_block(payload),
-            wire::DATA if !payload.is_empty() => {
-                self.seen.messages += 1;
-                self.seen.body_bytes += payload.len();
-            }
+            wire::DATA if !payload.is_empty() => self.seen.messages += 1,
             _ => {}
         }
     }

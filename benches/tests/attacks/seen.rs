@@ -51,12 +51,8 @@ pub struct Seen {
     pub status: Option<u16>,
     /// The last `:status` other than 200.
     pub http_status: Option<u16>,
-    /// Streams on which a message came: handlers that were reached.
+    /// DATA with payload. A small reply is one frame, so these are handlers that were reached.
     pub messages: usize,
-    /// Payload bytes of DATA.
-    pub body_bytes: usize,
-    /// Acknowledgements of PING.
-    pub pongs: usize,
     /// The server ended the connection.
     pub ended: bool,
     /// The server took no more bytes for a while.

@@ -26,7 +26,7 @@ const WARM_CALLS: usize = 100;
 /// Rounds of an attack are repeated for so long.
 const ATTACKED: Duration = Duration::from_millis(400);
 /// The client is measured alone for so long, before and after.
-const ALONE: Duration = Duration::from_millis(200);
+const ALONE: Duration = Duration::from_millis(150);
 /// Rows of the table are added to the file of this name.
 const ROWS_VARIABLE: &str = "CORESPUN_ATTACK_ROWS";
 

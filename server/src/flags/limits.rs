@@ -200,6 +200,17 @@ mod tests {
     }
 
     #[test]
+    fn every_bound_has_its_flag() {
+        let shown = format!("{:#?}", Limits::default());
+        let fields = shown.lines().filter_map(|line| line.split_once(": "));
+        let mut fields: Vec<&str> = fields.map(|(name, _)| name.trim()).collect();
+        let mut known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
+        fields.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(fields, known);
+    }
+
+    #[test]
     fn times_have_a_unit() {
         assert_eq!(Duration::parse("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(Duration::parse("15ms"), Ok(Duration::from_millis(15)));
