@@ -57,7 +57,7 @@ impl Arena {
 
     pub(crate) fn run(&mut self, trace: &mut Trace) {
         let Self { random, duel } = self;
-        let steps = 50 + random.below(500);
+        let steps = 50 + random.below(900);
         for _ in 0..steps {
             if !duel.step(random, &mut |line| trace.step(line)) {
                 break;

@@ -20,7 +20,7 @@ fn place(from: Role, id: u32, at: u64) -> usize {
 }
 
 /// The bytes at `range` of the body that `from` sends on stream `id`, in parts.
-pub(crate) fn parts(from: Role, id: u32, range: Range<u64>) -> impl Iterator<Item = &'static [u8]> {
+fn parts(from: Role, id: u32, range: Range<u64>) -> impl Iterator<Item = &'static [u8]> {
     let mut at = range.start;
     std::iter::from_fn(move || {
         let len = (range.end - at).min(PERIOD as u64) as usize;
@@ -28,6 +28,11 @@ pub(crate) fn parts(from: Role, id: u32, range: Range<u64>) -> impl Iterator<Ite
         at += len as u64;
         (len > 0).then(|| &PATTERN[start..start + len])
     })
+}
+
+/// Appends the bytes at `range` of that body.
+pub(crate) fn write(from: Role, id: u32, range: Range<u64>, out: &mut Vec<u8>) {
+    parts(from, id, range).for_each(|part| out.extend_from_slice(part));
 }
 
 /// Whether `bytes` are what `from` sends on stream `id` from `at` on.

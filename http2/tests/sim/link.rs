@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::duel;
 use crate::random::Random;
 
 /// One direction.
@@ -60,6 +61,6 @@ impl Link {
             len = len.min(*left);
             *left -= len;
         }
-        piece.extend(self.flight.drain(..len));
+        duel::take(&mut self.flight, len, piece);
     }
 }

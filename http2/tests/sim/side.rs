@@ -227,21 +227,16 @@ impl Side {
         stream.sent = range.end;
         stream.end_sent = end;
         self.written += CALL_BYTES_MAX + len;
-        let parts = body::parts(*role, id, range);
         // Odd lengths ask for a place first, as unary replies do.
         let in_place = len % 2 == 1
             && measured(held, || {
-                match connection.data_in_place(stream.key, len, end) {
-                    Some(out) => {
-                        body::parts(*role, id, stream.sent - len as u64..stream.sent)
-                            .for_each(|part| out.extend_from_slice(part));
-                        true
-                    }
-                    None => false,
-                }
+                let out = connection.data_in_place(stream.key, len, end);
+                out.map(|out| body::write(*role, id, range.clone(), out))
+                    .is_some()
             });
         if !in_place {
-            let bytes: Vec<u8> = parts.flatten().copied().collect();
+            let mut bytes = Vec::with_capacity(len);
+            body::write(*role, id, range, &mut bytes);
             measured(held, || connection.send_data(stream.key, &bytes, end));
         }
         note(format_args!(

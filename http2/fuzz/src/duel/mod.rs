@@ -116,7 +116,8 @@ impl Duel {
             .min(self.flight.len())
             .min(self.cut_after);
         self.cut_after -= len;
-        let piece: Vec<u8> = self.flight.drain(..len).collect();
+        let mut piece = Vec::with_capacity(len);
+        take(&mut self.flight, len, &mut piece);
         let events = self.victim.receive(&piece);
         note(format_args!("deliver {len}, {events} events"));
     }
@@ -125,7 +126,8 @@ impl Duel {
     /// has survived serves the next lawful request.
     pub(crate) fn finish(&mut self, note: &mut impl FnMut(Arguments<'_>)) {
         let rest = self.flight.len().min(self.cut_after);
-        let piece: Vec<u8> = self.flight.drain(..rest).collect();
+        let mut piece = Vec::with_capacity(rest);
+        take(&mut self.flight, rest, &mut piece);
         self.victim.receive(&piece);
         self.victim.check();
         self.victim.end_all();
@@ -142,6 +144,15 @@ impl Duel {
             note(format_args!("served {next}"));
         }
     }
+}
+
+/// Moves the first `len` bytes in flight to the end of `piece`, by the slice.
+pub(crate) fn take(flight: &mut VecDeque<u8>, len: usize, piece: &mut Vec<u8>) {
+    let (head, tail) = flight.as_slices();
+    let from_head = len.min(head.len());
+    piece.extend_from_slice(&head[..from_head]);
+    piece.extend_from_slice(&tail[..len - from_head]);
+    flight.drain(..len);
 }
 
 /// The place of one share, larger ones more often.
