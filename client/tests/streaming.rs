@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corespun_codec::{Code, Kind, Method, Request};
 use corespun_http2::{ErrorCode, StreamKey};
-use corespun_runtime::{block_on, spawn};
+use corespun_runtime::{Flow, block_on, spawn};
 use support::{HEAD, Pair, Seen, framed};
 
 const SPLIT: Method<String, String> = Method::new("/test.Words/Split", Kind::ServerStreaming);
@@ -318,4 +318,45 @@ impl<T, F: Future<Output = Result<T, corespun_codec::Status>>> AwaitWith<T> for 
         pair.settle().await;
         self.await.unwrap()
     }
+}
+
+/// Streams that nobody reads: the newest calls end, the oldest can still be read.
+#[test]
+fn unread_responses_are_bounded() {
+    block_on(async {
+        let (mut pair, channel) = Pair::new(100);
+        let piece = "x".repeat(100_000);
+        let mut unread = Vec::new();
+        for _ in 0..24 {
+            let channel = channel.clone();
+            let request = Request::new(String::new());
+            let call = spawn(async move { channel.server_streaming(SPLIT, request).await });
+            let stream = pair.request().await;
+            pair.head(stream);
+            (0..10).for_each(|_| pair.message(stream, &piece));
+            pair.settle().await;
+            unread.push(call.await.unwrap());
+        }
+        let mut refused = 0;
+        for (nth, call) in unread.into_iter().enumerate() {
+            let read = match call {
+                Ok(words) => words.into_inner().message().await,
+                Err(status) => Err(status),
+            };
+            match read {
+                Ok(word) => assert_eq!(word.as_deref(), Some(&piece[..])),
+                Err(status) => {
+                    assert_eq!(status.code(), Code::ResourceExhausted);
+                    assert!(nth > 0, "the oldest lives on");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(
+            (4..20).contains(&refused),
+            "{refused} of 24 MB are too much"
+        );
+        assert_eq!(pair.flow, Flow::Open);
+    })
+    .unwrap();
 }

@@ -5,6 +5,7 @@
 //! ```text
 //!   peer's bytes ──▶ Connection::receive ──▶ Event (Headers, Data, Trailers, Reset, …)
 //!                          │ hpack, stream table, windows, limits
+//!   your clock  ──▶ advance, when deadline says so
 //!   your calls  ──▶ open / send_headers / send_data / reset / release
 //!                          │
 //!   peer        ◀── Connection::transmit ◀── one buffer: control first, then DATA by windows

@@ -17,7 +17,8 @@ macro_rules! limits {
             /// All of them, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The code of the GOAWAY or RST_STREAM that answers.
+            /// The code of the GOAWAY or RST_STREAM that answers. Where the layer above answers, it
+            /// may have better means, such as the status of a call.
             pub const fn code(self) -> ErrorCode {
                 match self {
                     $(Self::$name => ErrorCode::$code,)*
