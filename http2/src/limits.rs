@@ -82,9 +82,10 @@ pub struct Limits {
     /// Frames that are legal and of no use, as a bucket: PING and SETTINGS (CVE-2019-9512, -9515;
     /// a PING after DATA of ours is free, since callers measure bandwidth so), SETTINGS that shift
     /// the windows of open streams (one more per 16 streams), empty DATA and CONTINUATION
-    /// (CVE-2019-9518), frames on closed streams, unknown frames, PRIORITY beyond 100 + streams
-    /// opened (CVE-2019-9513), WINDOW_UPDATE beyond 5 + 2 × (streams + 10 × DATA frames sent), and
-    /// streams refused for `queued_bytes_max`. GOAWAY.
+    /// (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements of SETTINGS that
+    /// nobody waits for, PRIORITY beyond 100 + streams opened (CVE-2019-9513), WINDOW_UPDATE beyond
+    /// 5 + 2 × (streams + 10 × DATA frames sent), and streams refused for `queued_bytes_max`.
+    /// GOAWAY.
     pub glitch_budget: u32,
     /// Tokens that the bucket of `glitch_budget` regains each second.
     pub glitch_budget_per_second: u32,
@@ -116,8 +117,9 @@ pub struct Limits {
     /// From the peer's first SETTINGS to its acknowledgement of ours (RFC 9113 §6.5.3); until
     /// then windows smaller than 65,535 cannot be enforced. GOAWAY(SETTINGS_TIMEOUT).
     pub settings_ack_time_max: Duration,
-    /// From HEADERS without END_HEADERS to the end of the block: slow headers hold the connection,
-    /// because nothing else may come in between (RFC 9113 §6.10). GOAWAY.
+    /// From HEADERS without END_HEADERS to the end of the block, and from the first byte of any
+    /// frame to its last, of DATA to the end of its head: slow headers hold the connection, because
+    /// nothing else may come in between (RFC 9113 §6.10). GOAWAY.
     pub header_block_time_max: Duration,
     /// How long output may wait for a window without a byte of progress (CVE-2016-1546,
     /// CVE-2019-9517: slow reading, closed windows), measured in quarters of this time, so that it

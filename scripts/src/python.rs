@@ -206,7 +206,7 @@ fn services(
     command.args(["--drain-delay", "2"]);
     let log = context.logs.join(format!("users-{engine}-services.log"));
     let server = Server::start(&mut command, None, &log)?;
-    server.check_engine(engine, stage);
+    server.check_engine(engine)?;
     let mut client = python.script("services_client.py", "full");
     stage.command(client.arg(&server.address).arg(server.id().to_string()));
     finish(server, stage, "services_client.py_then_drain");

@@ -26,6 +26,9 @@ impl Connection {
     ) -> Report<'static> {
         if head.has(flag::ACK) {
             if payload.is_empty() {
+                if self.settled {
+                    self.abuse.charge_glitches(now, 1)?;
+                }
                 self.settle();
                 return Ok(None);
             }

@@ -126,17 +126,18 @@ impl Reader {
         };
         let head = FrameHead::parse(head_bytes);
         self.admit(&head, &check)?;
-        if head.kind == Kind::Data {
-            self.gathered.clear();
-            return Ok(Some((head, Payload::Whole(&[]))));
-        }
-        if !self.fill(input, HEAD_BYTES + head.len) {
+        if head.kind != Kind::Data && !self.fill(input, HEAD_BYTES + head.len) {
             return Ok(None);
         }
         Ok(Some((
             head,
             Payload::Gathered(core::mem::take(&mut self.gathered)),
         )))
+    }
+
+    /// A part of a frame has come, of DATA a part of the head.
+    pub(super) fn is_gathering(&self) -> bool {
+        !self.gathered.is_empty()
     }
 
     /// Takes the buffer of a gathered frame back.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::fields::BlockHead;
+use super::reader::Payload;
 use super::time::Timer;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
@@ -52,9 +53,16 @@ impl Connection {
                 .map(|partial| partial.head.stream);
             let check = |head: &FrameHead| check_head(head, limits.frame_bytes_max, block_open);
             let Some((head, payload)) = self.reader.next(input, check)? else {
+                if self.reader.is_gathering() {
+                    self.await_whole();
+                }
                 return Ok(None);
             };
+            if let Payload::Gathered(_) = payload {
+                self.on_gathered();
+            }
             if head.kind == Kind::Data {
+                self.reader.recycle(payload);
                 if let Some(event) = self.on_data_head(now, &head)? {
                     return Ok(Some(event));
                 }
@@ -134,7 +142,7 @@ impl Connection {
             return self.on_block(now, block_head, block);
         }
         self.fields.begin(block_head, block);
-        self.await_block_end();
+        self.await_whole();
         Ok(None)
     }
 

@@ -148,10 +148,21 @@ impl Connection {
         }
     }
 
+    /// A part of a frame or of a header block has come.
     #[cold]
-    pub(super) fn await_block_end(&mut self) {
-        let bound = self.limits.header_block_time_max;
-        self.timers.set(Timer::HeaderBlock, self.timers.now, bound);
+    pub(super) fn await_whole(&mut self) {
+        if !self.timers.is_set(Timer::HeaderBlock) {
+            let bound = self.limits.header_block_time_max;
+            self.timers.set(Timer::HeaderBlock, self.timers.now, bound);
+        }
+    }
+
+    /// A frame that came in parts is whole; the header block that it belongs to may not be.
+    #[cold]
+    pub(super) fn on_gathered(&mut self) {
+        if self.fields.partial.is_none() {
+            self.timers.clear(Timer::HeaderBlock);
+        }
     }
 
     /// Output waits for a window from now on.

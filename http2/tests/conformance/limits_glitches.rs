@@ -47,6 +47,7 @@ fn open(id: u32) -> Vec<u8> {
 fn every_kind_of_glitch() {
     check("PING", &[], &ping(0, 1), 0);
     check("SETTINGS", &[], &settings(&[(3, 7)]), 0);
+    check("unasked acknowledgement", &[], &settings_ack(), 0);
     check("unknown", &[], &frame(0x42, 0, 0, b"grease"), 0);
     check("empty DATA", &[open(1)], &data(1, 0, b""), 0);
     check("padding", &[open(1)], &padded_data(1, 0, b"", 9), 0);

@@ -149,6 +149,46 @@ fn slow_headers() {
     assert!(end.wait(seconds(1000)).is_empty());
 }
 
+#[test]
+fn slow_frames() {
+    let code = "ENHANCE_YOUR_CALM";
+    let limit = Limit::HeaderBlockTime;
+    let whole = headers(1, END, request(&[]));
+    let (begun, rest) = whole.split_at(20);
+    check("HEADERS", End::server(), begun, seconds(10), limit, code);
+    check("a byte", End::server(), &[0], seconds(10), limit, code);
+
+    let mut end = End::server();
+    for byte in &whole[..4] {
+        assert!(end.feed(&[*byte]).is_empty());
+        assert!(end.wait(seconds(2)).is_empty());
+    }
+    assert_eq!(
+        end.wait(seconds(2)),
+        [format!("error {code}")],
+        "bytes that drip buy no time"
+    );
+
+    let mut end = End::server();
+    end.feed(begun);
+    assert!(end.wait(seconds(10) - INSTANT).is_empty());
+    assert_eq!(end.feed(rest), ["headers 1 end"]);
+    assert_eq!(end.connection.deadline(), None);
+
+    let mut end = End::server();
+    end.feed(&headers(1, 0, request(&[])));
+    let upload = data(1, 0, b"body");
+    let (head, body) = upload.split_at(5);
+    end.feed(head);
+    assert_eq!(end.connection.deadline(), Some(end.now + seconds(10)));
+    end.feed(&body[..5]);
+    assert_eq!(
+        end.connection.deadline(),
+        None,
+        "slow bodies are not slow frames"
+    );
+}
+
 /// Two requests whose replies wait for their windows.
 fn slow_readers() -> End {
     let mut end = End::fresh(Config::server());
