@@ -85,6 +85,12 @@ pub(crate) fn config(role: Role, random: &mut Random) -> Config {
     limits.concurrent_streams_max = [1, 5, 1_000][random.below(3)];
     limits.output_bytes_high = [2_000, 512 << 10][random.below(2)];
     limits.frame_bytes_max = [16_384, 20_000][random.below(2)];
+    // Links stall for as long as the seed says: who is patient with them must lose nothing.
+    limits.preface_time_max = Duration::MAX;
+    limits.first_settings_time_max = Duration::MAX;
+    limits.settings_ack_time_max = Duration::MAX;
+    limits.header_block_time_max = Duration::MAX;
+    limits.write_progress_time_max = Duration::MAX;
     config
 }
 
@@ -330,6 +336,12 @@ impl Side {
         measured(held, || drop(buffer));
         self.written = 0;
         self.take_drained();
+    }
+
+    /// Lets time pass, which concerns nobody here: no bound on time is set.
+    pub(crate) fn wait(&mut self, now: Duration) {
+        let due = measured(&mut self.held, || self.connection.advance(now));
+        assert_eq!(due, Ok(None), "{:?}: something was due", self.role);
     }
 
     /// Takes bytes from the link.

@@ -65,6 +65,9 @@ pub(crate) struct World {
     /// The SETTINGS that were slipped in by us lowered the window of this side's streams.
     lowered: [bool; 2],
     drained: [bool; 2],
+    /// Bytes of each side's last send, and of what it has received since.
+    sent: [usize; 2],
+    received: [usize; 2],
     buffer: Vec<u8>,
 }
 
@@ -88,6 +91,8 @@ impl World {
             windows,
             lowered: [false; 2],
             drained: [false; 2],
+            sent: [0; 2],
+            received: [0; 2],
             buffer: Vec::new(),
         }
     }
@@ -138,6 +143,7 @@ impl World {
         } else if is(wait) {
             let pause = [1, 40, 900, 30_000][self.random.below(4)];
             self.now += Duration::from_millis(pause);
+            self.sides.iter_mut().for_each(|side| side.wait(self.now));
             trace.step(format_args!("wait {pause} ms"));
         } else if is(settings) {
             self.change_settings(at, trace);
@@ -156,6 +162,8 @@ impl World {
         self.sides[at].transmit(&mut self.buffer);
         self.links[at].send(&self.buffer);
         if !self.buffer.is_empty() {
+            self.sent[at] = self.buffer.len();
+            self.received[at] = 0;
             trace.step(format_args!("{at}: transmit {}", self.buffer.len()));
             trace.bytes(&self.buffer);
         }
@@ -171,7 +179,14 @@ impl World {
             now,
             ..
         } = self;
+        // As the pump does it: while a send waits for the link, input beyond its size is not
+        // taken unless it is wanted. Without that measure two full links would wait for each other.
+        let sending = !links[at].has_room();
+        if sending && self.received[at] > self.sent[at] && !sides[at].connection.wants_input() {
+            return;
+        }
         links[1 - at].deliver(random, buffer);
+        self.received[at] += buffer.len();
         if !buffer.is_empty() {
             let mut note = |line: std::fmt::Arguments<'_>| {
                 trace.step(format_args!("{at}: > {line}"));

@@ -102,7 +102,7 @@ impl Duel {
             3 => note(format_args!("transmit {}", self.victim.transmit())),
             _ => {
                 let pause = Duration::from_millis(choice.pick(&[1, 40, 900, 30_000]));
-                self.victim.now += pause;
+                self.victim.wait(pause);
                 note(format_args!("wait {pause:?}"));
             }
         }
@@ -111,6 +111,9 @@ impl Duel {
     }
 
     fn deliver(&mut self, choice: &mut impl Choice, note: &mut impl FnMut(Arguments<'_>)) {
+        if !self.victim.wants_input() {
+            return note(format_args!("deliver nothing, the output is full"));
+        }
         let most = choice.pick(&[1, 10, 300, 1 << 16]);
         let len = (1 + choice.below(most))
             .min(self.flight.len())

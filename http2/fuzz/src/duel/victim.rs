@@ -35,7 +35,7 @@ pub(super) struct Victim {
     streams: BTreeMap<u32, Known>,
     /// The highest stream that either end has opened.
     top: u32,
-    pub(super) now: Duration,
+    now: Duration,
     failed: Option<ConnectionError>,
     /// Bytes that the connection holds.
     held: i64,
@@ -125,6 +125,35 @@ impl Victim {
             }
         }
         panic!("more events than bytes");
+    }
+
+    /// Lets time pass: what is due by then happens, and nothing stays due.
+    pub(super) fn wait(&mut self, pause: Duration) {
+        self.now += pause;
+        let events_max = self.streams.len() + 2;
+        for _ in 0..=events_max {
+            let Self {
+                connection,
+                held,
+                now,
+                ..
+            } = self;
+            match measured(held, || connection.advance(*now)) {
+                Ok(Some(event)) => self.on_event(event),
+                Ok(None) => {
+                    let due = self.connection.deadline();
+                    assert!(due.is_none_or(|due| due > self.now), "{due:?} stays due");
+                    return;
+                }
+                Err(error) => return self.fail(error),
+            }
+        }
+        panic!("more events than streams");
+    }
+
+    /// The connection has room for what more input may make it write.
+    pub(super) fn wants_input(&self) -> bool {
+        self.connection.wants_input()
     }
 
     /// After a connection error GOAWAY is the last frame, and no input does anything more.
