@@ -20,6 +20,8 @@ enum Stage {
     Handshake {
         /// When it is given up.
         until: Duration,
+        /// The peer has sent something.
+        begun: bool,
     },
     Open {
         inner: Box<dyn Protocol>,
@@ -67,7 +69,10 @@ impl<R: Role> Tls<R> {
         let mut tls = Self {
             role,
             inside,
-            stage: Stage::Handshake { until },
+            stage: Stage::Handshake {
+                until,
+                begun: false,
+            },
             terms,
             incoming: Vec::new(),
             outgoing: Vec::new(),
@@ -81,8 +86,12 @@ impl<R: Role> Tls<R> {
     }
 
     fn receive_bytes(&mut self, now: Duration, bytes: &[u8]) {
-        let begins = self.incoming.is_empty() && matches!(self.stage, Stage::Handshake { .. });
-        if begins && !bytes.first().is_none_or(|first| R::may_begin_with(*first)) {
+        if let Stage::Handshake { begun, .. } = &mut self.stage
+            && !std::mem::replace(begun, true)
+            && bytes
+                .first()
+                .is_some_and(|first| !R::may_begin_with(*first))
+        {
             return self.fail(now, Error::Plaintext);
         }
         if self.incoming.capacity() == 0 {
@@ -99,22 +108,36 @@ impl<R: Role> Tls<R> {
         while !matches!(self.stage, Stage::Failed) {
             let (used, met) = self.step(now, at);
             at += used;
+            if matches!(met, Met::More) {
+                continue;
+            }
+            // What follows may look at the records again, from the first that is not used up.
+            self.incoming.drain(..at.min(self.incoming.len()));
+            at = 0;
             match met {
                 Met::More => {}
-                Met::Opened => self.open(now),
-                Met::PeerClosed => self.end(now),
+                Met::Data => self.open(now),
+                Met::PeerClosed => {
+                    if self.is_to_open() {
+                        self.open(now);
+                    }
+                    self.end(now);
+                }
+                Met::Rest if self.is_to_open() => self.open(now),
                 Met::Rest => break,
                 Met::Failed(error) => self.fail(now, error),
             }
         }
-        if at >= self.incoming.len() {
+        if self.incoming.is_empty() {
             give_buffer(std::mem::take(&mut self.incoming));
-        } else {
-            self.incoming.drain(..at);
         }
     }
 
-    /// The handshake is done.
+    /// The handshake is done, and nothing runs inside yet.
+    fn is_to_open(&self) -> bool {
+        matches!(self.stage, Stage::Handshake { .. }) && !self.role.state().is_handshaking()
+    }
+
     fn open(&mut self, now: Duration) {
         let handshake = Handshake::of(&self.role);
         if self.terms.alpn && handshake.alpn.is_empty() {
@@ -171,6 +194,7 @@ impl<R: Role> Tls<R> {
     fn fail(&mut self, now: Duration, error: Error) {
         tracing::debug!(peer = &*self.peer, %error, "TLS connection failed");
         self.collect_alert();
+        give_buffer(std::mem::take(&mut self.incoming));
         self.inside.fail(&error);
         self.end_inner(now);
     }
@@ -223,7 +247,7 @@ impl<R: Role> Protocol for Tls<R> {
 
     fn advance(&mut self, now: Duration) {
         match &mut self.stage {
-            Stage::Handshake { until } if *until <= now => {
+            Stage::Handshake { until, .. } if *until <= now => {
                 let limit = self.terms.handshake_timeout;
                 self.fail(now, Error::Slow(limit));
             }
@@ -248,7 +272,7 @@ impl<R: Role> Protocol for Tls<R> {
 
     fn deadline(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Handshake { until } => Some(*until),
+            Stage::Handshake { until, .. } => Some(*until),
             Stage::Open { inner, .. } => inner.deadline(),
             Stage::Failed => None,
         }
@@ -258,7 +282,7 @@ impl<R: Role> Protocol for Tls<R> {
     fn drain(&mut self, now: Duration) {
         self.draining = true;
         match &mut self.stage {
-            Stage::Handshake { until } => *until = (*until).min(now + DRAIN_HANDSHAKE_MAX),
+            Stage::Handshake { until, .. } => *until = (*until).min(now + DRAIN_HANDSHAKE_MAX),
             Stage::Open { inner, .. } => inner.drain(now),
             Stage::Failed => {}
         }

@@ -20,8 +20,8 @@ const RECORD_OVERHEAD: usize = 32;
 pub(super) enum Met {
     /// Something was done; there may be more.
     More,
-    /// The handshake is done, and nothing runs inside yet.
-    Opened,
+    /// Plain bytes are there, and nothing runs inside yet to take them.
+    Data,
     /// The peer sent `close_notify`.
     PeerClosed,
     /// Nothing is left to do before more comes.
@@ -48,7 +48,7 @@ impl<R: Role> Tls<R> {
                     }
                 },
                 // The records stay where they are until someone is there to take them.
-                Stage::Handshake { .. } | Stage::Failed => Met::Opened,
+                Stage::Handshake { .. } | Stage::Failed => Met::Data,
             },
             Ok(ConnectionState::EncodeTlsData(mut data)) => {
                 let encode = |room: &mut [u8]| data.encode(room).map_err(Refusal::from);
@@ -70,21 +70,13 @@ impl<R: Role> Tls<R> {
             Ok(_) => Met::Rest,
             Err(error) => Met::Failed(error.into()),
         };
-        (discard, self.settle(met))
-    }
-
-    /// A rest may be the first moment after the handshake.
-    fn settle(&self, met: Met) -> Met {
-        let waits = matches!(self.stage, Stage::Handshake { .. });
-        match met {
-            Met::Rest if waits && !self.role.state().is_handshaking() => Met::Opened,
-            met => met,
-        }
+        (discard, met)
     }
 
     /// Takes what rustls wants the peer to know of a failure.
     pub(super) fn collect_alert(&mut self) {
-        loop {
+        // Asking for more than there is would judge the broken record once more.
+        while self.role.state().wants_write() {
             let status = self.role.process(&mut self.incoming);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else {
                 return;
