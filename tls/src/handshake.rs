@@ -1,6 +1,8 @@
 //! What a handshake settles, and what it leads to.
 
 use corespun_runtime::Protocol;
+use rustls::pki_types::CertificateDer;
+use webpki::EndEntityCert;
 
 use crate::error::Error;
 use crate::role::Role;
@@ -11,6 +13,9 @@ use crate::role::Role;
 pub struct Handshake {
     /// The peer's certificates in DER, its own first; checked, and empty when it showed none.
     pub certificates: Vec<Vec<u8>>,
+    /// The names in the peer's own certificate: hosts (`users.example`) and URIs
+    /// (`spiffe://example/users`), as its authority vouches for them (RFC 5280, section 4.2.1.6).
+    pub names: Vec<String>,
     /// The name that the client asked for (SNI), on the server's side.
     pub server_name: Option<String>,
     /// The protocol agreed on (ALPN), such as `h2`.
@@ -31,6 +36,7 @@ impl Handshake {
         let suite = state.negotiated_cipher_suite();
         let cipher = suite.and_then(|found| found.suite().as_str());
         Self {
+            names: certificates.first().map(names).unwrap_or_default(),
             certificates: certificates.iter().map(|found| found.to_vec()).collect(),
             server_name: role.server_name().map(str::to_owned),
             alpn: state.alpn_protocol().unwrap_or_default().to_vec(),
@@ -39,6 +45,15 @@ impl Handshake {
             resumed: state.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
         }
     }
+}
+
+fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok(certificate) = EndEntityCert::try_from(certificate) else {
+        return Vec::new();
+    };
+    let hosts = certificate.valid_dns_names();
+    let all = hosts.chain(certificate.valid_uri_names());
+    all.map(str::to_owned).collect()
 }
 
 /// What runs inside TLS. A closure will do where a failure need not be known.

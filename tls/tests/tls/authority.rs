@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use corespun_tls::Roots;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 
 /// Issues certificates that nobody else believes.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -33,10 +33,20 @@ impl Authority {
         Roots::from_pem(self.pem())
     }
 
-    /// A certificate for these names.
+    /// A certificate for these names: hosts, or URIs if they look like one.
     pub fn issue(&self, names: &[&str]) -> Issued {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("names");
+        let names = names.iter().map(|name| {
+            let text = (*name).try_into().expect("ASCII");
+            if name.contains("://") {
+                SanType::URI(text)
+            } else {
+                SanType::DnsName(text)
+            }
+        });
+        let params = CertificateParams {
+            subject_alt_names: names.collect(),
+            ..CertificateParams::default()
+        };
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Issued {

@@ -179,7 +179,7 @@ fn client_certificates() {
     let required = required.load().expect("an acceptor");
     let optional = optional.load().expect("an acceptor");
     let shows = |authority: &Authority| {
-        let issued = authority.issue(&["a client"]);
+        let issued = authority.issue(&["client.test", "spiffe://test/client"]);
         let config = world.client_config().identity(issued.chain, issued.key);
         config.load().expect("a connector")
     };
@@ -189,7 +189,9 @@ fn client_certificates() {
         let shown = pair.settle().server.handshake().certificates;
         assert_eq!(shown.len(), 1, "the client's own certificate");
         // A DER certificate is a sequence, and this one names its subject.
-        assert!(shown[0][0] == 0x30 && shown[0].windows(8).any(|part| part == b"a client"));
+        assert!(shown[0][0] == 0x30 && shown[0].windows(8).any(|part| part == b"client.t"));
+        let names = pair.server.handshake().names;
+        assert_eq!(names, ["client.test", "spiffe://test/client"]);
     }
     // TLS 1.3 clients are done before the server has judged their certificate.
     check_late(&required, &none, "no certificates", "CertificateRequired");
