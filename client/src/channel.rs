@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::deadline::within;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
+use crate::secure;
 use crate::session::Session;
 use crate::slot::{Slot, Waiting};
 use crate::subchannel::Subchannel;
@@ -32,7 +33,9 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Connects to `127.0.0.1:50051`, `localhost:50051`, `http://host:port` or `unix:/path`.
+    /// Connects to `127.0.0.1:50051`, `localhost:50051`, `http://host:port`, `https://host:port` or
+    /// `unix:/path`. With `https` the server's certificate must be by an authority that Mozilla
+    /// trusts; see [`Config::tls`] for others.
     ///
     /// # Errors
     /// INVALID_ARGUMENT when the target has another form; UNAVAILABLE naming address and cause
@@ -49,7 +52,8 @@ impl Channel {
     /// A channel that connects when the first call is made.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT when the target has a form that [`Channel::connect`] does not list.
+    /// INVALID_ARGUMENT when the target has a form that [`Channel::connect`] does not list, or does
+    /// not go with the settings of TLS.
     pub fn lazy(target: &str) -> Result<Self, Status> {
         Self::lazy_with(target, Config::default())
     }
@@ -60,6 +64,7 @@ impl Channel {
     /// As [`Channel::lazy`].
     pub fn lazy_with(target: &str, config: Config) -> Result<Self, Status> {
         let target = Target::parse(target)?;
+        let config = secure::settle(&target, config)?;
         let subchannel = Rc::new(Subchannel::new(target, config));
         Ok(Self { subchannel })
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use corespun_http2::Limits;
+use corespun_tls::Connector;
 
 /// Limits of a channel's connection and calls.
 #[derive(Clone, Debug)]
@@ -13,6 +14,9 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// How long an attempt to connect may take, the first SETTINGS of the server included.
     pub connect_timeout: Duration,
+    /// Speaks TLS, also where the target does not say `https://`. Where it does and this is
+    /// `None`, the authorities that Mozilla trusts are believed.
+    pub tls: Option<Connector>,
 }
 
 impl Default for Config {
@@ -23,6 +27,7 @@ impl Default for Config {
             http2: Limits::default(),
             message_bytes_max: 4 << 20,
             connect_timeout: Duration::from_secs(20),
+            tls: None,
         }
     }
 }

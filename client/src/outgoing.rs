@@ -49,14 +49,16 @@ impl Outgoing {
 /// Writes the heads of requests. Those without timeout and metadata are the same at each call of
 /// a method, a few bytes of indices once the peer's table has their fields.
 pub(crate) struct RequestBlocks {
+    scheme: &'static str,
     authority: Rc<str>,
     caches: Vec<(&'static str, BlockCache)>,
     timeout: Vec<u8>,
 }
 
 impl RequestBlocks {
-    pub(crate) fn new(authority: Rc<str>) -> Self {
+    pub(crate) fn new(scheme: &'static str, authority: Rc<str>) -> Self {
         Self {
+            scheme,
             authority,
             caches: Vec::new(),
             timeout: Vec::new(),
@@ -82,7 +84,7 @@ impl RequestBlocks {
         }
         let timeout = outgoing.deadline.map(|_| &self.timeout[..]);
         let target = Target {
-            scheme: "http",
+            scheme: self.scheme,
             authority: &self.authority,
             path: outgoing.path,
         };

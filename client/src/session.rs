@@ -62,10 +62,15 @@ impl Session {
             role: Role::Client,
             limits: config.http2.clone(),
         };
+        let scheme = if config.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         Self {
             http2: corespun_http2::Connection::new(http2),
             calls: Vec::new(),
-            requests: RequestBlocks::new(authority),
+            requests: RequestBlocks::new(scheme, authority),
             known: Known::default(),
             queue: Queue::default(),
             deadlines: BTreeSet::new(),
@@ -110,6 +115,11 @@ impl Session {
         if !self.is_open() {
             self.queue.wake_all();
         }
+    }
+
+    /// Whom errors name.
+    pub(crate) fn peer(&self) -> &Rc<str> {
+        &self.peer
     }
 
     /// What calls end with when the peer is gone.

@@ -58,13 +58,18 @@ pub mod runtime {
     pub use corespun_runtime::*;
 }
 
+/// TLS: how a server or a client is told of keys, certificates and whom to believe.
+pub mod tls {
+    pub use corespun_tls::*;
+}
+
 pub use corespun_client::{Channel, ClientStreaming};
 pub use corespun_codec::{
-    Code, Extensions, IntoRequest, Kind, MetadataMap, Method, Request, Response, Sender, Status,
-    Streaming,
+    Code, Extensions, IntoRequest, Kind, MetadataMap, Method, PeerIdentity, Request, Response,
+    Sender, Status, Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
-pub use corespun_server::{Error, Server};
+pub use corespun_server::{Error, Server, TlsConfig};
 /// The message types' crate, which generated code names through this path.
 pub use prost;
 /// Well-known types such as `Timestamp`, which generated code names through this path.

@@ -34,7 +34,8 @@
 //! }
 //! ```
 //!
-//! **Not here:** the client, the records of TLS, compression, interceptors, health and reflection services.
+//! **Not here:** the client, the records of TLS, compression, interceptors, health and reflection
+//! services.
 #![forbid(unsafe_code)]
 
 mod acceptor;

@@ -43,10 +43,8 @@ impl Authority {
                 SanType::DnsName(text)
             }
         });
-        let params = CertificateParams {
-            subject_alt_names: names.collect(),
-            ..CertificateParams::default()
-        };
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names.collect();
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Issued {
