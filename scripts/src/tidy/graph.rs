@@ -34,6 +34,7 @@ const FOUNDATIONS: &[&str] = &[
 ];
 const ANYTHING: &[&str] = &[
     "corespun",
+    "corespun-auth",
     "corespun-build",
     "corespun-client",
     "corespun-codec",
@@ -55,6 +56,11 @@ const ROOMS: &[Room] = &[
         ..room("proto", "corespun-proto", &["corespun-codec"])
     },
     room("tls", "corespun-tls", &["corespun-runtime"]),
+    room(
+        "auth",
+        "corespun-auth",
+        &["corespun-codec", "corespun-runtime"],
+    ),
     room("server", "corespun-server", FOUNDATIONS),
     room("client", "corespun-client", FOUNDATIONS),
     room("codegen", "corespun-build", &[]),
@@ -62,6 +68,7 @@ const ROOMS: &[Room] = &[
         "corespun",
         "corespun",
         &[
+            "corespun-auth",
             "corespun-client",
             "corespun-codec",
             "corespun-proto",

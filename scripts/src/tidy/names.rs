@@ -14,6 +14,7 @@ const STRICT: &[&str] = &[
     "http2/src/",
     "codec/src/",
     "tls/src/",
+    "auth/src/",
     "server/src/",
     "client/src/",
 ];
