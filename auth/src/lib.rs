@@ -2,7 +2,8 @@
 //!
 //! A [`Verifier`] checks the JSON Web Token that a call brings, and answers its [`Claims`]. A
 //! [`Policy`] says what a caller must have shown for each method: a token with a scope, a client
-//! certificate with a name, a Unix socket opened by a user. Both are plain values of a shard.
+//! certificate with a name, a Unix socket opened by a user. A [`Guard`] has both, and is what an
+//! interceptor asks. All are plain values of a shard.
 //!
 //! ```
 //! use corespun_auth::{Caller, Keys, Policy, Rule, Verifier};
@@ -31,12 +32,14 @@
 
 mod claims;
 mod error;
+mod guard;
 mod keys;
 mod policy;
 mod verifier;
 
 pub use claims::Claims;
 pub use error::KeyError;
+pub use guard::Guard;
 pub use keys::Keys;
 pub use policy::{Caller, Policy, Rule};
 pub use verifier::Verifier;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   users         Users (service) ──▶ Store ──▶ SQLite, one connection per shard
+//!   whoami        tells callers what TLS or the kernel says of them
 //!   users-client  tour: GetUser, ListUsers, ImportUsers, Lookup, each answer checked
 //! ```
 //!
@@ -40,6 +41,11 @@ pub mod tour;
 pub use import::{IMPORT_BYTES_MAX, IMPORT_USERS_MAX};
 pub use service::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Users};
 pub use store::{FIRST_USERS, ImportError, OpenCause, OpenError, Store};
+
+/// What the generator makes of `whoami.proto`: messages, trait, client.
+pub mod whoami {
+    corespun::include_proto!("whoami");
+}
 
 /// What the generator makes of `user.proto`: messages, trait, client.
 pub mod user {

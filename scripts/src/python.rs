@@ -13,15 +13,19 @@ use crate::process::Server;
 use crate::test::{Context, Stage};
 use crate::workspace;
 
-/// What is installed; grpcio-tools brings the protobuf that its stubs need.
-const PACKAGES: &[&str] = &["grpcio==1.85.1", "grpcio-tools==1.85.1"];
+/// What is installed; grpcio-tools brings the protobuf that its stubs need, and trustme issues
+/// certificates.
+const PACKAGES: &[&str] = &["grpcio==1.85.1", "grpcio-tools==1.85.1", "trustme==1.2.1"];
 
 /// The service's own schema, which all full clients are generated from.
 const FULL: &str = "proto/user.proto";
 /// The schema that the first clients were written against, which must never stop working.
 const SEED: &str = "scripts/python/seed/user.proto";
 
-/// A Python that can speak gRPC, with stubs for both schemas.
+/// What tells callers who they are.
+const WHOAMI: &str = "proto/whoami.proto";
+
+/// A Python that can speak gRPC, with stubs for all schemas.
 struct Python {
     program: PathBuf,
     scripts: PathBuf,
@@ -42,7 +46,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [users, bench, client] {
+    for part in [users, bench, client, secure] {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }
@@ -111,6 +115,7 @@ impl Python {
         };
         python.generate(&context.root.join(SEED), "seed")?;
         python.generate(&context.root.join(FULL), "full")?;
+        python.generate(&context.root.join(WHOAMI), "whoami")?;
         Ok(python)
     }
 
@@ -232,6 +237,50 @@ fn client(
         stage.note(format!("ok users_client_on_{engine}_against_python"));
     }
     server.end();
+    Ok(())
+}
+
+/// TLS: Python's clients against a server that asks for certificates, and one that insists.
+fn secure(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let folder = workspace::scratch(&context.root, &format!("test-certificates-{engine}"))?;
+    if !stage.command(python.script("certificates.py", "whoami").arg(&folder)) {
+        return Ok(());
+    }
+    let serve = |demand: &[&str]| {
+        let mut command = program(context, "whoami");
+        command.args([
+            "--listen",
+            "127.0.0.1:0",
+            "--shards",
+            "2",
+            "--engine",
+            engine,
+        ]);
+        let files = [
+            ("--tls-cert", "server.pem"),
+            ("--tls-key", "server.key"),
+            ("--tls-client-ca", "clients.pem"),
+        ];
+        for (flag, file) in files {
+            command.arg(flag).arg(folder.join(file));
+        }
+        command.args(demand);
+        let log = format!("whoami-{engine}-{}.log", demand.len());
+        Server::start(&mut command, None, &context.logs.join(log))
+    };
+    let (optional, required) = (serve(&["--tls-client-optional"])?, serve(&[])?);
+    check_engine(&optional, engine, stage);
+    let mut script = python.script("secure.py", "whoami");
+    script.args([&optional.address, &required.address]);
+    script.arg(optional.id().to_string()).arg(&folder);
+    stage.command(&mut script);
+    finish(optional, stage, "secure.py_then_drain");
+    finish(required, stage, "secure.py_then_drain_of_the_strict_one");
     Ok(())
 }
 

@@ -5,8 +5,8 @@ mod issuer;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_auth::{KeyError, Keys, Verifier};
-use corespun_codec::{Code, MetadataMap, Status};
+use corespun_auth::{Guard, KeyError, Keys, Policy, Rule, Verifier};
+use corespun_codec::{Code, MetadataMap, Request, Status};
 use corespun_runtime::{block_on, now, sleep, spawn};
 use serde_json::{Value, json};
 
@@ -170,6 +170,52 @@ fn the_authorization_of_a_call() {
     refused(with(&[format!("Basic {token}")]), "no bearer token");
     refused(with(&[token]), "no bearer token");
     refused(with(&["Bearer".to_owned()]), "no bearer token");
+}
+
+#[test]
+fn a_guard_asks_for_tokens_where_rules_do() {
+    let issuer = Issuer::hs256();
+    let policy = Policy::new()
+        .service("open.Service", Rule::Anybody)
+        .service("read.Service", Rule::scope("read"))
+        .service("root.Service", Rule::scope("root"));
+    let guard = Guard::new(policy).tokens(Rc::new(strict(issuer.keys())));
+    let (valid, ended) = (good(), but(json!({ "exp": in_seconds(-120) })));
+    let (valid, ended) = (issuer.token(&valid), issuer.token(&ended));
+    let admit = |path: &str, token: Option<&str>| {
+        let mut request = Request::new(());
+        if let Some(token) = token {
+            let value = format!("Bearer {token}");
+            request
+                .metadata_mut()
+                .append("authorization", &value)
+                .expect("ASCII");
+        }
+        let admitted = guard.admit(path, &request);
+        admitted
+            .map(|claims| claims.is_some())
+            .map_err(|status| status.code())
+    };
+    assert_eq!(admit("/open.Service/Any", None), Ok(false));
+    assert_eq!(admit("/open.Service/Any", Some("no token")), Ok(false));
+    assert_eq!(admit("/read.Service/Any", Some(&valid)), Ok(true));
+    assert_eq!(admit("/read.Service/Any", None), Err(Code::Unauthenticated));
+    assert_eq!(
+        admit("/read.Service/Any", Some(&ended)),
+        Err(Code::Unauthenticated)
+    );
+    assert_eq!(
+        admit("/read.Service/Any", Some("no token")),
+        Err(Code::Unauthenticated)
+    );
+    assert_eq!(
+        admit("/root.Service/Any", Some(&valid)),
+        Err(Code::PermissionDenied)
+    );
+    assert_eq!(
+        admit("/other.Service/Any", Some(&valid)),
+        Err(Code::PermissionDenied)
+    );
 }
 
 #[test]
