@@ -102,7 +102,8 @@ def another_protocol_is_refused_with_the_alert_for_it():
     try:
         dial(context("http/1.1")).close()
     except ssl.SSLError as error:
-        assert "NO_APPLICATION_PROTOCOL" in str(error).upper(), error
+        # OpenSSL's versions spell it differently.
+        assert "no application protocol" in str(error).lower().replace("_", " "), error
         return
     raise AssertionError("http/1.1 was let in")
 
