@@ -10,7 +10,7 @@
 //! | [`message`] | the five-byte prefix; messages out of bytes in any pieces |
 //! | [`pipe`], [`Streaming`], [`Sender`] | messages between a connection and whoever streams |
 //! | [`timeout`], [`percent`] | two small wire forms |
-//! | [`Encoding`], [`Encodings`] | names of compressions |
+//! | [`Encoding`], [`Encodings`] | compressions by name, and what a peer accepts |
 //!
 //! What a request's header list becomes, and what an error becomes on its way back:
 //!
@@ -37,13 +37,14 @@
 //! ```
 //!
 //! **Not here:** frames and header compression (`corespun-http2`), sockets and tasks
-//! (`corespun-runtime`), compression of messages.
+//! (`corespun-runtime`), the messages of any service.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod base64;
 mod code;
+mod compression;
 mod encoding;
 mod error;
 mod extensions;

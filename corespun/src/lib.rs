@@ -60,11 +60,11 @@ pub mod runtime {
 
 pub use corespun_client::{Channel, ClientStreaming};
 pub use corespun_codec::{
-    Code, Extensions, IntoRequest, Kind, MetadataMap, Method, Request, Response, Sender, Status,
-    Streaming,
+    Code, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method, Request,
+    Response, Sender, Status, Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
-pub use corespun_server::{Error, Server};
+pub use corespun_server::{Error, Server, Service};
 /// The message types' crate, which generated code names through this path.
 pub use prost;
 /// Well-known types such as `Timestamp`, which generated code names through this path.

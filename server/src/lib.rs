@@ -34,7 +34,7 @@
 //! }
 //! ```
 //!
-//! **Not here:** the client, TLS, compression, interceptors, health and reflection services.
+//! **Not here:** the client, TLS, interceptors, health and reflection services.
 #![forbid(unsafe_code)]
 
 mod bell;
@@ -48,11 +48,13 @@ mod handler;
 mod reply;
 mod routes;
 mod server;
+mod service;
 
 pub use config::Config;
 pub use connection::Connection;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::Flags;
-pub use routes::{Routes, Service};
+pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
+pub use service::{Scoped, Service};

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use corespun_codec::Encoding;
 use corespun_runtime::{
     Accept, Address, Balance, Engine, Peer, Protocol, Runtime, RuntimeBuilder, ShardId,
     SocketHandle, turn_time,
@@ -10,7 +11,8 @@ use corespun_runtime::{
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::routes::{Routes, Service};
+use crate::routes::Routes;
+use crate::service::Service;
 
 /// Why a service could not be made: whatever its factory says.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -81,6 +83,13 @@ impl ServerBuilder {
     /// Limits of connections and calls.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Compresses messages as `encoding` for callers that accept it. Services, responses and
+    /// senders may choose otherwise. What callers send compressed is read in any case.
+    pub fn compress(mut self, encoding: Encoding) -> Self {
+        self.config.encoding = encoding;
         self
     }
 

@@ -9,13 +9,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{Kind, Request, Response, Status, message};
-use corespun_runtime::{JoinHandle, Reservation, take_buffer};
+use corespun_codec::{Kind, Request, RequestParts, Response, Status, message};
+use corespun_runtime::{JoinHandle, Reservation};
 use prost::Message;
 
 use super::{Handler, guarded, panicked};
 use crate::bell::{Completion, Framed};
-use crate::call::Arrival;
 use crate::reply::Reply;
 
 /// Room for one handler future: it cannot move once polled, so its storage is kept and set anew.
@@ -57,11 +56,12 @@ where
     fn call(
         &self,
         message: &[u8],
-        arrival: Arrival,
+        parts: RequestParts,
         mut reply: Reply<'_>,
     ) -> Option<JoinHandle<()>> {
+        let deadline = parts.deadline;
         let request = match message::decode::<Q>(message) {
-            Ok(request) => Request::from_parts(request, arrival.head, arrival.deadline),
+            Ok(request) => Request::with_parts(request, parts),
             Err(status) => {
                 reply.status(&status);
                 return None;
@@ -82,8 +82,8 @@ where
         }));
         match polled {
             Ok(Poll::Pending) => {
-                let waiting = self.wait(storage, arrival.deadline, &reply);
-                if arrival.deadline.is_some() {
+                let waiting = self.wait(storage, deadline, &reply);
+                if deadline.is_some() {
                     // The task's own first poll is what sets the deadline's timer.
                     reservation.waker().wake_by_ref();
                 }
@@ -105,7 +105,7 @@ where
         }
     }
 
-    fn start(&self, _: Option<&[u8]>, _: Arrival, _: &Pipe) -> Result<JoinHandle<()>, Status> {
+    fn start(&self, _: Option<&[u8]>, _: RequestParts, _: &Pipe) -> Result<JoinHandle<()>, Status> {
         Err(Status::internal("a unary method was started as a stream"))
     }
 }
@@ -123,17 +123,13 @@ where
         reply: &Reply<'_>,
     ) -> impl Future<Output = ()> + 'static {
         let (bell, stream) = reply.claim();
+        let sending = reply.form.sending;
         let pool = Rc::clone(&self.storage);
         async move {
             let polling = poll_fn(|context| poll(&mut storage, context));
-            let outcome = guarded(Box::pin(polling), deadline).await;
+            let outcome = guarded(Box::pin(polling), deadline).await.flatten();
             keep(&pool, storage);
-            let outcome = outcome.and_then(|response| {
-                let (response, parts) = response.into_parts();
-                let mut bytes = take_buffer();
-                message::encode(&response, &mut bytes)?;
-                Ok(Framed { bytes, parts })
-            });
+            let outcome = outcome.and_then(|response| Framed::new(response, sending));
             bell.complete(Completion { stream, outcome });
         }
     }

@@ -2,5 +2,6 @@
 
 mod allocations;
 mod calls;
+mod compression;
 mod support;
 mod waiting;
