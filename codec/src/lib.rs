@@ -5,6 +5,7 @@
 //! | [`Method`], [`Kind`] | the constant that names an RPC and its message types |
 //! | [`Request`], [`Response`], [`Extensions`] | a message with what travels beside it |
 //! | [`Status`], [`Code`] | how a call ended; to and from trailers |
+//! | [`details`] | typed details of a status, the standard ones of `google.rpc` |
 //! | [`MetadataMap`] | pairs of key and value, flat |
 //! | [`head`] | header fields to a [`RequestHead`] and back |
 //! | [`message`] | the five-byte prefix; messages out of bytes in any pieces |
@@ -45,6 +46,7 @@
 mod base64;
 mod code;
 mod compression;
+pub mod details;
 mod encoding;
 mod error;
 mod extensions;

@@ -59,12 +59,13 @@ pub mod runtime {
 }
 
 pub use corespun_client::{Channel, ClientStreaming};
+pub use corespun_codec::details::{self, ErrorDetails};
 pub use corespun_codec::{
     Code, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method, Request,
     Response, Sender, Status, Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
-pub use corespun_server::{Error, Server, Service};
+pub use corespun_server::{CancelGuard, CancelWatch, Error, Server, Service};
 /// The message types' crate, which generated code names through this path.
 pub use prost;
 /// Well-known types such as `Timestamp`, which generated code names through this path.

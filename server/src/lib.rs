@@ -39,6 +39,7 @@
 
 mod bell;
 mod call;
+mod cancel;
 mod config;
 mod connection;
 mod error;
@@ -50,6 +51,7 @@ mod routes;
 mod server;
 mod service;
 
+pub use cancel::{CancelGuard, CancelWatch};
 pub use config::Config;
 pub use connection::Connection;
 pub use error::Error;

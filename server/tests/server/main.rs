@@ -2,6 +2,8 @@
 
 mod allocations;
 mod calls;
+mod codes;
 mod compression;
+mod streams;
 mod support;
 mod waiting;
