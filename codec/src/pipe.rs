@@ -258,6 +258,13 @@ impl Pipe {
         state.initial.is_some() && (state.head_due || !state.output.is_empty())
     }
 
+    /// The same end once more, for a task that starts the handler later.
+    pub fn share(&self) -> Self {
+        Self {
+            state: Rc::clone(&self.state),
+        }
+    }
+
     /// Framed messages wait to be sent.
     pub fn has_output(&self) -> bool {
         !self.state.borrow().output.is_empty()

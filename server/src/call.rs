@@ -9,6 +9,7 @@ use corespun_codec::{ContentType, HeadError, RequestHead, RequestParts};
 use corespun_runtime::JoinHandle;
 
 use crate::routes::Route;
+use crate::watch::Watch;
 
 /// A request head that was read, and where it leads. Kept for as long as the caller repeats it.
 pub(crate) struct Known {
@@ -60,6 +61,7 @@ pub(crate) enum Call {
         id: u32,
         known: Rc<Known>,
         task: JoinHandle<()>,
+        watch: Option<Box<Watch>>,
     },
     /// A streaming handler runs as a task.
     Streaming {
@@ -67,6 +69,7 @@ pub(crate) enum Call {
         known: Rc<Known>,
         pipe: Pipe,
         task: JoinHandle<()>,
+        watch: Option<Box<Watch>>,
     },
 }
 

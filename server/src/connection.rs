@@ -1,5 +1,6 @@
 //! One caller's connection: HTTP/2 events to calls, replies to output.
 
+mod interception;
 mod requests;
 mod streams;
 
@@ -158,6 +159,7 @@ impl Connection {
             bell: &self.bell,
             stream,
             form,
+            watch: None,
         }
     }
 

@@ -15,7 +15,12 @@ use corespun_codec::pipe::Pipe;
 use corespun_codec::{Kind, RequestParts, Status};
 use corespun_runtime::JoinHandle;
 
+use crate::bell::Framed;
+use crate::call::ReplyForm;
 use crate::reply::Reply;
+
+/// A unary call's framed response, when it is there.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Framed, Status>>>>;
 
 /// A registered method.
 pub(crate) trait Handler {
@@ -24,8 +29,15 @@ pub(crate) trait Handler {
 
     /// Answers a unary request, whose message came without its prefix. A task when the answer
     /// has to wait.
-    fn call(&self, message: &[u8], parts: RequestParts, reply: Reply<'_>)
-    -> Option<JoinHandle<()>>;
+    fn call(
+        &self,
+        message: &[u8],
+        parts: RequestParts,
+        reply: &mut Reply<'_>,
+    ) -> Option<JoinHandle<()>>;
+
+    /// The same from within a task.
+    fn call_later(&self, message: &[u8], parts: RequestParts, form: ReplyForm) -> Later;
 
     /// Starts a streaming call; `message` is the one request of a server-streaming call.
     fn start(

@@ -34,7 +34,7 @@
 //! }
 //! ```
 //!
-//! **Not here:** the client, TLS, interceptors, health and reflection services.
+//! **Not here:** the client, TLS, health and reflection services.
 #![forbid(unsafe_code)]
 
 mod bell;
@@ -46,10 +46,12 @@ mod error;
 #[cfg(feature = "flags")]
 mod flags;
 mod handler;
+mod interceptor;
 mod reply;
 mod routes;
 mod server;
 mod service;
+mod watch;
 
 pub use cancel::{CancelGuard, CancelWatch};
 pub use config::Config;
@@ -57,6 +59,7 @@ pub use connection::Connection;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::Flags;
+pub use interceptor::{Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async};
 pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};

@@ -12,6 +12,7 @@ use prost::Message;
 
 use crate::bell::{Bell, Framed};
 use crate::call::ReplyForm;
+use crate::watch::Watch;
 
 /// The blocks that nearly every reply repeats, as this connection's encoder writes them: two
 /// bytes for the head, one for the trailers, once the peer's table has them.
@@ -28,6 +29,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) bell: &'a Rc<Bell>,
     pub(crate) stream: StreamKey,
     pub(crate) form: ReplyForm,
+    /// Who wants to know how the call ends, if there are interceptors.
+    pub(crate) watch: Option<Watch>,
 }
 
 impl Reply<'_> {
@@ -119,6 +122,7 @@ impl Reply<'_> {
 
     /// Trailers of a call that went well.
     pub(crate) fn ok(&mut self, trailers: Option<&MetadataMap>) {
+        self.tell(Ok(()));
         let status = constant(b"grpc-status", b"0");
         match trailers.filter(|trailers| !trailers.is_empty()) {
             None => {
@@ -138,6 +142,7 @@ impl Reply<'_> {
         match outcome {
             Ok(()) => self.ok(Some(metadata)),
             Err(status) => {
+                self.tell(Err(status));
                 let mut scratch = Vec::new();
                 let fields = status
                     .fields(&mut scratch)
@@ -163,7 +168,14 @@ impl Reply<'_> {
         self.trailers_only(error.http_status_text(), &error.status, &MetadataMap::new());
     }
 
+    fn tell(&mut self, outcome: Result<(), &Status>) {
+        if let Some(watch) = self.watch.take() {
+            watch.end(outcome);
+        }
+    }
+
     fn trailers_only(&mut self, http_status: &[u8], status: &Status, metadata: &MetadataMap) {
+        self.tell(Err(status));
         let start = [
             literal((&b":status"[..], http_status)),
             constant(b"content-type", self.form.content_type.as_bytes()),

@@ -9,6 +9,7 @@ use corespun_codec::{
 use prost::Message;
 
 use crate::handler::{Handler, Streamed, Unary, run_responding, run_sending};
+use crate::interceptor::Interceptor;
 use crate::service::{Scope, Service};
 
 /// The methods of one shard.
@@ -23,6 +24,8 @@ pub struct Routes {
 /// A method, and what holds for its calls.
 #[derive(Clone)]
 pub(crate) struct Route {
+    /// `/package.Service/Name`.
+    pub(crate) method: &'static str,
     pub(crate) handler: Rc<dyn Handler>,
     pub(crate) scope: Rc<Scope>,
 }
@@ -31,6 +34,19 @@ impl Routes {
     /// No methods yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No methods yet; `interceptors` are asked about the calls of all that are added, in this
+    /// order.
+    pub fn intercepted(interceptors: Vec<Rc<dyn Interceptor>>) -> Self {
+        let scope = Scope {
+            encoding: None,
+            interceptors,
+        };
+        Self {
+            scope: Rc::new(scope),
+            ..Self::default()
+        }
     }
 
     /// Adds a service.
@@ -52,7 +68,12 @@ impl Routes {
 
     fn insert(&mut self, path: &'static str, handler: Rc<dyn Handler>) {
         let scope = Rc::clone(&self.scope);
-        self.methods.insert(path, Route { handler, scope });
+        let route = Route {
+            method: path,
+            handler,
+            scope,
+        };
+        self.methods.insert(path, route);
     }
 
     /// Names of the services, in the order they were added.

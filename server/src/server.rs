@@ -11,11 +11,15 @@ use corespun_runtime::{
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::interceptor::Interceptor;
 use crate::routes::Routes;
 use crate::service::Service;
 
 /// Why a service could not be made: whatever its factory says.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+type InterceptorFactory =
+    Box<dyn Fn(ShardId) -> Result<Rc<dyn Interceptor>, BoxError> + Send + Sync>;
 
 type Factory = Box<dyn Fn(ShardId, &mut Routes) -> Result<(), BoxError> + Send + Sync>;
 
@@ -30,6 +34,7 @@ impl Server {
             runtime: Runtime::builder(),
             config: Config::default(),
             factories: Vec::new(),
+            interceptors: Vec::new(),
         }
     }
 }
@@ -40,6 +45,7 @@ pub struct ServerBuilder {
     runtime: RuntimeBuilder,
     config: Config,
     factories: Vec<Factory>,
+    interceptors: Vec<InterceptorFactory>,
 }
 
 impl ServerBuilder {
@@ -93,6 +99,20 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds an interceptor around the calls of all services, behind those that were added before.
+    /// The factory is called once on each shard, as those of services are.
+    pub fn intercept<I, F>(mut self, factory: F) -> Self
+    where
+        I: Interceptor,
+        F: Fn(ShardId) -> Result<I, BoxError> + Send + Sync + 'static,
+    {
+        self.interceptors.push(Box::new(move |shard| {
+            let interceptor: Rc<dyn Interceptor> = Rc::new(factory(shard)?);
+            Ok(interceptor)
+        }));
+        self
+    }
+
     /// Adds a service. The factory is called once on each shard, on its thread: what it makes is
     /// that shard's own and need be neither `Send` nor `Sync`.
     pub fn service<S, F>(mut self, factory: F) -> Self
@@ -117,6 +137,7 @@ impl ServerBuilder {
             mut runtime,
             config,
             factories,
+            interceptors,
         } = self;
         if listen.is_empty() {
             return Err(Error::NoAddress);
@@ -128,7 +149,8 @@ impl ServerBuilder {
             runtime = runtime.listen(address);
         }
         let running = runtime.start(move |shard| {
-            let mut routes = Routes::new();
+            let made = interceptors.iter().map(|factory| factory(shard));
+            let mut routes = Routes::intercepted(made.collect::<Result<_, _>>()?);
             for factory in &factories {
                 factory(shard, &mut routes)?;
             }

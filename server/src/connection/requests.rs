@@ -7,10 +7,12 @@ use corespun_codec::message::{Frame, Framing};
 use corespun_codec::pipe::{Pipe, Side};
 use corespun_codec::{Kind, MetadataMap, Status, message};
 use corespun_http2::{Block, StreamKey};
+use corespun_runtime::JoinHandle;
 
 use super::Connection;
 use crate::call::{Call, Collecting, Known, Target};
 use crate::handler::expired;
+use crate::watch::Watch;
 
 impl Connection {
     pub(super) fn on_head(
@@ -212,21 +214,22 @@ impl Connection {
         let Target::Method(route) = &known.target else {
             return;
         };
-        let handler = &route.handler;
-        if handler.kind() == Kind::ServerStreaming {
+        if route.handler.kind() == Kind::ServerStreaming {
             return self.start_stream(stream, known, Some(message), deadline, true);
         }
+        if route.scope.is_watched() {
+            return self.dispatch_intercepted(stream, known, route, message, deadline);
+        }
+        let mut reply = self.reply(stream, known.form);
         let parts = known.parts(deadline);
-        let reply = self.reply(stream, known.form);
-        if let Some(task) = handler.call(message, parts, reply) {
-            self.put_call(
-                stream,
-                Call::Waiting {
-                    id: stream.id,
-                    known: Rc::clone(known),
-                    task,
-                },
-            );
+        if let Some(task) = route.handler.call(message, parts, &mut reply) {
+            let waiting = Call::Waiting {
+                id: stream.id,
+                known: Rc::clone(known),
+                task,
+                watch: None,
+            };
+            self.put_call(stream, waiting);
         }
     }
 
@@ -241,31 +244,50 @@ impl Connection {
         let Target::Method(route) = &known.target else {
             return;
         };
-        let bell = Rc::clone(&self.bell);
-        let pipe = Pipe::new(
-            Side::Server,
-            self.message_bytes_max,
-            bell,
-            stream.to_token(),
-        );
+        if route.scope.is_watched() {
+            return self.start_intercepted(stream, known, route, message, deadline, end_stream);
+        }
+        let pipe = self.open_pipe(stream, known, end_stream);
+        let started = route.handler.start(message, known.parts(deadline), &pipe);
+        self.put_streaming(stream, known, pipe, started, None);
+    }
+
+    /// A pipe for the messages of a stream.
+    pub(super) fn open_pipe(&self, stream: StreamKey, known: &Known, end_stream: bool) -> Pipe {
+        let (bell, token) = (Rc::clone(&self.bell), stream.to_token());
+        let pipe = Pipe::new(Side::Server, self.message_bytes_max, bell, token);
         pipe.set_framing(known.head.encoding, known.form.sending);
         if end_stream {
             pipe.end(Ok(MetadataMap::new()));
         }
-        let parts = known.parts(deadline);
-        match route.handler.start(message, parts, &pipe) {
+        pipe
+    }
+
+    /// Lets a streaming handler that was started take its course.
+    pub(super) fn put_streaming(
+        &mut self,
+        stream: StreamKey,
+        known: &Rc<Known>,
+        pipe: Pipe,
+        started: Result<JoinHandle<()>, Status>,
+        watch: Option<Watch>,
+    ) {
+        match started {
             Ok(task) => {
-                self.put_call(
-                    stream,
-                    Call::Streaming {
-                        id: stream.id,
-                        known: Rc::clone(known),
-                        pipe,
-                        task,
-                    },
-                );
+                let streaming = Call::Streaming {
+                    id: stream.id,
+                    known: Rc::clone(known),
+                    pipe,
+                    task,
+                    watch: watch.map(Box::new),
+                };
+                self.put_call(stream, streaming);
             }
-            Err(status) => self.reply(stream, known.form).status(&status),
+            Err(status) => {
+                let mut reply = self.reply(stream, known.form);
+                reply.watch = watch;
+                reply.status(&status);
+            }
         }
     }
 }

@@ -17,10 +17,11 @@ impl Connection {
     /// A unary call that had waited is done.
     pub(super) fn on_completion(&mut self, completion: Completion) {
         let Completion { stream, outcome } = completion;
-        let Call::Waiting { known, .. } = self.take_call(stream) else {
+        let Call::Waiting { known, watch, .. } = self.take_call(stream) else {
             return;
         };
         let mut reply = self.reply(stream, known.form);
+        reply.watch = watch.map(|watch| *watch);
         match outcome {
             Ok(framed) => {
                 reply.framed(&framed);
@@ -32,8 +33,11 @@ impl Connection {
 
     /// Does what a streaming call asks for: gives credit back, moves output on, ends it.
     pub(super) fn service(&mut self, stream: StreamKey) {
-        let call = self.take_call(stream);
-        let Call::Streaming { pipe, known, .. } = &call else {
+        let mut call = self.take_call(stream);
+        let Call::Streaming {
+            pipe, known, watch, ..
+        } = &mut call
+        else {
             return;
         };
         let form = known.form;
@@ -48,12 +52,18 @@ impl Connection {
             pipe.take_output(|bytes| self.http2.send_data(stream, bytes, false));
         }
         if let Some(finish) = pipe.take_finish() {
+            let watch = watch.take().map(|watch| *watch);
             if finish.overdue && self.http2.queued(stream) > 0 {
+                if let (Some(watch), Err(status)) = (watch, &finish.outcome) {
+                    watch.end(Err(status));
+                }
                 // Trailers would wait behind bytes that the caller may never make room for.
                 return self.http2.reset(stream, ErrorCode::CANCEL);
             }
             let initial = pipe.take_initial();
-            return end(self.reply(stream, form), initial, &finish);
+            let mut reply = self.reply(stream, form);
+            reply.watch = watch;
+            return end(reply, initial, &finish);
         }
         self.put_call(stream, call);
     }

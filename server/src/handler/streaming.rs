@@ -1,5 +1,6 @@
 //! The three shapes that stream: a task from the start, joined to its connection by a pipe.
 
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use corespun_codec::{Kind, RequestParts, Response, Status};
 use corespun_runtime::{JoinHandle, spawn};
 use prost::Message;
 
-use super::{Handler, guarded, panicked};
+use super::{Handler, Later, guarded, panicked};
+use crate::call::ReplyForm;
 use crate::reply::Reply;
 
 /// Starts one kind of streaming call.
@@ -40,9 +42,13 @@ impl<F: StreamStart> Handler for Streamed<F> {
         self.kind
     }
 
-    fn call(&self, _: &[u8], _: RequestParts, mut reply: Reply<'_>) -> Option<JoinHandle<()>> {
-        reply.status(&Status::internal("a streaming method was called as unary"));
+    fn call(&self, _: &[u8], _: RequestParts, reply: &mut Reply<'_>) -> Option<JoinHandle<()>> {
+        reply.status(&not_unary());
         None
+    }
+
+    fn call_later(&self, _: &[u8], _: RequestParts, _: ReplyForm) -> Later {
+        Box::pin(ready(Err(not_unary())))
     }
 
     fn start(
@@ -54,6 +60,10 @@ impl<F: StreamStart> Handler for Streamed<F> {
         let start = AssertUnwindSafe(|| (self.start)(message, parts, pipe));
         catch_unwind(start).unwrap_or_else(|_| Err(panicked()))
     }
+}
+
+fn not_unary() -> Status {
+    Status::internal("a streaming method was called as unary")
 }
 
 /// Runs a handler that writes its messages into a sender and returns how it ended.

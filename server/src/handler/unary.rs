@@ -1,7 +1,7 @@
 //! One request, one response: polled in place, a task only when it waits.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -13,8 +13,9 @@ use corespun_codec::{Kind, Request, RequestParts, Response, Status, message};
 use corespun_runtime::{JoinHandle, Reservation};
 use prost::Message;
 
-use super::{Handler, guarded, panicked};
+use super::{Handler, Later, guarded, panicked};
 use crate::bell::{Completion, Framed};
+use crate::call::ReplyForm;
 use crate::reply::Reply;
 
 /// Room for one handler future: it cannot move once polled, so its storage is kept and set anew.
@@ -57,7 +58,7 @@ where
         &self,
         message: &[u8],
         parts: RequestParts,
-        mut reply: Reply<'_>,
+        reply: &mut Reply<'_>,
     ) -> Option<JoinHandle<()>> {
         let deadline = parts.deadline;
         let request = match message::decode::<Q>(message) {
@@ -82,7 +83,7 @@ where
         }));
         match polled {
             Ok(Poll::Pending) => {
-                let waiting = self.wait(storage, deadline, &reply);
+                let waiting = self.wait(storage, deadline, reply);
                 if deadline.is_some() {
                     // The task's own first poll is what sets the deadline's timer.
                     reservation.waker().wake_by_ref();
@@ -103,6 +104,22 @@ where
                 None
             }
         }
+    }
+
+    fn call_later(&self, message: &[u8], parts: RequestParts, form: ReplyForm) -> Later {
+        let deadline = parts.deadline;
+        let request = match message::decode::<Q>(message) {
+            Ok(request) => Request::with_parts(request, parts),
+            Err(status) => return Box::pin(ready(Err(status))),
+        };
+        let start = || Box::pin((self.handler)(Rc::clone(&self.service), request));
+        let Ok(future) = catch_unwind(AssertUnwindSafe(start)) else {
+            return Box::pin(ready(Err(panicked())));
+        };
+        Box::pin(async move {
+            let outcome = guarded(future, deadline).await.flatten();
+            outcome.and_then(|response| Framed::new(response, form.sending))
+        })
     }
 
     fn start(&self, _: Option<&[u8]>, _: RequestParts, _: &Pipe) -> Result<JoinHandle<()>, Status> {

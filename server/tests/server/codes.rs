@@ -83,149 +83,208 @@ async fn answer<'a>(
 /// A message without text: five bytes of prefix, two of protobuf.
 const EMPTY_TEXT: &[u8] = b"\0\0\0\0\x02\x0a\x00";
 
+/// Path, fields, and the `:status`, code and words of the answer.
+type HeadRow = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    Code,
+    &'static str,
+);
+const HEADS: [HeadRow; 31] = [
+    // gRPC over HTTP/2, "Path": case-sensitive, with its slash, split at the last one.
+    (
+        "/test.Codes/Nope",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown method Nope",
+    ),
+    (
+        "/test.codes/Say",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown service test.codes",
+    ),
+    (
+        "/test.Codes/say",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown method say",
+    ),
+    (
+        "/test.Codes/Say/",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown service test.Codes/Say",
+    ),
+    (
+        "test.Codes/Say",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "malformed method path",
+    ),
+    ("/", &[], "200", Code::Unimplemented, "unknown service"),
+    ("/Say", &[], "200", Code::Unimplemented, "unknown"),
+    // The HTTP method and the content type.
+    (
+        SAY.path(),
+        &[(":method", "GET")],
+        "405",
+        Code::Internal,
+        "not POST",
+    ),
+    (
+        SAY.path(),
+        &[(":method", "PUT")],
+        "405",
+        Code::Internal,
+        "not POST",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "text/html")],
+        "415",
+        Code::Unknown,
+        "text/html",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "")],
+        "415",
+        Code::Unknown,
+        "not application/grpc",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpcfoo")],
+        "415",
+        Code::Unknown,
+        "grpcfoo",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpc-web")],
+        "415",
+        Code::Unknown,
+        "grpc-web",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpc+json")],
+        "200",
+        Code::Unimplemented,
+        "json",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpc;charset=utf-8")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "Application/GRPC+Proto")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+    (SAY.path(), &[("te", "")], "200", Code::Ok, ""),
+    // grpc-timeout: up to eight digits and a unit.
+    (
+        SAY.path(),
+        &[("grpc-timeout", "123456789S")],
+        "400",
+        Code::Internal,
+        "123456789S",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "5")],
+        "400",
+        Code::Internal,
+        "\"5\"",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "S")],
+        "400",
+        Code::Internal,
+        "\"S\"",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "-1S")],
+        "400",
+        Code::Internal,
+        "-1S",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "1h")],
+        "400",
+        Code::Internal,
+        "1h",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "0m")],
+        "200",
+        Code::DeadlineExceeded,
+        "deadline",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "99999999H")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+    // Metadata: base64 padded or not, several in one field.
+    (
+        SAY.path(),
+        &[("x-bin", "!")],
+        "400",
+        Code::Internal,
+        "x-bin",
+    ),
+    (SAY.path(), &[("x-bin", "AAE=,AAE")], "200", Code::Ok, ""),
+    (SAY.path(), &[("x-odd", "caf\u{e9}")], "200", Code::Ok, ""),
+    // gRFC A41.
+    (
+        SAY.path(),
+        &[("host", "a"), ("host", "b")],
+        "400",
+        Code::Internal,
+        "several host",
+    ),
+    (SAY.path(), &[("host", "a")], "200", Code::Ok, ""),
+    (
+        SAY.path(),
+        &[("grpc-encoding", "br")],
+        "200",
+        Code::Unimplemented,
+        "br",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-encoding", "identity")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+];
+
 #[test]
 fn heads() {
-    /// Path, fields, and the `:status`, code and words of the answer.
-    type Row = (
-        &'static str,
-        &'static [(&'static str, &'static str)],
-        &'static str,
-        Code,
-        &'static str,
-    );
-    use Code::{DeadlineExceeded, Internal, Ok, Unimplemented, Unknown};
-    let say = SAY.path();
-    let rows: [Row; 31] = [
-        // gRPC over HTTP/2, "Path": case-sensitive, with its slash, split at the last one.
-        (
-            "/test.Codes/Nope",
-            &[],
-            "200",
-            Unimplemented,
-            "unknown method Nope",
-        ),
-        (
-            "/test.codes/Say",
-            &[],
-            "200",
-            Unimplemented,
-            "unknown service test.codes",
-        ),
-        (
-            "/test.Codes/say",
-            &[],
-            "200",
-            Unimplemented,
-            "unknown method say",
-        ),
-        (
-            "/test.Codes/Say/",
-            &[],
-            "200",
-            Unimplemented,
-            "unknown service test.Codes/Say",
-        ),
-        (
-            "test.Codes/Say",
-            &[],
-            "200",
-            Unimplemented,
-            "malformed method path",
-        ),
-        ("/", &[], "200", Unimplemented, "unknown service"),
-        ("/Say", &[], "200", Unimplemented, "unknown"),
-        // The HTTP method and the content type.
-        (say, &[(":method", "GET")], "405", Internal, "not POST"),
-        (say, &[(":method", "PUT")], "405", Internal, "not POST"),
-        (
-            say,
-            &[("content-type", "text/html")],
-            "415",
-            Unknown,
-            "text/html",
-        ),
-        (
-            say,
-            &[("content-type", "")],
-            "415",
-            Unknown,
-            "not application/grpc",
-        ),
-        (
-            say,
-            &[("content-type", "application/grpcfoo")],
-            "415",
-            Unknown,
-            "grpcfoo",
-        ),
-        (
-            say,
-            &[("content-type", "application/grpc-web")],
-            "415",
-            Unknown,
-            "grpc-web",
-        ),
-        (
-            say,
-            &[("content-type", "application/grpc+json")],
-            "200",
-            Unimplemented,
-            "json",
-        ),
-        (
-            say,
-            &[("content-type", "application/grpc;charset=utf-8")],
-            "200",
-            Ok,
-            "",
-        ),
-        (
-            say,
-            &[("content-type", "Application/GRPC+Proto")],
-            "200",
-            Ok,
-            "",
-        ),
-        (say, &[("te", "")], "200", Ok, ""),
-        // grpc-timeout: up to eight digits and a unit.
-        (
-            say,
-            &[("grpc-timeout", "123456789S")],
-            "400",
-            Internal,
-            "123456789S",
-        ),
-        (say, &[("grpc-timeout", "5")], "400", Internal, "\"5\""),
-        (say, &[("grpc-timeout", "S")], "400", Internal, "\"S\""),
-        (say, &[("grpc-timeout", "-1S")], "400", Internal, "-1S"),
-        (say, &[("grpc-timeout", "1h")], "400", Internal, "1h"),
-        (
-            say,
-            &[("grpc-timeout", "0m")],
-            "200",
-            DeadlineExceeded,
-            "deadline",
-        ),
-        (say, &[("grpc-timeout", "99999999H")], "200", Ok, ""),
-        // Metadata: base64 padded or not, several in one field.
-        (say, &[("x-bin", "!")], "400", Internal, "x-bin"),
-        (say, &[("x-bin", "AAE=,AAE")], "200", Ok, ""),
-        (say, &[("x-odd", "caf\u{e9}")], "200", Ok, ""),
-        // gRFC A41.
-        (
-            say,
-            &[("host", "a"), ("host", "b")],
-            "400",
-            Internal,
-            "several host",
-        ),
-        (say, &[("host", "a")], "200", Ok, ""),
-        (say, &[("grpc-encoding", "br")], "200", Unimplemented, "br"),
-        (say, &[("grpc-encoding", "identity")], "200", Ok, ""),
-    ];
     with(async |pair| {
         // Twice, for the second time the header block is recognised instead of read.
-        for (path, fields, http_status, code, words) in rows.into_iter().chain(rows) {
+        for (path, fields, http_status, code, words) in HEADS.into_iter().chain(HEADS) {
             let answer = answer(pair, path, fields, Some((EMPTY_TEXT, true))).await;
             let what = format!("{path} {fields:?}: {answer:?}");
             assert_eq!(answer.field(":status"), Some(http_status), "{what}");

@@ -4,6 +4,7 @@ mod allocations;
 mod calls;
 mod codes;
 mod compression;
+mod interceptors;
 mod streams;
 mod support;
 mod waiting;
