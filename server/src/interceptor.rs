@@ -27,7 +27,8 @@
 //!
 //! One that has to wait, for another service say, is an async function behind
 //! [`intercept_async`]; its calls become tasks. One that wants all of it implements
-//! [`Interceptor`].
+//! [`Interceptor`]. Layers of `tower` that need no body are interceptors by
+//! [`intercept_tower`](crate::intercept_tower).
 
 use std::future::ready;
 use std::pin::Pin;
@@ -189,6 +190,12 @@ impl Incoming {
     /// ahead of every [`Interceptor::end`].
     pub fn on_end(&mut self, tell: impl FnOnce(&Ended<'_>) + 'static) {
         self.ends.push(Box::new(tell));
+    }
+
+    /// The call, with an empty one of the same method left in its place.
+    pub(crate) fn take(&mut self) -> Self {
+        let empty = Self::new(self.method, self.kind, RequestParts::default());
+        std::mem::replace(self, empty)
     }
 
     pub(crate) fn into_parts(self) -> RequestParts {

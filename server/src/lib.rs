@@ -47,6 +47,7 @@ mod error;
 mod flags;
 mod handler;
 mod interceptor;
+mod layer;
 mod reply;
 mod routes;
 mod server;
@@ -60,6 +61,7 @@ pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::Flags;
 pub use interceptor::{Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async};
+pub use layer::{Gate, Passing, intercept_tower};
 pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};

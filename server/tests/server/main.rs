@@ -5,6 +5,7 @@ mod calls;
 mod codes;
 mod compression;
 mod interceptors;
+mod layers;
 mod streams;
 mod support;
 mod waiting;
