@@ -1,4 +1,4 @@
-//! Tokens and rules together: what an interceptor asks about each call.
+//! Tokens and rules together, asked about each call.
 
 use std::rc::Rc;
 
@@ -10,18 +10,19 @@ use crate::verifier::Verifier;
 
 /// Lets calls pass by a [`Policy`], with the tokens that a [`Verifier`] knows to hold.
 ///
-/// An interceptor of a server asks it and hands the claims on:
+/// It is an interceptor, of a server or of one service:
 ///
-/// ```ignore
-/// server.intercept(|_shard| {
-///     let guard = Guard::new(policy()).tokens(Rc::new(verifier()?));
-///     Ok(move |call: &mut Incoming| {
-///         if let Some(claims) = guard.admit(call.method(), call.request())? {
-///             call.extensions_mut().insert(claims);
-///         }
-///         Ok(())
-///     })
-/// })
+/// ```no_run
+/// use std::rc::Rc;
+/// use corespun_auth::{Guard, Keys, Policy, Rule, Verifier};
+/// use corespun_server::Server;
+///
+/// let server = Server::builder().intercept(|_shard| {
+///     let verifier = Rc::new(Verifier::new(Keys::jwks_file("keys.json"))?.audience("users"));
+///     corespun_runtime::spawn(verifier.clone().watch(std::time::Duration::from_secs(5)));
+///     let policy = Policy::new().service("user.UserService", Rule::scope("users.read"));
+///     Ok(Guard::new(policy).tokens(verifier))
+/// });
 /// ```
 #[derive(Debug)]
 pub struct Guard {

@@ -2,8 +2,8 @@
 //!
 //! A [`Verifier`] checks the JSON Web Token that a call brings, and answers its [`Claims`]. A
 //! [`Policy`] says what a caller must have shown for each method: a token with a scope, a client
-//! certificate with a name, a Unix socket opened by a user. A [`Guard`] has both, and is what an
-//! interceptor asks. All are plain values of a shard.
+//! certificate with a name, a Unix socket opened by a user. A [`Guard`] has both, and is an
+//! interceptor of the server. All are plain values of a shard.
 //!
 //! ```
 //! use corespun_auth::{Caller, Keys, Policy, Rule, Verifier};
@@ -33,6 +33,7 @@
 mod claims;
 mod error;
 mod guard;
+mod interceptor;
 mod keys;
 mod policy;
 mod verifier;

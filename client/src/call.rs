@@ -5,8 +5,9 @@ use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
+use corespun_codec::message::Framing;
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{Code, MetadataMap, ResponseParts, Status, message};
+use corespun_codec::{Code, Encoding, MetadataMap, ResponseParts, Status, message};
 use corespun_runtime::{give_buffer, take_buffer};
 
 use crate::slot::Sink;
@@ -49,6 +50,7 @@ pub(crate) enum Shape {
 pub(crate) struct Unary {
     sink: Rc<dyn Sink>,
     body: Vec<u8>,
+    encoding: Encoding,
     parts: Option<Box<ResponseParts>>,
     answered: bool,
 }
@@ -65,6 +67,7 @@ impl Unary {
         Self {
             sink,
             body: Vec::new(),
+            encoding: Encoding::Identity,
             parts: None,
             answered: false,
         }
@@ -88,12 +91,17 @@ impl Unary {
             self.body = take_buffer();
         }
         self.body.extend_from_slice(bytes);
-        match message::split(&self.body, message_bytes_max)? {
+        let framing = Framing {
+            encoding: self.encoding,
+            bytes_max: message_bytes_max,
+        };
+        match framing.split(&self.body)? {
             None => Ok(()),
             Some((_, rest)) if !rest.is_empty() => Err(cardinality("more than one message")),
-            Some((message, _)) => {
+            Some((frame, _)) => {
                 self.answered = true;
-                self.sink.message(message)?;
+                let mut plain = Vec::new();
+                self.sink.message(framing.open(frame, &mut plain)?)?;
                 give_buffer(mem::take(&mut self.body));
                 Ok(())
             }
@@ -124,11 +132,15 @@ impl Drop for Unary {
 
 impl Call {
     /// The server's head came.
-    pub(crate) fn head(&mut self, metadata: MetadataMap) {
+    pub(crate) fn head(&mut self, metadata: MetadataMap, encoding: Encoding) {
         match &mut self.shape {
-            Shape::Streamed(streamed) => streamed.pipe.receive_head(metadata),
-            Shape::Unary(_) if metadata.is_empty() => {}
-            Shape::Unary(unary) => unary.parts.get_or_insert_default().metadata = metadata,
+            Shape::Streamed(streamed) => streamed.pipe.receive_head(metadata, encoding),
+            Shape::Unary(unary) => {
+                unary.encoding = encoding;
+                if !metadata.is_empty() {
+                    unary.parts.get_or_insert_default().metadata = metadata;
+                }
+            }
         }
     }
 

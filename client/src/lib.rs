@@ -36,7 +36,7 @@
 //! request is at hand, that is for unary and server-streaming calls.
 //!
 //! **Not here:** the server, the records of TLS, several addresses and balancing between them,
-//! backoff between attempts to connect, retries by policy, keepalive, compression, interceptors.
+//! backoff between attempts to connect, retries by policy, keepalive, interceptors.
 #![forbid(unsafe_code)]
 
 mod bell;

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use corespun_codec::Status;
+use corespun_codec::{Encodings, Status};
 use corespun_http2::{Config as Http2Config, ErrorCode, Event, Role, StreamKey};
 use corespun_runtime::Flow;
 
@@ -54,6 +54,7 @@ pub(crate) struct Session {
     /// Whom errors name.
     peer: Rc<str>,
     message_bytes_max: usize,
+    accept_encodings: Encodings,
 }
 
 impl Session {
@@ -70,7 +71,7 @@ impl Session {
         Self {
             http2: corespun_http2::Connection::new(http2),
             calls: Vec::new(),
-            requests: RequestBlocks::new(scheme, authority),
+            requests: RequestBlocks::new(scheme, authority, config.accept_encodings),
             known: Known::default(),
             queue: Queue::default(),
             deadlines: BTreeSet::new(),
@@ -79,6 +80,7 @@ impl Session {
             rung: Vec::new(),
             peer,
             message_bytes_max: config.message_bytes_max,
+            accept_encodings: config.accept_encodings,
         }
     }
 

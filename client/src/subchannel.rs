@@ -59,6 +59,10 @@ impl Subchannel {
         }
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }

@@ -1,8 +1,9 @@
-//! The user service on SQLite, and a client that calls all four kinds.
+//! The user service on SQLite, a client that calls all four kinds, and an echo.
 //!
 //! ```text
 //!   users         Users (service) ──▶ Store ──▶ SQLite, one connection per shard
 //!   whoami        tells callers what TLS or the kernel says of them
+//!   echo          what a call carries beside its messages: metadata, details, compression
 //!   users-client  tour: GetUser, ListUsers, ImportUsers, Lookup, each answer checked
 //! ```
 //!
@@ -30,9 +31,10 @@
 //! `corespun::runtime::spawn_blocking`, for while a handler blocks, every connection of its
 //! shard stands still.
 //!
-//! **Not here:** flags and logs, which the two programs in `src/bin` set up.
+//! **Not here:** flags and logs, which the programs in `src/bin` set up.
 #![forbid(unsafe_code)]
 
+pub mod echo;
 mod import;
 mod service;
 mod store;

@@ -15,7 +15,12 @@ use crate::workspace;
 
 /// What is installed; grpcio-tools brings the protobuf that its stubs need, and trustme issues
 /// certificates.
-const PACKAGES: &[&str] = &["grpcio==1.85.1", "grpcio-tools==1.85.1", "trustme==1.2.1"];
+const PACKAGES: &[&str] = &[
+    "grpcio==1.85.1",
+    "grpcio-tools==1.85.1",
+    "grpcio-status==1.85.1",
+    "trustme==1.2.1",
+];
 
 /// The service's own schema, which all full clients are generated from.
 const FULL: &str = "proto/user.proto";
@@ -46,7 +51,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [users, bench, client, secure] {
+    for part in [users, echo, bench, client, secure] {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }
@@ -191,6 +196,27 @@ fn users(
         stage.note(format!("# {script} against: {}", server.greeting));
         stage.command(python.script(script, stubs).arg(&server.address));
         finish(server, stage, &format!("{script}_then_drain"));
+    }
+    Ok(())
+}
+
+/// What a call carries beside its messages, with replies compressed in each way Python knows.
+fn echo(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    for encoding in ["gzip", "deflate"] {
+        let mut command = program(context, "echo");
+        command.args(["--listen", "127.0.0.1:0", "--shards", "2"]);
+        command.args(["--engine", engine, "--compress", encoding]);
+        let log = context.logs.join(format!("echo-{engine}-{encoding}.log"));
+        let server = Server::start(&mut command, None, &log)?;
+        check_engine(&server, engine, stage);
+        let mut client = python.script("echo_client.py", "full");
+        stage.command(client.arg(&server.address).arg(encoding));
+        finish(server, stage, "echo_client.py_then_drain");
     }
     Ok(())
 }

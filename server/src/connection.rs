@@ -1,17 +1,19 @@
 //! One caller's connection: HTTP/2 events to calls, replies to output.
 
+mod interception;
 mod requests;
 mod streams;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{ContentType, HeadError, PeerIdentity, RequestHead, Status, head};
+use corespun_codec::message::{Framing, Sending};
+use corespun_codec::{Encodings, HeadError, PeerIdentity, RequestHead, Status, head};
 use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
 use crate::bell::Bell;
-use crate::call::{Call, Known, Target};
+use crate::call::{Call, Known, ReplyForm, Target};
 use crate::config::Config;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
@@ -35,6 +37,9 @@ pub struct Connection {
     peer: Option<Rc<str>>,
     identity: Option<Rc<PeerIdentity>>,
     message_bytes_max: usize,
+    /// How messages go out where nothing else is asked for.
+    sending: Framing,
+    accept_encodings: Encodings,
     /// When to act without input: the handshake's or the drain's end.
     timer: Option<Duration>,
     /// The next deadline of a request that has not come whole, or an earlier moment.
@@ -68,6 +73,11 @@ impl Connection {
             peer,
             identity: None,
             message_bytes_max: config.message_bytes_max,
+            sending: Framing {
+                encoding: config.encoding,
+                bytes_max: config.send_bytes_max,
+            },
+            accept_encodings: config.accept_encodings,
             timer: Some(now + HANDSHAKE_MAX),
             request_due: None,
             rung: Vec::new(),
@@ -150,13 +160,14 @@ impl Connection {
         self.calls.drain(..).for_each(Call::cancel);
     }
 
-    fn reply(&mut self, stream: StreamKey, content_type: ContentType) -> Reply<'_> {
+    fn reply(&mut self, stream: StreamKey, form: ReplyForm) -> Reply<'_> {
         Reply {
             http2: &mut self.http2,
             blocks: &mut self.blocks,
             bell: &self.bell,
             stream,
-            content_type,
+            form,
+            watch: None,
         }
     }
 
@@ -174,25 +185,42 @@ impl Connection {
                 http_status: 200,
                 status,
             };
-            return Known {
-                head: Rc::new(head),
-                target: Target::Refused(error),
-            };
+            return self.know(head, Target::Refused(error));
         }
         let fields = list.iter().map(|header| (header.name, header.value));
-        let found = head::parse_request(fields, &mut head).and_then(|path| {
+        let found = head::parse_request_in(self.accept_encodings, fields, &mut head);
+        let found = found.and_then(|path| {
             self.routes.find(path).map_err(|status| HeadError {
                 http_status: 200,
                 status,
             })
         });
-        let target = match found {
-            Ok(handler) => Target::Method(handler),
-            Err(error) => Target::Refused(error),
+        match found {
+            Ok(route) => self.know(head, Target::Method(route)),
+            Err(error) => self.know(head, Target::Refused(error)),
+        }
+    }
+
+    /// Decides how a request is to be answered.
+    fn know(&self, head: RequestHead, target: Target) -> Known {
+        let own = match &target {
+            Target::Method(route) => route.scope.encoding,
+            Target::Refused(_) => None,
+        };
+        let form = ReplyForm {
+            content_type: head.content_type,
+            sending: Sending {
+                framing: Framing {
+                    encoding: own.unwrap_or(self.sending.encoding),
+                    ..self.sending
+                },
+                accepted: head.accept_encodings,
+            },
         };
         Known {
             head: Rc::new(head),
             target,
+            form,
         }
     }
 

@@ -1,17 +1,24 @@
 //! The server as a whole: addresses, shards, services, and its end.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use corespun_codec::Encoding;
 use corespun_runtime::{Accept, Address, Balance, Engine, Runtime, RuntimeBuilder, ShardId, spawn};
 use corespun_tls::TlsConfig;
 
 use crate::acceptor::{Acceptor, Door};
 use crate::config::Config;
 use crate::error::Error;
-use crate::routes::{Routes, Service};
+use crate::interceptor::Interceptor;
+use crate::routes::Routes;
+use crate::service::Service;
 
 /// Why a service could not be made: whatever its factory says.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+type InterceptorFactory =
+    Box<dyn Fn(ShardId) -> Result<Rc<dyn Interceptor>, BoxError> + Send + Sync>;
 
 type Factory = Box<dyn Fn(ShardId, &mut Routes) -> Result<(), BoxError> + Send + Sync>;
 
@@ -27,6 +34,7 @@ impl Server {
             runtime: Runtime::builder(),
             config: Config::default(),
             factories: Vec::new(),
+            interceptors: Vec::new(),
         }
     }
 }
@@ -47,6 +55,7 @@ pub struct ServerBuilder {
     runtime: RuntimeBuilder,
     config: Config,
     factories: Vec<Factory>,
+    interceptors: Vec<InterceptorFactory>,
 }
 
 impl ServerBuilder {
@@ -115,6 +124,27 @@ impl ServerBuilder {
         self
     }
 
+    /// Compresses messages as `encoding` for callers that accept it. Services, responses and
+    /// senders may choose otherwise. What callers send compressed is read in any case.
+    pub fn compress(mut self, encoding: Encoding) -> Self {
+        self.config.encoding = encoding;
+        self
+    }
+
+    /// Adds an interceptor around the calls of all services, behind those that were added before.
+    /// The factory is called once on each shard, as those of services are.
+    pub fn intercept<I, F>(mut self, factory: F) -> Self
+    where
+        I: Interceptor,
+        F: Fn(ShardId) -> Result<I, BoxError> + Send + Sync + 'static,
+    {
+        self.interceptors.push(Box::new(move |shard| {
+            let interceptor: Rc<dyn Interceptor> = Rc::new(factory(shard)?);
+            Ok(interceptor)
+        }));
+        self
+    }
+
     /// Adds a service. The factory is called once on each shard, on its thread: what it makes is
     /// that shard's own and need be neither `Send` nor `Sync`.
     pub fn service<S, F>(mut self, factory: F) -> Self
@@ -141,6 +171,7 @@ impl ServerBuilder {
             mut runtime,
             config,
             factories,
+            interceptors,
         } = self;
         if listen.is_empty() {
             return Err(Error::NoAddress);
@@ -159,7 +190,8 @@ impl ServerBuilder {
         }
         let watched = tls.clone();
         let running = runtime.start(move |shard| {
-            let mut routes = Routes::new();
+            let made = interceptors.iter().map(|factory| factory(shard));
+            let mut routes = Routes::intercepted(made.collect::<Result<_, _>>()?);
             for factory in &factories {
                 factory(shard, &mut routes)?;
             }

@@ -1,5 +1,6 @@
 //! Tokens of every kind, good and bad, and keys that change.
 
+mod calls;
 mod issuer;
 
 use std::rc::Rc;

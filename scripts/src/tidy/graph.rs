@@ -59,7 +59,7 @@ const ROOMS: &[Room] = &[
     room(
         "auth",
         "corespun-auth",
-        &["corespun-codec", "corespun-runtime"],
+        &["corespun-codec", "corespun-runtime", "corespun-server"],
     ),
     room("server", "corespun-server", FOUNDATIONS),
     room("client", "corespun-client", FOUNDATIONS),

@@ -2,5 +2,10 @@
 
 mod allocations;
 mod calls;
+mod codes;
+mod compression;
+mod interceptors;
+mod layers;
+mod streams;
 mod support;
 mod waiting;
