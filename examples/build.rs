@@ -1,5 +1,8 @@
-//! Makes messages, trait and client of the user service from the project's schema.
+//! Makes messages, traits and clients of the examples' services from the project's schemas.
 
 fn main() -> Result<(), corespun_build::Error> {
-    corespun_build::compile(&["../proto/user.proto"], &["../proto"])
+    corespun_build::compile(
+        &["../proto/user.proto", "../proto/whoami.proto"],
+        &["../proto"],
+    )
 }

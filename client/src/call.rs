@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use corespun_codec::message::Framing;
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{Code, MetadataMap, ResponseParts, Status, message};
+use corespun_codec::{Code, Encoding, MetadataMap, ResponseParts, Status, message};
 
 use crate::slot::Sink;
 
@@ -47,6 +48,7 @@ pub(crate) enum Shape {
 pub(crate) struct Unary {
     sink: Rc<dyn Sink>,
     body: Vec<u8>,
+    encoding: Encoding,
     parts: Option<Box<ResponseParts>>,
     answered: bool,
 }
@@ -63,6 +65,7 @@ impl Unary {
         Self {
             sink,
             body: Vec::new(),
+            encoding: Encoding::Identity,
             parts: None,
             answered: false,
         }
@@ -84,12 +87,17 @@ impl Unary {
         }
         self.body.extend_from_slice(bytes);
         message::reserve_rest(&mut self.body, message_bytes_max);
-        match message::split(&self.body, message_bytes_max)? {
+        let framing = Framing {
+            encoding: self.encoding,
+            bytes_max: message_bytes_max,
+        };
+        match framing.split(&self.body)? {
             None => Ok(()),
             Some((_, rest)) if !rest.is_empty() => Err(cardinality("more than one message")),
-            Some((message, _)) => {
+            Some((frame, _)) => {
                 self.answered = true;
-                self.sink.message(message)?;
+                let mut plain = Vec::new();
+                self.sink.message(framing.open(frame, &mut plain)?)?;
                 self.body = Vec::new();
                 Ok(())
             }
@@ -122,11 +130,15 @@ impl Call {
     }
 
     /// The server's head came.
-    pub(crate) fn head(&mut self, metadata: MetadataMap) {
+    pub(crate) fn head(&mut self, metadata: MetadataMap, encoding: Encoding) {
         match &mut self.shape {
-            Shape::Streamed(streamed) => streamed.pipe.receive_head(metadata),
-            Shape::Unary(_) if metadata.is_empty() => {}
-            Shape::Unary(unary) => unary.parts.get_or_insert_default().metadata = metadata,
+            Shape::Streamed(streamed) => streamed.pipe.receive_head(metadata, encoding),
+            Shape::Unary(unary) => {
+                unary.encoding = encoding;
+                if !metadata.is_empty() {
+                    unary.parts.get_or_insert_default().metadata = metadata;
+                }
+            }
         }
     }
 

@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use corespun_codec::message::PREFIX_BYTES;
-use corespun_codec::{Method, Request, RequestHead, Response, Sender, Status, Streaming};
+use corespun_codec::{Method, Request, RequestParts, Response, Sender, Status, Streaming};
 use corespun_http2::StreamKey;
 use prost::Message;
 
@@ -13,6 +12,7 @@ use crate::config::Config;
 use crate::deadline::within;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
+use crate::secure;
 use crate::session::Session;
 use crate::slot::{Slot, Waiting};
 use crate::subchannel::Subchannel;
@@ -32,7 +32,9 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Connects to `127.0.0.1:50051`, `localhost:50051`, `http://host:port` or `unix:/path`.
+    /// Connects to `127.0.0.1:50051`, `localhost:50051`, `http://host:port`, `https://host:port` or
+    /// `unix:/path`. With `https` the server's certificate must be by an authority that Mozilla
+    /// trusts; see [`Config::tls`] for others.
     ///
     /// # Errors
     /// INVALID_ARGUMENT when the target has another form; UNAVAILABLE naming address and cause
@@ -49,7 +51,8 @@ impl Channel {
     /// A channel that connects when the first call is made.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT when the target has a form that [`Channel::connect`] does not list.
+    /// INVALID_ARGUMENT when the target has a form that [`Channel::connect`] does not list, or does
+    /// not go with the settings of TLS.
     pub fn lazy(target: &str) -> Result<Self, Status> {
         Self::lazy_with(target, Config::default())
     }
@@ -60,6 +63,7 @@ impl Channel {
     /// As [`Channel::lazy`].
     pub fn lazy_with(target: &str, config: Config) -> Result<Self, Status> {
         let target = Target::parse(target)?;
+        let config = secure::settle(&target, config)?;
         let subchannel = Rc::new(Subchannel::new(target, config));
         Ok(Self { subchannel })
     }
@@ -93,8 +97,8 @@ impl Channel {
         R: Message + Default + 'static,
     {
         let (message, parts) = request.into_parts();
-        let outgoing = Outgoing::new(method.path(), parts.head)?;
-        let len = sendable_len(&message)?;
+        let outgoing = self.outgoing(method.path(), parts)?;
+        outgoing.framing.measure(&message)?;
         let mut retried = false;
         loop {
             let slot = Rc::new(Slot::<R>::default());
@@ -106,7 +110,7 @@ impl Channel {
                     shape: Shape::Unary(Unary::new(slot.clone())),
                 };
                 session.put_call(stream, call);
-                session.send_message(stream, &message, len);
+                session.send_message(stream, &message, outgoing.framing);
                 stream
             };
             let (link, stream) = self.open(&outgoing, begin).await?;
@@ -134,15 +138,15 @@ impl Channel {
         R: Message + Default,
     {
         let (message, parts) = request.into_parts();
-        let outgoing = Outgoing::new(method.path(), parts.head)?;
-        let len = sendable_len(&message)?;
+        let outgoing = self.outgoing(method.path(), parts)?;
+        outgoing.framing.measure(&message)?;
         let mut retried = false;
         loop {
             let begin = |session: &mut Session, stream: StreamKey| {
-                let pipe = session.pipe(stream);
+                let pipe = session.pipe(stream, outgoing.framing);
                 let responses = pipe.streaming::<R>();
                 let unprocessed = session.put_streamed(stream, outgoing.deadline, pipe);
-                session.send_message(stream, &message, len);
+                session.send_message(stream, &message, outgoing.framing);
                 (responses, unprocessed)
             };
             let (_, (mut responses, unprocessed)) = self.open(&outgoing, begin).await?;
@@ -187,16 +191,19 @@ impl Channel {
         method: Method<Q, R>,
         request: Request<()>,
     ) -> Result<(Sender<Q>, Streaming<R>), Status> {
-        let head: Option<Rc<RequestHead>> = request.into_parts().1.head;
-        let outgoing = Outgoing::new(method.path(), head)?;
+        let outgoing = self.outgoing(method.path(), request.into_parts().1)?;
         let begin = |session: &mut Session, stream: StreamKey| {
-            let pipe = session.pipe(stream);
+            let pipe = session.pipe(stream, outgoing.framing);
             let ends = (pipe.sender::<Q>(), pipe.streaming::<R>());
             session.put_streamed(stream, outgoing.deadline, pipe);
             ends
         };
         let (_, ends) = self.open(&outgoing, begin).await?;
         Ok(ends)
+    }
+
+    fn outgoing(&self, path: &'static str, parts: RequestParts) -> Result<Outgoing, Status> {
+        Outgoing::new(path, parts, self.subchannel.config())
     }
 
     /// Opens a stream on a connection that takes calls, and hands it to `begin`.
@@ -224,17 +231,6 @@ impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let target = self.subchannel.target().text();
         f.debug_struct("Channel").field("target", target).finish()
-    }
-}
-
-/// The length of a message, if it has a prefix at all.
-fn sendable_len(message: &impl Message) -> Result<usize, Status> {
-    let len = message.encoded_len();
-    match u32::try_from(len + PREFIX_BYTES) {
-        Ok(_) => Ok(len),
-        Err(_) => Err(Status::resource_exhausted(format!(
-            "the request has {len} bytes, more than a message can have"
-        ))),
     }
 }
 

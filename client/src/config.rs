@@ -2,27 +2,47 @@
 
 use std::time::Duration;
 
+use corespun_codec::{Encoding, Encodings};
 use corespun_http2::Limits;
+use corespun_tls::Connector;
 
 /// Limits of a channel's connection and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The bounds of HTTP/2.
     pub http2: Limits,
-    /// The largest response message in bytes; a larger one ends its call with RESOURCE_EXHAUSTED.
+    /// The largest response message in bytes, inflated if it came compressed; a larger one ends
+    /// its call with RESOURCE_EXHAUSTED.
     pub message_bytes_max: usize,
+    /// The largest request message in bytes, before it is compressed; a larger one is not sent and
+    /// its call ends with RESOURCE_EXHAUSTED.
+    pub send_bytes_max: usize,
+    /// What the server may compress its messages as. Said to it with every call when it is more
+    /// than [`Encodings::IDENTITY`]; a message in another encoding ends its call with INTERNAL.
+    pub accept_encodings: Encodings,
+    /// What request messages are compressed as; a
+    /// [`Request`](corespun_codec::Request::set_encoding) may choose otherwise. A server that does
+    /// not accept it answers UNIMPLEMENTED.
+    pub encoding: Encoding,
     /// How long an attempt to connect may take, the first SETTINGS of the server included.
     pub connect_timeout: Duration,
+    /// Speaks TLS, also where the target does not say `https://`. Where it does and this is
+    /// `None`, the authorities that Mozilla trusts are believed.
+    pub tls: Option<Connector>,
 }
 
 impl Default for Config {
-    /// Messages of up to 4 MiB and 20 s to connect, as gRPC clients in other languages, and the
-    /// limits of [`Limits::default`].
+    /// Messages of up to 4 MiB and 20 s to connect, as gRPC clients in other languages, nothing
+    /// compressed either way, and the limits of [`Limits::default`].
     fn default() -> Self {
         Self {
             http2: Limits::default(),
             message_bytes_max: 4 << 20,
+            send_bytes_max: usize::MAX,
+            accept_encodings: Encodings::IDENTITY,
+            encoding: Encoding::Identity,
             connect_timeout: Duration::from_secs(20),
+            tls: None,
         }
     }
 }

@@ -35,8 +35,8 @@
 //! (REFUSED_STREAM, or a stream above the last of a GOAWAY) is called once more where the
 //! request is at hand, that is for unary and server-streaming calls.
 //!
-//! **Not here:** the server, TLS, several addresses and balancing between them, backoff between
-//! attempts to connect, retries by policy, keepalive, compression, interceptors.
+//! **Not here:** the server, the records of TLS, several addresses and balancing between them,
+//! backoff between attempts to connect, retries by policy, keepalive, interceptors.
 #![forbid(unsafe_code)]
 
 mod bell;
@@ -48,6 +48,7 @@ mod connection;
 mod deadline;
 mod link;
 mod outgoing;
+mod secure;
 mod session;
 mod slot;
 mod subchannel;
@@ -57,3 +58,4 @@ pub use channel::Channel;
 pub use client_streaming::ClientStreaming;
 pub use config::Config;
 pub use connection::Connection;
+pub use corespun_tls::{ClientTlsConfig, Connector, Roots};

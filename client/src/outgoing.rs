@@ -4,11 +4,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_codec::head::{self, Target};
-use corespun_codec::{MetadataMap, RequestHead, Status, timeout};
+use corespun_codec::message::Framing;
+use corespun_codec::{
+    Encoding, Encodings, MetadataMap, RequestHead, RequestParts, Status, timeout,
+};
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{BlockCache, Connection, OpenError, StreamKey};
 use corespun_runtime::now;
 
+use crate::config::Config;
 use crate::deadline::expired;
 
 /// How many methods have their head remembered on one connection.
@@ -19,6 +23,8 @@ pub(crate) struct Outgoing {
     path: &'static str,
     head: Option<Rc<RequestHead>>,
     pub(crate) deadline: Option<Duration>,
+    /// How the request's messages are framed.
+    pub(crate) framing: Framing,
 }
 
 impl Outgoing {
@@ -26,7 +32,12 @@ impl Outgoing {
     ///
     /// # Errors
     /// DEADLINE_EXCEEDED when the timeout is zero: nothing is sent then.
-    pub(crate) fn new(path: &'static str, head: Option<Rc<RequestHead>>) -> Result<Self, Status> {
+    pub(crate) fn new(
+        path: &'static str,
+        parts: RequestParts,
+        config: &Config,
+    ) -> Result<Self, Status> {
+        let RequestParts { head, encoding, .. } = parts;
         let granted = head.as_ref().and_then(|head| head.timeout);
         if granted == Some(Duration::ZERO) {
             return Err(expired());
@@ -36,6 +47,10 @@ impl Outgoing {
             path,
             head,
             deadline,
+            framing: Framing {
+                encoding: encoding.unwrap_or(config.encoding),
+                bytes_max: config.send_bytes_max,
+            },
         })
     }
 
@@ -49,15 +64,19 @@ impl Outgoing {
 /// Writes the heads of requests. Those without timeout and metadata are the same at each call of
 /// a method, a few bytes of indices once the peer's table has their fields.
 pub(crate) struct RequestBlocks {
+    scheme: &'static str,
     authority: Rc<str>,
+    accepted: Encodings,
     caches: Vec<(&'static str, BlockCache)>,
     timeout: Vec<u8>,
 }
 
 impl RequestBlocks {
-    pub(crate) fn new(authority: Rc<str>) -> Self {
+    pub(crate) fn new(scheme: &'static str, authority: Rc<str>, accepted: Encodings) -> Self {
         Self {
+            scheme,
             authority,
+            accepted,
             caches: Vec::new(),
             timeout: Vec::new(),
         }
@@ -70,8 +89,10 @@ impl RequestBlocks {
         outgoing: &Outgoing,
     ) -> Result<StreamKey, OpenError> {
         let metadata = outgoing.metadata();
+        let encoding = outgoing.framing.encoding;
+        let is_plain = encoding == Encoding::Identity;
         let cache = match outgoing.deadline {
-            None if metadata.is_empty() => cache(&mut self.caches, outgoing.path),
+            None if metadata.is_empty() && is_plain => cache(&mut self.caches, outgoing.path),
             _ => None,
         };
         self.timeout.clear();
@@ -82,11 +103,19 @@ impl RequestBlocks {
         }
         let timeout = outgoing.deadline.map(|_| &self.timeout[..]);
         let target = Target {
-            scheme: "http",
+            scheme: self.scheme,
             authority: &self.authority,
             path: outgoing.path,
         };
-        let fields = head::request_fields(target, timeout, metadata).map(field);
+        let encoding = (!is_plain).then(|| (&b"grpc-encoding"[..], encoding.name().as_bytes()));
+        let accepted = (self.accepted != Encodings::IDENTITY).then(|| {
+            (
+                &b"grpc-accept-encoding"[..],
+                self.accepted.text().as_bytes(),
+            )
+        });
+        let fields = head::request_fields(target, timeout, metadata);
+        let fields = fields.chain(encoding).chain(accepted).map(field);
         http2.open(fields, cache, false)
     }
 }
@@ -113,8 +142,15 @@ fn cache<'a>(
 /// What every call repeats is worth an entry in the peer's table; metadata may be anything.
 fn field<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
     let indexing = match name {
-        b":method" | b":scheme" | b":path" | b":authority" | b"te" | b"content-type"
-        | b"user-agent" => Indexing::Index,
+        b":method"
+        | b":scheme"
+        | b":path"
+        | b":authority"
+        | b"te"
+        | b"content-type"
+        | b"user-agent"
+        | b"grpc-encoding"
+        | b"grpc-accept-encoding" => Indexing::Index,
         // No intermediary may index it either, lest another caller's guess be confirmed.
         b"authorization" => Indexing::Never,
         _ => Indexing::Literal,

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use corespun_codec::Status;
+use corespun_codec::{Encodings, Status};
 use corespun_http2::{Config as Http2Config, ConnectionError, ErrorCode, Event, Role, StreamKey};
 use corespun_runtime::Flow;
 
@@ -54,6 +54,7 @@ pub(crate) struct Session {
     /// Whom errors name.
     peer: Rc<str>,
     message_bytes_max: usize,
+    accept_encodings: Encodings,
 }
 
 impl Session {
@@ -68,10 +69,15 @@ impl Session {
             role: Role::Client,
             limits,
         };
+        let scheme = if config.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         Self {
             http2: corespun_http2::Connection::new(http2),
             calls: Vec::new(),
-            requests: RequestBlocks::new(authority),
+            requests: RequestBlocks::new(scheme, authority, config.accept_encodings),
             known: Known::default(),
             queue: Queue::default(),
             deadlines: BTreeSet::new(),
@@ -80,6 +86,7 @@ impl Session {
             rung: Vec::new(),
             peer,
             message_bytes_max: config.message_bytes_max,
+            accept_encodings: config.accept_encodings,
         }
     }
 
@@ -116,6 +123,11 @@ impl Session {
         if !self.is_open() {
             self.queue.wake_all();
         }
+    }
+
+    /// Whom errors name.
+    pub(crate) fn peer(&self) -> &Rc<str> {
+        &self.peer
     }
 
     /// What calls end with when the peer is gone.

@@ -9,8 +9,8 @@ use corespun_codec::Status;
 use corespun_runtime::{connect, spawn, timeout};
 
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::link::Link;
+use crate::secure;
 use crate::target::Target;
 
 /// One address and what leads there.
@@ -57,6 +57,10 @@ impl Subchannel {
             connects: false,
             state: RefCell::new(State::Ready(link)),
         }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -163,7 +167,7 @@ async fn establish(target: &Target, config: &Config) -> Result<Rc<Link>, Status>
         let connected = connect(&address, |socket| {
             let link = Rc::new(Link::new(authority, peer, config, socket));
             made = Some(Rc::clone(&link));
-            Box::new(Connection::new(link))
+            secure::protocol(link, target, config)
         });
         connected
             .await

@@ -10,10 +10,18 @@ use corespun_runtime::{Address, spawn_blocking};
 pub(crate) struct Target {
     address: Rc<str>,
     authority: Rc<str>,
+    scheme: Option<Scheme>,
+}
+
+/// What the text says of TLS, if anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
 }
 
 impl Target {
-    /// Reads `host:port`, `http://host:port` or `unix:/path`.
+    /// Reads `host:port`, `http://host:port`, `https://host:port` or `unix:/path`.
     ///
     /// # Errors
     /// INVALID_ARGUMENT with the text, when it has another form.
@@ -27,21 +35,27 @@ impl Target {
             return Ok(Self {
                 address: text.into(),
                 authority: "localhost".into(),
+                scheme: None,
             });
         }
-        let host = match text.split_once("://") {
-            None => text,
-            Some(("http", rest)) => rest.strip_suffix('/').unwrap_or(rest),
-            Some(("https", _)) => return refused("TLS is not supported"),
-            Some(_) => return refused("the scheme is not http"),
+        let (scheme, host) = match text.split_once("://") {
+            None => (None, text),
+            Some(("http", rest)) => (Some(Scheme::Http), rest),
+            Some(("https", rest)) => (Some(Scheme::Https), rest),
+            Some(_) => return refused("the scheme is neither http nor https"),
+        };
+        let host = match scheme {
+            Some(_) => host.strip_suffix('/').unwrap_or(host),
+            None => host,
         };
         let port = host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
         if !matches!(port, Some(Ok(1..))) {
-            return refused("expected host:port, http://host:port or unix:/path");
+            return refused("expected host:port, http(s)://host:port or unix:/path");
         }
         Ok(Self {
             address: host.into(),
             authority: host.into(),
+            scheme,
         })
     }
 
@@ -50,7 +64,24 @@ impl Target {
         Self {
             address: authority.into(),
             authority: authority.into(),
+            scheme: None,
         }
+    }
+
+    pub(crate) fn scheme(&self) -> Option<Scheme> {
+        self.scheme
+    }
+
+    /// The host that a certificate must be for: no port, and no brackets around an address.
+    pub(crate) fn host(&self) -> &str {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        };
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        bare.unwrap_or(host)
     }
 
     /// The address as text.
@@ -87,18 +118,35 @@ mod tests {
 
     #[test]
     fn targets_are_read() {
-        for (text, address, authority) in [
-            ("127.0.0.1:50051", "127.0.0.1:50051", "127.0.0.1:50051"),
-            ("localhost:1", "localhost:1", "localhost:1"),
-            ("http://[::1]:80", "[::1]:80", "[::1]:80"),
-            ("http://host:8080/", "host:8080", "host:8080"),
-            ("unix:/run/x.sock", "unix:/run/x.sock", "localhost"),
+        for (text, address, authority, host) in [
+            (
+                "127.0.0.1:50051",
+                "127.0.0.1:50051",
+                "127.0.0.1:50051",
+                "127.0.0.1",
+            ),
+            ("localhost:1", "localhost:1", "localhost:1", "localhost"),
+            ("http://[::1]:80", "[::1]:80", "[::1]:80", "::1"),
+            ("http://host:8080/", "host:8080", "host:8080", "host"),
+            ("https://host:443/", "host:443", "host:443", "host"),
+            (
+                "unix:/run/x.sock",
+                "unix:/run/x.sock",
+                "localhost",
+                "localhost",
+            ),
         ] {
             let target = Target::parse(text).expect(text);
             assert_eq!(
-                (&**target.text(), &**target.authority()),
-                (address, authority)
+                (&**target.text(), &**target.authority(), target.host()),
+                (address, authority, host)
             );
+            let scheme = match text.split_once(':') {
+                Some(("http", _)) => Some(Scheme::Http),
+                Some(("https", _)) => Some(Scheme::Https),
+                _ => None,
+            };
+            assert_eq!(target.scheme(), scheme, "{text}");
         }
     }
 
@@ -110,7 +158,7 @@ mod tests {
             "host:",
             "host:x",
             "host:0",
-            "https://host:1",
+            "https://host",
             "ftp://host:1",
         ] {
             let status = Target::parse(text).expect_err(text);

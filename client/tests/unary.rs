@@ -1,5 +1,7 @@
 //! Unary calls against a scripted server: what goes out, and what each kind of answer means.
 
+#[path = "unary/compression.rs"]
+mod compression;
 mod support;
 
 use std::time::Duration;

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// How the bytes of a message are encoded. Only [`Encoding::Identity`] is implemented now; the
-/// others are known by name so that an answer can say which one was asked for.
+/// How the bytes of a message are encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Encoding {
@@ -25,6 +24,18 @@ const NAMES: [(&str, Encoding); 4] = [
     ("zstd", Encoding::Zstd),
 ];
 
+/// How each set reads, by its bits above that of identity.
+const LISTS: [&str; 8] = [
+    "identity",
+    "identity,gzip",
+    "identity,deflate",
+    "identity,gzip,deflate",
+    "identity,zstd",
+    "identity,gzip,zstd",
+    "identity,deflate,zstd",
+    "identity,gzip,deflate,zstd",
+];
+
 impl Encoding {
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -35,11 +46,6 @@ impl Encoding {
     pub fn parse(name: &[u8]) -> Option<Self> {
         let known = NAMES.iter().find(|(text, _)| text.as_bytes() == name);
         known.map(|&(_, encoding)| encoding)
-    }
-
-    /// Whether messages in this encoding can be read and written here.
-    pub const fn is_supported(self) -> bool {
-        Encodings::SUPPORTED.contains(self)
     }
 }
 
@@ -57,19 +63,29 @@ impl Encodings {
     /// Identity alone: what a peer accepts that says nothing.
     pub const IDENTITY: Self = Self(1);
 
-    /// What is implemented here.
-    pub const SUPPORTED: Self = Self::IDENTITY;
+    /// Every encoding there is.
+    pub const ALL: Self = Self(0b1111);
 
-    /// The `grpc-accept-encoding` value that says [`Encodings::SUPPORTED`].
-    pub const SUPPORTED_TEXT: &'static str = "identity";
+    /// Identity and one other.
+    pub const fn only(encoding: Encoding) -> Self {
+        Self::IDENTITY.with(encoding)
+    }
+
+    /// The set and one more.
+    pub const fn with(self, encoding: Encoding) -> Self {
+        Self(self.0 | 1 << encoding as u8)
+    }
+
+    /// The `grpc-accept-encoding` value that says the set.
+    pub const fn text(self) -> &'static str {
+        LISTS[self.0 as usize >> 1]
+    }
 
     /// Reads a `grpc-accept-encoding` value: names between commas; unknown ones are left out.
     pub fn parse(list: &[u8]) -> Self {
         list.split(|&byte| byte == b',')
             .filter_map(|name| Encoding::parse(name.trim_ascii()))
-            .fold(Self::IDENTITY, |set, encoding| {
-                Self(set.0 | 1 << encoding as u8)
-            })
+            .fold(Self::IDENTITY, Self::with)
     }
 
     /// Whether the set has `encoding`.
@@ -105,9 +121,16 @@ mod tests {
             assert_eq!(Encoding::parse(name.as_bytes()), Some(encoding));
         }
         assert_eq!(Encoding::parse(b"GZIP"), None);
+        for bits in 0..8 {
+            let set = Encodings(bits << 1 | 1);
+            assert_eq!(Encodings::parse(set.text().as_bytes()), set);
+        }
+        let all = NAMES
+            .into_iter()
+            .fold(Encodings::IDENTITY, |set, (_, one)| set.with(one));
         assert_eq!(
-            Encodings::parse(Encodings::SUPPORTED_TEXT.as_bytes()),
-            Encodings::SUPPORTED
+            (all, Encodings::only(Encoding::Zstd).text()),
+            (Encodings::ALL, LISTS[4])
         );
     }
 

@@ -4,7 +4,7 @@
 //! HTTP/2 (order of pseudo-headers, `connection`, forbidden characters) is refused before it
 //! comes here.
 
-use crate::{Encoding, Encodings, HeadError, MetadataMap, Status, timeout};
+use crate::{Encoding, Encodings, HeadError, MetadataMap, PeerIdentity, Status, timeout};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct RequestHead {
     pub timeout: Option<Duration>,
     /// Who calls, as text; not from the header list.
     pub peer: Option<Rc<str>>,
+    /// What else is known of who calls; not from the header list.
+    pub identity: Option<Rc<PeerIdentity>>,
     /// The host that the caller addressed.
     pub authority: String,
     /// How the messages are encoded.
@@ -62,6 +64,7 @@ impl RequestHead {
         self.authority.clear();
         self.timeout = None;
         self.peer = None;
+        self.identity = None;
         self.encoding = Encoding::Identity;
         self.accept_encodings = Encodings::IDENTITY;
         self.content_type = ContentType::Grpc;
@@ -81,7 +84,7 @@ struct Seen<'a> {
 }
 
 /// Reads a request's header fields into `head`, and answers its path. All of `head` is written
-/// anew but the peer, which no field tells.
+/// anew but the peer and its identity, which no field tells.
 ///
 /// # Errors
 /// With the HTTP status and the gRPC status to answer: 405 when the method is not POST, 415 when
@@ -90,14 +93,27 @@ pub fn parse_request<'a>(
     fields: impl Iterator<Item = Field<'a>>,
     head: &mut RequestHead,
 ) -> Result<&'a [u8], HeadError> {
-    let peer = head.peer.take();
+    parse_request_in(Encodings::ALL, fields, head)
+}
+
+/// The same for a server that takes messages in the `accepted` encodings only.
+///
+/// # Errors
+/// As [`parse_request`]; an encoding that is not among them gets UNIMPLEMENTED with a
+/// `grpc-accept-encoding` that lists them (gRPC `compression.md`).
+pub fn parse_request_in<'a>(
+    accepted: Encodings,
+    fields: impl Iterator<Item = Field<'a>>,
+    head: &mut RequestHead,
+) -> Result<&'a [u8], HeadError> {
+    let (peer, identity) = (head.peer.take(), head.identity.take());
     head.clear();
-    head.peer = peer;
+    (head.peer, head.identity) = (peer, identity);
     let mut seen = Seen::default();
     for (name, value) in fields {
         seen.note(name, value, head);
     }
-    seen.judge(head)
+    seen.judge(accepted, head)
 }
 
 impl<'a> Seen<'a> {
@@ -144,7 +160,7 @@ impl<'a> Seen<'a> {
         self.refusal.get_or_insert(status);
     }
 
-    fn judge(self, head: &mut RequestHead) -> Result<&'a [u8], HeadError> {
+    fn judge(self, accepted: Encodings, head: &mut RequestHead) -> Result<&'a [u8], HeadError> {
         let refused = |http_status, status| {
             Err(HeadError {
                 http_status,
@@ -176,14 +192,14 @@ impl<'a> Seen<'a> {
                 return refused(200, Status::unimplemented(text));
             }
         };
-        head.encoding = match encoding(self.encoding) {
+        head.encoding = match encoding(self.encoding, accepted) {
             Ok(encoding) => encoding,
             Err(text) => {
                 let mut status = Status::unimplemented(text);
-                let supported = Encodings::SUPPORTED_TEXT.as_bytes();
+                let accepted = accepted.text().as_bytes();
                 status
                     .metadata_mut()
-                    .push_reserved("grpc-accept-encoding", supported);
+                    .push_reserved("grpc-accept-encoding", accepted);
                 return refused(200, status);
             }
         };
@@ -213,16 +229,16 @@ fn subtype(content_type: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn encoding(value: Option<&[u8]>) -> Result<Encoding, String> {
+fn encoding(value: Option<&[u8]>, accepted: Encodings) -> Result<Encoding, String> {
     let Some(value) = value else {
         return Ok(Encoding::Identity);
     };
     Encoding::parse(value)
-        .filter(|encoding| encoding.is_supported())
+        .filter(|encoding| accepted.contains(*encoding))
         .ok_or_else(|| {
-            let supported = Encodings::SUPPORTED_TEXT;
+            let accepted = accepted.text();
             format!(
-                "grpc-encoding {} is not supported; supported: {supported}",
+                "grpc-encoding {} is not accepted, only {accepted}",
                 shown(value)
             )
         })
@@ -254,8 +270,8 @@ pub enum ResponseStart {
 /// belongs to the status.
 ///
 /// # Errors
-/// INTERNAL when the block is malformed or the messages would be encoded in a way that was not
-/// offered: reset the stream and end the call with this status.
+/// INTERNAL when the block is malformed or the messages are in an encoding that is not known here:
+/// reset the stream and end the call with this status. The caller looks whether it was offered.
 pub fn parse_response<'a>(
     fields: impl Iterator<Item = Field<'a>> + Clone,
     end_stream: bool,
@@ -283,7 +299,7 @@ pub fn parse_response<'a>(
     if http_status != 200 || subtype(content_type).is_none() {
         return Ok(ResponseStart::Foreign(foreign()));
     }
-    let encoding = encoding(find(b"grpc-encoding")).map_err(Status::internal)?;
+    let encoding = encoding(find(b"grpc-encoding"), Encodings::ALL).map_err(Status::internal)?;
     for (name, value) in fields {
         match name {
             b"grpc-encoding"

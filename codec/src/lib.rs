@@ -5,12 +5,13 @@
 //! | [`Method`], [`Kind`] | the constant that names an RPC and its message types |
 //! | [`Request`], [`Response`], [`Extensions`] | a message with what travels beside it |
 //! | [`Status`], [`Code`] | how a call ended; to and from trailers |
+//! | [`details`] | typed details of a status, the standard ones of `google.rpc` |
 //! | [`MetadataMap`] | pairs of key and value, flat |
 //! | [`head`] | header fields to a [`RequestHead`] and back |
 //! | [`message`] | the five-byte prefix; messages out of bytes in any pieces |
 //! | [`pipe`], [`Streaming`], [`Sender`] | messages between a connection and whoever streams |
 //! | [`timeout`], [`percent`] | two small wire forms |
-//! | [`Encoding`], [`Encodings`] | names of compressions |
+//! | [`Encoding`], [`Encodings`] | compressions by name, and what a peer accepts |
 //!
 //! What a request's header list becomes, and what an error becomes on its way back:
 //!
@@ -37,13 +38,15 @@
 //! ```
 //!
 //! **Not here:** frames and header compression (`corespun-http2`), sockets and tasks
-//! (`corespun-runtime`), compression of messages.
+//! (`corespun-runtime`), the messages of any service.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod base64;
 mod code;
+mod compression;
+pub mod details;
 mod encoding;
 mod error;
 mod extensions;
@@ -53,6 +56,7 @@ pub mod head;
 pub mod message;
 mod metadata;
 mod method;
+mod peer;
 pub mod percent;
 pub mod pipe;
 mod request;
@@ -67,6 +71,7 @@ pub use extensions::Extensions;
 pub use head::{ContentType, RequestHead};
 pub use metadata::MetadataMap;
 pub use method::{Kind, Method};
+pub use peer::{PeerIdentity, TlsPeer, UnixPeer};
 pub use pipe::{Sender, Streaming};
 pub use request::{IntoRequest, Request, RequestParts};
 pub use response::{Response, ResponseParts};

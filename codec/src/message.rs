@@ -1,13 +1,20 @@
 //! Messages between their five-byte prefixes (gRPC over HTTP/2, "Length-Prefixed-Message").
 
-use crate::Status;
+mod framing;
+
+pub use framing::{Frame, Framing, Sending};
+
+use crate::{Encoding, Status};
 use prost::Message;
 
 /// The bytes ahead of every message: a compressed flag and a big-endian length.
 pub const PREFIX_BYTES: usize = 5;
 
-/// The memory that an idle [`Deframer`] keeps, in bytes.
+/// The memory that an idle [`Deframer`] keeps of each of its two buffers, in bytes.
 const CAPACITY_KEPT: usize = 4 << 10;
+
+/// Memory for an inflated message above which [`Deframer`] keeps none for the next.
+const PLAIN_BYTES_KEPT: usize = 64 << 10;
 
 /// The least that [`Deframer`] has of a message, as a share of it, before it reserves the rest.
 const RESERVE_SHARE: usize = 8;
@@ -60,29 +67,10 @@ pub type Split<'a> = (&'a [u8], &'a [u8]);
 /// The first message in `bytes`, and what follows it; `None` when it is not there in full.
 ///
 /// # Errors
-/// INTERNAL for a compressed message (no encoding is implemented) or a prefix of unknown form;
-/// RESOURCE_EXHAUSTED naming both numbers for a message longer than `limit` bytes.
+/// As [`Framing::split`] of messages that are not compressed.
 pub fn split(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, Status> {
-    let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX_BYTES>() else {
-        return Ok(None);
-    };
-    let len = check(prefix, limit)?;
-    Ok(rest.split_at_checked(len))
-}
-
-/// The length that a prefix says, when the message may be received at all.
-fn check(prefix: &[u8; PREFIX_BYTES], limit: usize) -> Result<usize, Status> {
-    let len = length(prefix);
-    match prefix[0] {
-        0 if len <= limit => Ok(len),
-        0 => Err(too_long(len, limit)),
-        1 => Err(Status::internal(
-            "a message has its compressed flag set, but no encoding",
-        )),
-        flag => Err(Status::internal(format!(
-            "a message prefix starts with {flag}, not 0 or 1"
-        ))),
-    }
+    let split = Framing::plain(limit).split(bytes)?;
+    Ok(split.map(|(frame, rest)| (frame.bytes, rest)))
 }
 
 /// Makes room in `buffer` for the rest of the message that it starts with, if that has no more than
@@ -124,8 +112,10 @@ fn too_long(len: usize, limit: usize) -> Status {
 /// ```
 #[derive(Debug, Default)]
 pub struct Deframer {
-    limit: usize,
+    framing: Framing,
     buffer: Vec<u8>,
+    /// The last message that came compressed.
+    plain: Vec<u8>,
     /// Where the next message's prefix starts.
     start: usize,
     /// Where the first prefix starts that has not been checked; past the end of the buffer while
@@ -138,9 +128,14 @@ impl Deframer {
     /// For messages of up to `limit` bytes. Owns no memory until bytes come.
     pub fn new(limit: usize) -> Self {
         Self {
-            limit,
+            framing: Framing::plain(limit),
             ..Self::default()
         }
+    }
+
+    /// Says what the messages whose flag is set are compressed as; ahead of the first bytes.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.framing.encoding = encoding;
     }
 
     /// Takes the next piece. Of a message over the limit nothing is kept but this piece.
@@ -155,7 +150,7 @@ impl Deframer {
             .get(self.checked..)
             .and_then(<[u8]>::first_chunk)
         {
-            match check(prefix, self.limit) {
+            match self.framing.check(prefix) {
                 Ok(len) => self.checked += PREFIX_BYTES + len,
                 Err(status) => {
                     self.buffer.truncate(self.checked);
@@ -170,25 +165,37 @@ impl Deframer {
     /// The next message that is there in full.
     ///
     /// # Errors
-    /// As [`split`], once the messages ahead of the broken one are out; then again at every call.
+    /// As [`Framing::split`], once the messages ahead of the broken one are out; then again at
+    /// every call. As [`Framing::open`] for a compressed message.
     #[expect(
         clippy::should_implement_trait,
         reason = "an item borrows from the deframer"
     )]
     pub fn next(&mut self) -> Result<Option<&[u8]>, Status> {
-        let Some((message, rest)) = split(&self.buffer[self.start..], self.limit)? else {
+        let Some((frame, rest)) = self.framing.split(&self.buffer[self.start..])? else {
+            self.plain.clear();
+            self.plain.shrink_to(PLAIN_BYTES_KEPT);
             return match &self.failure {
                 Some(status) => Err(status.clone()),
                 None => Ok(None),
             };
         };
         self.start = self.buffer.len() - rest.len();
-        Ok(Some(message))
+        if !frame.compressed {
+            return Ok(Some(frame.bytes));
+        }
+        self.framing.open(frame, &mut self.plain).map(Some)
     }
 
     /// Whether [`Deframer::next`] has a message or an error to give.
     pub fn has_message(&self) -> bool {
-        !matches!(split(&self.buffer[self.start..], self.limit), Ok(None)) || self.failure.is_some()
+        let split = self.framing.split(&self.buffer[self.start..]);
+        !matches!(split, Ok(None)) || self.failure.is_some()
+    }
+
+    /// Bytes received that have not come out as messages, prefixes included.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffer.len() - self.start
     }
 
     /// Whether nothing is buffered and nothing has failed.
@@ -203,16 +210,22 @@ impl Deframer {
 
     /// Memory in bytes that is kept for messages.
     pub fn capacity(&self) -> usize {
-        self.buffer.capacity()
+        self.buffer.capacity() + self.plain.capacity()
     }
 
     /// Gives memory back while there is nothing in it, unless it is little: a call that once had a
     /// large message may be idle for long.
     pub fn rest(&mut self) {
-        if self.start == self.buffer.len() && self.buffer.capacity() > CAPACITY_KEPT {
+        if self.start != self.buffer.len() {
+            return;
+        }
+        if self.buffer.capacity() > CAPACITY_KEPT {
             self.buffer = Vec::new();
             self.start = 0;
             self.checked = 0;
+        }
+        if self.plain.capacity() > CAPACITY_KEPT {
+            self.plain = Vec::new();
         }
     }
 

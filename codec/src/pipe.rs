@@ -23,8 +23,10 @@ use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::task::Waker;
 
-use crate::message::Deframer;
-use crate::{MetadataMap, Status};
+use prost::Message;
+
+use crate::message::{Deframer, Framing, Sending};
+use crate::{Encoding, MetadataMap, Response, Status};
 
 /// Bytes queued for the connection above which [`Sender::send`] waits.
 pub const OUTPUT_BYTES_HIGH: usize = 64 << 10;
@@ -63,12 +65,18 @@ pub(crate) struct State {
     /// What comes is dropped, and its credit given back at once.
     deaf: bool,
     output: Vec<u8>,
+    sending: Sending,
+    /// Messages go out as [`State::sending`] says, else plain.
+    compresses: bool,
     /// Metadata to go ahead of the first message, until it has gone.
     initial: Option<MetadataMap>,
+    /// The head is not to wait for the first message.
+    head_due: bool,
     /// Metadata to go with the status (server).
     trailers: MetadataMap,
     /// The writing side is done.
     finished: Option<Result<(), Status>>,
+    overdue: bool,
     writer: Option<Waker>,
     rung: bool,
     bell: Rc<dyn Doorbell>,
@@ -148,9 +156,16 @@ impl Pipe {
             reader_gone: false,
             deaf: false,
             output: Vec::new(),
+            sending: Sending {
+                framing: Framing::plain(usize::MAX),
+                ..Sending::default()
+            },
+            compresses: true,
             initial: Some(MetadataMap::new()),
+            head_due: false,
             trailers: MetadataMap::new(),
             finished: None,
+            overdue: false,
             writer: None,
             rung: false,
             bell,
@@ -159,6 +174,13 @@ impl Pipe {
         Self {
             state: Rc::new(RefCell::new(state)),
         }
+    }
+
+    /// Says what the peer's messages are compressed as, and how ours may be.
+    pub fn set_framing(&self, receiving: Encoding, sending: Sending) {
+        let mut state = self.state();
+        state.deframer.set_encoding(receiving);
+        state.sending = sending;
     }
 
     fn state(&self) -> RefMut<'_, State> {
@@ -190,9 +212,10 @@ impl Pipe {
         std::mem::take(&mut state.credit)
     }
 
-    /// The peer's head came, with its metadata (client).
-    pub fn receive_head(&self, metadata: MetadataMap) {
+    /// The peer's head came, with its metadata and what its messages are compressed as (client).
+    pub fn receive_head(&self, metadata: MetadataMap, encoding: Encoding) {
         let mut state = self.state();
+        state.deframer.set_encoding(encoding);
         state.head = Some(metadata);
         state.wake_reader();
     }
@@ -227,9 +250,25 @@ impl Pipe {
         std::mem::take(&mut state.credit)
     }
 
-    /// Metadata to send ahead of the first message; `None` once it was taken.
-    pub fn take_initial(&self) -> Option<MetadataMap> {
-        self.state().initial.take()
+    /// Metadata to send ahead of the first message, and what the messages are compressed as;
+    /// `None` once it was taken.
+    pub fn take_initial(&self) -> Option<(MetadataMap, Encoding)> {
+        let mut state = self.state();
+        let encoding = state.sending.framing.encoding;
+        state.initial.take().map(|metadata| (metadata, encoding))
+    }
+
+    /// The head is to be sent now.
+    pub fn wants_head(&self) -> bool {
+        let state = self.state.borrow();
+        state.initial.is_some() && (state.head_due || !state.output.is_empty())
+    }
+
+    /// The same end once more, for a task that starts the handler later.
+    pub fn share(&self) -> Self {
+        Self {
+            state: Rc::clone(&self.state),
+        }
     }
 
     /// Framed messages wait to be sent.
@@ -247,13 +286,16 @@ impl Pipe {
 
     /// How the writing side ended, with the metadata to go with it, once it did and all output
     /// was taken.
-    pub fn take_finish(&self) -> Option<(Result<(), Status>, MetadataMap)> {
+    pub fn take_finish(&self) -> Option<Finish> {
         let mut state = self.state();
         if !state.output.is_empty() {
             return None;
         }
-        let finished = state.finished.take()?;
-        Some((finished, std::mem::take(&mut state.trailers)))
+        Some(Finish {
+            outcome: state.finished.take()?,
+            trailers: std::mem::take(&mut state.trailers),
+            overdue: state.overdue,
+        })
     }
 
     /// The writing side is done and what is in the output is the last.
@@ -275,6 +317,16 @@ impl Pipe {
     }
 }
 
+/// How the writing side of a call ended.
+pub struct Finish {
+    /// What the handler returned.
+    pub outcome: Result<(), Status>,
+    /// What goes with the status.
+    pub trailers: MetadataMap,
+    /// The deadline has passed: nobody waits for what may still be queued.
+    pub overdue: bool,
+}
+
 /// Ends the writing side with a status; held by the task that runs a handler. Dropped unused, it
 /// ends it with UNKNOWN, so that no caller waits for a handler that is gone.
 pub struct Finisher {
@@ -289,13 +341,26 @@ impl Finisher {
         state.ring();
     }
 
-    /// The one message of a client-streaming call's response, framed, with its metadata.
-    pub fn respond(self, framed: &[u8], metadata: MetadataMap, trailers: MetadataMap) {
+    /// The deadline has passed: messages that wait are dropped, for their reader has gone.
+    pub fn expire(self, status: Status) {
         let mut state = self.state.borrow_mut();
-        state.output.extend_from_slice(framed);
-        state.initial = Some(metadata);
-        state.trailers = trailers;
-        state.finished.get_or_insert(Ok(()));
+        state.output = Vec::new();
+        state.overdue = true;
+        state.finished.get_or_insert(Err(status));
+        state.ring();
+    }
+
+    /// The response of a client-streaming call.
+    pub fn respond<M: Message>(self, response: Response<M>) {
+        let (message, parts) = response.into_parts();
+        let parts = parts.map_or_else(Default::default, |parts| *parts);
+        let mut cell = self.state.borrow_mut();
+        let state = &mut *cell;
+        state.sending.framing = state.sending.choose(parts.encoding);
+        let encoded = state.sending.framing.encode(&message, &mut state.output);
+        state.initial = Some(parts.metadata);
+        state.trailers = parts.trailers;
+        state.finished.get_or_insert(encoded);
         state.ring();
     }
 }

@@ -1,6 +1,6 @@
 //! A message on its way in: with its head, its deadline and what interceptors added.
 
-use crate::{Extensions, MetadataMap, RequestHead};
+use crate::{Encoding, Extensions, MetadataMap, RequestHead};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct RequestParts {
     pub deadline: Option<Duration>,
     /// What interceptors added.
     pub extensions: Extensions,
+    /// What a client wants its messages compressed as; `None` leaves it to the channel.
+    pub encoding: Option<Encoding>,
 }
 
 impl<T> Request<T> {
@@ -51,8 +53,13 @@ impl<T> Request<T> {
         let parts = RequestParts {
             head: Some(head),
             deadline,
-            extensions: Extensions::new(),
+            ..RequestParts::default()
         };
+        Self { message, parts }
+    }
+
+    /// A message and all the rest.
+    pub fn with_parts(message: T, parts: RequestParts) -> Self {
         Self { message, parts }
     }
 
@@ -118,6 +125,12 @@ impl<T> Request<T> {
     /// The peer's address as text, such as `127.0.0.1:5000` or `unix:/run/users.sock`.
     pub fn peer(&self) -> Option<&str> {
         self.head()?.peer.as_deref()
+    }
+
+    /// Compresses the messages of the call as `encoding` on the way to the server, which may
+    /// refuse that; [`Encoding::Identity`] keeps them plain whatever the channel's settings are.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.parts.encoding = Some(encoding);
     }
 
     /// The host that the caller addressed; empty when it named none.

@@ -1,6 +1,6 @@
 //! A message on its way out: with its metadata and trailers.
 
-use crate::MetadataMap;
+use crate::{Encoding, MetadataMap};
 
 /// A response: the message, the metadata ahead of it and the trailers behind it.
 ///
@@ -25,6 +25,8 @@ pub struct ResponseParts {
     pub metadata: MetadataMap,
     /// What goes behind it, beside the status.
     pub trailers: MetadataMap,
+    /// What the message is to be compressed as; `None` leaves it to the server's settings.
+    pub encoding: Option<Encoding>,
 }
 
 impl<T> Response<T> {
@@ -87,6 +89,18 @@ impl<T> Response<T> {
         self.parts
             .as_ref()
             .map_or(MetadataMap::EMPTY, |parts| &parts.trailers)
+    }
+
+    /// Compresses the message as `encoding`, if the caller accepts that; [`Encoding::Identity`]
+    /// keeps it plain whatever the server's settings are, as a reply should be that has a secret
+    /// beside text of the caller's choice.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.parts.get_or_insert_default().encoding = Some(encoding);
+    }
+
+    /// What [`Response::set_encoding`] has asked for.
+    pub fn encoding(&self) -> Option<Encoding> {
+        self.parts.as_ref().and_then(|parts| parts.encoding)
     }
 
     /// What goes behind the message, to change it.

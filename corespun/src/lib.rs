@@ -40,6 +40,22 @@
 //! `.health(&health)` and `.reflection()` on the builder add the services that probes and tools
 //! such as `grpcurl` ask for.
 //!
+//! What belongs around calls (authentication, limits, metrics) is an interceptor: a plain function,
+//! an async one, or a layer of `tower` that needs no body.
+//!
+//! ```
+//! use corespun::{Incoming, Server, Status};
+//!
+//! fn authenticate(call: &mut Incoming) -> Result<(), Status> {
+//!     match call.metadata().get("authorization") {
+//!         Some("Bearer sesame") => Ok(()),
+//!         _ => Err(Status::unauthenticated("the door stays closed")),
+//!     }
+//! }
+//!
+//! let server = Server::builder().intercept(|_shard| Ok(authenticate));
+//! ```
+//!
 //! A handler may await anything whose waker works across threads: [`sleep`], [`spawn`],
 //! [`spawn_blocking`], a generated client's call, a channel from a thread of another runtime.
 //!
@@ -61,13 +77,28 @@ pub mod runtime {
     pub use corespun_runtime::*;
 }
 
+/// Tokens, and policies of who may call what.
+#[cfg(feature = "auth")]
+pub mod auth {
+    pub use corespun_auth::*;
+}
+
+/// TLS: how a server or a client is told of keys, certificates and whom to believe.
+pub mod tls {
+    pub use corespun_tls::*;
+}
+
 pub use corespun_client::{Channel, ClientStreaming};
+pub use corespun_codec::details::{self, ErrorDetails};
 pub use corespun_codec::{
-    Code, Extensions, IntoRequest, Kind, MetadataMap, Method, Request, Response, Sender, Status,
-    Streaming,
+    Code, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method, PeerIdentity,
+    Request, Response, Sender, Status, Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
-pub use corespun_server::{Error, Health, PlainRequest, PlainResponse, Server};
+pub use corespun_server::{
+    CancelGuard, CancelWatch, Ended, Error, Health, Incoming, Interceptor, PlainRequest,
+    PlainResponse, Server, Service, TlsConfig, intercept_async, intercept_tower,
+};
 /// The message types' crate, which generated code names through this path.
 pub use prost;
 /// Well-known types such as `Timestamp`, which generated code names through this path.

@@ -1,7 +1,9 @@
-//! The user service on SQLite, and a client that calls all four kinds.
+//! The user service on SQLite, a client that calls all four kinds, and an echo.
 //!
 //! ```text
 //!   users         Users (service) ──▶ Store ──▶ SQLite, one connection per shard
+//!   whoami        tells callers what TLS or the kernel says of them
+//!   echo          what a call carries beside its messages: metadata, details, compression
 //!   users-client  tour: GetUser, ListUsers, ImportUsers, Lookup, each answer checked
 //! ```
 //!
@@ -29,9 +31,10 @@
 //! `corespun::runtime::spawn_blocking`, for while a handler blocks, every connection of its
 //! shard stands still.
 //!
-//! **Not here:** flags and logs, which the two programs in `src/bin` set up.
+//! **Not here:** flags and logs, which the programs in `src/bin` set up.
 #![forbid(unsafe_code)]
 
+pub mod echo;
 mod import;
 mod service;
 mod store;
@@ -40,6 +43,11 @@ pub mod tour;
 pub use import::{IMPORT_BYTES_MAX, IMPORT_USERS_MAX};
 pub use service::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Users};
 pub use store::{FIRST_USERS, ImportError, OpenCause, OpenError, Store};
+
+/// What the generator makes of `whoami.proto`: messages, trait, client.
+pub mod whoami {
+    corespun::include_proto!("whoami");
+}
 
 /// What the generator makes of `user.proto`: messages, trait, client.
 pub mod user {

@@ -54,6 +54,7 @@ struct Plan {
     spread: Vec<bool>,
     listeners: Vec<(usize, Socket)>,
     factory: Arc<Factory>,
+    catch_hangup: bool,
     ended: Arc<Ended>,
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
     let engine = engine::choose(builder.engine)?;
     let mut listeners = listen(&builder, &cpus)?;
     if builder.catch_signals {
-        signal::block().map_err(shard_error(0))?;
+        signal::block(builder.catch_hangup).map_err(shard_error(0))?;
     }
     let peers = (0..shards)
         .map(|shard| Mailbox::new().map(Arc::new).map_err(shard_error(shard)))
@@ -81,6 +82,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
         engine,
         grace: builder.grace,
         drain_delay: builder.drain_delay,
+        catch_hangup: builder.catch_hangup,
         ended: ended.clone(),
         files: listeners.files,
     };
@@ -98,6 +100,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
             spread: listeners.spread.clone(),
             listeners: std::mem::take(&mut listeners.sockets[shard]),
             factory: factory.clone(),
+            catch_hangup: builder.catch_hangup,
             ended: ended.clone(),
         };
         let report = report.clone();
@@ -164,7 +167,7 @@ fn run(plan: Plan, report: Report) -> Result<(), RunError> {
 /// Sets the shard up, reports how that went, and turns until stopped.
 fn serve(plan: Plan, report: Report) -> io::Result<()> {
     let shard = plan.shard;
-    let ready = signal::block()
+    let ready = signal::block(plan.catch_hangup)
         .map_err(shard_error(shard))
         .and_then(|_| set_up(&plan));
     let (context, driver) = match ready {

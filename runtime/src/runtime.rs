@@ -65,6 +65,7 @@ pub struct RuntimeBuilder {
     pub(crate) drain_delay: Duration,
     pub(crate) ring: RingOptions,
     pub(crate) catch_signals: bool,
+    pub(crate) catch_hangup: bool,
 }
 
 impl Default for RuntimeBuilder {
@@ -80,6 +81,7 @@ impl Default for RuntimeBuilder {
             drain_delay: Duration::ZERO,
             ring: RingOptions::default(),
             catch_signals: false,
+            catch_hangup: false,
         }
     }
 }
@@ -150,6 +152,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Blocks SIGHUP in all shards, and by [`catch_signals`](Self::catch_signals) in the calling
+    /// thread, so that [`Running::wait_for_signal`] gets it instead of the process being ended.
+    pub fn catch_hangup(mut self) -> Self {
+        self.catch_hangup = true;
+        self
+    }
+
     /// Starts the shards. `factory` is called once on each shard's thread, and what it makes
     /// stays there: it needs to be neither `Send` nor `Sync`.
     ///
@@ -169,6 +178,15 @@ impl RuntimeBuilder {
     }
 }
 
+/// What [`Running::wait_for_signal`] tells of while it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// SIGTERM or SIGINT came, for the first time: after the delay the drain begins.
+    Draining,
+    /// SIGHUP: settings are to be read anew.
+    Hangup,
+}
+
 /// Shards at work. Dropping it stops them at once.
 pub struct Running {
     pub(crate) mailboxes: Arc<[Arc<Mailbox>]>,
@@ -177,6 +195,7 @@ pub struct Running {
     pub(crate) engine: Engine,
     pub(crate) grace: Duration,
     pub(crate) drain_delay: Duration,
+    pub(crate) catch_hangup: bool,
     pub(crate) ended: Arc<Ended>,
     /// Removed from the file system when the shards are gone.
     pub(crate) files: Vec<SocketFile>,
@@ -220,8 +239,9 @@ impl Running {
         self.join_all()
     }
 
-    /// Waits for SIGTERM or SIGINT, calls `announce`, lets the delay pass and drains within the
-    /// grace; a second signal ends it now.
+    /// Waits for SIGTERM or SIGINT, says so to `tell`, lets the delay pass and drains within the
+    /// grace; a second signal ends it now. Each SIGHUP is told of too, if the builder was to
+    /// [`catch_hangup`](RuntimeBuilder::catch_hangup).
     ///
     /// Blocks both signals in the calling thread, which should be the main one. They must be
     /// blocked in every thread of the process: see [`RuntimeBuilder::catch_signals`].
@@ -229,21 +249,23 @@ impl Running {
     /// # Errors
     ///
     /// When a shard ended other than by being stopped, or signals cannot be waited for.
-    pub fn wait_for_signal(mut self, announce: impl FnOnce()) -> Result<(), RunError> {
-        let signals = Signals::open().map_err(RunError::Signals)?;
-        let (mut announce, mut drain_at, mut ended) = (Some(announce), None, 0);
+    pub fn wait_for_signal(mut self, mut tell: impl FnMut(Notice)) -> Result<(), RunError> {
+        let signals = Signals::open(self.catch_hangup).map_err(RunError::Signals)?;
+        let (mut signalled, mut drain_at, mut ended) = (false, None, 0);
         while ended < self.threads.len() {
             let news = signals.wait(&self.ended, drain_at);
             match news.map_err(RunError::Signals)? {
                 News::Ended(count) => ended += count,
+                News::Hangup => tell(Notice::Hangup),
                 News::Time => {
                     drain_at = None;
                     tracing::info!(grace = ?self.grace, "draining");
                     self.stop();
                 }
-                News::Signal(signal) if announce.is_some() => {
+                News::Signal(signal) if !signalled => {
                     tracing::info!(signal, delay = ?self.drain_delay, "about to drain");
-                    announce.take().into_iter().for_each(|announce| announce());
+                    signalled = true;
+                    tell(Notice::Draining);
                     drain_at = Some(clock::now().saturating_add(self.drain_delay));
                 }
                 News::Signal(signal) => {

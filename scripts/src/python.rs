@@ -13,12 +13,15 @@ use crate::process::Server;
 use crate::test::{Context, Stage};
 use crate::workspace;
 
-/// What is installed; grpcio-tools brings the protobuf that its stubs need.
+/// What is installed; grpcio-tools brings the protobuf that its stubs need, and trustme issues
+/// certificates.
 const PACKAGES: &[&str] = &[
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
+    "grpcio-status==1.85.1",
     "grpcio-health-checking==1.85.1",
     "grpcio-reflection==1.85.1",
+    "trustme==1.2.1",
 ];
 
 /// The service's own schema, which all full clients are generated from.
@@ -26,7 +29,10 @@ const FULL: &str = "proto/user.proto";
 /// The schema that the first clients were written against, which must never stop working.
 const SEED: &str = "scripts/python/seed/user.proto";
 
-/// A Python that can speak gRPC, with stubs for both schemas.
+/// What tells callers who they are.
+const WHOAMI: &str = "proto/whoami.proto";
+
+/// A Python that can speak gRPC, with stubs for all schemas.
 struct Python {
     program: PathBuf,
     scripts: PathBuf,
@@ -47,7 +53,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [users, services, bench, client] {
+    for part in [users, services, echo, bench, client, secure] {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }
@@ -116,6 +122,7 @@ impl Python {
         };
         python.generate(&context.root.join(SEED), "seed")?;
         python.generate(&context.root.join(FULL), "full")?;
+        python.generate(&context.root.join(WHOAMI), "whoami")?;
         Ok(python)
     }
 
@@ -213,6 +220,27 @@ fn services(
     Ok(())
 }
 
+/// What a call carries beside its messages, with replies compressed in each way Python knows.
+fn echo(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    for encoding in ["gzip", "deflate"] {
+        let mut command = program(context, "echo");
+        command.args(["--listen", "127.0.0.1:0", "--shards", "2"]);
+        command.args(["--engine", engine, "--compress", encoding]);
+        let log = context.logs.join(format!("echo-{engine}-{encoding}.log"));
+        let server = Server::start(&mut command, None, &log)?;
+        check_engine(&server, engine, stage);
+        let mut client = python.script("echo_client.py", "full");
+        stage.command(client.arg(&server.address).arg(encoding));
+        finish(server, stage, "echo_client.py_then_drain");
+    }
+    Ok(())
+}
+
 /// Messages of all sizes against the benchmark service.
 fn bench(
     context: &Context,
@@ -256,6 +284,61 @@ fn client(
     }
     server.end();
     Ok(())
+}
+
+/// TLS: Python's clients against a server that asks for certificates, and one that insists.
+fn secure(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let folder = workspace::scratch(&context.root, &format!("test-certificates-{engine}"))?;
+    if !stage.command(python.script("certificates.py", "whoami").arg(&folder)) {
+        return Ok(());
+    }
+    let serve = |demand: &[&str]| {
+        let mut command = program(context, "whoami");
+        command.args([
+            "--listen",
+            "127.0.0.1:0",
+            "--shards",
+            "2",
+            "--engine",
+            engine,
+        ]);
+        let files = [
+            ("--tls-cert", "server.pem"),
+            ("--tls-key", "server.key"),
+            ("--tls-client-ca", "clients.pem"),
+        ];
+        for (flag, file) in files {
+            command.arg(flag).arg(folder.join(file));
+        }
+        command.args(demand);
+        let log = format!("whoami-{engine}-{}.log", demand.len());
+        Server::start(&mut command, None, &context.logs.join(log))
+    };
+    let (optional, required) = (serve(&["--tls-client-optional"])?, serve(&[])?);
+    check_engine(&optional, engine, stage);
+    let mut script = python.script("secure.py", "whoami");
+    script.args([&optional.address, &required.address]);
+    script.arg(optional.id().to_string()).arg(&folder);
+    stage.command(&mut script);
+    finish(optional, stage, "secure.py_then_drain");
+    finish(required, stage, "secure.py_then_drain_of_the_strict_one");
+    Ok(())
+}
+
+/// A server that quietly took another engine would make the stage test the wrong thing.
+fn check_engine(server: &Server, engine: &str, stage: &mut Stage) {
+    let said = format!("engine={engine}");
+    if !server.greeting.split_whitespace().any(|word| word == said) {
+        stage.fault(format!(
+            "asked for {said}, the server says: {}",
+            server.greeting
+        ));
+    }
 }
 
 /// Stops a server of ours; that it drains and exits with 0 is a case too.

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::mem;
 
+use corespun_codec::message::Sending;
 use corespun_codec::pipe::Doorbell;
-use corespun_codec::{ResponseParts, Status};
+use corespun_codec::{Encoding, Response, ResponseParts, Status};
 use corespun_http2::StreamKey;
-use corespun_runtime::SocketHandle;
+use corespun_runtime::{SocketHandle, give_buffer, take_buffer};
+use prost::Message;
 
 /// A unary call that had to wait and is done: its framed message, or its status.
 pub(crate) struct Completion {
@@ -17,7 +19,29 @@ pub(crate) struct Completion {
 /// An encoded message behind its prefix, with the metadata around it.
 pub(crate) struct Framed {
     pub(crate) bytes: Vec<u8>,
+    pub(crate) encoding: Encoding,
     pub(crate) parts: Option<Box<ResponseParts>>,
+}
+
+impl Framed {
+    /// Encodes a response as the call's form and the response itself ask for.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED when the message is over the limit on those to send.
+    pub(crate) fn new<R: Message>(response: Response<R>, sending: Sending) -> Result<Self, Status> {
+        let framing = sending.choose(response.encoding());
+        let (message, parts) = response.into_parts();
+        let mut bytes = take_buffer();
+        if let Err(status) = framing.encode(&message, &mut bytes) {
+            give_buffer(bytes);
+            return Err(status);
+        }
+        Ok(Self {
+            bytes,
+            encoding: framing.encoding,
+            parts,
+        })
+    }
 }
 
 /// One per connection, shared with the tasks of its calls.

@@ -3,31 +3,46 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use corespun_codec::message::Sending;
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{ContentType, HeadError, RequestHead};
+use corespun_codec::{ContentType, HeadError, RequestHead, RequestParts};
 use corespun_runtime::JoinHandle;
 
-use crate::handler::Handler;
 use crate::plain::PlainHead;
+use crate::routes::Route;
+use crate::watch::Watch;
 
 /// A request head that was read, and where it leads. Kept for as long as the caller repeats it.
 pub(crate) struct Known {
     pub(crate) head: Rc<RequestHead>,
     pub(crate) target: Target,
+    pub(crate) form: ReplyForm,
+}
+
+/// What a request's head and the server's settings decide about the reply.
+#[derive(Clone, Copy)]
+pub(crate) struct ReplyForm {
+    pub(crate) content_type: ContentType,
+    pub(crate) sending: Sending,
 }
 
 /// Where a request head leads.
 pub(crate) enum Target {
-    Method(Rc<dyn Handler>),
+    Method(Route),
     Refused(HeadError),
     /// Not a call at all.
     Plain(Box<PlainHead>),
 }
 
-/// When and with which head a call arrived.
-pub(crate) struct Arrival {
-    pub(crate) head: Rc<RequestHead>,
-    pub(crate) deadline: Option<Duration>,
+impl Known {
+    /// What a handler gets beside the messages.
+    pub(crate) fn parts(&self, deadline: Option<Duration>) -> RequestParts {
+        RequestParts {
+            head: Some(Rc::clone(&self.head)),
+            deadline,
+            ..RequestParts::default()
+        }
+    }
 }
 
 /// What stands in a stream's slot. `id` tells whether it is still the same stream.
@@ -48,15 +63,17 @@ pub(crate) enum Call {
     /// A unary handler waits as a task.
     Waiting {
         id: u32,
-        content_type: ContentType,
+        known: Rc<Known>,
         task: JoinHandle<()>,
+        watch: Option<Box<Watch>>,
     },
     /// A streaming handler runs as a task.
     Streaming {
         id: u32,
-        content_type: ContentType,
+        known: Rc<Known>,
         pipe: Pipe,
         task: JoinHandle<()>,
+        watch: Option<Box<Watch>>,
     },
     /// A plain request whose body is coming.
     Plain(Box<PlainCall>),

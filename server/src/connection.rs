@@ -1,6 +1,7 @@
 //! One caller's connection: HTTP/2 events to calls, replies to output.
 
 mod bounds;
+mod interception;
 mod plain;
 mod requests;
 mod streams;
@@ -9,12 +10,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corespun_codec::{ContentType, HeadError, RequestHead, Status, head};
+use corespun_codec::message::{Framing, Sending};
+use corespun_codec::{Encodings, HeadError, PeerIdentity, RequestHead, Status, head};
 use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
 use crate::bell::Bell;
-use crate::call::{Call, Known, Target};
+use crate::call::{Call, Known, ReplyForm, Target};
 use crate::config::Config;
 use crate::limit_stats::LimitCounts;
 use crate::plain::PlainHead;
@@ -35,8 +37,12 @@ pub struct Connection {
     /// Request heads by memo slot.
     known: Vec<Option<Rc<Known>>>,
     peer: Option<Rc<str>>,
+    identity: Option<Rc<PeerIdentity>>,
     message_bytes_max: usize,
     plain_body_bytes_max: usize,
+    /// How messages go out where nothing else is asked for.
+    sending: Framing,
+    accept_encodings: Encodings,
     /// When the drain's first half ends.
     drain_due: Option<Duration>,
     /// The next moment that concerns a request that has not come whole, or an earlier one.
@@ -74,8 +80,14 @@ impl Connection {
             calls: Vec::new(),
             known: Vec::new(),
             peer,
+            identity: None,
             message_bytes_max: config.message_bytes_max,
             plain_body_bytes_max: config.plain_body_bytes_max,
+            sending: Framing {
+                encoding: config.encoding,
+                bytes_max: config.send_bytes_max,
+            },
+            accept_encodings: config.accept_encodings,
             drain_due: None,
             request_due: None,
             request_progress_max,
@@ -91,6 +103,12 @@ impl Connection {
     /// Adds the limits that the peer exceeds to the counts of a shard.
     pub(crate) fn counting_in(mut self, counts: Arc<LimitCounts>) -> Self {
         self.limit_counts = Some(counts);
+        self
+    }
+
+    /// The same with what is known of the peer beyond its address.
+    pub fn with_identity(mut self, identity: Rc<PeerIdentity>) -> Self {
+        self.identity = Some(identity);
         self
     }
 
@@ -161,13 +179,14 @@ impl Connection {
         self.calls.drain(..).for_each(Call::cancel);
     }
 
-    fn reply(&mut self, stream: StreamKey, content_type: ContentType) -> Reply<'_> {
+    fn reply(&mut self, stream: StreamKey, form: ReplyForm) -> Reply<'_> {
         Reply {
             http2: &mut self.http2,
             blocks: &mut self.blocks,
             bell: &self.bell,
             stream,
-            content_type,
+            form,
+            watch: None,
         }
     }
 
@@ -175,16 +194,14 @@ impl Connection {
     fn read_head(&self) -> Known {
         let mut head = RequestHead {
             peer: self.peer.clone(),
+            identity: self.identity.clone(),
             ..RequestHead::default()
         };
         let list = self.http2.headers();
         if self.routes.plain_handler().is_some()
             && let Some(plain) = PlainHead::read(list, self.peer.as_ref())
         {
-            return Known {
-                head: Rc::new(head),
-                target: Target::Plain(Box::new(plain)),
-            };
+            return self.know(head, Target::Plain(Box::new(plain)));
         }
         if list.overflowed() {
             let status = Status::resource_exhausted("the request's header list is too large");
@@ -192,25 +209,42 @@ impl Connection {
                 http_status: 200,
                 status,
             };
-            return Known {
-                head: Rc::new(head),
-                target: Target::Refused(error),
-            };
+            return self.know(head, Target::Refused(error));
         }
         let fields = list.iter().map(|header| (header.name, header.value));
-        let found = head::parse_request(fields, &mut head).and_then(|path| {
+        let found = head::parse_request_in(self.accept_encodings, fields, &mut head);
+        let found = found.and_then(|path| {
             self.routes.find(path).map_err(|status| HeadError {
                 http_status: 200,
                 status,
             })
         });
-        let target = match found {
-            Ok(handler) => Target::Method(handler),
-            Err(error) => Target::Refused(error),
+        match found {
+            Ok(route) => self.know(head, Target::Method(route)),
+            Err(error) => self.know(head, Target::Refused(error)),
+        }
+    }
+
+    /// Decides how a request is to be answered.
+    fn know(&self, head: RequestHead, target: Target) -> Known {
+        let own = match &target {
+            Target::Method(route) => route.scope.encoding,
+            Target::Refused(_) | Target::Plain(_) => None,
+        };
+        let form = ReplyForm {
+            content_type: head.content_type,
+            sending: Sending {
+                framing: Framing {
+                    encoding: own.unwrap_or(self.sending.encoding),
+                    ..self.sending
+                },
+                accepted: head.accept_encodings,
+            },
         };
         Known {
             head: Rc::new(head),
             target,
+            form,
         }
     }
 

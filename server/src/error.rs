@@ -3,6 +3,7 @@
 use std::fmt;
 
 use corespun_runtime::{RunError, StartError};
+use corespun_tls::ConfigError;
 
 /// A failure of the server as a whole; calls report theirs to their callers.
 pub enum Error {
@@ -12,6 +13,8 @@ pub enum Error {
     NoAddress,
     /// The schemas of the services do not go together; the text names the file.
     Reflection(String),
+    /// A key or a certificate is of no use.
+    Tls(ConfigError),
     /// The runtime did not start, or a service's factory failed.
     Start(StartError),
     /// The server ran and did not end well.
@@ -24,6 +27,7 @@ impl fmt::Display for Error {
             Self::Address(text) => f.write_str(text),
             Self::NoAddress => f.write_str("failed to start: no address to listen on was given"),
             Self::Reflection(text) => write!(f, "failed to offer reflection: {text}"),
+            Self::Tls(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
         }
@@ -38,6 +42,12 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Tls(error)
+    }
+}
 
 impl From<StartError> for Error {
     fn from(error: StartError) -> Self {

@@ -12,11 +12,15 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{Kind, Status};
+use corespun_codec::{Kind, RequestParts, Status};
 use corespun_runtime::JoinHandle;
 
-use crate::call::Arrival;
+use crate::bell::Framed;
+use crate::call::ReplyForm;
 use crate::reply::Reply;
+
+/// A unary call's framed response, when it is there.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Framed, Status>>>>;
 
 /// A registered method.
 pub(crate) trait Handler {
@@ -25,13 +29,21 @@ pub(crate) trait Handler {
 
     /// Answers a unary request, whose message came without its prefix. A task when the answer
     /// has to wait.
-    fn call(&self, message: &[u8], arrival: Arrival, reply: Reply<'_>) -> Option<JoinHandle<()>>;
+    fn call(
+        &self,
+        message: &[u8],
+        parts: RequestParts,
+        reply: &mut Reply<'_>,
+    ) -> Option<JoinHandle<()>>;
+
+    /// The same from within a task.
+    fn call_later(&self, message: &[u8], parts: RequestParts, form: ReplyForm) -> Later;
 
     /// Starts a streaming call; `message` is the one request of a server-streaming call.
     fn start(
         &self,
         message: Option<&[u8]>,
-        arrival: Arrival,
+        parts: RequestParts,
         pipe: &Pipe,
     ) -> Result<JoinHandle<()>, Status>;
 }
@@ -46,11 +58,14 @@ pub(crate) fn expired() -> Status {
     Status::deadline_exceeded("the deadline passed before the call was done")
 }
 
-/// Runs a handler to its end, its deadline or its panic, each of which becomes an outcome.
+/// Runs a handler to its end or its panic, either of which becomes an outcome.
+///
+/// # Errors
+/// DEADLINE_EXCEEDED when its time is up first.
 pub(crate) async fn guarded<T, F>(
     mut future: Pin<Box<F>>,
     deadline: Option<Duration>,
-) -> Result<T, Status>
+) -> Result<Result<T, Status>, Status>
 where
     F: Future<Output = Result<T, Status>>,
 {
@@ -61,12 +76,11 @@ where
         }
     });
     match deadline {
-        None => caught.await,
+        None => Ok(caught.await),
         Some(deadline) => {
             let left = deadline.saturating_sub(corespun_runtime::turn_time());
-            corespun_runtime::timeout(left, caught)
-                .await
-                .unwrap_or_else(|_| Err(expired()))
+            let outcome = corespun_runtime::timeout(left, caught).await;
+            outcome.map_err(|_| expired())
         }
     }
 }

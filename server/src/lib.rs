@@ -35,31 +35,42 @@
 //! }
 //! ```
 //!
-//! **Not here:** the client, TLS, compression, interceptors, health and reflection services.
+//! **Not here:** the client, the records of TLS, health and reflection services.
 #![forbid(unsafe_code)]
 
+mod acceptor;
 mod bell;
 mod builtin;
 mod call;
+mod cancel;
 mod config;
 mod connection;
 mod error;
 #[cfg(feature = "flags")]
 mod flags;
 mod handler;
+mod interceptor;
+mod layer;
 mod limit_stats;
 mod plain;
 mod reply;
 mod routes;
 mod server;
+mod service;
+mod watch;
 
 pub use builtin::health::Health;
+pub use cancel::{CancelGuard, CancelWatch};
 pub use config::Config;
 pub use connection::Connection;
+pub use corespun_tls::TlsConfig;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::{Flags, LimitFlag, LimitFlagError, LimitFlags};
+pub use interceptor::{Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async};
+pub use layer::{Gate, Passing, intercept_tower};
 pub use limit_stats::LimitStats;
 pub use plain::{PlainRequest, PlainResponse};
-pub use routes::{Routes, Service};
+pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
+pub use service::{Scoped, Service};

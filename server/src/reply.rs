@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use corespun_codec::message::{PREFIX_BYTES, write_prefix};
 use corespun_codec::{
-    ContentType, HeadError, MetadataMap, Response, ResponseParts, Status, head, message,
+    ContentType, Encoding, HeadError, MetadataMap, Response, ResponseParts, Status, head, message,
 };
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{BlockCache, Connection, StreamKey};
 use prost::Message;
 
 use crate::bell::{Bell, Framed};
+use crate::call::ReplyForm;
+use crate::watch::Watch;
 
 /// The blocks that nearly every reply repeats, as this connection's encoder writes them: two
 /// bytes for the head, one for the trailers, once the peer's table has them.
@@ -26,7 +28,9 @@ pub(crate) struct Reply<'a> {
     pub(crate) blocks: &'a mut ReplyBlocks,
     pub(crate) bell: &'a Rc<Bell>,
     pub(crate) stream: StreamKey,
-    pub(crate) content_type: ContentType,
+    pub(crate) form: ReplyForm,
+    /// Who wants to know how the call ends, if there are interceptors.
+    pub(crate) watch: Option<Watch>,
 }
 
 impl Reply<'_> {
@@ -37,17 +41,25 @@ impl Reply<'_> {
 
     /// A whole unary response.
     pub(crate) fn response<R: Message>(&mut self, response: Response<R>) {
-        let (message, parts) = response.into_parts();
-        let len = PREFIX_BYTES + message.encoded_len();
-        if u32::try_from(len).is_err() {
-            return self.status(&Status::resource_exhausted(format!(
-                "the response has {len} bytes, more than a message can have"
-            )));
+        let framing = self.form.sending.choose(response.encoding());
+        if framing.encoding != Encoding::Identity {
+            return self.compressed(response);
         }
-        self.head(parts.as_deref().map(|parts| &parts.metadata));
-        match self.http2.data_in_place(self.stream, len, false) {
+        let (message, parts) = response.into_parts();
+        let len = match framing.measure(&message) {
+            Ok(len) => len,
+            Err(status) => return self.status(&status),
+        };
+        self.head(
+            parts.as_deref().map(|parts| &parts.metadata),
+            Encoding::Identity,
+        );
+        match self
+            .http2
+            .data_in_place(self.stream, PREFIX_BYTES + len, false)
+        {
             Some(out) => {
-                write_prefix(out, false, len - PREFIX_BYTES);
+                write_prefix(out, false, len);
                 message.encode_raw(out);
             }
             None => {
@@ -61,20 +73,34 @@ impl Reply<'_> {
         self.ok(parts.as_deref().map(|parts| &parts.trailers));
     }
 
+    /// The same for a message that goes out compressed, whose length is known only then.
+    fn compressed<R: Message>(&mut self, response: Response<R>) {
+        match Framed::new(response, self.form.sending) {
+            Ok(framed) => {
+                self.framed(&framed);
+                corespun_runtime::give_buffer(framed.bytes);
+            }
+            Err(status) => self.status(&status),
+        }
+    }
+
     /// The same for a response that was encoded by a task.
     pub(crate) fn framed(&mut self, framed: &Framed) {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
-        self.head(parts.map(|parts| &parts.metadata));
+        self.head(parts.map(|parts| &parts.metadata), framed.encoding);
         self.http2.send_data(self.stream, &framed.bytes, false);
         self.ok(parts.map(|parts| &parts.trailers));
     }
 
     /// The response head; it goes out with the first message at the earliest, so that an error
     /// before that can be told without one (gRFC A6).
-    pub(crate) fn head(&mut self, metadata: Option<&MetadataMap>) {
+    pub(crate) fn head(&mut self, metadata: Option<&MetadataMap>, encoding: Encoding) {
         let metadata = metadata.filter(|metadata| !metadata.is_empty());
+        let content_type = self.form.content_type;
+        let compressed = (encoding != Encoding::Identity)
+            .then(|| constant(b"grpc-encoding", encoding.name().as_bytes()));
         match metadata {
-            None if self.content_type == ContentType::Grpc => {
+            None if content_type == ContentType::Grpc && compressed.is_none() => {
                 let fields = [
                     constant(b":status", b"200"),
                     constant(b"content-type", ContentType::Grpc.as_bytes()),
@@ -86,7 +112,9 @@ impl Reply<'_> {
             metadata => {
                 let none = MetadataMap::new();
                 let metadata = metadata.unwrap_or(&none);
-                let fields = head::response_fields(self.content_type, metadata).map(literal);
+                let fields = head::response_fields(content_type, metadata)
+                    .map(literal)
+                    .chain(compressed);
                 self.http2.send_headers(self.stream, fields, None, false);
             }
         }
@@ -94,6 +122,7 @@ impl Reply<'_> {
 
     /// Trailers of a call that went well.
     pub(crate) fn ok(&mut self, trailers: Option<&MetadataMap>) {
+        self.tell(Ok(()));
         let status = constant(b"grpc-status", b"0");
         match trailers.filter(|trailers| !trailers.is_empty()) {
             None => {
@@ -113,6 +142,7 @@ impl Reply<'_> {
         match outcome {
             Ok(()) => self.ok(Some(metadata)),
             Err(status) => {
+                self.tell(Err(status));
                 let mut scratch = Vec::new();
                 let fields = status
                     .fields(&mut scratch)
@@ -138,10 +168,17 @@ impl Reply<'_> {
         self.trailers_only(error.http_status_text(), &error.status, &MetadataMap::new());
     }
 
+    fn tell(&mut self, outcome: Result<(), &Status>) {
+        if let Some(watch) = self.watch.take() {
+            watch.end(outcome);
+        }
+    }
+
     fn trailers_only(&mut self, http_status: &[u8], status: &Status, metadata: &MetadataMap) {
+        self.tell(Err(status));
         let start = [
             literal((&b":status"[..], http_status)),
-            constant(b"content-type", self.content_type.as_bytes()),
+            constant(b"content-type", self.form.content_type.as_bytes()),
         ];
         let mut scratch = Vec::new();
         let rest = status

@@ -3,39 +3,54 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use corespun_codec::{Kind, Method, Request, Response, Sender, Status, Streaming, message};
+use corespun_codec::{
+    Kind, Method, Request, RequestParts, Response, Sender, Status, Streaming, message,
+};
 use prost::Message;
 
 use crate::handler::{Handler, Streamed, Unary, run_responding, run_sending};
+use crate::interceptor::Interceptor;
 use crate::plain::{Plain, PlainRequest, PlainResponse};
-
-/// A service that can be served: what the generated `…Server` types are.
-pub trait Service {
-    /// Its full name, `package.Service`.
-    const NAME: &'static str;
-
-    /// The schema, a serialized `google.protobuf.FileDescriptorSet` with all imports; empty when
-    /// reflection is to know no more than the name.
-    const DESCRIPTOR_SET: &'static [u8] = &[];
-
-    /// Adds its methods.
-    fn register(self, routes: &mut Routes);
-}
+use crate::service::{Scope, Service};
 
 /// The methods of one shard.
 #[derive(Default)]
 pub struct Routes {
-    methods: BTreeMap<&'static str, Rc<dyn Handler>>,
+    methods: BTreeMap<&'static str, Route>,
     services: Vec<&'static str>,
     plain: Option<Rc<Plain>>,
     /// The services' schemas, each once.
     schemas: Vec<&'static [u8]>,
+    /// What holds for the methods that are being added.
+    scope: Rc<Scope>,
+}
+
+/// A method, and what holds for its calls.
+#[derive(Clone)]
+pub(crate) struct Route {
+    /// `/package.Service/Name`.
+    pub(crate) method: &'static str,
+    pub(crate) handler: Rc<dyn Handler>,
+    pub(crate) scope: Rc<Scope>,
 }
 
 impl Routes {
     /// No methods yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No methods yet; `interceptors` are asked about the calls of all that are added, in this
+    /// order.
+    pub fn intercepted(interceptors: Vec<Rc<dyn Interceptor>>) -> Self {
+        let scope = Scope {
+            encoding: None,
+            interceptors,
+        };
+        Self {
+            scope: Rc::new(scope),
+            ..Self::default()
+        }
     }
 
     /// Adds a service.
@@ -45,6 +60,27 @@ impl Routes {
             self.schemas.push(S::DESCRIPTOR_SET);
         }
         service.register(self);
+    }
+
+    /// Adds methods in a scope that differs from the one around it.
+    pub(crate) fn within(&mut self, scope: Scope, add: impl FnOnce(&mut Self)) {
+        let around = std::mem::replace(&mut self.scope, Rc::new(scope));
+        add(self);
+        self.scope = around;
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn insert(&mut self, path: &'static str, handler: Rc<dyn Handler>) {
+        let scope = Rc::clone(&self.scope);
+        let route = Route {
+            method: path,
+            handler,
+            scope,
+        };
+        self.methods.insert(path, route);
     }
 
     /// Names of the services, in the order they were added.
@@ -67,7 +103,7 @@ impl Routes {
         Fut: Future<Output = Result<Response<R>, Status>> + 'static,
     {
         let unary: Unary<S, Q, R, F, Fut> = Unary::new(Rc::clone(service), handler);
-        self.methods.insert(method.path(), Rc::new(unary));
+        self.insert(method.path(), Rc::new(unary));
     }
 
     /// Adds a method that answers one request with any number of messages.
@@ -84,15 +120,18 @@ impl Routes {
         Fut: Future<Output = Result<(), Status>> + 'static,
     {
         let service = Rc::clone(service);
-        let start = Streamed::new(Kind::ServerStreaming, move |bytes, arrival, pipe| {
-            let bytes = bytes.ok_or_else(no_message)?;
-            let request = message::decode::<Q>(bytes)?;
-            let deadline = arrival.deadline;
-            let request = Request::from_parts(request, arrival.head, deadline);
-            let future = handler(Rc::clone(&service), request, pipe.sender());
-            Ok(run_sending(Box::pin(future), deadline, pipe.finisher()))
-        });
-        self.methods.insert(method.path(), Rc::new(start));
+        let start = Streamed::new(
+            Kind::ServerStreaming,
+            move |bytes, parts: RequestParts, pipe| {
+                let bytes = bytes.ok_or_else(no_message)?;
+                let request = message::decode::<Q>(bytes)?;
+                let deadline = parts.deadline;
+                let request = Request::with_parts(request, parts);
+                let future = handler(Rc::clone(&service), request, pipe.sender());
+                Ok(run_sending(Box::pin(future), deadline, pipe.finisher()))
+            },
+        );
+        self.insert(method.path(), Rc::new(start));
     }
 
     /// Adds a method that answers any number of messages with one.
@@ -109,13 +148,16 @@ impl Routes {
         Fut: Future<Output = Result<Response<R>, Status>> + 'static,
     {
         let service = Rc::clone(service);
-        let start = Streamed::new(Kind::ClientStreaming, move |_, arrival, pipe| {
-            let deadline = arrival.deadline;
-            let requests = pipe.streaming().with_parts(arrival.head, deadline);
-            let future = handler(Rc::clone(&service), requests);
-            Ok(run_responding(Box::pin(future), deadline, pipe.finisher()))
-        });
-        self.methods.insert(method.path(), Rc::new(start));
+        let start = Streamed::new(
+            Kind::ClientStreaming,
+            move |_, parts: RequestParts, pipe| {
+                let deadline = parts.deadline;
+                let requests = pipe.streaming().with_parts(parts);
+                let future = handler(Rc::clone(&service), requests);
+                Ok(run_responding(Box::pin(future), deadline, pipe.finisher()))
+            },
+        );
+        self.insert(method.path(), Rc::new(start));
     }
 
     /// Adds a method with any number of messages both ways.
@@ -132,13 +174,13 @@ impl Routes {
         Fut: Future<Output = Result<(), Status>> + 'static,
     {
         let service = Rc::clone(service);
-        let start = Streamed::new(Kind::BidiStreaming, move |_, arrival, pipe| {
-            let deadline = arrival.deadline;
-            let requests = pipe.streaming().with_parts(arrival.head, deadline);
+        let start = Streamed::new(Kind::BidiStreaming, move |_, parts: RequestParts, pipe| {
+            let deadline = parts.deadline;
+            let requests = pipe.streaming().with_parts(parts);
             let future = handler(Rc::clone(&service), requests, pipe.sender());
             Ok(run_sending(Box::pin(future), deadline, pipe.finisher()))
         });
-        self.methods.insert(method.path(), Rc::new(start));
+        self.insert(method.path(), Rc::new(start));
     }
 
     /// Sets the handler of requests that are no calls, in place of one set before; see
@@ -156,10 +198,10 @@ impl Routes {
     }
 
     /// The method at a path, or UNIMPLEMENTED saying what is not known.
-    pub(crate) fn find(&self, path: &[u8]) -> Result<Rc<dyn Handler>, Status> {
+    pub(crate) fn find(&self, path: &[u8]) -> Result<Route, Status> {
         let text = String::from_utf8_lossy(path);
-        if let Some(handler) = self.methods.get(&*text) {
-            return Ok(Rc::clone(handler));
+        if let Some(route) = self.methods.get(&*text) {
+            return Ok(route.clone());
         }
         let (service, method) = text
             .trim_start_matches('/')

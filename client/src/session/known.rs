@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use corespun_codec::head::{ResponseStart, parse_response};
-use corespun_codec::{MetadataMap, Status};
+use corespun_codec::{Encoding, MetadataMap, Status};
 use corespun_http2::{Block, HeaderList, MEMO_SLOTS};
 
 /// What a response's head means when messages follow it.
 #[derive(Clone)]
 pub(super) enum Opening {
-    /// Messages follow; the metadata ahead of them.
-    Messages(MetadataMap),
+    /// Messages follow; the metadata ahead of them, and what they are compressed as.
+    Messages(MetadataMap, Encoding),
     /// It is no gRPC response. What the call ends with, if nothing better follows.
     Foreign(Status),
 }
@@ -96,7 +96,7 @@ fn read_opening(list: &HeaderList) -> Result<Opening, Status> {
         ResponseStart::Foreign(status) | ResponseStart::Ended(status) => {
             Ok(Opening::Foreign(status))
         }
-        ResponseStart::Open(_) => Ok(Opening::Messages(metadata)),
+        ResponseStart::Open(encoding) => Ok(Opening::Messages(metadata, encoding)),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use corespun_codec::message::{self, PREFIX_BYTES, write_prefix};
+use corespun_codec::Encoding;
+use corespun_codec::message::{Framing, PREFIX_BYTES, write_prefix};
 use corespun_http2::{OpenError, StreamKey};
 use prost::Message;
 
@@ -114,16 +115,24 @@ impl Session {
         }
     }
 
-    /// Sends the one request of a call behind its head, encoded in place where the windows admit
-    /// it whole. `len` is the message's, which fits a prefix.
-    pub(crate) fn send_message<Q: Message>(&mut self, stream: StreamKey, message: &Q, len: usize) {
-        if let Some(out) = self.http2.data_in_place(stream, PREFIX_BYTES + len, true) {
+    /// Sends the one request of a call behind its head, encoded in place where it goes out plain
+    /// and the windows admit it whole. The message is one that `framing` measures.
+    pub(crate) fn send_message<Q: Message>(
+        &mut self,
+        stream: StreamKey,
+        message: &Q,
+        framing: Framing,
+    ) {
+        let len = message.encoded_len();
+        if framing.encoding == Encoding::Identity
+            && let Some(out) = self.http2.data_in_place(stream, PREFIX_BYTES + len, true)
+        {
             write_prefix(out, false, len);
             message.encode_raw(out);
             return;
         }
         let mut framed = corespun_runtime::take_buffer();
-        if message::encode(message, &mut framed).is_ok() {
+        if framing.encode(message, &mut framed).is_ok() {
             self.http2.send_data(stream, &framed, true);
         }
         corespun_runtime::give_buffer(framed);

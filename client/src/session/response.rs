@@ -22,7 +22,13 @@ impl Session {
             return;
         };
         match opening {
-            Ok(Opening::Messages(metadata)) => call.head(metadata),
+            Ok(Opening::Messages(_, encoding)) if !self.accept_encodings.contains(encoding) => {
+                let accepted = self.accept_encodings.text();
+                let text =
+                    format!("the response is in {encoding}, and only {accepted} was offered");
+                self.give_up(stream, Status::internal(text));
+            }
+            Ok(Opening::Messages(metadata, encoding)) => call.head(metadata, encoding),
             Ok(Opening::Foreign(status)) => call.foreign = Some(Box::new(status)),
             Err(status) => self.give_up(stream, status),
         }

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use corespun_codec::Status;
+use corespun_codec::message::{Framing, Sending};
 use corespun_codec::pipe::{Pipe, Side};
+use corespun_codec::{Encoding, Encodings, Status};
 use corespun_http2::StreamKey;
 
 use super::Session;
@@ -16,10 +17,13 @@ const QUEUED_BYTES_HIGH: usize = 64 << 10;
 
 impl Session {
     /// A pipe for the messages of a stream.
-    pub(crate) fn pipe(&self, stream: StreamKey) -> Pipe {
+    pub(crate) fn pipe(&self, stream: StreamKey, framing: Framing) -> Pipe {
         let bell = Rc::clone(&self.bell);
         let token = stream.to_token();
-        Pipe::new(Side::Client, self.message_bytes_max, bell, token)
+        let pipe = Pipe::new(Side::Client, self.message_bytes_max, bell, token);
+        let accepted = Encodings::only(framing.encoding);
+        pipe.set_framing(Encoding::Identity, Sending { framing, accepted });
+        pipe
     }
 
     /// Lets a call take its course through `pipe`; the flag tells whether it may be sent again

@@ -42,11 +42,11 @@ pub struct Pair {
 
 impl Pair {
     pub fn new(limit: u32) -> (Self, Channel) {
-        let config = Config {
-            message_bytes_max: 4 << 20,
-            ..Config::default()
-        };
-        let (client, channel) = Connection::pair("test:1", &config, SocketHandle::detached());
+        Self::with(limit, &Config::default())
+    }
+
+    pub fn with(limit: u32, config: &Config) -> (Self, Channel) {
+        let (client, channel) = Connection::pair("test:1", config, SocketHandle::detached());
         let mut server = Http2Config::server();
         server.limits.concurrent_streams_max = limit;
         let pair = Self {

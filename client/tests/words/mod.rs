@@ -109,8 +109,14 @@ impl Service for Words {
 
 /// A server on `address` that admits `limit` calls at once.
 pub fn serve(address: &str, engine: Engine, limit: u32) -> Running {
+    let set = |config: &mut Config| config.http2.concurrent_streams_max = limit;
+    serve_with(address, engine, set)
+}
+
+/// A server with settings of the test's own.
+pub fn serve_with(address: &str, engine: Engine, set: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::default();
-    config.http2.concurrent_streams_max = limit;
+    set(&mut config);
     Server::builder()
         .listen(address)
         .shards(1)

@@ -11,7 +11,8 @@ use futures_core::Stream;
 use prost::Message;
 
 use super::{OUTPUT_BYTES_HIGH, Side, State};
-use crate::{MetadataMap, Status, message};
+use crate::message::Framing;
+use crate::{Encoding, MetadataMap, Status};
 
 /// Writes the messages of one side of a streaming call, at the pace at which the peer takes them.
 ///
@@ -41,6 +42,39 @@ impl<T> Sender<T> {
         }
     }
 
+    /// Sends the head with its metadata now instead of with the first message, for callers that
+    /// wait for it (server). From then on an error no longer comes in place of a response, which
+    /// is what a caller's retry policy looks at.
+    pub fn send_headers(&mut self) {
+        let mut state = self.state.borrow_mut();
+        if state.initial.is_some() && !state.head_due {
+            state.head_due = true;
+            state.ring();
+        }
+    }
+
+    /// Compresses the messages as `encoding` ([`Encoding::Identity`] for not at all), whatever the
+    /// server's settings are. False, and nothing changed, when the peer does not accept that, or
+    /// when the head has gone, which says what messages are compressed as: so always on a client,
+    /// whose request says it.
+    pub fn set_encoding(&mut self, encoding: Encoding) -> bool {
+        let mut state = self.state.borrow_mut();
+        let possible = state.side == Side::Server
+            && state.initial.is_some()
+            && state.output.is_empty()
+            && state.sending.accepted.contains(encoding);
+        if possible {
+            state.sending.framing.encoding = encoding;
+        }
+        possible
+    }
+
+    /// Whether the messages from here on are compressed, when the call is at all: off keeps what
+    /// is secret apart from what an observer of lengths could guess by it.
+    pub fn set_compression(&mut self, on: bool) {
+        self.state.borrow_mut().compresses = on;
+    }
+
     /// Changes the metadata that goes with the status (server).
     pub fn with_trailers(&mut self, change: impl FnOnce(&mut MetadataMap)) {
         change(&mut self.state.borrow_mut().trailers);
@@ -62,10 +96,12 @@ impl<T: Message> Sender<T> {
     /// # Errors
     /// The status that the call ended with: the peer cancelled, the deadline passed, the
     /// connection was lost. A client gets the server's status here when the server ended first,
-    /// CANCELLED when that status is OK.
+    /// CANCELLED when that status is OK. RESOURCE_EXHAUSTED when the message is over the limit on
+    /// messages to send; it is left out then.
     pub async fn send(&mut self, message: T) -> Result<(), Status> {
         poll_fn(|context| {
-            let mut state = self.state.borrow_mut();
+            let mut cell = self.state.borrow_mut();
+            let state = &mut *cell;
             if let Some(status) = &state.failure {
                 return Poll::Ready(Err(status.clone()));
             }
@@ -81,9 +117,13 @@ impl<T: Message> Sender<T> {
                 state.writer = Some(context.waker().clone());
                 return Poll::Pending;
             }
-            let encoded = message::encode(&message, &mut state.output);
+            let framing = match state.compresses {
+                true => state.sending.framing,
+                false => Framing::plain(state.sending.framing.bytes_max),
+            };
+            let encoded = framing.encode(&message, &mut state.output);
             state.ring();
-            Poll::Ready(encoded.map(|_| ()))
+            Poll::Ready(encoded)
         })
         .await
     }

@@ -12,8 +12,8 @@ use futures_core::Stream;
 use prost::Message;
 
 use super::State;
-use crate::message::{self, PREFIX_BYTES};
-use crate::{Extensions, MetadataMap, RequestHead, RequestParts, Status};
+use crate::message;
+use crate::{Extensions, MetadataMap, RequestParts, Status};
 
 /// Reads the messages of one side of a streaming call, in order.
 pub struct Streaming<T> {
@@ -40,9 +40,8 @@ impl<T> Streaming<T> {
     }
 
     /// The same stream with what came with its request (server).
-    pub fn with_parts(mut self, head: Rc<RequestHead>, deadline: Option<Duration>) -> Self {
-        self.parts.head = Some(head);
-        self.parts.deadline = deadline;
+    pub fn with_parts(mut self, parts: RequestParts) -> Self {
+        self.parts = parts;
         self
     }
 
@@ -122,11 +121,9 @@ impl<T: Message + Default> Streaming<T> {
         if let Some(metadata) = state.head.take() {
             self.metadata = metadata;
         }
-        let read = match state.deframer.next() {
-            Ok(Some(bytes)) => {
-                let len = PREFIX_BYTES + bytes.len();
-                message::decode(bytes).map(|message| (message, len))
-            }
+        let before = state.deframer.buffered_bytes();
+        let decoded = match state.deframer.next() {
+            Ok(Some(bytes)) => message::decode(bytes),
             Ok(None) => match state.end.take() {
                 Some(Ok(trailers)) => {
                     self.trailers = trailers.clone();
@@ -145,9 +142,9 @@ impl<T: Message + Default> Streaming<T> {
             },
             Err(status) => Err(status),
         };
-        match read {
-            Ok((message, len)) => {
-                state.settle(len);
+        match decoded {
+            Ok(message) => {
+                state.settle(before - state.deframer.buffered_bytes());
                 if state.credit > 0 {
                     state.ring();
                 }

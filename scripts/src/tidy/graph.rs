@@ -30,9 +30,11 @@ const FOUNDATIONS: &[&str] = &[
     "corespun-http2",
     "corespun-codec",
     "corespun-proto",
+    "corespun-tls",
 ];
 const ANYTHING: &[&str] = &[
     "corespun",
+    "corespun-auth",
     "corespun-build",
     "corespun-client",
     "corespun-codec",
@@ -41,6 +43,7 @@ const ANYTHING: &[&str] = &[
     "corespun-proto",
     "corespun-runtime",
     "corespun-server",
+    "corespun-tls",
 ];
 
 /// The crate graph; ARCHITECTURE.md explains it.
@@ -52,6 +55,12 @@ const ROOMS: &[Room] = &[
         build: &["corespun-build"],
         ..room("proto", "corespun-proto", &["corespun-codec"])
     },
+    room("tls", "corespun-tls", &["corespun-runtime"]),
+    room(
+        "auth",
+        "corespun-auth",
+        &["corespun-codec", "corespun-runtime", "corespun-server"],
+    ),
     room("server", "corespun-server", FOUNDATIONS),
     room("client", "corespun-client", FOUNDATIONS),
     room("codegen", "corespun-build", &[]),
@@ -59,17 +68,24 @@ const ROOMS: &[Room] = &[
         "corespun",
         "corespun",
         &[
+            "corespun-auth",
             "corespun-client",
             "corespun-codec",
             "corespun-proto",
             "corespun-runtime",
             "corespun-server",
+            "corespun-tls",
         ],
     ),
     room(
         "loadgen",
         "corespun-load",
-        &["corespun-codec", "corespun-http2", "corespun-runtime"],
+        &[
+            "corespun-codec",
+            "corespun-http2",
+            "corespun-runtime",
+            "corespun-tls",
+        ],
     ),
     Room {
         build: ANYTHING,

@@ -15,7 +15,8 @@ use corespun_proto::health::{
 };
 use event_listener::Event;
 
-use crate::routes::{Routes, Service};
+use crate::routes::Routes;
+use crate::service::Service;
 
 /// The most services that `List` answers; more are refused with RESOURCE_EXHAUSTED (gRFC A90).
 const LISTED_MAX: usize = 100;

@@ -19,7 +19,8 @@ use corespun_proto::reflection::{
 use prost_reflect::{DescriptorPool, FileDescriptor};
 
 use crate::error::Error;
-use crate::routes::{Routes, Service};
+use crate::routes::Routes;
+use crate::service::Service;
 
 const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 const V1ALPHA_INFO: Method<ServerReflectionRequest, ServerReflectionResponse> = Method::new(

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use corespun_codec::pipe::Finish;
 use corespun_codec::{MetadataMap, Status};
 use corespun_http2::{ErrorCode, Event, Limit, StreamKey};
 
 use super::Connection;
-use super::streams::finish;
+use super::streams::end;
 use crate::call::Call;
 use crate::handler::expired;
 
@@ -104,23 +105,27 @@ impl Connection {
     /// Ends a call with `status` whatever it has come to.
     fn end_call(&mut self, stream: StreamKey, status: &Status) {
         match self.take_call(stream) {
-            Call::Expecting { known, .. } => {
-                self.reply(stream, known.head.content_type).status(status);
-            }
+            Call::Expecting { known, .. } => self.reply(stream, known.form).status(status),
             Call::Collecting(collecting) => {
-                let content_type = collecting.known.head.content_type;
-                self.reply(stream, content_type).status(status);
+                self.reply(stream, collecting.known.form).status(status);
             }
             Call::Streaming {
-                content_type,
+                known,
                 pipe,
                 task,
+                watch,
                 ..
             } => {
                 task.abort();
+                let finish = Finish {
+                    outcome: Err(status.clone()),
+                    trailers: MetadataMap::new(),
+                    overdue: false,
+                };
                 let initial = pipe.take_initial();
-                let reply = self.reply(stream, content_type);
-                finish(reply, initial, &Err(status.clone()), &MetadataMap::new());
+                let mut reply = self.reply(stream, known.form);
+                reply.watch = watch.map(|watch| *watch);
+                end(reply, initial, &finish);
             }
             Call::Plain(call) => self.end_plain(stream, &call, status),
             call @ (Call::Waiting { .. } | Call::Vacant) => self.put_call(stream, call),

@@ -3,13 +3,16 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use corespun_codec::message::{Frame, Framing};
 use corespun_codec::pipe::{Pipe, Side};
 use corespun_codec::{Kind, MetadataMap, Status, message};
 use corespun_http2::{Block, StreamKey};
+use corespun_runtime::JoinHandle;
 
 use super::Connection;
-use crate::call::{Arrival, Call, Collecting, Known, Target};
+use crate::call::{Call, Collecting, Known, Target};
 use crate::handler::expired;
+use crate::watch::Watch;
 
 impl Connection {
     pub(super) fn on_head(
@@ -28,24 +31,22 @@ impl Connection {
             self.keep_known(memo, &known);
         }
         let handler = match &known.target {
-            Target::Method(handler) => handler,
+            Target::Method(route) => &route.handler,
             Target::Refused(error) => {
-                return self.reply(stream, known.head.content_type).refuse(error);
+                return self.reply(stream, known.form).refuse(error);
             }
             Target::Plain(_) => return self.on_plain_head(now, stream, known, end_stream),
         };
         let deadline = known.head.timeout.map(|timeout| now + timeout);
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return self
-                .reply(stream, known.head.content_type)
-                .status(&expired());
+            return self.reply(stream, known.form).status(&expired());
         }
         if handler.kind().client_streams() {
             return self.start_stream(stream, &known, None, deadline, end_stream);
         }
         if end_stream {
             return self
-                .reply(stream, known.head.content_type)
+                .reply(stream, known.form)
                 .status(&cardinality("no message"));
         }
         if let Some(deadline) = deadline {
@@ -132,16 +133,20 @@ impl Connection {
         message::reserve_rest(&mut collecting.body, self.message_bytes_max);
         self.http2.release(stream, bytes.len());
         let known = Rc::clone(&collecting.known);
-        let refusal = match message::split(&collecting.body, self.message_bytes_max) {
+        let framing = Framing {
+            encoding: known.head.encoding,
+            bytes_max: self.message_bytes_max,
+        };
+        let refusal = match framing.split(&collecting.body) {
             Err(status) => Some(status),
             Ok(Some((_, rest))) if !rest.is_empty() => Some(cardinality("more than one message")),
             Ok(None) if end_stream && collecting.body.is_empty() => Some(cardinality("no message")),
             Ok(None) if end_stream => {
                 Some(Status::internal("the request ended inside its message"))
             }
-            Ok(Some((message, _))) if end_stream => {
+            Ok(Some((frame, _))) if end_stream => {
                 self.http2.hold(stream, 0);
-                self.dispatch(now, stream, &known, message, collecting.deadline);
+                self.dispatch_frame(now, stream, &collecting, framing, frame);
                 corespun_runtime::give_buffer(collecting.body);
                 return;
             }
@@ -150,7 +155,7 @@ impl Connection {
         match refusal {
             Some(status) => {
                 corespun_runtime::give_buffer(collecting.body);
-                self.reply(stream, known.head.content_type).status(&status);
+                self.reply(stream, known.form).status(&status);
             }
             None => {
                 let fits = self.http2.hold(stream, collecting.body.capacity());
@@ -160,6 +165,29 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Hands a request message to its handler that may have come compressed.
+    fn dispatch_frame(
+        &mut self,
+        now: Duration,
+        stream: StreamKey,
+        collecting: &Collecting,
+        framing: Framing,
+        frame: Frame<'_>,
+    ) {
+        let Collecting {
+            known, deadline, ..
+        } = collecting;
+        if !frame.compressed {
+            return self.dispatch(now, stream, known, frame.bytes, *deadline);
+        }
+        let mut plain = corespun_runtime::take_buffer();
+        match framing.open(frame, &mut plain) {
+            Ok(message) => self.dispatch(now, stream, known, message, *deadline),
+            Err(status) => self.reply(stream, known.form).status(&status),
+        }
+        corespun_runtime::give_buffer(plain);
     }
 
     /// Hands a whole request message to its handler.
@@ -172,33 +200,30 @@ impl Connection {
         deadline: Option<Duration>,
     ) {
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return self
-                .reply(stream, known.head.content_type)
-                .status(&expired());
+            return self.reply(stream, known.form).status(&expired());
         }
         if self.refuse_congested(stream) {
             return;
         }
-        let Target::Method(handler) = &known.target else {
+        let Target::Method(route) = &known.target else {
             return;
         };
-        if handler.kind() == Kind::ServerStreaming {
+        if route.handler.kind() == Kind::ServerStreaming {
             return self.start_stream(stream, known, Some(message), deadline, true);
         }
-        let arrival = Arrival {
-            head: Rc::clone(&known.head),
-            deadline,
-        };
-        let reply = self.reply(stream, known.head.content_type);
-        if let Some(task) = handler.call(message, arrival, reply) {
-            self.put_call(
-                stream,
-                Call::Waiting {
-                    id: stream.id,
-                    content_type: known.head.content_type,
-                    task,
-                },
-            );
+        if route.scope.is_watched() {
+            return self.dispatch_intercepted(stream, known, route, message, deadline);
+        }
+        let mut reply = self.reply(stream, known.form);
+        let parts = known.parts(deadline);
+        if let Some(task) = route.handler.call(message, parts, &mut reply) {
+            let waiting = Call::Waiting {
+                id: stream.id,
+                known: Rc::clone(known),
+                task,
+                watch: None,
+            };
+            self.put_call(stream, waiting);
         }
     }
 
@@ -210,36 +235,53 @@ impl Connection {
         deadline: Option<Duration>,
         end_stream: bool,
     ) {
-        let Target::Method(handler) = &known.target else {
+        let Target::Method(route) = &known.target else {
             return;
         };
-        let bell = Rc::clone(&self.bell);
-        let pipe = Pipe::new(
-            Side::Server,
-            self.message_bytes_max,
-            bell,
-            stream.to_token(),
-        );
+        if route.scope.is_watched() {
+            return self.start_intercepted(stream, known, route, message, deadline, end_stream);
+        }
+        let pipe = self.open_pipe(stream, known, end_stream);
+        let started = route.handler.start(message, known.parts(deadline), &pipe);
+        self.put_streaming(stream, known, pipe, started, None);
+    }
+
+    /// A pipe for the messages of a stream.
+    pub(super) fn open_pipe(&self, stream: StreamKey, known: &Known, end_stream: bool) -> Pipe {
+        let (bell, token) = (Rc::clone(&self.bell), stream.to_token());
+        let pipe = Pipe::new(Side::Server, self.message_bytes_max, bell, token);
+        pipe.set_framing(known.head.encoding, known.form.sending);
         if end_stream {
             pipe.end(Ok(MetadataMap::new()));
         }
-        let arrival = Arrival {
-            head: Rc::clone(&known.head),
-            deadline,
-        };
-        match handler.start(message, arrival, &pipe) {
+        pipe
+    }
+
+    /// Lets a streaming handler that was started take its course.
+    pub(super) fn put_streaming(
+        &mut self,
+        stream: StreamKey,
+        known: &Rc<Known>,
+        pipe: Pipe,
+        started: Result<JoinHandle<()>, Status>,
+        watch: Option<Watch>,
+    ) {
+        match started {
             Ok(task) => {
-                self.put_call(
-                    stream,
-                    Call::Streaming {
-                        id: stream.id,
-                        content_type: known.head.content_type,
-                        pipe,
-                        task,
-                    },
-                );
+                let streaming = Call::Streaming {
+                    id: stream.id,
+                    known: Rc::clone(known),
+                    pipe,
+                    task,
+                    watch: watch.map(Box::new),
+                };
+                self.put_call(stream, streaming);
             }
-            Err(status) => self.reply(stream, known.head.content_type).status(&status),
+            Err(status) => {
+                let mut reply = self.reply(stream, known.form);
+                reply.watch = watch;
+                reply.status(&status);
+            }
         }
     }
 }

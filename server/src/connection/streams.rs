@@ -1,7 +1,8 @@
 //! What tasks have left: output, credit and ends of their calls.
 
-use corespun_codec::{MetadataMap, Status};
-use corespun_http2::StreamKey;
+use corespun_codec::pipe::Finish;
+use corespun_codec::{Encoding, MetadataMap, Status};
+use corespun_http2::{ErrorCode, StreamKey};
 use corespun_runtime::give_buffer;
 
 use super::Connection;
@@ -16,12 +17,13 @@ impl Connection {
     /// A unary call that had waited is done.
     pub(super) fn on_completion(&mut self, completion: Completion) {
         let Completion { stream, outcome } = completion;
-        let Call::Waiting { content_type, .. } = self.take_call(stream) else {
+        let Call::Waiting { known, watch, .. } = self.take_call(stream) else {
             return;
         };
         // The call was processed, so it cannot be refused; but its reply may not be kept.
         let is_congested = self.http2.is_congested();
-        let mut reply = self.reply(stream, content_type);
+        let mut reply = self.reply(stream, known.form);
+        reply.watch = watch.map(|watch| *watch);
         match outcome {
             Ok(_) if is_congested => reply.status(&Status::resource_exhausted(
                 "the caller's other replies wait unread, and there are too many of them",
@@ -36,47 +38,56 @@ impl Connection {
 
     /// Does what a streaming call asks for: gives credit back, moves output on, ends it.
     pub(super) fn service(&mut self, stream: StreamKey) {
-        let call = self.take_call(stream);
+        let mut call = self.take_call(stream);
         let Call::Streaming {
-            pipe, content_type, ..
-        } = &call
+            pipe, known, watch, ..
+        } = &mut call
         else {
             return;
         };
-        let content_type = *content_type;
+        let form = known.form;
         let credit = pipe.answer();
         self.http2.release(stream, credit);
         self.http2.hold(stream, pipe.held_bytes());
+        if pipe.wants_head()
+            && let Some((metadata, encoding)) = pipe.take_initial()
+        {
+            self.reply(stream, form).head(Some(&metadata), encoding);
+        }
         if pipe.has_output() && self.http2.queued(stream) < QUEUED_BYTES_HIGH {
-            if let Some(metadata) = pipe.take_initial() {
-                self.reply(stream, content_type).head(Some(&metadata));
-            }
             pipe.take_output(|bytes| self.http2.send_data(stream, bytes, false));
         }
-        if let Some((outcome, metadata)) = pipe.take_finish() {
+        if let Some(finish) = pipe.take_finish() {
+            let watch = watch.take().map(|watch| *watch);
+            if finish.overdue && self.http2.queued(stream) > 0 {
+                if let (Some(watch), Err(status)) = (watch, &finish.outcome) {
+                    watch.end(Err(status));
+                }
+                // Trailers would wait behind bytes that the caller may never make room for.
+                return self.http2.reset(stream, ErrorCode::CANCEL);
+            }
             let initial = pipe.take_initial();
-            let reply = self.reply(stream, content_type);
-            return finish(reply, initial, &outcome, &metadata);
+            let mut reply = self.reply(stream, form);
+            reply.watch = watch;
+            return end(reply, initial, &finish);
         }
         self.put_call(stream, call);
     }
 }
 
 /// The handler's end: trailers, or trailers alone when nothing was sent before an error.
-pub(super) fn finish(
-    mut reply: Reply<'_>,
-    initial: Option<MetadataMap>,
-    outcome: &Result<(), Status>,
-    metadata: &MetadataMap,
-) {
+pub(super) fn end(mut reply: Reply<'_>, initial: Option<(MetadataMap, Encoding)>, finish: &Finish) {
+    let Finish {
+        outcome, trailers, ..
+    } = finish;
     match (initial, outcome) {
-        (Some(initial), Err(status)) if initial.is_empty() => {
-            reply.status_with(status, metadata);
+        (Some((initial, _)), Err(status)) if initial.is_empty() => {
+            reply.status_with(status, trailers);
         }
-        (Some(initial), _) => {
-            reply.head(Some(&initial));
-            reply.trailers(outcome, metadata);
+        (Some((initial, encoding)), _) => {
+            reply.head(Some(&initial), encoding);
+            reply.trailers(outcome, trailers);
         }
-        (None, _) => reply.trailers(outcome, metadata),
+        (None, _) => reply.trailers(outcome, trailers),
     }
 }

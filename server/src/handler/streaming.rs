@@ -1,26 +1,27 @@
 //! The three shapes that stream: a task from the start, joined to its connection by a pipe.
 
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
 use corespun_codec::pipe::{Finisher, Pipe};
-use corespun_codec::{Kind, MetadataMap, Response, Status, message};
-use corespun_runtime::{JoinHandle, give_buffer, spawn, take_buffer};
+use corespun_codec::{Kind, RequestParts, Response, Status};
+use corespun_runtime::{JoinHandle, spawn};
 use prost::Message;
 
-use super::{Handler, guarded, panicked};
-use crate::call::Arrival;
+use super::{Handler, Later, guarded, panicked};
+use crate::call::ReplyForm;
 use crate::reply::Reply;
 
 /// Starts one kind of streaming call.
 pub(crate) trait StreamStart:
-    Fn(Option<&[u8]>, Arrival, &Pipe) -> Result<JoinHandle<()>, Status>
+    Fn(Option<&[u8]>, RequestParts, &Pipe) -> Result<JoinHandle<()>, Status>
 {
 }
 
 impl<F> StreamStart for F where
-    F: Fn(Option<&[u8]>, Arrival, &Pipe) -> Result<JoinHandle<()>, Status>
+    F: Fn(Option<&[u8]>, RequestParts, &Pipe) -> Result<JoinHandle<()>, Status>
 {
 }
 
@@ -41,20 +42,28 @@ impl<F: StreamStart> Handler for Streamed<F> {
         self.kind
     }
 
-    fn call(&self, _: &[u8], _: Arrival, mut reply: Reply<'_>) -> Option<JoinHandle<()>> {
-        reply.status(&Status::internal("a streaming method was called as unary"));
+    fn call(&self, _: &[u8], _: RequestParts, reply: &mut Reply<'_>) -> Option<JoinHandle<()>> {
+        reply.status(&not_unary());
         None
+    }
+
+    fn call_later(&self, _: &[u8], _: RequestParts, _: ReplyForm) -> Later {
+        Box::pin(ready(Err(not_unary())))
     }
 
     fn start(
         &self,
         message: Option<&[u8]>,
-        arrival: Arrival,
+        parts: RequestParts,
         pipe: &Pipe,
     ) -> Result<JoinHandle<()>, Status> {
-        let start = AssertUnwindSafe(|| (self.start)(message, arrival, pipe));
+        let start = AssertUnwindSafe(|| (self.start)(message, parts, pipe));
         catch_unwind(start).unwrap_or_else(|_| Err(panicked()))
     }
+}
+
+fn not_unary() -> Status {
+    Status::internal("a streaming method was called as unary")
 }
 
 /// Runs a handler that writes its messages into a sender and returns how it ended.
@@ -66,7 +75,12 @@ pub(crate) fn run_sending<Fut>(
 where
     Fut: Future<Output = Result<(), Status>> + 'static,
 {
-    spawn(async move { finisher.finish(guarded(handler, deadline).await) })
+    spawn(async move {
+        match guarded(handler, deadline).await {
+            Ok(outcome) => finisher.finish(outcome),
+            Err(overdue) => finisher.expire(overdue),
+        }
+    })
 }
 
 /// Runs a handler that returns its one response.
@@ -80,22 +94,10 @@ where
     Fut: Future<Output = Result<Response<R>, Status>> + 'static,
 {
     spawn(async move {
-        let framed = guarded(handler, deadline).await.and_then(|response| {
-            let (response, parts) = response.into_parts();
-            let mut bytes = take_buffer();
-            message::encode(&response, &mut bytes)?;
-            Ok((bytes, parts))
-        });
-        match framed {
-            Err(status) => finisher.finish(Err(status)),
-            Ok((bytes, parts)) => {
-                let (metadata, trailers) = match parts {
-                    Some(parts) => (parts.metadata, parts.trailers),
-                    None => (MetadataMap::new(), MetadataMap::new()),
-                };
-                finisher.respond(&bytes, metadata, trailers);
-                give_buffer(bytes);
-            }
+        match guarded(handler, deadline).await {
+            Ok(Ok(response)) => finisher.respond(response),
+            Ok(Err(status)) => finisher.finish(Err(status)),
+            Err(overdue) => finisher.expire(overdue),
         }
     })
 }

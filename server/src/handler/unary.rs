@@ -1,7 +1,7 @@
 //! One request, one response: polled in place, a task only when it waits.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -9,13 +9,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{Kind, Request, Response, Status, message};
-use corespun_runtime::{JoinHandle, Reservation, take_buffer};
+use corespun_codec::{Kind, Request, RequestParts, Response, Status, message};
+use corespun_runtime::{JoinHandle, Reservation};
 use prost::Message;
 
-use super::{Handler, guarded, panicked};
+use super::{Handler, Later, guarded, panicked};
 use crate::bell::{Completion, Framed};
-use crate::call::Arrival;
+use crate::call::ReplyForm;
 use crate::reply::Reply;
 
 /// Room for one handler future: it cannot move once polled, so its storage is kept and set anew.
@@ -57,11 +57,12 @@ where
     fn call(
         &self,
         message: &[u8],
-        arrival: Arrival,
-        mut reply: Reply<'_>,
+        parts: RequestParts,
+        reply: &mut Reply<'_>,
     ) -> Option<JoinHandle<()>> {
+        let deadline = parts.deadline;
         let request = match message::decode::<Q>(message) {
-            Ok(request) => Request::from_parts(request, arrival.head, arrival.deadline),
+            Ok(request) => Request::with_parts(request, parts),
             Err(status) => {
                 reply.status(&status);
                 return None;
@@ -82,8 +83,8 @@ where
         }));
         match polled {
             Ok(Poll::Pending) => {
-                let waiting = self.wait(storage, arrival.deadline, &reply);
-                if arrival.deadline.is_some() {
+                let waiting = self.wait(storage, deadline, reply);
+                if deadline.is_some() {
                     // The task's own first poll is what sets the deadline's timer.
                     reservation.waker().wake_by_ref();
                 }
@@ -105,7 +106,23 @@ where
         }
     }
 
-    fn start(&self, _: Option<&[u8]>, _: Arrival, _: &Pipe) -> Result<JoinHandle<()>, Status> {
+    fn call_later(&self, message: &[u8], parts: RequestParts, form: ReplyForm) -> Later {
+        let deadline = parts.deadline;
+        let request = match message::decode::<Q>(message) {
+            Ok(request) => Request::with_parts(request, parts),
+            Err(status) => return Box::pin(ready(Err(status))),
+        };
+        let start = || Box::pin((self.handler)(Rc::clone(&self.service), request));
+        let Ok(future) = catch_unwind(AssertUnwindSafe(start)) else {
+            return Box::pin(ready(Err(panicked())));
+        };
+        Box::pin(async move {
+            let outcome = guarded(future, deadline).await.flatten();
+            outcome.and_then(|response| Framed::new(response, form.sending))
+        })
+    }
+
+    fn start(&self, _: Option<&[u8]>, _: RequestParts, _: &Pipe) -> Result<JoinHandle<()>, Status> {
         Err(Status::internal("a unary method was started as a stream"))
     }
 }
@@ -123,17 +140,13 @@ where
         reply: &Reply<'_>,
     ) -> impl Future<Output = ()> + 'static {
         let (bell, stream) = reply.claim();
+        let sending = reply.form.sending;
         let pool = Rc::clone(&self.storage);
         async move {
             let polling = poll_fn(|context| poll(&mut storage, context));
-            let outcome = guarded(Box::pin(polling), deadline).await;
+            let outcome = guarded(Box::pin(polling), deadline).await.flatten();
             keep(&pool, storage);
-            let outcome = outcome.and_then(|response| {
-                let (response, parts) = response.into_parts();
-                let mut bytes = take_buffer();
-                message::encode(&response, &mut bytes)?;
-                Ok(Framed { bytes, parts })
-            });
+            let outcome = outcome.and_then(|response| Framed::new(response, sending));
             bell.complete(Completion { stream, outcome });
         }
     }

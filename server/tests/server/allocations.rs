@@ -1,11 +1,12 @@
 //! How often a unary call allocates on the server's side, once the connection is warm.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
-use corespun_codec::{Request, Response, message};
+use corespun_codec::{Code, Request, Response, Status, message};
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_proto::user::{UserRequest, UserResponse, user_service};
-use corespun_server::{Routes, Service};
+use corespun_server::{Ended, Incoming, Interceptor, Routes, Service};
 
 use crate::support::Pair;
 
@@ -42,6 +43,26 @@ impl Service for Names {
             Ok(Response::new(UserResponse { id, name, email }))
         };
         routes.unary(user_service::GET_USER, &service, handler);
+    }
+}
+
+fn known(call: &mut Incoming) -> Result<(), Status> {
+    match call.metadata().get("x-unknown") {
+        None => Ok(()),
+        Some(_) => Err(Status::unauthenticated("not known")),
+    }
+}
+
+/// Counts calls by whether they went well.
+#[derive(Default)]
+struct Counter {
+    counts: [Cell<u64>; 2],
+}
+
+impl Interceptor for Counter {
+    fn end(&self, ended: &Ended<'_>) {
+        let count = &self.counts[usize::from(ended.code() == Code::Ok)];
+        count.set(count.get() + 1);
     }
 }
 
@@ -82,7 +103,10 @@ fn allocations_per_call(service: impl Service) -> f64 {
 fn a_unary_call_allocates_only_what_its_message_owns() {
     let bare = allocations_per_call(Numbers);
     let named = allocations_per_call(Names);
+    let asked = allocations_per_call(Numbers.intercept(known).intercept(Counter::default()));
     println!("allocations per unary call: {bare} bare, {named} with two strings in the message");
+    println!("with two interceptors that do not wait: {asked}");
+    assert_eq!(asked, 0.0, "interceptors allocate");
     assert_eq!(bare, 0.0, "the call itself allocates");
     assert_eq!(named, 2.0, "only the message's two strings are allocated");
 }

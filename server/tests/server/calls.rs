@@ -250,7 +250,7 @@ fn requests_that_are_no_calls_are_refused() {
         ),
         (
             UPPER.path(),
-            &[("grpc-encoding", "gzip")],
+            &[("grpc-encoding", "br")],
             "200",
             Code::Unimplemented,
         ),

@@ -3,8 +3,13 @@
 mod allocations;
 mod bounds;
 mod calls;
+mod codes;
+mod compression;
 mod health;
+mod interceptors;
+mod layers;
 mod limit_stats;
 mod plain;
+mod streams;
 mod support;
 mod waiting;

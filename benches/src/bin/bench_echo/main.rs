@@ -111,5 +111,5 @@ fn serve(flags: ServerFlags, engine: EngineFlag) -> Result<(), AnyError> {
         Ok(Box::new(echo) as Box<dyn Accept>)
     })?;
     announce(running.addresses(), running.engine(), running.shards());
-    Ok(running.wait_for_signal(|| ())?)
+    Ok(running.wait_for_signal(|_| ())?)
 }

@@ -1,0 +1,16 @@
+//! A guard in front of handlers.
+
+use corespun_server::{Answer, Incoming, Interceptor, Step};
+
+use crate::guard::Guard;
+
+/// Refuses what the policy does not admit, ahead of the handler; which finds the claims of a token
+/// as `request.extensions().get::<Rc<Claims>>()`.
+impl Interceptor for Guard {
+    fn start(&self, call: &mut Incoming) -> Result<Step, Answer> {
+        if let Some(claims) = self.admit(call.method(), call.request())? {
+            call.extensions_mut().insert(claims);
+        }
+        Ok(Step::Pass)
+    }
+}

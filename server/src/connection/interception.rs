@@ -1,0 +1,252 @@
+//! Calls that interceptors are asked about, on the way from their head to their handler.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use corespun_codec::Status;
+use corespun_codec::pipe::Pipe;
+use corespun_http2::StreamKey;
+use corespun_runtime::{JoinError, JoinHandle, give_buffer, spawn, take_buffer};
+
+use super::Connection;
+use crate::bell::{Completion, Framed};
+use crate::call::{Call, Known};
+use crate::handler::guarded;
+use crate::interceptor::{Answer, Incoming, Step};
+use crate::routes::Route;
+use crate::service::Scope;
+use crate::watch::Watch;
+
+/// A call that interceptors let pass, or that waits for the one at `waits_for`.
+struct Admitted {
+    call: Incoming,
+    watch: Watch,
+    waits_for: Option<usize>,
+}
+
+impl Connection {
+    /// Asks the interceptors about a call; `None` when one has answered it.
+    fn admit(
+        &mut self,
+        stream: StreamKey,
+        known: &Known,
+        route: &Route,
+        deadline: Option<Duration>,
+    ) -> Option<Admitted> {
+        let mut watch = Watch::new(&route.scope, route.method, &known.head);
+        let mut call = Incoming::new(route.method, route.handler.kind(), known.parts(deadline));
+        let asked = ask(&route.scope, &mut call, &mut watch.reached);
+        watch.ends = call.ends.clone();
+        match asked {
+            Ok(waits_for) => Some(Admitted {
+                call,
+                watch,
+                waits_for,
+            }),
+            Err(answer) => {
+                let mut reply = self.reply(stream, known.form);
+                reply.watch = Some(watch);
+                match answer.framed(known.form) {
+                    Ok(framed) => {
+                        reply.framed(&framed);
+                        give_buffer(framed.bytes);
+                    }
+                    Err(status) => reply.status(&status),
+                }
+                None
+            }
+        }
+    }
+
+    /// Hands a whole request message to its handler, or to a task that waits to do so.
+    pub(super) fn dispatch_intercepted(
+        &mut self,
+        stream: StreamKey,
+        known: &Rc<Known>,
+        route: &Route,
+        message: &[u8],
+        deadline: Option<Duration>,
+    ) {
+        let Some(admitted) = self.admit(stream, known, route, deadline) else {
+            return;
+        };
+        let mut reply = self.reply(stream, known.form);
+        let (task, watch) = match admitted.waits_for {
+            None => {
+                reply.watch = Some(admitted.watch);
+                let parts = admitted.call.into_parts();
+                let task = route.handler.call(message, parts, &mut reply);
+                (task, reply.watch.take())
+            }
+            Some(at) => {
+                let (call, watch) = admitted.part();
+                let (bell, stream) = reply.claim();
+                let outcome = unary_later(route.clone(), call, at, message, known);
+                let task = spawn(async move {
+                    let outcome = outcome.await;
+                    bell.complete(Completion { stream, outcome });
+                });
+                (Some(task), Some(watch))
+            }
+        };
+        if let Some(task) = task {
+            let waiting = Call::Waiting {
+                id: stream.id,
+                known: Rc::clone(known),
+                task,
+                watch: watch.map(Box::new),
+            };
+            self.put_call(stream, waiting);
+        }
+    }
+
+    /// Starts a streaming handler, or a task that waits to do so: what comes meanwhile waits in
+    /// the pipe.
+    pub(super) fn start_intercepted(
+        &mut self,
+        stream: StreamKey,
+        known: &Rc<Known>,
+        route: &Route,
+        message: Option<&[u8]>,
+        deadline: Option<Duration>,
+        end_stream: bool,
+    ) {
+        let Some(admitted) = self.admit(stream, known, route, deadline) else {
+            return;
+        };
+        let pipe = self.open_pipe(stream, known, end_stream);
+        let (started, watch) = match admitted.waits_for {
+            None => {
+                let parts = admitted.call.into_parts();
+                (route.handler.start(message, parts, &pipe), admitted.watch)
+            }
+            Some(at) => {
+                let (call, watch) = admitted.part();
+                let message = message.map(<[u8]>::to_vec);
+                let later = stream_later(route.clone(), call, at, message, pipe.share());
+                (Ok(spawn(later)), watch)
+            }
+        };
+        self.put_streaming(stream, known, pipe, started, Some(watch));
+    }
+}
+
+impl Admitted {
+    /// The call and its watch, which go different ways from here.
+    fn part(mut self) -> (Incoming, Watch) {
+        self.watch.ends = self.call.ends.share();
+        (self.call, self.watch)
+    }
+}
+
+/// Asks one interceptor after the other; the one that wants to wait, if any.
+fn ask(scope: &Scope, call: &mut Incoming, reached: &mut usize) -> Result<Option<usize>, Answer> {
+    for (at, interceptor) in scope.interceptors.iter().enumerate() {
+        *reached = at + 1;
+        let step = catch_unwind(AssertUnwindSafe(|| interceptor.start(call)));
+        match step.unwrap_or_else(|_| Err(panicked().into()))? {
+            Step::Pass => {}
+            Step::Wait => return Ok(Some(at)),
+        }
+    }
+    Ok(None)
+}
+
+/// Waits for the interceptor at `at`, then for those behind it.
+async fn resume(scope: Rc<Scope>, mut call: Incoming, at: usize) -> Result<Incoming, Answer> {
+    let mut step = Step::Wait;
+    for (at, interceptor) in scope.interceptors.iter().enumerate().skip(at) {
+        call.ends.set_reached(at + 1);
+        if step == Step::Pass {
+            step = interceptor.start(&mut call)?;
+        }
+        if step == Step::Wait {
+            interceptor.wait(&mut call).await?;
+            step = Step::Pass;
+        }
+    }
+    Ok(call)
+}
+
+/// The same until the call's deadline; panics become answers.
+async fn resume_in_time(
+    scope: Rc<Scope>,
+    call: Incoming,
+    at: usize,
+) -> Result<Result<Incoming, Answer>, Status> {
+    let deadline = call.request().deadline();
+    let resumed = Box::pin(async move { Ok(resume(scope, call, at).await) });
+    let outcome = guarded(resumed, deadline).await?;
+    Ok(outcome.unwrap_or_else(|_| Err(panicked().into())))
+}
+
+/// A unary call whose interceptors wait; its message is kept for the handler.
+fn unary_later(
+    route: Route,
+    call: Incoming,
+    at: usize,
+    message: &[u8],
+    known: &Known,
+) -> impl Future<Output = Result<Framed, Status>> + 'static {
+    let form = known.form;
+    let mut kept = take_buffer();
+    kept.extend_from_slice(message);
+    async move {
+        let resumed = resume_in_time(Rc::clone(&route.scope), call, at).await;
+        let outcome = match resumed? {
+            Ok(call) => {
+                let outcome = route.handler.call_later(&kept, call.into_parts(), form);
+                give_buffer(kept);
+                outcome.await
+            }
+            Err(answer) => answer.framed(form),
+        };
+        outcome
+    }
+}
+
+/// A streaming call whose interceptors wait.
+async fn stream_later(
+    route: Route,
+    call: Incoming,
+    at: usize,
+    message: Option<Vec<u8>>,
+    pipe: Pipe,
+) {
+    let call = match resume_in_time(Rc::clone(&route.scope), call, at).await {
+        Ok(Ok(call)) => call,
+        Ok(Err(answer)) => return answer.finish(pipe.finisher()),
+        Err(overdue) => return pipe.finisher().expire(overdue),
+    };
+    let parts = call.into_parts();
+    match route.handler.start(message.as_deref(), parts, &pipe) {
+        // Its outcome goes through the pipe.
+        Ok(task) => drop(Running(task).await),
+        Err(status) => pipe.finisher().finish(Err(status)),
+    }
+}
+
+/// A handler's task that ends with whoever waits for it.
+struct Running(JoinHandle<()>);
+
+impl Future for Running {
+    type Output = Result<(), JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What the caller is told when the code around its call panicked.
+fn panicked() -> Status {
+    Status::unknown("an interceptor panicked")
+}

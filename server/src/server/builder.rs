@@ -1,0 +1,227 @@
+//! What can be said of a server before it starts.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::Encoding;
+use corespun_runtime::{Balance, Engine, Runtime, RuntimeBuilder, ShardId};
+use corespun_tls::TlsConfig;
+
+use super::BoxError;
+use crate::builtin::health::Health;
+use crate::builtin::{Builtin, Offer};
+use crate::config::Config;
+use crate::interceptor::Interceptor;
+use crate::limit_stats::LimitStats;
+use crate::plain::{PlainRequest, PlainResponse};
+use crate::routes::Routes;
+use crate::service::Service;
+
+pub(super) type InterceptorFactory =
+    Box<dyn Fn(ShardId) -> Result<Rc<dyn Interceptor>, BoxError> + Send + Sync>;
+
+pub(super) type Factory = Box<dyn Fn(ShardId, &mut Routes) -> Result<(), BoxError> + Send + Sync>;
+
+/// An address, and whether TLS is left out there.
+pub(super) struct Listen {
+    pub(super) address: String,
+    pub(super) plaintext: bool,
+}
+
+/// Where a server listens, on how many shards, and what it serves.
+pub struct ServerBuilder {
+    pub(super) listen: Vec<Listen>,
+    pub(super) tls: Option<TlsConfig>,
+    pub(super) runtime: RuntimeBuilder,
+    pub(crate) config: Config,
+    pub(super) factories: Vec<Factory>,
+    pub(super) interceptors: Vec<InterceptorFactory>,
+    pub(super) limit_stats: LimitStats,
+    pub(super) builtin: Builtin,
+}
+
+impl ServerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            listen: Vec::new(),
+            tls: None,
+            runtime: Runtime::builder(),
+            config: Config::default(),
+            factories: Vec::new(),
+            interceptors: Vec::new(),
+            limit_stats: LimitStats::default(),
+            builtin: Builtin::default(),
+        }
+    }
+
+    /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port) or `unix:/path`.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen.push(Listen {
+            address: address.into(),
+            plaintext: false,
+        });
+        self
+    }
+
+    /// Adds an address that is served without TLS whatever [`tls`](Self::tls) says: for probes, or
+    /// for a Unix socket whose peers the kernel vouches for.
+    pub fn listen_plaintext(mut self, address: impl Into<String>) -> Self {
+        self.listen.push(Listen {
+            address: address.into(),
+            plaintext: true,
+        });
+        self
+    }
+
+    /// Speaks TLS on every address of [`listen`](Self::listen). Files are read at the start, which
+    /// fails when they are of no use. When they change they are read again, within seconds, or at
+    /// once on SIGHUP if the server is [`run`](Self::run): new connections get the new certificate,
+    /// and a broken one leaves the old one in place, with a warning in the log.
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Number of shards, one thread each; by default what the affinity mask and the CPU quota of
+    /// the process allow.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.runtime = self.runtime.shards(shards);
+        self
+    }
+
+    /// CPUs to pin the shards to, in order.
+    pub fn cpus(mut self, cpus: Vec<usize>) -> Self {
+        self.runtime = self.runtime.cpus(cpus);
+        self
+    }
+
+    /// How sockets are driven; by default io_uring where the kernel lets us, else epoll.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.runtime = self.runtime.engine(engine);
+        self
+    }
+
+    /// How accepted connections are spread over the shards.
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.runtime = self.runtime.balance(balance);
+        self
+    }
+
+    /// How long a drain may take before what is left is cut off.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.runtime = self.runtime.grace(grace);
+        self
+    }
+
+    /// How long a caller may take to read one send, of some 512 KiB at most, before its connection
+    /// is closed; 60 seconds by default.
+    pub fn send_time_max(mut self, bound: Duration) -> Self {
+        self.runtime = self.runtime.send_time_max(bound);
+        self
+    }
+
+    /// How long the server goes on after SIGTERM before it drains, while its health already says
+    /// that it does not serve: time for balancers to send new callers elsewhere. Default: none.
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.runtime = self.runtime.drain_delay(delay);
+        self
+    }
+
+    /// Offers `grpc.health.v1.Health`, which answers what `health` says.
+    pub fn health(mut self, health: &Health) -> Self {
+        self.builtin.health = Some(health.clone());
+        self
+    }
+
+    /// Offers reflection, `v1` and `v1alpha`, from the schemas that the services bring along.
+    pub fn reflection(self) -> Self {
+        self.reflection_with(&[])
+    }
+
+    /// Offers reflection of further schemas too, each a serialized
+    /// `google.protobuf.FileDescriptorSet` with all its imports: for services made by hand, and for
+    /// files that only extend others.
+    pub fn reflection_with(mut self, sets: &[&'static [u8]]) -> Self {
+        self.builtin.reflection = Some(Offer::new(sets));
+        self
+    }
+
+    /// Limits of connections and calls.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How often callers exceed each limit; take it before [`ServerBuilder::run`] and read it from
+    /// any thread.
+    pub fn limit_stats(&self) -> LimitStats {
+        self.limit_stats.clone()
+    }
+
+    /// Compresses messages as `encoding` for callers that accept it. Services, responses and
+    /// senders may choose otherwise. What callers send compressed is read in any case.
+    pub fn compress(mut self, encoding: Encoding) -> Self {
+        self.config.encoding = encoding;
+        self
+    }
+
+    /// Adds an interceptor around the calls of all services, behind those that were added before.
+    /// The factory is called once on each shard, as those of services are. Health and reflection
+    /// are services, so their calls are asked about too; requests that are no calls are not: see
+    /// [`plain`](Self::plain).
+    pub fn intercept<I, F>(mut self, factory: F) -> Self
+    where
+        I: Interceptor,
+        F: Fn(ShardId) -> Result<I, BoxError> + Send + Sync + 'static,
+    {
+        self.interceptors.push(Box::new(move |shard| {
+            let interceptor: Rc<dyn Interceptor> = Rc::new(factory(shard)?);
+            Ok(interceptor)
+        }));
+        self
+    }
+
+    /// Adds a service. The factory is called once on each shard, on its thread: what it makes is
+    /// that shard's own and need be neither `Send` nor `Sync`.
+    pub fn service<S, F>(mut self, factory: F) -> Self
+    where
+        S: Service,
+        F: Fn(ShardId) -> Result<S, BoxError> + Send + Sync + 'static,
+    {
+        self.factories.push(Box::new(move |shard, routes| {
+            routes.add(factory(shard)?);
+            Ok(())
+        }));
+        self
+    }
+
+    /// Answers requests that are no calls (their content type is not gRPC's), in place of the 405
+    /// or 415 that they get otherwise: `/healthz` or `/metrics` over HTTP/2 without TLS. The
+    /// factory is called once on each shard, as that of a service. A handler set before is
+    /// replaced. Calls do not pay for it. No interceptor sees such a request: what it may learn is
+    /// for the handler to decide.
+    ///
+    /// ```no_run
+    /// # use corespun_server::{Error, PlainRequest, PlainResponse, Server};
+    /// fn answer(request: &PlainRequest<'_>) -> PlainResponse {
+    ///     match request.path() {
+    ///         "/healthz" => PlainResponse::new(200, "ok\n"),
+    ///         _ => PlainResponse::new(404, ""),
+    ///     }
+    /// }
+    /// # fn main() -> Result<(), Error> {
+    /// Server::builder().listen("127.0.0.1:8080").plain(|_shard| Ok(answer)).run()
+    /// # }
+    /// ```
+    pub fn plain<H, F>(mut self, factory: F) -> Self
+    where
+        H: Fn(&PlainRequest<'_>) -> PlainResponse + 'static,
+        F: Fn(ShardId) -> Result<H, BoxError> + Send + Sync + 'static,
+    {
+        self.factories.push(Box::new(move |shard, routes| {
+            routes.plain(factory(shard)?);
+            Ok(())
+        }));
+        self
+    }
+}

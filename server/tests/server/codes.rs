@@ -1,0 +1,426 @@
+//! The exact answer to every way in which a request can be wrong, row by row, over raw HTTP/2.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Streaming};
+use corespun_runtime::{block_on, sleep};
+use corespun_server::{Routes, Service};
+
+use crate::support::{Answer, Pair};
+
+const SAY: Method<String, String> = Method::new("/test.Codes/Say", Kind::Unary);
+const LIST: Method<String, String> = Method::new("/test.Codes/List", Kind::ServerStreaming);
+const JOIN: Method<String, String> = Method::new("/test.Codes/Join", Kind::ClientStreaming);
+const CHAT: Method<String, String> = Method::new("/test.Codes/Chat", Kind::BidiStreaming);
+
+struct Codes;
+
+async fn chat(mut requests: Streaming<String>, mut out: Sender<String>) -> Result<(), Status> {
+    while let Some(text) = requests.message().await? {
+        out.send(text).await?;
+    }
+    Ok(())
+}
+
+impl Service for Codes {
+    const NAME: &'static str = "test.Codes";
+
+    fn register(self, routes: &mut Routes) {
+        let service = Rc::new(self);
+        routes.unary(SAY, &service, |_, request: Request<String>| async {
+            Ok(Response::new(request.into_inner()))
+        });
+        routes.server_streaming(LIST, &service, |_, request: Request<String>, mut out| async move {
+            out.send(request.into_inner()).await
+        });
+        routes.client_streaming(
+            JOIN,
+            &service,
+            |_, mut requests: Streaming<String>| async move {
+                let mut text = String::new();
+                while let Some(part) = requests.message().await? {
+                    text.push_str(&part);
+                }
+                Ok(Response::new(text))
+            },
+        );
+        routes.bidi_streaming(CHAT, &service, |_, requests, out| chat(requests, out));
+    }
+}
+
+fn with(test: impl AsyncFnOnce(&mut Pair)) {
+    block_on(async {
+        let mut routes = Routes::new();
+        routes.add(Codes);
+        test(&mut Pair::new(routes)).await;
+    })
+    .unwrap();
+}
+
+/// Sends a head and a body, ended or not, and waits for the answer's end.
+async fn answer<'a>(
+    pair: &'a mut Pair,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: Option<(&[u8], bool)>,
+) -> &'a Answer {
+    let stream = pair.open(path, fields, body.is_none());
+    if let Some((bytes, end)) = body {
+        pair.client.send_data(stream, bytes, end);
+    }
+    for _ in 0..1000 {
+        pair.exchange();
+        let answer = pair.answers.get(&stream.id);
+        if answer.is_some_and(|answer| answer.ended || answer.reset.is_some()) {
+            break;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    &pair.answers[&stream.id]
+}
+
+/// A message without text: five bytes of prefix, two of protobuf.
+const EMPTY_TEXT: &[u8] = b"\0\0\0\0\x02\x0a\x00";
+
+/// Path, fields, and the `:status`, code and words of the answer.
+type HeadRow = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    Code,
+    &'static str,
+);
+const HEADS: [HeadRow; 31] = [
+    // gRPC over HTTP/2, "Path": case-sensitive, with its slash, split at the last one.
+    (
+        "/test.Codes/Nope",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown method Nope",
+    ),
+    (
+        "/test.codes/Say",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown service test.codes",
+    ),
+    (
+        "/test.Codes/say",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown method say",
+    ),
+    (
+        "/test.Codes/Say/",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "unknown service test.Codes/Say",
+    ),
+    (
+        "test.Codes/Say",
+        &[],
+        "200",
+        Code::Unimplemented,
+        "malformed method path",
+    ),
+    ("/", &[], "200", Code::Unimplemented, "unknown service"),
+    ("/Say", &[], "200", Code::Unimplemented, "unknown"),
+    // The HTTP method and the content type.
+    (
+        SAY.path(),
+        &[(":method", "GET")],
+        "405",
+        Code::Internal,
+        "not POST",
+    ),
+    (
+        SAY.path(),
+        &[(":method", "PUT")],
+        "405",
+        Code::Internal,
+        "not POST",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "text/html")],
+        "415",
+        Code::Unknown,
+        "text/html",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "")],
+        "415",
+        Code::Unknown,
+        "not application/grpc",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpcfoo")],
+        "415",
+        Code::Unknown,
+        "grpcfoo",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpc-web")],
+        "415",
+        Code::Unknown,
+        "grpc-web",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpc+json")],
+        "200",
+        Code::Unimplemented,
+        "json",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "application/grpc;charset=utf-8")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+    (
+        SAY.path(),
+        &[("content-type", "Application/GRPC+Proto")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+    (SAY.path(), &[("te", "")], "200", Code::Ok, ""),
+    // grpc-timeout: up to eight digits and a unit.
+    (
+        SAY.path(),
+        &[("grpc-timeout", "123456789S")],
+        "400",
+        Code::Internal,
+        "123456789S",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "5")],
+        "400",
+        Code::Internal,
+        "\"5\"",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "S")],
+        "400",
+        Code::Internal,
+        "\"S\"",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "-1S")],
+        "400",
+        Code::Internal,
+        "-1S",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "1h")],
+        "400",
+        Code::Internal,
+        "1h",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "0m")],
+        "200",
+        Code::DeadlineExceeded,
+        "deadline",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-timeout", "99999999H")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+    // Metadata: base64 padded or not, several in one field.
+    (
+        SAY.path(),
+        &[("x-bin", "!")],
+        "400",
+        Code::Internal,
+        "x-bin",
+    ),
+    (SAY.path(), &[("x-bin", "AAE=,AAE")], "200", Code::Ok, ""),
+    (SAY.path(), &[("x-odd", "caf\u{e9}")], "200", Code::Ok, ""),
+    // gRFC A41.
+    (
+        SAY.path(),
+        &[("host", "a"), ("host", "b")],
+        "400",
+        Code::Internal,
+        "several host",
+    ),
+    (SAY.path(), &[("host", "a")], "200", Code::Ok, ""),
+    (
+        SAY.path(),
+        &[("grpc-encoding", "br")],
+        "200",
+        Code::Unimplemented,
+        "br",
+    ),
+    (
+        SAY.path(),
+        &[("grpc-encoding", "identity")],
+        "200",
+        Code::Ok,
+        "",
+    ),
+];
+
+#[test]
+fn heads() {
+    with(async |pair| {
+        // Twice, for the second time the header block is recognised instead of read.
+        for (path, fields, http_status, code, words) in HEADS.into_iter().chain(HEADS) {
+            let answer = answer(pair, path, fields, Some((EMPTY_TEXT, true))).await;
+            let what = format!("{path} {fields:?}: {answer:?}");
+            assert_eq!(answer.field(":status"), Some(http_status), "{what}");
+            assert_eq!(answer.status().code(), code, "{what}");
+            assert!(answer.status().message().contains(words), "{what}");
+            assert_eq!(
+                answer.trailers.is_empty(),
+                code != Code::Ok,
+                "trailers-only: {what}"
+            );
+        }
+    });
+}
+
+#[test]
+fn heads_that_are_no_http_are_reset() {
+    const PROTOCOL_ERROR: u32 = 1;
+    let rows: [(&str, &str); 4] = [
+        ("te", "gzip"),
+        ("connection", "close"),
+        ("transfer-encoding", "chunked"),
+        (":authority", "b"),
+    ];
+    with(async |pair| {
+        for (name, value) in rows {
+            // A second `:authority` beside the one that stands for the first.
+            let twice = [(name, value), (name, value)];
+            let fields = if name == ":authority" {
+                &twice[..]
+            } else {
+                &twice[..1]
+            };
+            let answer = answer(pair, SAY.path(), fields, Some((EMPTY_TEXT, true))).await;
+            assert_eq!(answer.reset, Some(PROTOCOL_ERROR), "{name}: {value}");
+        }
+        let answer = answer(pair, SAY.path(), &[], Some((EMPTY_TEXT, true))).await;
+        assert_eq!(answer.status().code(), Code::Ok, "the connection lives on");
+    });
+}
+
+#[test]
+fn bodies() {
+    use Code::{Internal, Ok, ResourceExhausted, Unimplemented};
+    /// A body, and the codes of the methods that take one message and that take any number.
+    type Row = (Option<&'static [u8]>, Code, Code);
+    let rows: [Row; 13] = [
+        (None, Unimplemented, Ok),
+        (Some(b""), Unimplemented, Ok),
+        (Some(EMPTY_TEXT), Ok, Ok),
+        // No bytes are a message too.
+        (Some(b"\0\0\0\0\0"), Ok, Ok),
+        (
+            Some(b"\0\0\0\0\x02\x0a\x00\0\0\0\0\x02\x0a\x00"),
+            Unimplemented,
+            Ok,
+        ),
+        (Some(b"\0\0\0\0\0\0"), Unimplemented, Internal),
+        (Some(b"\0"), Internal, Internal),
+        (Some(b"\0\0\0\0"), Internal, Internal),
+        (Some(b"\0\0\0\0\x09\x0a"), Internal, Internal),
+        (Some(b"\x01\0\0\0\x02\x0a\x00"), Internal, Internal),
+        (Some(b"\x02\0\0\0\x02\x0a\x00"), Internal, Internal),
+        (Some(b"\0\0\0\0\x02\x0a\x09"), Internal, Internal),
+        (
+            Some(b"\0\x00\x40\x00\x01"),
+            ResourceExhausted,
+            ResourceExhausted,
+        ),
+    ];
+    with(async |pair| {
+        for (body, one, any) in rows {
+            for method in [SAY, LIST, JOIN, CHAT] {
+                let path = method.path();
+                let expected = if method.kind().client_streams() {
+                    any
+                } else {
+                    one
+                };
+                let body = body.map(|bytes| (bytes, true));
+                let answer = answer(pair, path, &[], body).await;
+                assert_eq!(
+                    answer.status().code(),
+                    expected,
+                    "{path} {body:?} {answer:?}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn an_answer_ahead_of_the_request_s_end_is_followed_by_a_reset() {
+    const NO_ERROR: u32 = 0;
+    with(async |pair| {
+        for (path, body) in [
+            ("/test.Codes/Nope", &b""[..]),
+            (SAY.path(), b"\x05"),
+            (SAY.path(), b"\0\xff\0\0\0"),
+            (JOIN.path(), b"\x05\0\0\0\0"),
+            (CHAT.path(), b"\0\0\0\0\x02\x0a\x09"),
+        ] {
+            let stream = pair.open(path, &[], false);
+            pair.client.send_data(stream, body, false);
+            for _ in 0..500 {
+                pair.exchange();
+                sleep(Duration::from_millis(1)).await;
+                if pair
+                    .answers
+                    .get(&stream.id)
+                    .is_some_and(|answer| answer.reset.is_some())
+                {
+                    break;
+                }
+                // A prefix that is not there in full may yet become a good one.
+                pair.client.send_data(stream, b"\0\0\0\0", false);
+            }
+            let answer = &pair.answers[&stream.id];
+            assert!(answer.ended, "{path} {body:?}: trailers come first");
+            assert_ne!(answer.status().code(), Code::Ok);
+            assert_eq!(answer.reset, Some(NO_ERROR), "{path} {body:?}");
+        }
+    });
+}
+
+#[test]
+fn content_types_are_repeated() {
+    with(async |pair| {
+        for (sent, answered) in [
+            ("application/grpc", "application/grpc"),
+            ("application/grpc+proto", "application/grpc+proto"),
+        ] {
+            for path in [SAY.path(), LIST.path(), "/test.Codes/Nope"] {
+                let fields = [("content-type", sent)];
+                let answer = answer(pair, path, &fields, Some((EMPTY_TEXT, true))).await;
+                assert_eq!(answer.field("content-type"), Some(answered), "{path}");
+            }
+        }
+    });
+}
