@@ -3,6 +3,8 @@
 #[path = "sockets/compression.rs"]
 mod compression;
 mod engines;
+#[path = "sockets/interceptors.rs"]
+mod interceptors;
 mod words;
 
 use std::net::TcpListener;

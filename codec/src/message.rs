@@ -13,7 +13,7 @@ pub const PREFIX_BYTES: usize = 5;
 /// The memory that an idle [`Deframer`] keeps of each of its two buffers, in bytes.
 const CAPACITY_KEPT: usize = 4 << 10;
 
-/// Memory for an inflated message above which [`Deframer`] keeps none for the next.
+/// How much memory for inflated messages a [`Deframer`] keeps from one to the next.
 const PLAIN_BYTES_KEPT: usize = 64 << 10;
 
 /// The least that [`Deframer`] has of a message, as a share of it, before it reserves the rest.
@@ -173,8 +173,6 @@ impl Deframer {
     )]
     pub fn next(&mut self) -> Result<Option<&[u8]>, Status> {
         let Some((frame, rest)) = self.framing.split(&self.buffer[self.start..])? else {
-            self.plain.clear();
-            self.plain.shrink_to(PLAIN_BYTES_KEPT);
             return match &self.failure {
                 Some(status) => Err(status.clone()),
                 None => Ok(None),
@@ -185,6 +183,13 @@ impl Deframer {
             return Ok(Some(frame.bytes));
         }
         self.framing.open(frame, &mut self.plain).map(Some)
+    }
+
+    /// Says that the last message has been read, so that what it was inflated into goes back
+    /// before the next one is asked for, which may be long after.
+    pub fn done(&mut self) {
+        self.plain.clear();
+        self.plain.shrink_to(PLAIN_BYTES_KEPT);
     }
 
     /// Whether [`Deframer::next`] has a message or an error to give.

@@ -4,10 +4,10 @@
 //! handler and answers once that has ended. So a layer may look at the request and change it,
 //! refuse it, let it wait, and hold something for as long as the call lasts, streams included:
 //!
-//! - sound: `ConcurrencyLimitLayer` (a permit is held until the call's end), `GlobalConcurrencyLimit`,
-//!   `LoadShedLayer`, `FilterLayer` and `AsyncFilterLayer`, `MapRequestLayer`, and one's own of that
-//!   kind. Limits hold per shard, unless the layer shares its state between clones of it that were
-//!   handed to each shard's factory.
+//! - sound: `ConcurrencyLimitLayer` (a permit is held until the call's end),
+//!   `GlobalConcurrencyLimitLayer`, `LoadShedLayer`, `FilterLayer` and `AsyncFilterLayer`,
+//!   `MapRequestLayer`, and one's own of that kind. Limits hold per shard, unless the layer shares
+//!   its state between clones of it that were handed to each shard's factory.
 //! - not sound: layers that keep time or start tasks (`TimeoutLayer`, `RateLimitLayer`,
 //!   `BufferLayer`, `tower-http`'s), for they ask for a tokio runtime, which a shard is not: their
 //!   panic becomes UNKNOWN. Deadlines are watched over without any layer.

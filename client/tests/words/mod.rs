@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corespun_codec::{Kind, Method, Request, Response, Sender, Status, Streaming};
 use corespun_runtime::{Engine, sleep};
-use corespun_server::{Config, Routes, Running, Server, Service};
+use corespun_server::{Config, Routes, Running, Server, ServerBuilder, Service};
 
 pub const UPPER: Method<String, String> = Method::new("/test.Words/Upper", Kind::Unary);
 pub const SLEEP: Method<String, String> = Method::new("/test.Words/Sleep", Kind::Unary);
@@ -117,13 +117,15 @@ pub fn serve(address: &str, engine: Engine, limit: u32) -> Running {
 pub fn serve_with(address: &str, engine: Engine, set: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::default();
     set(&mut config);
+    builder(address, engine).config(config).start().unwrap()
+}
+
+/// A server that can be told more before it starts.
+pub fn builder(address: &str, engine: Engine) -> ServerBuilder {
     Server::builder()
         .listen(address)
         .shards(1)
         .engine(engine)
         .grace(Duration::from_millis(200))
-        .config(config)
         .service(|_shard| Ok(Words))
-        .start()
-        .unwrap()
 }

@@ -144,6 +144,7 @@ impl<T: Message + Default> Streaming<T> {
         };
         match decoded {
             Ok(message) => {
+                state.deframer.done();
                 state.settle(before - state.deframer.buffered_bytes());
                 if state.credit > 0 {
                     state.ring();

@@ -1,6 +1,7 @@
 //! `echo`: shows what a call carries beside its messages.
 
 use std::error::Error;
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -39,7 +40,8 @@ fn serve(Arguments { compress, flags }: &Arguments) -> Result<(), Box<dyn Error>
     let filter = EnvFilter::try_new(&flags.log)?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr)
         .init();
     let compress = *compress;
     flags

@@ -196,15 +196,14 @@ fn unary_later(
     kept.extend_from_slice(message);
     async move {
         let resumed = resume_in_time(Rc::clone(&route.scope), call, at).await;
-        let outcome = match resumed? {
+        match resumed? {
             Ok(call) => {
                 let outcome = route.handler.call_later(&kept, call.into_parts(), form);
                 give_buffer(kept);
                 outcome.await
             }
             Err(answer) => answer.framed(form),
-        };
-        outcome
+        }
     }
 }
 

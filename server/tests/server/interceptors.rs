@@ -96,11 +96,14 @@ impl Service for Seen {
 
 type Log = Rc<RefCell<Vec<String>>>;
 
+/// What an interceptor does with a call.
+type Ask = fn(&mut Incoming) -> Result<Step, Instead>;
+
 /// Writes down what it is asked and told, and may do one thing more.
 struct Logger {
     name: &'static str,
     log: Log,
-    also: fn(&mut Incoming) -> Result<Step, Instead>,
+    also: Ask,
 }
 
 impl Logger {
@@ -175,10 +178,7 @@ fn obey(call: &mut Incoming) -> Result<Step, Instead> {
 }
 
 /// Runs a test against a server whose interceptors are a, b (its own) and c (the service's).
-fn with(
-    also: [fn(&mut Incoming) -> Result<Step, Instead>; 3],
-    test: impl AsyncFnOnce(&mut Pair, Log),
-) {
+fn with(also: [Ask; 3], test: impl AsyncFnOnce(&mut Pair, Log)) {
     block_on(async {
         let log = Log::default();
         let logger = |at: usize| Logger {
