@@ -128,7 +128,15 @@ impl Connection {
                 end(reply, initial, &finish);
             }
             Call::Plain(call) => self.end_plain(stream, &call, status),
-            call @ (Call::Waiting { .. } | Call::Vacant) => self.put_call(stream, call),
+            Call::Waiting {
+                known, task, watch, ..
+            } => {
+                task.abort();
+                let mut reply = self.reply(stream, known.form);
+                reply.watch = watch.map(|watch| *watch);
+                reply.status(status);
+            }
+            Call::Vacant => {}
         }
     }
 

@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use corespun_codec::Status;
-use corespun_codec::pipe::Pipe;
+use corespun_codec::pipe::{Doorbell, Pipe};
 use corespun_http2::StreamKey;
-use corespun_runtime::{JoinError, JoinHandle, give_buffer, spawn, take_buffer};
+use corespun_runtime::{JoinError, JoinHandle, give_buffer, spawn};
 
 use super::Connection;
-use crate::bell::{Completion, Framed};
-use crate::call::{Call, Known};
+use crate::bell::{Bell, Completion, Framed};
+use crate::call::{Call, Known, ReplyForm};
 use crate::handler::guarded;
 use crate::interceptor::{Answer, Incoming, Step};
 use crate::routes::Route;
@@ -74,6 +74,7 @@ impl Connection {
             return;
         };
         let mut reply = self.reply(stream, known.form);
+        let mut held = 0;
         let (task, watch) = match admitted.waits_for {
             None => {
                 reply.watch = Some(admitted.watch);
@@ -84,7 +85,9 @@ impl Connection {
             Some(at) => {
                 let (call, watch) = admitted.part();
                 let (bell, stream) = reply.claim();
-                let outcome = unary_later(route.clone(), call, at, message, known);
+                let kept = Kept::new(message, &bell, stream);
+                held = message.len();
+                let outcome = unary_later(route.clone(), call, at, kept, known.form);
                 let task = spawn(async move {
                     let outcome = outcome.await;
                     bell.complete(Completion { stream, outcome });
@@ -100,6 +103,15 @@ impl Connection {
                 watch: watch.map(Box::new),
             };
             self.put_call(stream, waiting);
+            self.hold_kept(stream, held);
+        }
+    }
+
+    /// Counts a message that is kept for as long as interceptors wait: whoever they would refuse
+    /// must not make us keep as many as there may be streams.
+    fn hold_kept(&mut self, stream: StreamKey, bytes: usize) {
+        if bytes > 0 && !self.http2.hold(stream, bytes) {
+            self.shed();
         }
     }
 
@@ -118,6 +130,7 @@ impl Connection {
             return;
         };
         let pipe = self.open_pipe(stream, known, end_stream);
+        let mut held = 0;
         let (started, watch) = match admitted.waits_for {
             None => {
                 let parts = admitted.call.into_parts();
@@ -125,12 +138,38 @@ impl Connection {
             }
             Some(at) => {
                 let (call, watch) = admitted.part();
-                let message = message.map(<[u8]>::to_vec);
+                held = message.map_or(0, <[u8]>::len);
+                let message = message.map(|message| Kept::new(message, &self.bell, stream));
                 let later = stream_later(route.clone(), call, at, message, pipe.share());
                 (Ok(spawn(later)), watch)
             }
         };
         self.put_streaming(stream, known, pipe, started, Some(watch));
+        self.hold_kept(stream, held);
+    }
+}
+
+/// A request message that interceptors let wait; its connection hears when it is kept no longer.
+struct Kept {
+    bytes: Vec<u8>,
+    bell: Rc<Bell>,
+    token: u64,
+}
+
+impl Kept {
+    fn new(message: &[u8], bell: &Rc<Bell>, stream: StreamKey) -> Self {
+        Self {
+            // Not a pooled buffer: what waits must cost what was sent.
+            bytes: message.to_vec(),
+            bell: Rc::clone(bell),
+            token: stream.to_token(),
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.bell.ring(self.token);
     }
 }
 
@@ -184,44 +223,35 @@ async fn resume_in_time(
 }
 
 /// A unary call whose interceptors wait; its message is kept for the handler.
-fn unary_later(
+async fn unary_later(
     route: Route,
     call: Incoming,
     at: usize,
-    message: &[u8],
-    known: &Known,
-) -> impl Future<Output = Result<Framed, Status>> + 'static {
-    let form = known.form;
-    let mut kept = take_buffer();
-    kept.extend_from_slice(message);
-    async move {
-        let resumed = resume_in_time(Rc::clone(&route.scope), call, at).await;
-        match resumed? {
-            Ok(call) => {
-                let outcome = route.handler.call_later(&kept, call.into_parts(), form);
-                give_buffer(kept);
-                outcome.await
-            }
-            Err(answer) => answer.framed(form),
+    kept: Kept,
+    form: ReplyForm,
+) -> Result<Framed, Status> {
+    match resume_in_time(Rc::clone(&route.scope), call, at).await? {
+        Ok(call) => {
+            let parts = call.into_parts();
+            let outcome = route.handler.call_later(&kept.bytes, parts, form);
+            drop(kept);
+            outcome.await
         }
+        Err(answer) => answer.framed(form),
     }
 }
 
 /// A streaming call whose interceptors wait.
-async fn stream_later(
-    route: Route,
-    call: Incoming,
-    at: usize,
-    message: Option<Vec<u8>>,
-    pipe: Pipe,
-) {
+async fn stream_later(route: Route, call: Incoming, at: usize, kept: Option<Kept>, pipe: Pipe) {
     let call = match resume_in_time(Rc::clone(&route.scope), call, at).await {
         Ok(Ok(call)) => call,
         Ok(Err(answer)) => return answer.finish(pipe.finisher()),
         Err(overdue) => return pipe.finisher().expire(overdue),
     };
-    let parts = call.into_parts();
-    match route.handler.start(message.as_deref(), parts, &pipe) {
+    let message = kept.as_ref().map(|kept| &kept.bytes[..]);
+    let started = route.handler.start(message, call.into_parts(), &pipe);
+    drop(kept);
+    match started {
         // Its outcome goes through the pipe.
         Ok(task) => drop(Running(task).await),
         Err(status) => pipe.finisher().finish(Err(status)),

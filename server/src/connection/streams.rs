@@ -43,7 +43,7 @@ impl Connection {
             pipe, known, watch, ..
         } = &mut call
         else {
-            return;
+            return self.on_message_gone(stream, call);
         };
         let form = known.form;
         let credit = pipe.answer();
@@ -72,6 +72,14 @@ impl Connection {
             return end(reply, initial, &finish);
         }
         self.put_call(stream, call);
+    }
+
+    /// What interceptors let wait has gone on to its handler, or its call is over.
+    fn on_message_gone(&mut self, stream: StreamKey, call: Call) {
+        if let Call::Waiting { .. } = call {
+            self.http2.hold(stream, 0);
+            self.put_call(stream, call);
+        }
     }
 }
 

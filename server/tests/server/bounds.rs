@@ -1,5 +1,6 @@
 //! Peers that make a connection keep bytes or wait: what is refused, and who lives on.
 
+use std::cell::Cell;
 use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Streaming};
 use corespun_http2::{Config as Http2Config, ErrorCode, StreamKey};
 use corespun_runtime::{Flow, Protocol, block_on, yield_now};
-use corespun_server::{Config, Routes, Service};
+use corespun_server::{Config, Incoming, Routes, Service, intercept_async};
 
 use crate::support::Pair;
 
@@ -15,6 +16,7 @@ struct Store;
 
 const ECHO: Method<String, String> = Method::new("/test.Store/Echo", Kind::Unary);
 const LATER: Method<String, String> = Method::new("/test.Store/Later", Kind::Unary);
+const NEVER: Method<String, String> = Method::new("/test.Store/Never", Kind::Unary);
 const UNREAD: Method<String, String> = Method::new("/test.Store/Unread", Kind::ClientStreaming);
 const FIRST: Method<String, String> = Method::new("/test.Store/First", Kind::BidiStreaming);
 
@@ -38,6 +40,10 @@ impl Service for Store {
         routes.unary(ECHO, &service, |_, request| echo(request));
         routes.unary(LATER, &service, |_, request| async move {
             yield_now().await;
+            echo(request).await
+        });
+        routes.unary(NEVER, &service, |_, request| async move {
+            pending::<()>().await;
             echo(request).await
         });
         routes.client_streaming(
@@ -174,6 +180,54 @@ fn streams_that_are_read_keep_nothing() {
         turns(&mut pair).await;
         assert_eq!(code(&pair, stream), Some(Code::Ok));
     });
+}
+
+/// What an interceptor lets wait is kept for callers that it may yet refuse.
+#[test]
+fn messages_that_interceptors_let_wait_are_bounded() {
+    let mut server = Config::default();
+    server.message_bytes_max = 100_000;
+    server.http2.received_bytes_max = 300_000;
+    let is_open = Rc::new(Cell::new(false));
+    let gate = Rc::clone(&is_open);
+    let interceptor = intercept_async(async move |_: &mut Incoming| {
+        while !gate.get() {
+            yield_now().await;
+        }
+        Ok(())
+    });
+    block_on(async {
+        let mut routes = Routes::intercepted(vec![Rc::new(interceptor)]);
+        routes.add(Store);
+        let mut pair = Pair::with(routes, server, Http2Config::client());
+        let mut upload = async |method: &'static str, pair: &mut Pair| {
+            let stream = pair.open(method, &[], false);
+            pair.send(stream, &"x".repeat(90_000), true);
+            turns(pair).await;
+            stream
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            waiting.push(upload(ECHO.path(), &mut pair).await);
+        }
+        let newest = upload(ECHO.path(), &mut pair).await;
+        assert_eq!(code(&pair, newest), Some(Code::ResourceExhausted));
+        assert_eq!(pair.answers.len(), 1, "only the newest is refused");
+        is_open.set(true);
+        turns(&mut pair).await;
+        for stream in waiting {
+            assert_eq!(code(&pair, stream), Some(Code::Ok));
+        }
+        // A message that has gone on to its handler is the handler's affair.
+        let mut handled = Vec::new();
+        for _ in 0..5 {
+            handled.push(upload(NEVER.path(), &mut pair).await);
+        }
+        for stream in handled {
+            assert_eq!(code(&pair, stream), None);
+        }
+    })
+    .unwrap();
 }
 
 /// Four handlers that leave a whole window unread do not stop the fifth upload.
