@@ -6,6 +6,7 @@ mod authority;
 mod engines;
 
 mod calls;
+mod limits;
 mod refusals;
 mod reload;
 mod world;

@@ -225,3 +225,27 @@ fn an_idle_deframer_gives_its_memory_back() {
     deframer.rest();
     assert!(deframer.capacity() > 0, "little is kept");
 }
+
+#[test]
+fn inflated_bytes_count_as_memory_and_go_back() {
+    let gzip = Framing {
+        encoding: Encoding::Gzip,
+        bytes_max: 200_000,
+    };
+    let mut bytes = Vec::new();
+    gzip.encode(&"x".repeat(100_000), &mut bytes).unwrap();
+    let mut deframer = Deframer::new(gzip.bytes_max);
+    deframer.set_encoding(gzip.encoding);
+    deframer.push(&[&bytes[..], &bytes].concat());
+    assert!(deframer.capacity() < 10_000, "nothing is inflated ahead");
+    assert!(deframer.next().unwrap().is_some());
+    assert!(deframer.capacity() >= 100_000);
+    deframer.done();
+    deframer.rest();
+    let kept = deframer.capacity() - deframer.buffer.capacity();
+    assert!((1..=PLAIN_BYTES_KEPT).contains(&kept), "one more waits");
+    assert!(deframer.next().unwrap().is_some());
+    deframer.done();
+    deframer.rest();
+    assert_eq!(deframer.plain.capacity(), 0);
+}

@@ -264,6 +264,18 @@ fn deadlines_pass_through() {
 }
 
 #[test]
+fn whether_input_is_wanted_is_asked_inside() {
+    let world = World::new();
+    let mut pair = Pair::new(&world.acceptor(), &world.connector());
+    pair.server.inner.deaf.set(true);
+    assert!(pair.server.protocol.wants_input(), "a handshake goes on");
+    pair.settle();
+    assert!(!pair.server.protocol.wants_input());
+    pair.server.inner.deaf.set(false);
+    assert!(pair.server.protocol.wants_input());
+}
+
+#[test]
 fn a_drain_reaches_inside() {
     let world = World::new();
     let mut pair = Pair::new(&world.acceptor(), &world.connector());

@@ -25,6 +25,8 @@ pub struct Inner {
     pub deadline: Cell<Option<Duration>>,
     /// Answers [`Flow::Close`] once all output was handed over.
     pub closes: Cell<bool>,
+    /// Wants no input while a send is in flight.
+    pub deaf: Cell<bool>,
 }
 
 struct Probe(Rc<Inner>);
@@ -70,6 +72,10 @@ impl Protocol for Probe {
 
     fn deadline(&self) -> Option<Duration> {
         self.0.deadline.get()
+    }
+
+    fn wants_input(&self) -> bool {
+        !self.0.deaf.get()
     }
 
     fn drain(&mut self, _now: Duration) {
