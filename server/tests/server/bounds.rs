@@ -200,7 +200,7 @@ fn messages_that_interceptors_let_wait_are_bounded() {
         let mut routes = Routes::intercepted(vec![Rc::new(interceptor)]);
         routes.add(Store);
         let mut pair = Pair::with(routes, server, Http2Config::client());
-        let mut upload = async |method: &'static str, pair: &mut Pair| {
+        let upload = async |method: &'static str, pair: &mut Pair| {
             let stream = pair.open(method, &[], false);
             pair.send(stream, &"x".repeat(90_000), true);
             turns(pair).await;
