@@ -35,7 +35,7 @@
 //! }
 //! ```
 //!
-//! **Not here:** the client, the records of TLS, health and reflection services.
+//! **Not here:** the client, the records of TLS, tokens and policies (`corespun-auth`).
 #![forbid(unsafe_code)]
 
 mod acceptor;
