@@ -3,6 +3,7 @@
 mod allocations;
 mod bounds;
 mod calls;
+mod fairness;
 mod health;
 mod limit_stats;
 mod plain;

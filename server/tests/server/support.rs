@@ -48,6 +48,8 @@ pub struct Pair {
     cache: BlockCache,
     seen: BTreeMap<u8, Vec<(String, String)>>,
     wire: Vec<u8>,
+    /// The moment of the turn at hand; it moves when the server has left something for the next.
+    turn: Duration,
 }
 
 impl Pair {
@@ -68,6 +70,7 @@ impl Pair {
             cache: BlockCache::default(),
             seen: BTreeMap::new(),
             wire: Vec::new(),
+            turn: Duration::ZERO,
         };
         pair.exchange();
         pair
@@ -147,9 +150,13 @@ impl Pair {
             self.client.transmit(&mut wire);
             if !wire.is_empty() {
                 quiet = false;
-                self.server.receive(Duration::ZERO, Input::Bytes(&wire));
+                self.server.receive(self.turn, Input::Bytes(&wire));
             }
-            self.server.advance(Duration::ZERO);
+            if self.server.has_backlog() {
+                quiet = false;
+                self.turn += Duration::from_nanos(1);
+            }
+            self.server.advance(self.turn);
             let mut wire = Vec::new();
             self.flow = self.server.transmit(&mut wire);
             if !wire.is_empty() {
@@ -177,7 +184,8 @@ impl Pair {
         }
     }
 
-    fn absorb(&mut self, wire: &[u8]) {
+    /// Lets the client read what the server has transmitted.
+    pub fn absorb(&mut self, wire: &[u8]) {
         let mut input = wire;
         while let Some(event) = self.client.receive(Duration::ZERO, &mut input).unwrap() {
             match event {
