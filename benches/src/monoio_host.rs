@@ -116,8 +116,13 @@ async fn pump(mut stream: TcpStream, mut protocol: Box<dyn Protocol>) -> io::Res
         }
     }
     protocol.receive(now(), Input::End);
-    send(&mut stream, &mut *protocol, output).await?;
-    Ok(())
+    loop {
+        output = send(&mut stream, &mut *protocol, output).await?.1;
+        if !protocol.has_backlog() {
+            return Ok(());
+        }
+        protocol.advance(now());
+    }
 }
 
 /// Writes until the protocol has nothing more to send; gives the emptied buffer back.

@@ -57,6 +57,13 @@ pub trait Protocol {
         true
     }
 
+    /// Whether input still waits for a later turn, since answering all of it would be too much for
+    /// one: receiving pauses until it is dealt with. The moment of this turn is then the
+    /// [`deadline`](Self::deadline), so that the next turn begins at once and advances.
+    fn has_backlog(&self) -> bool {
+        false
+    }
+
     /// A graceful shutdown was asked for: finish what is open, then answer [`Flow::Close`].
     fn drain(&mut self, _now: Duration) {}
 }

@@ -242,14 +242,16 @@ impl Socket {
         true
     }
 
-    /// Stops receiving from a peer that sends without reading, until it has read.
+    /// Stops receiving from a peer that sends without reading, until it has read, and from one
+    /// that has asked for more than its share of a turn, until that is dealt with.
     fn apply_backpressure(&mut self, driver: &mut dyn Driver, context: &Context) {
         // Never below the size of the send itself: of two peers that flood each other, the one
         // whose send is smaller then always gets it through.
-        let pause = self.sending.as_ref().is_some_and(|sending| {
+        let is_deaf = self.sending.as_ref().is_some_and(|sending| {
             self.received > sending.len
                 && (self.received > RECEIVE_AHEAD_MAX || !self.wants_input())
         });
+        let pause = is_deaf || self.protocol.as_ref().is_some_and(|p| p.has_backlog());
         if pause != self.paused {
             self.paused = pause;
             if pause {

@@ -49,7 +49,7 @@ counters! {
     sends,
     /// Bytes of the sends begun.
     sent_bytes,
-    /// Times receiving was paused because a peer did not read.
+    /// Times receiving was paused: a peer did not read, or asked for too much in one turn.
     pauses,
     /// Sockets closed because a send had been in flight for too long.
     stuck_sends,

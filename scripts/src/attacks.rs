@@ -31,10 +31,13 @@ struct Row {
     limit: String,
     sent: String,
     memory_mib: String,
+    /// The good client's p99 under attack.
+    p99_ms: String,
+    /// That to its p99 alone.
     ratio: String,
 }
 
-/// Runs the attacks, prints their table, and writes it; `true` when each was met as it should.
+/// Runs the attacks in their long form, prints their table, and writes it; `true` when each was met as it should.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let mut rows = Vec::new();
     let mut held = true;
@@ -58,7 +61,7 @@ fn run_on(root: &Path, engine: &str, rows: &mut Vec<Row>) -> Result<bool, Failur
     let mut command = Command::new("cargo");
     command
         .current_dir(root)
-        .args(["test", "--workspace", "--test", "attacks"])
+        .args(["test", "--release", "--workspace", "--test", "attacks"])
         .env("CORESPUN_ENGINE", engine)
         .env(ROWS_VARIABLE, &file);
     let status = command.status().attempt(|| "start cargo".into())?;
@@ -72,7 +75,7 @@ fn run_on(root: &Path, engine: &str, rows: &mut Vec<Row>) -> Result<bool, Failur
 impl Row {
     fn parse(line: &str) -> Result<Self, Failure> {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [engine, name, cve, limit, sent, memory_mib, ratio] = fields[..] else {
+        let [engine, name, cve, limit, sent, memory_mib, p99_ms, ratio] = fields[..] else {
             return Err(Failure::new(
                 "read a row of the attacks",
                 format!("{line:?}"),
@@ -85,6 +88,7 @@ impl Row {
             limit: limit.into(),
             sent: sent.into(),
             memory_mib: memory_mib.into(),
+            p99_ms: p99_ms.into(),
             ratio: ratio.into(),
         })
     }
@@ -95,7 +99,7 @@ impl Row {
 fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
         "| attack | known as | stopped by | sent | memory above idle, MiB \
-         | p99 of others, × alone |\n|---|---|---|---|---:|---:|\n",
+         | p99 of others, ms | × alone |\n|---|---|---|---|---:|---:|---:|\n",
     );
     let mut engines: Vec<&str> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
@@ -116,12 +120,13 @@ fn markdown(rows: &[Row]) -> String {
         let mut sent: Vec<&str> = same.iter().map(|row| row.sent.as_str()).collect();
         sent.dedup();
         let (cve, limit) = (&same[0].cve, &same[0].limit);
-        let (memory, ratio) = (cell(|row| &row.memory_mib), cell(|row| &row.ratio));
+        let memory = cell(|row| &row.memory_mib);
+        let (p99, ratio) = (cell(|row| &row.p99_ms), cell(|row| &row.ratio));
         let sent = sent.join(" / ");
         // Writing into a String cannot fail.
         let _ = writeln!(
             text,
-            "| {name} | {cve} | {limit} | {sent} | {memory} | {ratio} |"
+            "| {name} | {cve} | {limit} | {sent} | {memory} | {p99} | {ratio} |"
         );
     }
     let engines = engines.join(" / ");
@@ -136,10 +141,10 @@ mod tests {
     #[test]
     fn rows_of_both_engines_share_a_line() {
         let lines = [
-            "uring\tflood\tCVE-1\t`bound`\tGOAWAY X\t1.5\t1.1",
-            "uring\tother\t\tRFC\tserved\t0.1\t1.0",
-            "epoll\tflood\tCVE-1\t`bound`\tGOAWAY X\t2.5\t1.2",
-            "epoll\tother\t\tRFC\tclosed\t0.2\t0.9",
+            "uring\tflood\tCVE-1\t`bound`\tGOAWAY X\t1.5\t0.12\t1.1",
+            "uring\tother\t\tRFC\tserved\t0.1\t0.10\t1.0",
+            "epoll\tflood\tCVE-1\t`bound`\tGOAWAY X\t2.5\t0.22\t1.2",
+            "epoll\tother\t\tRFC\tclosed\t0.2\t0.20\t0.9",
         ];
         let rows: Vec<Row> = lines.iter().map(|line| Row::parse(line).unwrap()).collect();
         let text = markdown(&rows);
@@ -147,8 +152,8 @@ mod tests {
         assert_eq!(
             body,
             [
-                "| flood | CVE-1 | `bound` | GOAWAY X | 1.5 / 2.5 | 1.1 / 1.2 |",
-                "| other |  | RFC | served / closed | 0.1 / 0.2 | 1.0 / 0.9 |",
+                "| flood | CVE-1 | `bound` | GOAWAY X | 1.5 / 2.5 | 0.12 / 0.22 | 1.1 / 1.2 |",
+                "| other |  | RFC | served / closed | 0.1 / 0.2 | 0.10 / 0.20 | 1.0 / 0.9 |",
                 "",
                 "2 attacks; uring / epoll.",
             ]

@@ -1,5 +1,6 @@
 //! One caller's connection: HTTP/2 events to calls, replies to output.
 
+mod backlog;
 mod bounds;
 mod interception;
 mod plain;
@@ -15,6 +16,7 @@ use corespun_codec::{Encodings, HeadError, PeerIdentity, RequestHead, Status, he
 use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
+use self::backlog::Backlog;
 use crate::bell::Bell;
 use crate::call::{Call, Known, ReplyForm, Target};
 use crate::config::Config;
@@ -52,6 +54,9 @@ pub struct Connection {
     limit_counts: Option<Arc<LimitCounts>>,
     /// Where rung tokens are taken to; empty in between.
     rung: Vec<u64>,
+    backlog: Backlog,
+    /// Output after which what is left of the input waits for the next turn, in bytes.
+    turn_output_bytes_max: usize,
     closing: bool,
 }
 
@@ -69,6 +74,7 @@ impl Connection {
         let message_room = config.message_bytes_max.saturating_mul(2);
         limits.received_bytes_max = limits.received_bytes_max.max(message_room);
         let request_progress_max = limits.request_progress_time_max;
+        let turn_output_bytes_max = limits.output_bytes_high.max(1);
         let mut connection = Self {
             http2: corespun_http2::Connection::new(Http2Config {
                 role: Role::Server,
@@ -93,6 +99,8 @@ impl Connection {
             request_progress_max,
             limit_counts: None,
             rung: Vec::new(),
+            backlog: Backlog::default(),
+            turn_output_bytes_max,
             closing: false,
         };
         // The peer's time to speak begins now, not with its first byte.
@@ -116,21 +124,6 @@ impl Connection {
     fn lend_output(&mut self) {
         if self.http2.wants_output() {
             self.http2.lend_output(corespun_runtime::take_buffer());
-        }
-    }
-
-    fn receive_bytes(&mut self, now: Duration, mut input: &[u8]) {
-        self.lend_output();
-        loop {
-            match self.http2.receive(now, &mut input) {
-                Ok(Some(event)) => self.on_event(now, event),
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::debug!(peer = self.peer.as_deref(), %error, "connection ends");
-                    self.abandon();
-                    return;
-                }
-            }
         }
     }
 
@@ -176,6 +169,7 @@ impl Connection {
     /// Ends everything at once: the peer is gone or has broken the protocol.
     fn abandon(&mut self) {
         self.closing = true;
+        self.backlog.clear();
         self.calls.drain(..).for_each(Call::cancel);
     }
 
@@ -264,7 +258,8 @@ impl Protocol for Connection {
                 self.receive_bytes(now, bytes);
                 self.count_limit_hits();
             }
-            Input::End => self.abandon(),
+            Input::End if self.backlog.is_empty() => self.abandon(),
+            Input::End => self.backlog.end(),
         }
     }
 
@@ -292,6 +287,9 @@ impl Protocol for Connection {
             self.service(StreamKey::from_token(token));
         }
         self.rung = rung;
+        if !self.backlog.is_empty() {
+            self.resume(now);
+        }
         self.count_limit_hits();
     }
 
@@ -306,8 +304,9 @@ impl Protocol for Connection {
         if let Some(spare) = self.http2.take_spare_output() {
             corespun_runtime::give_buffer(spare);
         }
-        let finished = self.http2.is_finished() && !self.http2.has_output();
-        if self.closing || finished {
+        // Also a peer that has ended gets the rest of its replies, as far as its windows go.
+        let finished = self.closing || self.http2.is_finished();
+        if finished && !self.http2.has_output() {
             Flow::Close
         } else {
             Flow::Open
@@ -315,12 +314,17 @@ impl Protocol for Connection {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let dues = [self.http2.deadline(), self.drain_due, self.request_due];
+        let http2 = self.http2.deadline();
+        let dues = [http2, self.drain_due, self.request_due, self.backlog.due()];
         dues.into_iter().flatten().min()
     }
 
     fn wants_input(&self) -> bool {
         self.http2.wants_input()
+    }
+
+    fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
     }
 
     fn drain(&mut self, now: Duration) {

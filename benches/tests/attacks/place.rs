@@ -41,12 +41,13 @@ impl Place {
             set.set(cpu).expect("a CPU that is allowed");
             sched_setaffinity(Pid::from_raw(0), &set).expect("failed to pin an attacker");
         }
+        // A thread of this class is preempted by any other that wakes; a nice one only gets less.
         let thread = gettid().to_string();
-        let mut renice = Command::new("renice");
-        renice.args(["-n", "19", "-p", &thread]);
-        renice.stdout(Stdio::null()).stderr(Stdio::null());
-        if !renice.status().is_ok_and(|status| status.success()) {
-            println!("SKIPPED nice attackers: no renice here, so they share the good client's CPU");
+        let mut chrt = Command::new("chrt");
+        chrt.args(["--idle", "--pid", "0", &thread]);
+        chrt.stdout(Stdio::null()).stderr(Stdio::null());
+        if !chrt.status().is_ok_and(|status| status.success()) {
+            println!("SKIPPED idle attackers: no chrt here, so they share the good client's CPU");
         }
     }
 }

@@ -13,8 +13,6 @@ use corespun::{Channel, Request};
 use corespun_benches::services::user::{UserRequest, user_service::GET_USER};
 use corespun_runtime::{Engine, LocalConfig, LocalShard, now, sleep_until, spawn};
 
-/// 500 calls a second.
-const INTERVAL: Duration = Duration::from_millis(2);
 /// How long the last call of a window is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -60,15 +58,16 @@ impl Window {
 }
 
 impl Witness {
-    /// Begins to call `server`, on `cpu`.
-    pub fn start(server: SocketAddr, cpu: Option<usize>) -> Self {
+    /// Begins to call `server` once in each `interval`, on `cpu`.
+    pub fn start(server: SocketAddr, cpu: Option<usize>, interval: Duration) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let (record, end) = (Arc::clone(&calls), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
             let engine = Engine::Epoll;
             let mut shard = LocalShard::new(LocalConfig { engine, cpu }).expect("a shard");
-            shard.block_on(call_steadily(server, record, end));
+            let calls = call_steadily(server, interval, record, end);
+            shard.block_on(calls);
         });
         Self {
             calls,
@@ -111,7 +110,9 @@ impl Witness {
             return None;
         }
         let mut window = Window::default();
-        for call in calls.iter().filter(|call| (from..to).contains(&call.start)) {
+        // Calls stand in the order of their starts, and the client waits for the lock.
+        let first = calls.partition_point(|call| call.start < from);
+        for call in calls[first..].iter().take_while(|call| call.start < to) {
             match &call.done {
                 Some((latency, outcome)) => {
                     window.latencies.push(*latency);
@@ -135,7 +136,12 @@ impl Drop for Witness {
     }
 }
 
-async fn call_steadily(server: SocketAddr, calls: Arc<Mutex<Vec<Call>>>, stop: Arc<AtomicBool>) {
+async fn call_steadily(
+    server: SocketAddr,
+    interval: Duration,
+    calls: Arc<Mutex<Vec<Call>>>,
+    stop: Arc<AtomicBool>,
+) {
     let channel = Channel::connect(&server.to_string()).await;
     let channel = channel.expect("failed to reach the server");
     let origin = (Instant::now(), now());
@@ -143,7 +149,7 @@ async fn call_steadily(server: SocketAddr, calls: Arc<Mutex<Vec<Call>>>, stop: A
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let due = INTERVAL * number;
+        let due = interval * number;
         sleep_until(origin.1 + due).await;
         let start = origin.0 + due;
         let index = {

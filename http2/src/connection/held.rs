@@ -54,6 +54,11 @@ impl Connection {
         self.held.queued
     }
 
+    /// Bytes of output that were not transmitted: written, and kept while they wait for windows.
+    pub fn unsent_bytes(&self) -> usize {
+        self.sender.out.len() + self.held.queued
+    }
+
     /// Output that waits keeps more than [`crate::Limits::queued_bytes_max`]: calls that were not
     /// started yet had better be refused with REFUSED_STREAM.
     pub fn is_congested(&self) -> bool {

@@ -9,6 +9,7 @@ mod service;
 #[path = "../kit/streams.rs"]
 mod streams;
 
+mod backlog;
 mod connect;
 mod deaf_peers;
 mod echo;

@@ -5,6 +5,7 @@ mod bounds;
 mod calls;
 mod codes;
 mod compression;
+mod fairness;
 mod health;
 mod interceptors;
 mod layers;

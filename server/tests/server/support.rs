@@ -52,6 +52,8 @@ pub struct Pair {
     cache: BlockCache,
     seen: BTreeMap<u8, Vec<(String, String)>>,
     wire: Vec<u8>,
+    /// The moment of the turn at hand; it moves when the server has left something for the next.
+    turn: Duration,
 }
 
 impl Pair {
@@ -74,6 +76,7 @@ impl Pair {
             cache: BlockCache::default(),
             seen: BTreeMap::new(),
             wire: Vec::new(),
+            turn: Duration::ZERO,
         };
         pair.exchange();
         pair
@@ -153,9 +156,14 @@ impl Pair {
             self.client.transmit(&mut wire);
             if !wire.is_empty() {
                 quiet = false;
-                self.server.receive((self.clock)(), Input::Bytes(&wire));
+                let now = (self.clock)() + self.turn;
+                self.server.receive(now, Input::Bytes(&wire));
             }
-            self.server.advance((self.clock)());
+            if self.server.has_backlog() {
+                quiet = false;
+                self.turn += Duration::from_nanos(1);
+            }
+            self.server.advance((self.clock)() + self.turn);
             let mut wire = Vec::new();
             self.flow = self.server.transmit(&mut wire);
             if !wire.is_empty() {
@@ -183,7 +191,8 @@ impl Pair {
         }
     }
 
-    fn absorb(&mut self, wire: &[u8]) {
+    /// Lets the client read what the server has transmitted.
+    pub fn absorb(&mut self, wire: &[u8]) {
         let mut input = wire;
         while let Some(event) = self.client.receive(Duration::ZERO, &mut input).unwrap() {
             match event {
