@@ -286,6 +286,13 @@ impl<R: Role> Protocol for Tls<R> {
         }
     }
 
+    fn has_backlog(&self) -> bool {
+        match &self.stage {
+            Stage::Open { inner, .. } => inner.has_backlog(),
+            Stage::Handshake { .. } | Stage::Failed => false,
+        }
+    }
+
     /// A handshake under way is finished first: its peer is told to go elsewhere, not cut off.
     fn drain(&mut self, now: Duration) {
         self.draining = true;

@@ -1,5 +1,6 @@
 //! The protocol without sockets: what passes through, what is refused, and how it ends.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_runtime::Input;
@@ -267,12 +268,20 @@ fn deadlines_pass_through() {
 fn whether_input_is_wanted_is_asked_inside() {
     let world = World::new();
     let mut pair = Pair::new(&world.acceptor(), &world.connector());
-    pair.server.inner.deaf.set(true);
-    assert!(pair.server.protocol.wants_input(), "a handshake goes on");
+    let inner = Rc::clone(&pair.server.inner);
+    let answers = |pair: &Pair| {
+        let protocol = &pair.server.protocol;
+        (protocol.wants_input(), protocol.has_backlog())
+    };
+    inner.deaf.set(true);
+    inner.busy.set(true);
+    assert_eq!(answers(&pair), (true, false), "a handshake goes on");
     pair.settle();
-    assert!(!pair.server.protocol.wants_input());
-    pair.server.inner.deaf.set(false);
-    assert!(pair.server.protocol.wants_input());
+    assert_eq!(answers(&pair), (false, true));
+    inner.deaf.set(false);
+    assert_eq!(answers(&pair), (true, true));
+    inner.busy.set(false);
+    assert_eq!(answers(&pair), (true, false));
 }
 
 #[test]

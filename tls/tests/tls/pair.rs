@@ -27,6 +27,8 @@ pub struct Inner {
     pub closes: Cell<bool>,
     /// Wants no input while a send is in flight.
     pub deaf: Cell<bool>,
+    /// Has input that waits for a later turn.
+    pub busy: Cell<bool>,
 }
 
 struct Probe(Rc<Inner>);
@@ -76,6 +78,10 @@ impl Protocol for Probe {
 
     fn wants_input(&self) -> bool {
         !self.0.deaf.get()
+    }
+
+    fn has_backlog(&self) -> bool {
+        self.0.busy.get()
     }
 
     fn drain(&mut self, _now: Duration) {
