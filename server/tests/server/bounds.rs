@@ -185,8 +185,10 @@ fn streams_that_are_read_keep_nothing() {
 /// What an interceptor lets wait is kept for callers that it may yet refuse.
 #[test]
 fn messages_that_interceptors_let_wait_are_bounded() {
-    let mut server = Config::default();
-    server.message_bytes_max = 100_000;
+    let mut server = Config {
+        message_bytes_max: 100_000,
+        ..Config::default()
+    };
     server.http2.received_bytes_max = 300_000;
     let is_open = Rc::new(Cell::new(false));
     let gate = Rc::clone(&is_open);
