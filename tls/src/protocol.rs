@@ -286,6 +286,10 @@ impl<R: Role> Protocol for Tls<R> {
         }
     }
 
+    fn has_backlog(&self) -> bool {
+        matches!(&self.stage, Stage::Open { inner, .. } if inner.has_backlog())
+    }
+
     /// A handshake under way is finished first: its peer is told to go elsewhere, not cut off.
     fn drain(&mut self, now: Duration) {
         self.draining = true;
