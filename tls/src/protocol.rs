@@ -287,10 +287,7 @@ impl<R: Role> Protocol for Tls<R> {
     }
 
     fn has_backlog(&self) -> bool {
-        match &self.stage {
-            Stage::Open { inner, .. } => inner.has_backlog(),
-            Stage::Handshake { .. } | Stage::Failed => false,
-        }
+        matches!(&self.stage, Stage::Open { inner, .. } if inner.has_backlog())
     }
 
     /// A handshake under way is finished first: its peer is told to go elsewhere, not cut off.
