@@ -37,7 +37,8 @@ struct Row {
     ratio: String,
 }
 
-/// Runs the attacks in their long form, prints their table, and writes it; `true` when each was met as it should.
+/// Runs the attacks in their long form, prints their table, and writes it; `true` when each was
+/// met as it should.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let mut rows = Vec::new();
     let mut held = true;

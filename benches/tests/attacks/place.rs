@@ -1,6 +1,6 @@
 //! Who runs where: the server alone on a CPU, the client that measures and the attackers on the
-//! other, where the attackers give way. The server and the client go before every other program of
-//! the machine where that is allowed, so that what is measured is the server and not its neighbours.
+//! other, where the attackers give way. The server and the client go before every other program
+//! where that is allowed, so that what is measured is the server and not its neighbours.
 
 use std::process::{Command, Stdio};
 
