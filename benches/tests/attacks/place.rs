@@ -1,5 +1,6 @@
 //! Who runs where: the server alone on a CPU, the client that measures and the attackers on the
-//! other, where the attackers give way.
+//! other, where the attackers give way. The server and the client go before every other program
+//! where that is allowed, so that what is measured is the server and not its neighbours.
 
 use std::process::{Command, Stdio};
 
@@ -42,14 +43,30 @@ impl Place {
             sched_setaffinity(Pid::from_raw(0), &set).expect("failed to pin an attacker");
         }
         // A thread of this class is preempted by any other that wakes; a nice one only gets less.
-        let thread = gettid().to_string();
-        let mut chrt = Command::new("chrt");
-        chrt.args(["--idle", "--pid", "0", &thread]);
-        chrt.stdout(Stdio::null()).stderr(Stdio::null());
-        if !chrt.status().is_ok_and(|status| status.success()) {
+        if !reschedule(&["--idle", "--pid", "0"], gettid()) {
             println!("SKIPPED idle attackers: no chrt here, so they share the good client's CPU");
         }
     }
+}
+
+/// Lets the calling thread run before other programs, where that is allowed.
+pub fn go_first() {
+    reschedule(&["--rr", "--pid", "1"], gettid());
+}
+
+/// Lets a process with all its threads run before other programs, where that is allowed.
+pub fn let_go_first(process: u32) {
+    let process = Pid::from_raw(process.cast_signed());
+    if !reschedule(&["--all-tasks", "--rr", "--pid", "1"], process) {
+        println!("chrt may not put the server first: other programs count in what is measured");
+    }
+}
+
+fn reschedule(arguments: &[&str], whom: Pid) -> bool {
+    let mut chrt = Command::new("chrt");
+    chrt.args(arguments).arg(whom.to_string());
+    chrt.stdout(Stdio::null()).stderr(Stdio::null());
+    chrt.status().is_ok_and(|status| status.success())
 }
 
 /// Lets this process and its children have as many files open as it may; how many that is.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::place::let_go_first;
+
 /// How long it may take until it listens, and until it has drained.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,6 +55,7 @@ impl Server {
         };
         let address = address.parse().expect("an address");
         let engine = engine.trim_start_matches("engine=").to_owned();
+        let_go_first(child.id());
         // What it says later must not fill the pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|l| eprintln!("{l}")));
         Self {

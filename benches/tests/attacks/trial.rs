@@ -49,12 +49,13 @@ const SHORT: Form = Form {
     p99_floor: Duration::from_millis(5),
 };
 
-/// 3000 calls under attack and as many without, so that thirty are beyond each p99.
+/// 2000 calls under attack and as many without, so that twenty are beyond each p99. The floor is
+/// about what two replies of 1 MiB take to be made, behind one of which a call may have to wait.
 const LONG: Form = Form {
     interval: Duration::from_micros(500),
-    attacked: Duration::from_millis(1500),
-    alone: Duration::from_millis(750),
-    p99_floor: Duration::from_millis(1),
+    attacked: Duration::from_secs(1),
+    alone: Duration::from_millis(500),
+    p99_floor: Duration::from_millis(2),
 };
 
 /// A way to hurt a server.

@@ -13,6 +13,8 @@ use corespun::{Channel, Request};
 use corespun_benches::services::user::{UserRequest, user_service::GET_USER};
 use corespun_runtime::{Engine, LocalConfig, LocalShard, now, sleep_until, spawn};
 
+use super::place::go_first;
+
 /// How long the last call of a window is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -64,6 +66,7 @@ impl Witness {
         let stop = Arc::new(AtomicBool::new(false));
         let (record, end) = (Arc::clone(&calls), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
+            go_first();
             let engine = Engine::Epoll;
             let mut shard = LocalShard::new(LocalConfig { engine, cpu }).expect("a shard");
             let calls = call_steadily(server, interval, record, end);
