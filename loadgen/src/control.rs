@@ -9,7 +9,9 @@ use corespun_runtime::Engine;
 
 use crate::error::LoadError;
 use crate::measure::{Interval, Record};
+use crate::messages::Messages;
 use crate::plan::Plan;
+use crate::schedule::Sample;
 
 /// What the run tells its cores.
 #[derive(Debug)]
@@ -59,9 +61,18 @@ pub(crate) enum Told {
     /// A second of the run.
     Interval(Interval),
     /// The core has finished.
-    Done(Box<Record>),
+    Done(Box<Found>),
     /// The core has given up, or panicked.
     Failed(LoadError),
+}
+
+/// What a core has found when it has finished.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) record: Record,
+    pub(crate) messages: Messages,
+    /// Every call of the window, if they are recorded.
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// What a core is given.

@@ -23,7 +23,7 @@ pub enum LoadError {
     Target(AddressError),
     /// The schema could not be read or compiled.
     Schema {
-        /// The `.proto` file.
+        /// The `.proto` file, or the descriptor set.
         path: PathBuf,
         /// What is wrong with it, or with what it imports.
         cause: String,
@@ -35,21 +35,28 @@ pub enum LoadError {
         /// The schema's own methods, as `package.Service/Name`.
         known: Vec<String>,
     },
-    /// The method is of a kind that cannot be driven.
-    MethodKind {
-        /// The method, as `package.Service/Name`.
-        method: String,
-        /// Its kind, as in `server-streaming`.
-        kind: &'static str,
+    /// The server does not tell its schema.
+    Reflection {
+        /// Where it is.
+        address: String,
+        /// What it said instead.
+        cause: String,
     },
-    /// The JSON of `--data` does not fit the method's request message.
+    /// The scenario cannot be used.
+    Scenario {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The data does not fit the method's request message.
     Data {
         /// The message's full name.
         message: String,
         /// Where it does not fit.
         cause: String,
     },
-    /// The report file could not be written.
+    /// A report or a trace could not be written.
     Report {
         /// The file.
         path: PathBuf,
@@ -74,7 +81,7 @@ pub enum LoadError {
         /// What happened instead.
         cause: String,
     },
-    /// The first response is not the message that the schema promises.
+    /// A response is not the message that the schema promises.
     Response {
         /// The method, as `package.Service/Name`.
         method: String,
@@ -131,15 +138,17 @@ impl fmt::Display for LoadError {
                 "failed to find the method {method:?}: the schema has {}",
                 known.join(", ")
             ),
-            Self::MethodKind { method, kind } => write!(
-                f,
-                "failed to drive {method}: it is {kind}, and only unary methods can be driven"
-            ),
+            Self::Reflection { address, cause } => {
+                write!(f, "failed to learn the schema from {address}: {cause}")
+            }
+            Self::Scenario { path, cause } => {
+                write!(f, "failed to read the scenario {}: {cause}", path.display())
+            }
             Self::Data { message, cause } => {
-                write!(f, "failed to make a {message} of --data: {cause}")
+                write!(f, "failed to make a {message} of the data: {cause}")
             }
             Self::Report { path, cause } => {
-                write!(f, "failed to write the report {}: {cause}", path.display())
+                write!(f, "failed to write {}: {cause}", path.display())
             }
             Self::TargetPid { pid, cause } => {
                 write!(f, "failed to read the CPU clock of process {pid}: {cause}")
@@ -155,7 +164,7 @@ impl fmt::Display for LoadError {
                 cause,
             } => write!(
                 f,
-                "failed to read the first response of {method} as a {message}: {cause}"
+                "failed to read a response of {method} as a {message}: {cause}"
             ),
             Self::Thread(error) => write!(f, "failed to start a thread: {error}"),
             Self::Panicked { core } => {
@@ -207,11 +216,11 @@ mod tests {
                 "a/b",
             ),
             (
-                LoadError::MethodKind {
-                    method: "a/b".into(),
-                    kind: "bidi-streaming",
+                LoadError::Reflection {
+                    address: "h:1".into(),
+                    cause: "no".into(),
                 },
-                "bidi",
+                "h:1",
             ),
             (
                 LoadError::Data {

@@ -13,13 +13,16 @@
 //!   when it is sent, so that waiting for one's turn goes unseen: the report says so.
 //! - **Service** time runs from the sending, **lag** from the intended start to the sending.
 //! - **The window** comes after the warm-up. A call belongs to it if it was meant to start within
-//!   it, whenever it ends. After the window no call is sent; those in flight have one more second
-//!   to end. What has not ended then, or was never sent, is **censored**: counted, with its age
+//!   it, whenever it ends. After the window its calls have one more second to leave, if there was
+//!   no room before, and to end. What has not ended then is **censored**: counted, with its age
 //!   as the latency that it has at least. So `ok`, `failed` and `censored` add up to all calls
 //!   that the window asked for, and `rps` is `ok` for each second of the window. (In a closed
 //!   loop a call that hangs since the warm-up is censored too.)
 //! - Failed calls count in the histograms like good ones: leaving them out would let time-outs
 //!   improve a percentile.
+//! - **Messages** within streams are timed too: the first of a call from the sending of the call,
+//!   the others from the request they answer, or where only the server streams from the message
+//!   before. They belong to the window in which they came.
 //! - A **percentile** is told only if at least ten samples lie beyond it, else it is `n/a`.
 //! - **CPU** times are read at both ends of the window and divided by the calls that ended in it.
 //! - Times are those of the shard's turn: a response counts as read when the turn that read it
@@ -32,29 +35,34 @@
 //!
 //! let line = "corespun-load run --target 127.0.0.1:50051 --proto user.proto \
 //!             --method user.UserService/GetUser --rate 1000";
-//! let Command::Run(args) = CommandLine::parse_from(line.split_whitespace()).command;
+//! let Command::Run(args) = CommandLine::parse_from(line.split_whitespace()).command else {
+//!     unreachable!("the line says run");
+//! };
 //! let report = run(Plan::new(&args)?, &mut std::io::stderr(), &Interrupt::manual())?;
 //! print!("{}", summary(&report));
 //! # Ok::<(), corespun_load::LoadError>(())
 //! ```
 //!
-//! **Not here:** streaming methods, arrivals other than constant ones, TLS, comparisons of targets,
-//! reports over several runs.
+//! **Not here:** TLS, comparisons of targets, reports over several runs.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod args;
-mod arrivals;
-mod check;
+mod call;
+mod compression;
 mod connection;
 mod control;
 mod core;
+mod data;
 mod duration;
+mod endpoint;
 mod error;
 mod interrupt;
 mod lane;
 mod measure;
+mod messages;
+mod metadata;
 mod outcome;
 mod plan;
 mod process;
@@ -62,15 +70,20 @@ mod progress;
 mod report;
 mod response;
 mod run;
+mod schedule;
 mod schema;
 mod summary;
 mod warnings;
 
-pub use args::{Command, CommandLine, RunArgs};
+pub use args::{Command, CommandLine, ReplayArgs, RunArgs};
+pub use call::{Call, Mix, Turns};
+pub use data::Payloads;
+pub use endpoint::Endpoint;
 pub use error::LoadError;
 pub use interrupt::Interrupt;
 pub use plan::{Pace, Plan, Shape};
-pub use report::{Cost, Counts, JsonFile, Percentiles, Report, Setup};
+pub use report::{Cost, Counts, JsonFile, MessageReport, Percentiles, Report, Setup};
 pub use run::run;
-pub use schema::UnaryCall;
+pub use schedule::{Arrivals, Curve, Schedule, Trace};
+pub use schema::{Method, Schema};
 pub use summary::summary;

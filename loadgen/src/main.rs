@@ -11,8 +11,11 @@ use corespun_load::{
 };
 
 fn main() -> ExitCode {
-    let Command::Run(args) = CommandLine::parse().command;
-    match execute(&args) {
+    let result = match CommandLine::parse().command {
+        Command::Run(args) => execute(&args),
+        Command::Replay(args) => execute(&args.into_run()),
+    };
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");

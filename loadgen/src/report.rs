@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::error::LoadError;
 use crate::measure::Record;
+use crate::messages::Messages;
 use crate::plan::Plan;
 use crate::warnings;
 
@@ -39,6 +40,37 @@ pub struct Report {
     pub interrupted: bool,
     /// What a reader must know before believing the numbers.
     pub warnings: Vec<String>,
+    /// The messages within the calls, if a side of them streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<MessageReport>,
+}
+
+/// The messages of streaming calls.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MessageReport {
+    /// Requests sent within the window.
+    pub sent: u64,
+    /// Responses that came in it.
+    pub received: u64,
+    /// Responses for each second of the window.
+    pub received_per_s: f64,
+    /// From the sending of a call to its first message.
+    pub first_us: Percentiles,
+    /// From a request to its response where both sides stream, else from the response before.
+    pub each_us: Percentiles,
+}
+
+impl MessageReport {
+    /// Reads it off what was counted.
+    pub fn of(messages: &Messages, window: &Window) -> Self {
+        Self {
+            sent: messages.sent,
+            received: messages.received,
+            received_per_s: messages.received as f64 / window.length.as_secs_f64(),
+            first_us: Percentiles::of(&messages.first),
+            each_us: Percentiles::of(&messages.each),
+        }
+    }
 }
 
 /// What was run.
@@ -180,6 +212,7 @@ impl Report {
             cost,
             interrupted: window.interrupted,
             warnings: Vec::new(),
+            messages: None,
         };
         report.warnings = warnings::all(&report, &record, plan.target_pid);
         report
@@ -195,7 +228,7 @@ fn setup(plan: &Plan, engine: String, seconds: f64) -> Setup {
     Setup {
         generator: concat!("corespun-load ", env!("CARGO_PKG_VERSION")),
         target: plan.target.to_string(),
-        method: plan.call.name().to_owned(),
+        method: plan.mix.name(),
         mode: if plan.pace.rate.is_some() {
             "open"
         } else {

@@ -13,10 +13,12 @@ use crate::core;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 use crate::measure::{Phases, Record};
+use crate::messages::Messages;
 use crate::plan::Plan;
 use crate::process::{CpuClock, Ticks};
 use crate::progress::Progress;
-use crate::report::{Report, Window};
+use crate::report::{MessageReport, Report, Window};
+use crate::schedule::{Sample, TraceFile};
 
 /// How long cores have to hear when to begin.
 const NOTICE: Duration = Duration::from_millis(20);
@@ -30,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// then is reported.
 ///
 /// # Errors
-/// When a process to be measured is not there, the target cannot be reached or speaks something
+/// When a process to be measured is not there, the trace cannot be written, the target cannot be reached or speaks something
 /// else, or the run is interrupted before its measured window begins.
 pub fn run(
     plan: Plan,
@@ -41,6 +43,7 @@ pub fn run(
         .target_pid
         .map(|pid| Ok((pid, target_clock(pid)?)))
         .transpose()?;
+    let trace = plan.record.as_deref().map(TraceFile::create).transpose()?;
     let plan = Arc::new(plan);
     let cores = plan.shape.cpus.len();
     let mut run = Run {
@@ -48,6 +51,8 @@ pub fn run(
         control: Arc::new(Control::new()),
         progress: Progress::new(progress, cores, plan.pace.warmup),
         record: Record::default(),
+        messages: Messages::default(),
+        samples: Vec::new(),
         ready: 0,
         done: 0,
         engine: String::new(),
@@ -58,7 +63,13 @@ pub fn run(
     // A core that panicked has closed its channel, which the run has noticed.
     threads.into_iter().for_each(|thread| drop(thread.join()));
     let window = result?;
-    Ok(Report::new(&plan, run.engine, run.record, window))
+    if let Some(trace) = trace {
+        trace.write(run.samples)?;
+    }
+    let messages = MessageReport::of(&run.messages, &window);
+    let mut report = Report::new(&plan, run.engine, run.record, window);
+    report.messages = plan.mix.streams().then_some(messages);
+    Ok(report)
 }
 
 fn target_clock(pid: i32) -> Result<CpuClock, LoadError> {
@@ -95,6 +106,8 @@ struct Run<'a> {
     control: Arc<Control>,
     progress: Progress<'a>,
     record: Record,
+    messages: Messages,
+    samples: Vec<Sample>,
     ready: usize,
     done: usize,
     engine: String,
@@ -186,9 +199,11 @@ impl Run<'_> {
                 self.engine = engine.to_string();
             }
             Ok(Told::Interval(interval)) => self.progress.hear(interval),
-            Ok(Told::Done(record)) => {
+            Ok(Told::Done(found)) => {
                 self.done += 1;
-                self.record.merge(*record);
+                self.messages.merge(&found.messages);
+                self.samples.extend(found.samples);
+                self.record.merge(found.record);
             }
             Ok(Told::Failed(error)) => return Err(error),
             Err(RecvTimeoutError::Timeout) => {}

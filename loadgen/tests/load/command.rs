@@ -104,13 +104,12 @@ fn mistakes_are_told_in_one_line() {
     let cases = [
         ("--rate 0", "failed to read --rate \"0\""),
         ("--duration soon", "failed to read --duration \"soon\""),
+        ("--json /nowhere/x.json", "failed to write /nowhere/x.json"),
+        ("--rate 5..", "failed to read --rate \"5..\""),
+        ("--record /nowhere/trace", "failed to write /nowhere/trace"),
         (
-            "--json /nowhere/x.json",
-            "failed to write the report /nowhere/x.json",
-        ),
-        (
-            "--method user.UserService/ListUsers",
-            "it is server-streaming",
+            "--method user.UserService/GetUser --data {\"idd\":1}",
+            "failed to make a user.UserRequest of the data",
         ),
         ("--method user.UserService/None", "user.UserService/GetUser"),
         ("--engine epoll", "failed to connect to 127.0.0.1:1: "),
