@@ -4,7 +4,7 @@
 //! HTTP/2 (order of pseudo-headers, `connection`, forbidden characters) is refused before it
 //! comes here.
 
-use crate::{Encoding, Encodings, HeadError, MetadataMap, Status, timeout};
+use crate::{Encoding, Encodings, HeadError, MetadataMap, PeerIdentity, Status, timeout};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct RequestHead {
     pub timeout: Option<Duration>,
     /// Who calls, as text; not from the header list.
     pub peer: Option<Rc<str>>,
+    /// What else is known of who calls; not from the header list.
+    pub identity: Option<Rc<PeerIdentity>>,
     /// The host that the caller addressed.
     pub authority: String,
     /// How the messages are encoded.
@@ -62,6 +64,7 @@ impl RequestHead {
         self.authority.clear();
         self.timeout = None;
         self.peer = None;
+        self.identity = None;
         self.encoding = Encoding::Identity;
         self.accept_encodings = Encodings::IDENTITY;
         self.content_type = ContentType::Grpc;
@@ -81,7 +84,7 @@ struct Seen<'a> {
 }
 
 /// Reads a request's header fields into `head`, and answers its path. All of `head` is written
-/// anew but the peer, which no field tells.
+/// anew but the peer and its identity, which no field tells.
 ///
 /// # Errors
 /// With the HTTP status and the gRPC status to answer: 405 when the method is not POST, 415 when
@@ -90,9 +93,9 @@ pub fn parse_request<'a>(
     fields: impl Iterator<Item = Field<'a>>,
     head: &mut RequestHead,
 ) -> Result<&'a [u8], HeadError> {
-    let peer = head.peer.take();
+    let (peer, identity) = (head.peer.take(), head.identity.take());
     head.clear();
-    head.peer = peer;
+    (head.peer, head.identity) = (peer, identity);
     let mut seen = Seen::default();
     for (name, value) in fields {
         seen.note(name, value, head);

@@ -52,6 +52,7 @@ struct Plan {
     spread: Vec<bool>,
     listeners: Vec<(usize, Socket)>,
     factory: Arc<Factory>,
+    catch_hangup: bool,
     ended: Arc<Ended>,
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
     let engine = engine::choose(builder.engine)?;
     let mut listeners = listen(&builder, &cpus)?;
     if builder.catch_signals {
-        signal::block().map_err(shard_error(0))?;
+        signal::block(builder.catch_hangup).map_err(shard_error(0))?;
     }
     let peers = (0..shards)
         .map(|shard| Mailbox::new().map(Arc::new).map_err(shard_error(shard)))
@@ -78,6 +79,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
         addresses: listeners.addresses,
         engine,
         grace: builder.grace,
+        catch_hangup: builder.catch_hangup,
         ended: ended.clone(),
         files: listeners.files,
     };
@@ -94,6 +96,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
             spread: listeners.spread.clone(),
             listeners: std::mem::take(&mut listeners.sockets[shard]),
             factory: factory.clone(),
+            catch_hangup: builder.catch_hangup,
             ended: ended.clone(),
         };
         let report = report.clone();
@@ -160,7 +163,7 @@ fn run(plan: Plan, report: Report) -> Result<(), RunError> {
 /// Sets the shard up, reports how that went, and turns until stopped.
 fn serve(plan: Plan, report: Report) -> io::Result<()> {
     let shard = plan.shard;
-    let ready = signal::block()
+    let ready = signal::block(plan.catch_hangup)
         .map_err(shard_error(shard))
         .and_then(|_| set_up(&plan));
     let (context, driver) = match ready {

@@ -129,7 +129,7 @@ pub use cpu_list::{CPU_MAX, CpuList, CpuListError};
 pub use engine::{Engine, EngineError};
 pub use error::{RunError, StartError};
 pub use local::{LocalConfig, LocalShard, block_on};
-pub use protocol::{Accept, Flow, Input, Peer, Protocol, SocketHandle};
+pub use protocol::{Accept, Credentials, Flow, Input, Peer, Protocol, SocketHandle};
 pub use remote::{Invocation, invoke_on, spawn_blocking};
 pub use ring::RingOptions;
 pub use runtime::{Running, Runtime, RuntimeBuilder, ShardId};

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::address::Address;
+use crate::protocol::{Credentials, Peer};
 
 /// The kernel clamps this to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -171,8 +173,21 @@ pub(crate) fn connecting_socket(address: &Address) -> io::Result<(Socket, SockAd
     }
 }
 
-/// Who is at the other end, as far as the socket has a name.
-pub(crate) fn peer_address(socket: &OwnedFd) -> Option<Address> {
+/// Who is at the other end of a socket that came through `listener`.
+pub(crate) fn peer(socket: &OwnedFd, listener: usize) -> Peer {
+    let mut peer = Peer::new(peer_address(socket));
+    peer.listener = listener;
+    // Only a Unix socket has any, and the question is a system call.
+    if !matches!(peer.address, Some(Address::Tcp(_))) {
+        let found = getsockopt(socket, PeerCredentials).ok();
+        peer.credentials =
+            found.map(|found| Credentials::new(found.pid(), found.uid(), found.gid()));
+    }
+    peer
+}
+
+/// The other end's name, as far as the socket has one.
+fn peer_address(socket: &OwnedFd) -> Option<Address> {
     let address = SockRef::from(&socket.as_fd()).peer_addr().ok()?;
     match address.as_socket() {
         Some(address) => Some(Address::Tcp(address)),

@@ -61,6 +61,8 @@ pub trait Protocol {
 pub struct Peer {
     /// The peer's address; `None` for a Unix socket without a name, as most clients' are.
     pub address: Option<Address>,
+    /// Who opened the other end of a Unix socket; `None` on TCP.
+    pub credentials: Option<Credentials>,
     /// Which listener: an index into [`Running::addresses`](crate::Running::addresses).
     pub listener: usize,
 }
@@ -70,8 +72,29 @@ impl Peer {
     pub fn new(address: Option<Address>) -> Self {
         Self {
             address,
+            credentials: None,
             listener: 0,
         }
+    }
+}
+
+/// The process at the other end of a Unix socket, as the kernel noted it when that connected
+/// (SO_PEERCRED in unix(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The process. By now its number may belong to another one.
+    pub pid: i32,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+}
+
+impl Credentials {
+    /// These credentials; for tests and simulators.
+    pub fn new(pid: i32, uid: u32, gid: u32) -> Self {
+        Self { pid, uid, gid }
     }
 }
 

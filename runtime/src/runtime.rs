@@ -62,6 +62,7 @@ pub struct RuntimeBuilder {
     pub(crate) grace: Duration,
     pub(crate) ring: RingOptions,
     pub(crate) catch_signals: bool,
+    pub(crate) catch_hangup: bool,
 }
 
 impl Default for RuntimeBuilder {
@@ -75,6 +76,7 @@ impl Default for RuntimeBuilder {
             grace: GRACE,
             ring: RingOptions::default(),
             catch_signals: false,
+            catch_hangup: false,
         }
     }
 }
@@ -130,6 +132,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Blocks SIGHUP in all shards, and by [`catch_signals`](Self::catch_signals) in the calling
+    /// thread, so that [`Running::wait_for_signals`] gets it instead of the process being ended.
+    pub fn catch_hangup(mut self) -> Self {
+        self.catch_hangup = true;
+        self
+    }
+
     /// Starts the shards. `factory` is called once on each shard's thread, and what it makes
     /// stays there: it needs to be neither `Send` nor `Sync`.
     ///
@@ -156,6 +165,7 @@ pub struct Running {
     pub(crate) addresses: Vec<Address>,
     pub(crate) engine: Engine,
     pub(crate) grace: Duration,
+    pub(crate) catch_hangup: bool,
     pub(crate) ended: Arc<Ended>,
     /// Removed from the file system when the shards are gone.
     pub(crate) files: Vec<SocketFile>,
@@ -207,12 +217,23 @@ impl Running {
     /// # Errors
     ///
     /// When a shard ended other than by being stopped, or signals cannot be waited for.
-    pub fn wait_for_signal(mut self) -> Result<(), RunError> {
-        let signals = Signals::open().map_err(RunError::Signals)?;
+    pub fn wait_for_signal(self) -> Result<(), RunError> {
+        self.wait_for_signals(|| {})
+    }
+
+    /// The same, and calls `on_hangup` for each SIGHUP, if the builder was told to
+    /// [`catch_hangup`](RuntimeBuilder::catch_hangup).
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_for_signal`](Self::wait_for_signal).
+    pub fn wait_for_signals(mut self, mut on_hangup: impl FnMut()) -> Result<(), RunError> {
+        let signals = Signals::open(self.catch_hangup).map_err(RunError::Signals)?;
         let (mut draining, mut ended) = (false, 0);
         while ended < self.threads.len() {
             match signals.wait(&self.ended).map_err(RunError::Signals)? {
                 News::Ended(count) => ended += count,
+                News::Hangup => on_hangup(),
                 News::Signal(signal) if !draining => {
                     tracing::info!(signal, grace = ?self.grace, "draining");
                     draining = true;

@@ -17,7 +17,7 @@ use crate::dirty::Reasons;
 use crate::driver::{Driver, Wait};
 use crate::mailbox::Message;
 use crate::net;
-use crate::protocol::{Accept, Peer, SocketHandle};
+use crate::protocol::{Accept, SocketHandle};
 use crate::slots::ConnId;
 use crate::socket::After;
 use crate::sockets::{Inbox, Intake, Sockets};
@@ -206,8 +206,7 @@ impl Shard {
         let Some(service) = &mut self.service else {
             return;
         };
-        let mut peer = Peer::new(net::peer_address(&socket));
-        peer.listener = listener;
+        let peer = net::peer(&socket, listener);
         let id = match self.driver.adopt(socket) {
             Ok(id) => id,
             Err(error) => {

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT, read from a descriptor instead of interrupting anybody.
+//! SIGTERM, SIGINT and SIGHUP, read from a descriptor instead of interrupting anybody.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -32,26 +32,32 @@ impl Ended {
 pub(crate) enum News {
     /// A signal of this name.
     Signal(&'static str),
+    /// A wish to read settings anew: SIGHUP.
+    Hangup,
     /// This many shards ended.
     Ended(usize),
 }
 
-/// The two signals that end a server, as a descriptor.
+/// The signals that end a server, and maybe SIGHUP, as a descriptor.
 pub(crate) struct Signals(SignalFd);
 
-/// Blocks both signals in the calling thread, and in those it starts from now on.
-pub(crate) fn block() -> io::Result<SigSet> {
+/// Blocks the signals that end a server in the calling thread, and in those it starts from now
+/// on. SIGHUP is among them if `hangup`, and otherwise ends the process as it always does.
+pub(crate) fn block(hangup: bool) -> io::Result<SigSet> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGTERM);
     signals.add(Signal::SIGINT);
+    if hangup {
+        signals.add(Signal::SIGHUP);
+    }
     signals.thread_block()?;
     Ok(signals)
 }
 
 impl Signals {
-    /// Blocks both signals, and opens the descriptor they are read from.
-    pub(crate) fn open() -> io::Result<Self> {
-        let signals = block()?;
+    /// Blocks the signals as [`block`] does, and opens the descriptor they are read from.
+    pub(crate) fn open(hangup: bool) -> io::Result<Self> {
+        let signals = block(hangup)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self(SignalFd::with_flags(&signals, flags)?))
     }
@@ -69,7 +75,10 @@ impl Signals {
             }
             if let Some(signal) = self.0.read_signal()? {
                 let signal = Signal::try_from(signal.ssi_signo as i32).ok();
-                return Ok(News::Signal(signal.map_or("a signal", Signal::as_str)));
+                return Ok(match signal {
+                    Some(Signal::SIGHUP) => News::Hangup,
+                    signal => News::Signal(signal.map_or("a signal", Signal::as_str)),
+                });
             }
             let count = ended.take();
             if count > 0 {

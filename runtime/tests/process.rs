@@ -6,9 +6,9 @@
 #[path = "kit/service.rs"]
 mod service;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use corespun_runtime::{Address, Engine, LocalConfig, LocalShard, Runtime};
@@ -21,7 +21,7 @@ const ROLE: &str = "CORESPUN_TEST_ROLE";
 
 type Part = (&'static str, fn());
 
-const TESTS: [Part; 6] = [
+const TESTS: [Part; 7] = [
     (
         "a_refused_ring_falls_back_for_all_shards",
         a_refused_ring_falls_back_for_all_shards,
@@ -35,6 +35,10 @@ const TESTS: [Part; 6] = [
         a_signal_drains_and_ends_well,
     ),
     ("a_second_signal_ends_it_now", a_second_signal_ends_it_now),
+    (
+        "a_hangup_is_told_to_those_who_asked",
+        a_hangup_is_told_to_those_who_asked,
+    ),
     (
         "a_second_process_on_the_port_is_refused",
         a_second_process_on_the_port_is_refused,
@@ -146,8 +150,16 @@ fn child_complains() {
     assert!(error.to_string().contains("\"iocp\""), "{error}");
 }
 
+type Output = Lines<BufReader<ChildStdout>>;
+
 /// Starts a child that serves until a signal, and answers it with its address.
 fn serving(variables: &[(&str, &str)]) -> (Child, Address) {
+    let (child, address, _) = serving_aloud(variables);
+    (child, address)
+}
+
+/// The same, with what else it prints.
+fn serving_aloud(variables: &[(&str, &str)]) -> (Child, Address, Output) {
     let mut child = child("serves", variables);
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     let address = lines.find_map(|line| {
@@ -155,7 +167,7 @@ fn serving(variables: &[(&str, &str)]) -> (Child, Address) {
         let (_, address) = line.split_once("listening on ")?;
         Some(address.parse().expect("an address"))
     });
-    (child, address.expect("the child listens"))
+    (child, address.expect("the child listens"), lines)
 }
 
 fn child_serves() {
@@ -164,11 +176,15 @@ fn child_serves() {
         ignore_drain: stubborn,
         ..Manner::default()
     };
-    let builder = Runtime::builder().shards(2).catch_signals();
+    let mut builder = Runtime::builder().shards(2).catch_signals();
+    if std::env::var_os("HANGUP").is_some() {
+        builder = builder.catch_hangup();
+    }
     let address = std::env::var("ADDRESS").map_or(any_port(), |text| text.parse().expect("ours"));
     let running = start_echo(builder, &[address], manner);
     println!("listening on {}", running.addresses()[0]);
-    running.wait_for_signal().expect("a clean end");
+    let told = || println!("told of a hangup");
+    running.wait_for_signals(told).expect("a clean end");
     // Ended here: the test harness has threads that do not block signals.
     std::process::exit(0);
 }
@@ -205,6 +221,25 @@ fn a_second_signal_ends_it_now() {
     signal(&child, Signal::SIGTERM);
     assert!(child.wait().expect("it ends").success());
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+fn a_hangup_is_told_to_those_who_asked() {
+    let (mut child, address, mut output) = serving_aloud(&[("HANGUP", "1")]);
+    let mut stream = dial(&address);
+    for _ in 0..2 {
+        signal(&child, Signal::SIGHUP);
+        let line = output.next().expect("a line").expect("text");
+        assert_eq!(line, "told of a hangup");
+    }
+    stream.write_all(b"hello").expect("send");
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).expect("still served");
+    signal(&child, Signal::SIGTERM);
+    assert!(child.wait().expect("it ends").success());
+    // Whoever did not ask is ended by it, as by the end of a terminal.
+    let (mut child, _) = serving(&[]);
+    signal(&child, Signal::SIGHUP);
+    assert!(!child.wait().expect("it ends").success());
 }
 
 fn a_second_process_on_the_port_is_refused() {

@@ -6,7 +6,7 @@ mod streams;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{ContentType, HeadError, RequestHead, Status, head};
+use corespun_codec::{ContentType, HeadError, PeerIdentity, RequestHead, Status, head};
 use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
@@ -33,6 +33,7 @@ pub struct Connection {
     /// Request heads by memo slot.
     known: Vec<Option<Rc<Known>>>,
     peer: Option<Rc<str>>,
+    identity: Option<Rc<PeerIdentity>>,
     message_bytes_max: usize,
     /// When to act without input: the handshake's or the drain's end.
     timer: Option<Duration>,
@@ -65,6 +66,7 @@ impl Connection {
             calls: Vec::new(),
             known: Vec::new(),
             peer,
+            identity: None,
             message_bytes_max: config.message_bytes_max,
             timer: Some(now + HANDSHAKE_MAX),
             request_due: None,
@@ -72,6 +74,12 @@ impl Connection {
             draining: false,
             closing: false,
         }
+    }
+
+    /// The same with what is known of the peer beyond its address.
+    pub fn with_identity(mut self, identity: Rc<PeerIdentity>) -> Self {
+        self.identity = Some(identity);
+        self
     }
 
     /// Gives HTTP/2 a buffer from the shard's pool, so that an idle connection owns none.
@@ -156,6 +164,7 @@ impl Connection {
     fn read_head(&self) -> Known {
         let mut head = RequestHead {
             peer: self.peer.clone(),
+            identity: self.identity.clone(),
             ..RequestHead::default()
         };
         let list = self.http2.headers();

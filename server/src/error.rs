@@ -3,6 +3,7 @@
 use std::fmt;
 
 use corespun_runtime::{RunError, StartError};
+use corespun_tls::ConfigError;
 
 /// A failure of the server as a whole; calls report theirs to their callers.
 pub enum Error {
@@ -10,6 +11,8 @@ pub enum Error {
     Address(String),
     /// No address to listen on was given.
     NoAddress,
+    /// A key or a certificate is of no use.
+    Tls(ConfigError),
     /// The runtime did not start, or a service's factory failed.
     Start(StartError),
     /// The server ran and did not end well.
@@ -21,6 +24,7 @@ impl fmt::Display for Error {
         match self {
             Self::Address(text) => f.write_str(text),
             Self::NoAddress => f.write_str("failed to start: no address to listen on was given"),
+            Self::Tls(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
             Self::Run(error) => error.fmt(f),
         }
@@ -35,6 +39,12 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Tls(error)
+    }
+}
 
 impl From<StartError> for Error {
     fn from(error: StartError) -> Self {

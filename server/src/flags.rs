@@ -1,6 +1,9 @@
 //! The flags that every server binary shares.
 
+use std::path::PathBuf;
+
 use corespun_runtime::{CpuList, Engine};
+use corespun_tls::TlsConfig;
 
 use crate::server::ServerBuilder;
 
@@ -15,6 +18,26 @@ pub struct Flags {
         default_value = "127.0.0.1:50051"
     )]
     pub listen: Vec<String>,
+
+    /// Address to listen on without TLS, whatever the other flags say; repeatable
+    #[arg(long, value_name = "ADDR")]
+    pub listen_plaintext: Vec<String>,
+
+    /// PEM file with the server's certificate chain, its own certificate first
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// PEM file with the authorities of client certificates, which are required then
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// Lets clients in that show no certificate
+    #[arg(long, requires = "tls_client_ca")]
+    pub tls_client_optional: bool,
 
     /// Number of shards, one thread each [default: what affinity and CPU quota allow]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -39,6 +62,12 @@ impl Flags {
         for address in &self.listen {
             server = server.listen(address);
         }
+        for address in &self.listen_plaintext {
+            server = server.listen_plaintext(address);
+        }
+        if let Some(tls) = self.tls() {
+            server = server.tls(tls);
+        }
         if let Some(cpus) = &self.cpus {
             let cpus = cpus.as_slice();
             server = server.cpus(cpus.to_vec()).shards(cpus.len());
@@ -47,5 +76,17 @@ impl Flags {
             server = server.shards(shards as usize);
         }
         server.engine(self.engine)
+    }
+
+    fn tls(&self) -> Option<TlsConfig> {
+        let (chain, key) = self.tls_cert.as_ref().zip(self.tls_key.as_ref())?;
+        let mut tls = TlsConfig::from_pem_files(chain, key);
+        if let Some(roots) = &self.tls_client_ca {
+            tls = tls.client_ca(roots);
+        }
+        if self.tls_client_optional {
+            tls = tls.client_auth_optional();
+        }
+        Some(tls)
     }
 }

@@ -34,9 +34,10 @@
 //! }
 //! ```
 //!
-//! **Not here:** the client, TLS, compression, interceptors, health and reflection services.
+//! **Not here:** the client, the records of TLS, compression, interceptors, health and reflection services.
 #![forbid(unsafe_code)]
 
+mod acceptor;
 mod bell;
 mod call;
 mod config;
@@ -51,6 +52,7 @@ mod server;
 
 pub use config::Config;
 pub use connection::Connection;
+pub use corespun_tls::TlsConfig;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::Flags;

@@ -1,14 +1,12 @@
 //! The server as a whole: addresses, shards, services, and its end.
 
-use std::rc::Rc;
+use std::time::Duration;
 
-use corespun_runtime::{
-    Accept, Address, Balance, Engine, Peer, Protocol, Runtime, RuntimeBuilder, ShardId,
-    SocketHandle, turn_time,
-};
+use corespun_runtime::{Accept, Address, Balance, Engine, Runtime, RuntimeBuilder, ShardId, spawn};
+use corespun_tls::TlsConfig;
 
+use crate::acceptor::{Acceptor, Door};
 use crate::config::Config;
-use crate::connection::Connection;
 use crate::error::Error;
 use crate::routes::{Routes, Service};
 
@@ -25,6 +23,7 @@ impl Server {
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             listen: Vec::new(),
+            tls: None,
             runtime: Runtime::builder(),
             config: Config::default(),
             factories: Vec::new(),
@@ -32,9 +31,19 @@ impl Server {
     }
 }
 
+/// An address, and whether TLS is left out there.
+struct Listen {
+    address: String,
+    plaintext: bool,
+}
+
+/// How often the files of certificates are looked at for a change.
+const RELOAD_PAUSE: Duration = Duration::from_secs(5);
+
 /// Where a server listens, on how many shards, and what it serves.
 pub struct ServerBuilder {
-    listen: Vec<String>,
+    listen: Vec<Listen>,
+    tls: Option<TlsConfig>,
     runtime: RuntimeBuilder,
     config: Config,
     factories: Vec<Factory>,
@@ -43,7 +52,29 @@ pub struct ServerBuilder {
 impl ServerBuilder {
     /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port) or `unix:/path`.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.listen.push(address.into());
+        self.listen.push(Listen {
+            address: address.into(),
+            plaintext: false,
+        });
+        self
+    }
+
+    /// Adds an address that is served without TLS whatever [`tls`](Self::tls) says: for probes, or
+    /// for a Unix socket whose peers the kernel vouches for.
+    pub fn listen_plaintext(mut self, address: impl Into<String>) -> Self {
+        self.listen.push(Listen {
+            address: address.into(),
+            plaintext: true,
+        });
+        self
+    }
+
+    /// Speaks TLS on every address of [`listen`](Self::listen). Files are read at the start, which
+    /// fails when they are of no use. When they change they are read again, within seconds, or at
+    /// once on SIGHUP if the server is [`run`](Self::run): new connections get the new certificate,
+    /// and a broken one leaves the old one in place, with a warning in the log.
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config);
         self
     }
 
@@ -73,7 +104,7 @@ impl ServerBuilder {
     }
 
     /// How long a drain may take before what is left is cut off.
-    pub fn grace(mut self, grace: std::time::Duration) -> Self {
+    pub fn grace(mut self, grace: Duration) -> Self {
         self.runtime = self.runtime.grace(grace);
         self
     }
@@ -101,10 +132,12 @@ impl ServerBuilder {
     /// Starts the shards and returns once all listen.
     ///
     /// # Errors
-    /// An address makes no sense or is taken, the engine is refused, or a factory failed.
+    /// An address makes no sense or is taken, a key or certificate is of no use, the engine is
+    /// refused, or a factory failed.
     pub fn start(self) -> Result<Running, Error> {
         let Self {
             listen,
+            tls,
             mut runtime,
             config,
             factories,
@@ -112,24 +145,35 @@ impl ServerBuilder {
         if listen.is_empty() {
             return Err(Error::NoAddress);
         }
-        for address in listen {
+        let tls = tls.map(TlsConfig::load).transpose()?;
+        let mut doors = Vec::new();
+        for Listen { address, plaintext } in listen {
             let address: Address = address
                 .parse()
                 .map_err(|e| Error::Address(format!("{e}")))?;
             runtime = runtime.listen(address);
+            doors.push(match &tls {
+                Some(tls) if !plaintext => Door::Tls(tls.clone()),
+                _ => Door::Plain,
+            });
         }
+        let watched = tls.clone();
         let running = runtime.start(move |shard| {
             let mut routes = Routes::new();
             for factory in &factories {
                 factory(shard, &mut routes)?;
             }
-            let acceptor = Acceptor {
-                routes: Rc::new(routes),
-                config: config.clone(),
-            };
+            // One shard looks after the files for all.
+            if let Some(tls) = watched.clone().filter(|_| shard.index() == 0) {
+                spawn(tls.watch(RELOAD_PAUSE));
+            }
+            let acceptor = Acceptor::new(routes, config.clone(), doors.clone());
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
-        Ok(Running { runtime: running })
+        Ok(Running {
+            runtime: running,
+            tls,
+        })
     }
 
     /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: the calls under
@@ -139,18 +183,27 @@ impl ServerBuilder {
     /// As [`ServerBuilder::start`], or a shard failed.
     pub fn run(mut self) -> Result<(), Error> {
         self.runtime = self.runtime.catch_signals();
+        if self.tls.is_some() {
+            self.runtime = self.runtime.catch_hangup();
+        }
         let running = self.start()?;
         for address in running.addresses() {
             let (engine, shards) = (running.engine(), running.shards());
             eprintln!("listening on {address} engine={engine} shards={shards}");
         }
-        Ok(running.runtime.wait_for_signal()?)
+        let tls = running.tls;
+        Ok(running.runtime.wait_for_signals(|| {
+            if let Some(tls) = &tls {
+                tls.refresh();
+            }
+        })?)
     }
 }
 
 /// A server that runs on threads of its own.
 pub struct Running {
     runtime: corespun_runtime::Running,
+    tls: Option<corespun_tls::Acceptor>,
 }
 
 impl Running {
@@ -169,6 +222,18 @@ impl Running {
         self.runtime.shards()
     }
 
+    /// Reads the files of keys and certificates again; answers whether they had changed. Without
+    /// TLS there is nothing to read.
+    ///
+    /// # Errors
+    /// The files are of no use; what was served before goes on being served.
+    pub fn reload_tls(&self) -> Result<bool, Error> {
+        match &self.tls {
+            Some(tls) => Ok(tls.reload()?),
+            None => Ok(false),
+        }
+    }
+
     /// Drains and waits for the end.
     ///
     /// # Errors
@@ -176,24 +241,5 @@ impl Running {
     pub fn stop(self) -> Result<(), Error> {
         self.runtime.stop();
         Ok(self.runtime.join()?)
-    }
-}
-
-struct Acceptor {
-    routes: Rc<Routes>,
-    config: Config,
-}
-
-impl Accept for Acceptor {
-    fn accept(&mut self, peer: Peer, socket: SocketHandle) -> Box<dyn Protocol> {
-        let peer = peer.address.map(|address| Rc::from(address.to_string()));
-        let routes = Rc::clone(&self.routes);
-        Box::new(Connection::new(
-            routes,
-            &self.config,
-            peer,
-            socket,
-            turn_time(),
-        ))
     }
 }

@@ -53,6 +53,7 @@ fn a_plain_call_is_read() {
 fn a_head_is_reused_and_its_peer_kept() {
     let mut head = RequestHead {
         peer: Some("peer".into()),
+        identity: Some(Rc::default()),
         ..RequestHead::default()
     };
     let mut fields = CALL.to_vec();
@@ -62,6 +63,7 @@ fn a_head_is_reused_and_its_peer_kept() {
     assert_eq!(head.metadata.len(), 0);
     assert_eq!((head.timeout, head.authority.as_str()), (None, "example:1"));
     assert_eq!(head.peer.as_deref(), Some("peer"));
+    assert_eq!(head.identity, Some(Rc::default()));
     head.clear();
     assert_eq!(head, RequestHead::default());
 }

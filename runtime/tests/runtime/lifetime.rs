@@ -3,15 +3,16 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use corespun_runtime::{
-    Address, Balance, Engine, Flow, Input, Peer, Protocol, Runtime, SocketHandle, StartError,
-    invoke_on, shard_id, spawn, stats,
+    Address, Balance, Credentials, Engine, Flow, Input, Peer, Protocol, Runtime, SocketHandle,
+    StartError, invoke_on, shard_id, spawn, stats,
 };
+use nix::unistd::{getegid, geteuid};
 
 use crate::engines::each_engine;
 use crate::service::{Echo, Manner, any_port, start_echo};
@@ -39,6 +40,34 @@ fn a_port_can_be_used_again_right_after_the_end() {
                 running.join().expect("a clean end");
             }
         }
+    });
+}
+
+#[test]
+fn a_unix_peer_is_known_to_the_kernel() {
+    each_engine("a_unix_peer_is_known", |engine| {
+        let peers = Arc::new(Mutex::new(Vec::new()));
+        let unix = Address::Unix(socket_path(&format!("credentials-{engine}")));
+        let builder = Runtime::builder().shards(2).engine(engine);
+        let seen = peers.clone();
+        let running = builder.listen(any_port()).listen(unix).start(move |_| {
+            let seen = seen.clone();
+            Ok(Box::new(move |peer: Peer, _: SocketHandle| {
+                seen.lock().expect("whole").push(peer);
+                Echo::boxed(Manner::default())
+            }))
+        });
+        let running = running.expect("the service starts");
+        running.addresses().iter().for_each(exchange);
+        running.stop_now();
+        running.join().expect("a clean end");
+        let peers = peers.lock().expect("whole");
+        let at = |listener| peers.iter().find(|peer| peer.listener == listener);
+        assert_eq!(at(0).expect("by TCP").credentials, None);
+        let found = at(1).and_then(|peer| peer.credentials);
+        let (pid, uid, gid) = (std::process::id() as i32, geteuid(), getegid());
+        let ours = Credentials::new(pid, uid.as_raw(), gid.as_raw());
+        assert_eq!(found, Some(ours));
     });
 }
 

@@ -30,6 +30,7 @@ const FOUNDATIONS: &[&str] = &[
     "corespun-http2",
     "corespun-codec",
     "corespun-proto",
+    "corespun-tls",
 ];
 const ANYTHING: &[&str] = &[
     "corespun",
@@ -41,6 +42,7 @@ const ANYTHING: &[&str] = &[
     "corespun-proto",
     "corespun-runtime",
     "corespun-server",
+    "corespun-tls",
 ];
 
 /// The crate graph; ARCHITECTURE.md explains it.
@@ -52,6 +54,7 @@ const ROOMS: &[Room] = &[
         build: &["corespun-build"],
         ..room("proto", "corespun-proto", &["corespun-codec"])
     },
+    room("tls", "corespun-tls", &["corespun-runtime"]),
     room("server", "corespun-server", FOUNDATIONS),
     room("client", "corespun-client", FOUNDATIONS),
     room("codegen", "corespun-build", &[]),
@@ -64,12 +67,18 @@ const ROOMS: &[Room] = &[
             "corespun-proto",
             "corespun-runtime",
             "corespun-server",
+            "corespun-tls",
         ],
     ),
     room(
         "loadgen",
         "corespun-load",
-        &["corespun-codec", "corespun-http2", "corespun-runtime"],
+        &[
+            "corespun-codec",
+            "corespun-http2",
+            "corespun-runtime",
+            "corespun-tls",
+        ],
     ),
     Room {
         build: ANYTHING,

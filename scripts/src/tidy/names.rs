@@ -13,6 +13,7 @@ const STRICT: &[&str] = &[
     "runtime/src/",
     "http2/src/",
     "codec/src/",
+    "tls/src/",
     "server/src/",
     "client/src/",
 ];
@@ -31,7 +32,13 @@ const SYNONYMS: &[(&str, &str)] = &[
 const GETTERS: &[&str] = &["get_ref", "get_mut", "get_all", "get_bin", "get_all_bin"];
 
 /// The crates to which time is an argument and threads do not exist.
-const PURE: &[&str] = &["http2/src/", "codec/src/", "server/src/", "client/src/"];
+const PURE: &[&str] = &[
+    "http2/src/",
+    "codec/src/",
+    "tls/src/",
+    "server/src/",
+    "client/src/",
+];
 
 /// What only `runtime` may call.
 const RUNTIME_ONLY: &[(&str, &str)] = &[

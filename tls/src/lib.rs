@@ -1,0 +1,54 @@
+//! TLS as a protocol that wraps another: sans-io, by rustls.
+//!
+//! ```text
+//!   runtime pump ──▶ Tls::receive ──▶ records decrypted in place ──▶ inner.receive
+//!   runtime pump ◀── Tls::transmit ◀── encrypted into the output ◀── inner.transmit
+//! ```
+//!
+//! An [`Acceptor`] or a [`Connector`] wraps a socket; both are loaded from a description
+//! ([`TlsConfig`], [`ClientTlsConfig`]) and shared by all shards. The protocol inside is made when
+//! the handshake is done, by an [`Inside`] that is told who the peer is. Deadlines, drains, touches
+//! and backpressure pass through: the wrapped protocol cannot tell its socket from a plain one.
+//!
+//! ```no_run
+//! use std::rc::Rc;
+//! use corespun_runtime::{Peer, Protocol, SocketHandle, turn_time};
+//! use corespun_tls::{Acceptor, ConfigError, Handshake, TlsConfig};
+//!
+//! # fn echo() -> Box<dyn Protocol> { unimplemented!() }
+//! # fn refused() -> Box<dyn Protocol> { unimplemented!() }
+//! fn load() -> Result<Acceptor, ConfigError> {
+//!     TlsConfig::from_pem_files("server.pem", "server.key").client_ca("clients.pem").load()
+//! }
+//!
+//! fn accept(acceptor: &Acceptor, peer: Peer, _socket: SocketHandle) -> Box<dyn Protocol> {
+//!     let name = Rc::from(peer.address.map_or(String::new(), |address| address.to_string()));
+//!     let inside = |handshake: Handshake| {
+//!         assert!(!handshake.certificates.is_empty(), "none is let in without one");
+//!         echo()
+//!     };
+//!     let wrapped = acceptor.accept(name, turn_time(), Box::new(inside));
+//!     wrapped.unwrap_or_else(|_| refused())
+//! }
+//! ```
+//!
+//! An idle connection owns no buffer. Time is passed in, but for the validity of certificates and
+//! the age of session tickets, which rustls asks the system's calendar for.
+//!
+//! **Not here:** sockets, HTTP, and who may call what.
+#![forbid(unsafe_code)]
+
+mod client;
+mod error;
+mod handshake;
+mod pem;
+mod protocol;
+mod role;
+mod server;
+mod trust;
+
+pub use client::{ClientTlsConfig, Connector};
+pub use error::{ConfigError, Error};
+pub use handshake::{Handshake, Inside};
+pub use server::{Acceptor, TlsConfig};
+pub use trust::Roots;

@@ -1,0 +1,290 @@
+//! TLS on a socket: records on one side, the wrapped protocol's plain bytes on the other.
+
+mod records;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_runtime::{Flow, Input, Protocol, give_buffer, take_buffer};
+
+use crate::error::Error;
+use crate::handshake::{Handshake, Inside};
+use crate::role::Role;
+use records::Met;
+
+/// How long a drain waits for a handshake under way, whose calls nobody has seen yet.
+const DRAIN_HANDSHAKE_MAX: Duration = Duration::from_secs(1);
+
+/// How far the connection has come.
+enum Stage {
+    Handshake {
+        /// When it is given up.
+        until: Duration,
+        /// The peer has sent something.
+        begun: bool,
+    },
+    Open {
+        inner: Box<dyn Protocol>,
+        /// The inner protocol has been told of the end.
+        ended: bool,
+    },
+    /// Nothing more is received; what is left is to send an alert.
+    Failed,
+}
+
+/// What a connection keeps to.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    /// Refuses a peer that agrees to no application protocol.
+    pub(crate) alpn: bool,
+    pub(crate) handshake_timeout: Duration,
+}
+
+/// One TLS connection, wrapped around the protocol that [`Inside`] makes of its handshake.
+pub(crate) struct Tls<R: Role> {
+    role: R,
+    inside: Box<dyn Inside>,
+    stage: Stage,
+    terms: Terms,
+    /// Records that have not come whole; from the shard's pool, and back when empty.
+    incoming: Vec<u8>,
+    /// Records of the handshake, alerts and the like.
+    outgoing: Vec<u8>,
+    /// Whom logs name.
+    peer: Rc<str>,
+    draining: bool,
+    /// The peer's end may have cut something off: close after the last words.
+    truncated: bool,
+}
+
+impl<R: Role> Tls<R> {
+    pub(crate) fn new(
+        role: R,
+        terms: Terms,
+        peer: Rc<str>,
+        inside: Box<dyn Inside>,
+        now: Duration,
+    ) -> Self {
+        let until = now + terms.handshake_timeout;
+        let mut tls = Self {
+            role,
+            inside,
+            stage: Stage::Handshake {
+                until,
+                begun: false,
+            },
+            terms,
+            incoming: Vec::new(),
+            outgoing: Vec::new(),
+            peer,
+            draining: false,
+            truncated: false,
+        };
+        // A client speaks first.
+        tls.process(now);
+        tls
+    }
+
+    fn receive_bytes(&mut self, now: Duration, bytes: &[u8]) {
+        if let Stage::Handshake { begun, .. } = &mut self.stage
+            && !std::mem::replace(begun, true)
+            && bytes
+                .first()
+                .is_some_and(|first| !R::may_begin_with(*first))
+        {
+            return self.fail(now, Error::Plaintext);
+        }
+        if self.incoming.capacity() == 0 {
+            self.incoming = take_buffer();
+        }
+        // The one copy inward: records are decrypted in place, and the input is not ours to change.
+        self.incoming.extend_from_slice(bytes);
+        self.process(now);
+    }
+
+    /// Does all that the records at hand ask for.
+    fn process(&mut self, now: Duration) {
+        let mut at = 0;
+        while !matches!(self.stage, Stage::Failed) {
+            let (used, met) = self.step(now, at);
+            at += used;
+            if matches!(met, Met::More) {
+                continue;
+            }
+            // What follows may look at the records again, from the first that is not used up.
+            self.incoming.drain(..at.min(self.incoming.len()));
+            at = 0;
+            match met {
+                Met::More => {}
+                Met::Data => self.open(now),
+                Met::PeerClosed => {
+                    if self.is_to_open() {
+                        self.open(now);
+                    }
+                    self.end(now);
+                }
+                Met::Rest if self.is_to_open() => self.open(now),
+                Met::Rest => break,
+                Met::Failed(error) => self.fail(now, error),
+            }
+        }
+        if self.incoming.is_empty() {
+            give_buffer(std::mem::take(&mut self.incoming));
+        }
+    }
+
+    /// The handshake is done, and nothing runs inside yet.
+    fn is_to_open(&self) -> bool {
+        matches!(self.stage, Stage::Handshake { .. }) && !self.role.state().is_handshaking()
+    }
+
+    fn open(&mut self, now: Duration) {
+        let handshake = Handshake::of(&self.role);
+        if self.terms.alpn && handshake.alpn.is_empty() {
+            return self.refuse(now, Error::Alpn);
+        }
+        tracing::trace!(
+            peer = &*self.peer,
+            version = handshake.version,
+            cipher = handshake.cipher,
+            resumed = handshake.resumed,
+            "TLS handshake done"
+        );
+        let mut inner = self.inside.open(handshake);
+        if self.draining {
+            inner.drain(now);
+        }
+        let ended = false;
+        self.stage = Stage::Open { inner, ended };
+    }
+
+    /// Ends a connection that TLS itself has nothing against.
+    fn refuse(&mut self, now: Duration, error: Error) {
+        let mut last = std::mem::take(&mut self.outgoing);
+        // Failing to say goodbye changes nothing.
+        let _ = self.seal(&[], Flow::Close, &mut last);
+        self.outgoing = last;
+        self.fail(now, error);
+    }
+
+    /// The peer sends no more.
+    fn end(&mut self, now: Duration) {
+        match &mut self.stage {
+            Stage::Open { inner, ended } => {
+                if !std::mem::replace(ended, true) {
+                    inner.receive(now, Input::End);
+                }
+            }
+            Stage::Handshake { .. } => self.fail(now, Error::Ended),
+            Stage::Failed => {}
+        }
+    }
+
+    /// The socket ended, which an orderly peer announces with `close_notify` first.
+    fn socket_ended(&mut self, now: Duration) {
+        if let Stage::Open { ended: false, .. } = self.stage {
+            tracing::debug!(peer = &*self.peer, "{}", Error::Truncated);
+            self.truncated = true;
+            self.inside.fail(&Error::Truncated);
+        }
+        self.end(now);
+    }
+
+    /// Ends the connection with the alert that rustls has ready for this error, if any.
+    fn fail(&mut self, now: Duration, error: Error) {
+        tracing::debug!(peer = &*self.peer, %error, "TLS connection failed");
+        self.collect_alert();
+        give_buffer(std::mem::take(&mut self.incoming));
+        self.inside.fail(&error);
+        self.end_inner(now);
+    }
+
+    fn end_inner(&mut self, now: Duration) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Failed);
+        if let Stage::Open { mut inner, ended } = stage
+            && !ended
+        {
+            inner.receive(now, Input::End);
+        }
+    }
+
+    /// Hands over what the inner protocol has, encrypted.
+    fn transmit_inner(&mut self, out: &mut Vec<u8>) -> Flow {
+        let Stage::Open { inner, .. } = &mut self.stage else {
+            return Flow::Open;
+        };
+        let mut plain = take_buffer();
+        let inner_flow = inner.transmit(&mut plain);
+        let flow = if self.truncated {
+            Flow::Close
+        } else {
+            inner_flow
+        };
+        let sealed = self.seal(&plain, flow, out);
+        give_buffer(plain);
+        match sealed {
+            Ok(()) => flow,
+            Err(error) => {
+                tracing::debug!(peer = &*self.peer, %error, "failed to encrypt");
+                self.inside.fail(&error);
+                self.stage = Stage::Failed;
+                Flow::Close
+            }
+        }
+    }
+}
+
+impl<R: Role> Protocol for Tls<R> {
+    fn receive(&mut self, now: Duration, input: Input<'_>) {
+        match input {
+            // RFC 8446, section 6.1: what follows a closure alert is ignored.
+            Input::Bytes(_)
+                if matches!(self.stage, Stage::Failed | Stage::Open { ended: true, .. }) => {}
+            Input::Bytes(bytes) => self.receive_bytes(now, bytes),
+            Input::End => self.socket_ended(now),
+        }
+    }
+
+    fn advance(&mut self, now: Duration) {
+        match &mut self.stage {
+            Stage::Handshake { until, .. } if *until <= now => {
+                let limit = self.terms.handshake_timeout;
+                self.fail(now, Error::Slow(limit));
+            }
+            Stage::Open { inner, .. } => inner.advance(now),
+            Stage::Handshake { .. } | Stage::Failed => {}
+        }
+    }
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        if out.is_empty() {
+            std::mem::swap(out, &mut self.outgoing);
+        } else {
+            out.append(&mut self.outgoing);
+        }
+        give_buffer(std::mem::take(&mut self.outgoing));
+        match self.stage {
+            Stage::Failed => Flow::Close,
+            Stage::Handshake { .. } => Flow::Open,
+            Stage::Open { .. } => self.transmit_inner(out),
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        match &self.stage {
+            Stage::Handshake { until, .. } => Some(*until),
+            Stage::Open { inner, .. } => inner.deadline(),
+            Stage::Failed => None,
+        }
+    }
+
+    /// A handshake under way is finished first: its peer is told to go elsewhere, not cut off.
+    fn drain(&mut self, now: Duration) {
+        self.draining = true;
+        match &mut self.stage {
+            Stage::Handshake { until, .. } => *until = (*until).min(now + DRAIN_HANDSHAKE_MAX),
+            Stage::Open { inner, .. } => inner.drain(now),
+            Stage::Failed => {}
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Two ends without a socket: what one transmits, the other receives, in pieces of any size.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_runtime::{Flow, Input, Protocol};
+use corespun_tls::{Acceptor, ClientTlsConfig, Connector, Error, Handshake, Inside, TlsConfig};
+
+use crate::authority::{Authority, Issued};
+
+/// The name that the test's servers have.
+pub const HOST: &str = "corespun.test";
+
+/// What happens inside of TLS, shared with the test.
+#[derive(Default)]
+pub struct Inner {
+    pub handshake: RefCell<Option<Handshake>>,
+    pub failed: RefCell<Option<Error>>,
+    pub received: RefCell<Vec<u8>>,
+    pub output: RefCell<Vec<u8>>,
+    pub ended: Cell<bool>,
+    pub drained: Cell<bool>,
+    pub advanced: Cell<usize>,
+    pub deadline: Cell<Option<Duration>>,
+    /// Answers [`Flow::Close`] once all output was handed over.
+    pub closes: Cell<bool>,
+}
+
+struct Probe(Rc<Inner>);
+
+impl Inside for Probe {
+    fn open(&mut self, handshake: Handshake) -> Box<dyn Protocol> {
+        let before = self.0.handshake.replace(Some(handshake));
+        assert_eq!(before, None, "opened once");
+        Box::new(Probe(self.0.clone()))
+    }
+
+    fn fail(&mut self, error: &Error) {
+        let before = self.0.failed.replace(Some(error.clone()));
+        assert_eq!(before, None, "failed once");
+    }
+}
+
+impl Protocol for Probe {
+    fn receive(&mut self, _now: Duration, input: Input<'_>) {
+        assert!(!self.0.ended.get(), "the end comes last");
+        match input {
+            Input::Bytes(bytes) => self.0.received.borrow_mut().extend_from_slice(bytes),
+            Input::End => self.0.ended.set(true),
+        }
+    }
+
+    fn advance(&mut self, _now: Duration) {
+        self.0.advanced.set(self.0.advanced.get() + 1);
+    }
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        assert!(
+            out.is_empty(),
+            "the inner protocol gets a buffer of its own"
+        );
+        out.append(&mut self.0.output.borrow_mut());
+        if self.0.closes.get() {
+            Flow::Close
+        } else {
+            Flow::Open
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.0.deadline.get()
+    }
+
+    fn drain(&mut self, _now: Duration) {
+        self.0.drained.set(true);
+    }
+}
+
+/// One end: what a socket would hold.
+pub struct End {
+    pub protocol: Box<dyn Protocol>,
+    pub inner: Rc<Inner>,
+    pub closed: bool,
+}
+
+impl End {
+    pub fn server(acceptor: &Acceptor, now: Duration) -> Self {
+        let inner = Rc::<Inner>::default();
+        let inside = Box::new(Probe(inner.clone()));
+        let protocol = acceptor.accept("client".into(), now, inside);
+        Self {
+            protocol: protocol.expect("settings that hold"),
+            inner,
+            closed: false,
+        }
+    }
+
+    pub fn client(connector: &Connector, host: &str, now: Duration) -> Self {
+        let inner = Rc::<Inner>::default();
+        let inside = Box::new(Probe(inner.clone()));
+        let protocol = connector.connect(host, "server".into(), now, inside);
+        Self {
+            protocol: protocol.expect("a host"),
+            inner,
+            closed: false,
+        }
+    }
+
+    pub fn send(&self, bytes: &[u8]) {
+        self.inner.output.borrow_mut().extend_from_slice(bytes);
+    }
+
+    /// What goes out now, if anything can.
+    pub fn transmit(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if !self.closed {
+            self.closed = self.protocol.transmit(&mut out) == Flow::Close;
+        }
+        out
+    }
+
+    pub fn received(&self) -> Vec<u8> {
+        self.inner.received.take()
+    }
+
+    pub fn error(&self) -> String {
+        let failed = self.inner.failed.borrow();
+        failed.as_ref().map_or(String::new(), ToString::to_string)
+    }
+
+    pub fn handshake(&self) -> Handshake {
+        let handshake = self.inner.handshake.borrow();
+        handshake.clone().expect("a handshake that is done")
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.inner.handshake.borrow().is_some()
+    }
+}
+
+/// Both ends, and how large the pieces are in which bytes come.
+pub struct Pair {
+    pub client: End,
+    pub server: End,
+    pub piece: usize,
+    pub now: Duration,
+}
+
+impl Pair {
+    pub fn new(acceptor: &Acceptor, connector: &Connector) -> Self {
+        let now = Duration::from_secs(100);
+        Self {
+            client: End::client(connector, HOST, now),
+            server: End::server(acceptor, now),
+            piece: usize::MAX,
+            now,
+        }
+    }
+
+    /// Passes bytes on until nothing moves. An end that closed is an end to the other, too.
+    pub fn settle(&mut self) -> &mut Self {
+        loop {
+            let there = deliver(&mut self.client, &mut self.server, self.piece, self.now);
+            let back = deliver(&mut self.server, &mut self.client, self.piece, self.now);
+            if !there && !back {
+                return self;
+            }
+        }
+    }
+}
+
+fn deliver(from: &mut End, to: &mut End, piece: usize, now: Duration) -> bool {
+    let was_closed = from.closed;
+    let bytes = from.transmit();
+    for piece in bytes.chunks(piece.min(bytes.len().max(1))) {
+        to.protocol.receive(now, Input::Bytes(piece));
+    }
+    let closes = from.closed && !was_closed;
+    if closes {
+        to.protocol.receive(now, Input::End);
+    }
+    closes || !bytes.is_empty()
+}
+
+/// An authority, a server that it vouches for, and a client that believes it.
+pub struct World {
+    pub authority: Authority,
+    pub server: Issued,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let authority = Authority::new("an authority");
+        let server = authority.issue(&[HOST]);
+        Self { authority, server }
+    }
+
+    pub fn config(&self) -> TlsConfig {
+        TlsConfig::from_pem(&self.server.chain, &self.server.key)
+    }
+
+    pub fn acceptor(&self) -> Acceptor {
+        self.config().load().expect("an acceptor")
+    }
+
+    pub fn client_config(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new(self.authority.roots())
+    }
+
+    pub fn connector(&self) -> Connector {
+        self.client_config().load().expect("a connector")
+    }
+}
