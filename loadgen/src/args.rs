@@ -34,6 +34,9 @@ pub struct RunArgs {
     /// Name of the server in each call, if it is not that of --target
     #[arg(long, value_name = "NAME")]
     pub authority: Option<String>,
+    /// How the server is made sure of
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// What is called
     #[command(flatten)]
     pub call: CallArgs,
@@ -74,6 +77,30 @@ pub struct RunArgs {
     /// File to write the report to, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// The flags of TLS.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "TLS")]
+pub struct TlsArgs {
+    /// Speak TLS, and believe the authorities that this machine believes
+    #[arg(long)]
+    pub tls: bool,
+    /// PEM file with the authorities to believe instead
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+    /// PEM file with the certificate to show to the server (mutual TLS), and what vouches for it
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// PEM file with the private key of --cert
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Name that the server's certificate must be for, if it is not that of the calls
+    #[arg(long, value_name = "NAME")]
+    pub servername: Option<String>,
+    /// Believe any certificate
+    #[arg(long)]
+    pub insecure_skip_verify: bool,
 }
 
 /// The flags that say what is called.

@@ -195,7 +195,10 @@ async fn open_first(core: &Rc<CoreState>, index: usize) -> Result<Rc<RefCell<Lan
 async fn open(core: &Rc<CoreState>, lane: &Rc<RefCell<Lane>>) -> std::io::Result<()> {
     lane.borrow_mut().set_link(Link::Opening);
     let connection = LoadConnection::new(core.clone(), lane.clone());
-    let socket = core.plan.target.connect(Box::new(connection)).await?;
+    let lost = lane.clone();
+    let failed = move |cause| lost.borrow_mut().set_link(Link::Down(cause));
+    let target = &core.plan.target;
+    let socket = target.connect(Box::new(connection), failed).await?;
     lane.borrow_mut().socket = Some(socket);
     Ok(())
 }

@@ -4,18 +4,20 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use corespun_runtime::{Address, Protocol, SocketHandle};
+use corespun_runtime::{Address, Protocol, SocketHandle, turn_time};
+use corespun_tls::{Connector, Error, Handshake, Inside};
 
 use crate::error::LoadError;
 
 /// How long the target may take to accept a connection.
 pub(crate) const OPEN_MAX: Duration = Duration::from_secs(5);
 
-/// A server, as an address and a name.
+/// A server, as an address and a name, and how to make sure that it is the one.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     address: Address,
     authority: String,
+    tls: Option<Connector>,
 }
 
 impl Endpoint {
@@ -34,7 +36,29 @@ impl Endpoint {
         Ok(Self {
             authority: authority.to_owned(),
             address,
+            tls: None,
         })
+    }
+
+    /// The same, to be spoken to over TLS.
+    ///
+    /// # Errors
+    /// When no certificate could be for the server's name.
+    pub fn over_tls(mut self, connector: Connector) -> Result<Self, LoadError> {
+        connector.check_host(self.host()).map_err(LoadError::Tls)?;
+        self.tls = Some(connector);
+        Ok(self)
+    }
+
+    /// The authority without its port.
+    fn host(&self) -> &str {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        };
+        host.strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host)
     }
 
     /// The `:authority` of each call.
@@ -44,14 +68,35 @@ impl Endpoint {
 
     /// The `:scheme` of each call.
     pub fn scheme(&self) -> &'static str {
-        "http"
+        match self.tls {
+            None => "http",
+            Some(_) => "https",
+        }
     }
 
-    /// Connects, and runs `protocol` on the socket. Only on a shard.
+    /// Connects, and runs `protocol` on the socket, inside of TLS if that is asked for. Should TLS
+    /// fail later, `failed` hears why before the protocol ends. Only on a shard.
     ///
     /// # Errors
     /// The kernel's, or that it took too long; with the address in the text.
-    pub(crate) async fn connect(&self, protocol: Box<dyn Protocol>) -> io::Result<SocketHandle> {
+    pub(crate) async fn connect(
+        &self,
+        protocol: Box<dyn Protocol>,
+        failed: impl Fn(String) + 'static,
+    ) -> io::Result<SocketHandle> {
+        let protocol = match &self.tls {
+            None => protocol,
+            Some(connector) => {
+                let inside = Entrance {
+                    protocol: Some(protocol),
+                    failed,
+                };
+                let peer = self.to_string().into();
+                connector
+                    .connect(self.host(), peer, turn_time(), Box::new(inside))
+                    .map_err(io::Error::other)?
+            }
+        };
         let connecting = corespun_runtime::connect(&self.address, |_| protocol);
         match corespun_runtime::timeout(OPEN_MAX, connecting).await {
             Ok(connected) => connected,
@@ -64,8 +109,46 @@ impl Endpoint {
     }
 }
 
+/// Lets a protocol in when the handshake is done.
+struct Entrance<F> {
+    protocol: Option<Box<dyn Protocol>>,
+    failed: F,
+}
+
+impl<F: Fn(String)> Inside for Entrance<F> {
+    fn open(&mut self, _handshake: Handshake) -> Box<dyn Protocol> {
+        let protocol = self.protocol.take();
+        protocol.unwrap_or_else(|| unreachable!("TLS opens once"))
+    }
+
+    fn fail(&mut self, error: &Error) {
+        (self.failed)(format!("TLS: {error}"));
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_the_authority_without_its_port() {
+        let cases = [
+            ("127.0.0.1:50051", None, "127.0.0.1"),
+            ("[::1]:50051", None, "::1"),
+            ("unix:/tmp/s", None, "localhost"),
+            ("127.0.0.1:1", Some("users.example:443"), "users.example"),
+            ("127.0.0.1:1", Some("users.example"), "users.example"),
+        ];
+        for (target, authority, host) in cases {
+            let endpoint = Endpoint::new(target, authority).unwrap();
+            assert_eq!(endpoint.host(), host, "{target}");
+            assert_eq!(endpoint.scheme(), "http");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use corespun_runtime::{AddressError, StartError};
+use corespun_tls::ConfigError;
 
 /// What stopped a run. Each variant displays as one line that starts with "failed to".
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub enum LoadError {
     },
     /// The target is no address.
     Target(AddressError),
+    /// Keys or certificates cannot be used.
+    Tls(ConfigError),
     /// The schema could not be read or compiled.
     Schema {
         /// The `.proto` file, or the descriptor set.
@@ -124,6 +127,7 @@ impl fmt::Display for LoadError {
                 write!(f, "failed to read {flag} {value:?}: {cause}")
             }
             Self::Target(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Schema { path, cause } => {
                 write!(f, "failed to read the schema {}: {cause}", path.display())
             }

@@ -43,7 +43,7 @@
 //! # Ok::<(), corespun_load::LoadError>(())
 //! ```
 //!
-//! **Not here:** TLS, comparisons of targets, reports over several runs.
+//! **Not here:** comparisons of targets, reports over several runs.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

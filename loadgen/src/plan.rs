@@ -1,5 +1,6 @@
 //! What to do, judged and ready: every value of the command line checked before anything starts.
 
+mod security;
 mod values;
 
 use std::path::PathBuf;
@@ -91,7 +92,12 @@ impl Plan {
         })?;
         let mode = mode(&args.call.data_mode)?;
         let orders = orders(&args.call)?;
+        let connector = security::connector(&args.tls)?;
         let target = Endpoint::new(&args.target, args.authority.as_deref())?;
+        let target = match connector {
+            None => target,
+            Some(connector) => target.over_tls(connector)?,
+        };
         let schema = schema(&args.call, &target, engine, &orders)?;
         let defaults = Defaults {
             endpoint: &target,

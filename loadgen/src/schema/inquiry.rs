@@ -64,8 +64,10 @@ impl Inquiry {
             end: None,
             waiting: None,
         }));
-        let wire = Wire(desk.clone());
-        let socket = endpoint.connect(Box::new(wire)).await?;
+        let wire = Box::new(Wire(desk.clone()));
+        let lost = desk.clone();
+        let failed = move |cause| lost.borrow_mut().end(Status::unavailable(cause));
+        let socket = endpoint.connect(wire, failed).await?;
         Ok(Self { socket, desk })
     }
 

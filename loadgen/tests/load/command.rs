@@ -1,6 +1,5 @@
 //! The program as its users meet it: exit codes, what goes to which stream, the JSON file.
 
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::server::{Answer, TestServer};
-use crate::{alone, command_line};
+use crate::{alone, command_line, scratch};
 
 fn program(target: &Address, flags: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_corespun-load"));
@@ -25,10 +24,6 @@ fn program(target: &Address, flags: &str) -> Command {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn scratch(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()))
 }
 
 fn nowhere() -> Address {
@@ -117,7 +112,8 @@ fn mistakes_are_told_in_one_line() {
             "--target-pid 4194303",
             "failed to read the CPU clock of process 4194303",
         ),
-        ("--cpu 9999", "failed to pin"),
+        ("--cpu 4000", "failed to pin"),
+        ("--cpu 9999", "failed to read --cpu \"9999\""),
     ];
     for (flags, wanted) in cases {
         let output = program(&nowhere(), flags).output().unwrap();
