@@ -14,7 +14,11 @@ use crate::test::{Context, Stage};
 use crate::workspace;
 
 /// What is installed; grpcio-tools brings the protobuf that its stubs need.
-const PACKAGES: &[&str] = &["grpcio==1.85.1", "grpcio-tools==1.85.1"];
+const PACKAGES: &[&str] = &[
+    "grpcio==1.85.1",
+    "grpcio-tools==1.85.1",
+    "grpcio-reflection==1.85.1",
+];
 
 /// The service's own schema, which all full clients are generated from.
 const FULL: &str = "proto/user.proto";
@@ -42,7 +46,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [users, bench, client] {
+    for part in [users, bench, client, load] {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }
@@ -232,6 +236,19 @@ fn client(
         stage.note(format!("ok users_client_on_{engine}_against_python"));
     }
     server.end();
+    Ok(())
+}
+
+/// The load generator, all four kinds, against Python's server.
+fn load(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let mut script = python.script("load_cases.py", "full");
+    script.arg(context.target.join("debug/corespun-load"));
+    stage.command(script.arg(context.root.join(FULL)).arg(engine));
     Ok(())
 }
 
