@@ -32,8 +32,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// then is reported.
 ///
 /// # Errors
-/// When a process to be measured is not there, the trace cannot be written, the target cannot be reached or speaks something
-/// else, or the run is interrupted before its measured window begins.
+/// When a process to be measured is not there, the trace cannot be written, the target cannot be
+/// reached or speaks something else, or the run is interrupted before its window begins.
 pub fn run(
     plan: Plan,
     progress: &mut dyn Write,

@@ -15,6 +15,7 @@ mod bench;
 mod cpus;
 mod demo;
 mod failure;
+mod peers;
 mod process;
 mod python;
 mod test;

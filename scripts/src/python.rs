@@ -1,4 +1,5 @@
-//! The cross-language stage: Python clients against our servers, our client against Python's.
+//! The cross-language stage: Python clients against our servers, our client and the load
+//! generator against those of others.
 //!
 //! Everything it fetches lies under the target folder: a virtual environment with grpcio, and the
 //! stubs. The seed's schema and the full one share a package name, so their stubs are generated
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::{Attempt, Failure};
+use crate::peers;
 use crate::process::Server;
 use crate::test::{Context, Stage};
 use crate::workspace;
@@ -38,6 +40,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     if let Some(reason) = context.no_uring.as_ref().filter(|_| engine == "uring") {
         return stage.skip(&name, reason);
     }
+    peers::run(context, stage, engine);
     let python = match install(context) {
         Ok(program) => program,
         Err(reason) => return stage.skip(&name, reason),

@@ -76,7 +76,7 @@ fn a_scenario_mixes_methods_by_weight() {
     std::fs::write(&file, text).unwrap();
     for engine in engines() {
         let server = TestServer::start(engine, Answer::Good);
-        let flags = format!("--rate 2000 --duration 1s --warmup 0s --streams 64 --scenario");
+        let flags = "--rate 2000 --duration 1s --warmup 0s --streams 64 --scenario";
         let report = load(
             engine,
             server.address(),
