@@ -326,3 +326,6 @@ impl Drop for LoadConnection {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,8 @@ pub(crate) struct CoreState {
 }
 
 impl CoreState {
-    fn new(seat: &Seat) -> Self {
+    /// The state of a core before its run.
+    pub(crate) fn new(seat: &Seat) -> Self {
         let plan = seat.plan.clone();
         let share = Share {
             lane: seat.core,

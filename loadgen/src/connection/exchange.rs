@@ -160,6 +160,9 @@ impl LoadConnection {
     /// Goes on with the calls whose requests have just left, until there is enough to send.
     pub(super) fn refill(&mut self, out: &mut Vec<u8>) {
         const ENOUGH_BYTES: usize = 64 << 10;
+        if self.exchanges.is_empty() {
+            return;
+        }
         let mut before = usize::MAX;
         while out.len() < ENOUGH_BYTES && out.len() != before {
             before = out.len();
