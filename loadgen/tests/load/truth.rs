@@ -76,7 +76,9 @@ fn delayed(engine: Engine, flags: &str, calls: Option<u64>) -> Vec<String> {
                 900 => values.p90,
                 _ => values.p99,
             };
-            faults.extend(differs(&format!("{kind} {name}"), value.unwrap(), truth));
+            // A machine that stood still leaves too few calls for a percentile.
+            let value = value.unwrap_or(f64::INFINITY);
+            faults.extend(differs(&format!("{kind} {name}"), value, truth));
         }
         // The distribution itself is what it was meant to be.
         let meant = 20_000.0 + 60.0 * per_mille as f64;
@@ -95,7 +97,7 @@ fn a_known_distribution_is_reported_in_every_schedule() {
     std::fs::write(&trace, lines).unwrap();
     let replay = format!("--streams 64 --replay {}", trace.display());
     let cases = [
-        ("--streams 8", None),
+        ("--streams 16", None),
         ("--streams 64 --rate 600", Some(1200)),
         ("--streams 64 --rate 600 --schedule poisson", None),
         ("--streams 64 --rate 600 --schedule bursts:20", Some(1200)),
