@@ -7,6 +7,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::{
+    BaselineArgs, CalibrateArgs, CheckArgs, CompareArgs, MergeArgs, ReportArgs, RespondArgs,
+    SearchArgs, SweepArgs,
+};
+use crate::output::{OutputArgs, WatchArgs};
+
 /// Loads gRPC servers and tells their latency from the moment each call was meant to start.
 #[derive(Debug, Parser)]
 #[command(name = "corespun-load", version, about)]
@@ -21,6 +27,25 @@ pub struct CommandLine {
 pub enum Command {
     /// Drive one unary method and report its latency
     Run(Box<RunArgs>),
+    /// Measure a grid of connections × streams × rate
+    Sweep(Box<SweepArgs>),
+    /// Find the highest rate that holds a latency objective
+    Search(Box<SearchArgs>),
+    /// Compare two servers, turn and turn about
+    Compare(Box<CompareArgs>),
+    /// Measure the bundled tonic server, or compare a server with it
+    Baseline(Box<BaselineArgs>),
+    /// Measure the ceiling of the generator itself
+    Calibrate(Box<CalibrateArgs>),
+    /// Make one report of several runs by adding their histograms
+    Merge(MergeArgs),
+    /// Show a report in another format
+    Report(ReportArgs),
+    /// Judge a report: exit code 2 when a condition fails, 3 when it cannot be told
+    Check(CheckArgs),
+    /// Be the server that a calibration calls
+    #[command(hide = true)]
+    Respond(RespondArgs),
 }
 
 /// The flags of `run`.
@@ -100,9 +125,12 @@ pub struct RunArgs {
     /// Time granted to each call: sent as grpc-timeout, and kept to by the generator itself
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub timeout: Option<String>,
-    /// File to write the report to, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// Who watches
+    #[command(flatten)]
+    pub watch: WatchArgs,
+    /// Where the findings go
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 #[cfg(test)]
@@ -120,7 +148,9 @@ mod tests {
         let line = "corespun-load run --target h:1 --method a/b --proto x.proto -I p -I q \
                     --rate -5 --metadata k=v a=b --metadata c=d --json out.json";
         let parsed = CommandLine::try_parse_from(line.split_ascii_whitespace()).unwrap();
-        let Command::Run(run) = parsed.command;
+        let Command::Run(run) = parsed.command else {
+            unreachable!("the line says run");
+        };
         assert_eq!(run.includes, [PathBuf::from("p"), PathBuf::from("q")]);
         assert_eq!(run.rate.as_deref(), Some("-5"));
         assert_eq!(run.metadata, ["k=v", "a=b", "c=d"]);

@@ -66,10 +66,12 @@ impl LoadConnection {
                 end_stream,
             } => {
                 let head = self.head(block);
+                if let Some(call) = self.lane.borrow_mut().call(stream) {
+                    call.first = Some(now);
+                    call.head = head;
+                }
                 if end_stream {
                     self.finish(stream, now, head.alone());
-                } else if let Some(call) = self.lane.borrow_mut().call(stream) {
-                    call.head = head;
                 }
             }
             Event::Data {

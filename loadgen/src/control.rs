@@ -57,7 +57,7 @@ pub(crate) enum Told {
     /// Every connection of the core has spoken HTTP/2; this is what drives them.
     Ready(Engine),
     /// A second of the run.
-    Interval(Interval),
+    Interval(Box<Interval>),
     /// The core has finished.
     Done(Box<Record>),
     /// The core has given up, or panicked.

@@ -20,6 +20,7 @@ use crate::lane::{Lane, Link};
 use crate::measure::{Phases, Record, Times};
 use crate::outcome::Outcome;
 use crate::plan::Plan;
+use crate::stall;
 
 /// How long the target may take to accept a connection, and again to speak HTTP/2 on it.
 const OPEN_MAX: Duration = Duration::from_secs(5);
@@ -36,9 +37,6 @@ const LOOK_IDLE: Duration = Duration::from_millis(1);
 /// The pause before a lost connection is made anew, doubled after each failure.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// How often intervals are told.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the connections of a core share.
 pub(crate) struct CoreState {
@@ -66,6 +64,18 @@ impl CoreState {
         self.record
             .borrow_mut()
             .ended(&self.phases.get(), times, outcome);
+    }
+
+    /// The core came to something this much later than it had wanted to.
+    pub(crate) fn stalled(&self, late: Duration) {
+        self.record.borrow_mut().gap(late);
+    }
+
+    /// Tells the run what happened between two moments.
+    fn tell(&self, seat: &Seat, span: (Duration, Duration)) {
+        let interval = self.record.borrow_mut().take_interval(span);
+        // When the run has given up it listens no more, and nobody is left to tell.
+        let _ = seat.run.send(Told::Interval(Box::new(interval)));
     }
 
     /// The run makes no sense any more.
@@ -129,9 +139,10 @@ async fn drive(seat: &Seat, engine: Engine) -> Result<Record, LoadError> {
     for lane in &lanes {
         corespun_runtime::spawn(keep_open(core.clone(), lane.clone()));
     }
+    corespun_runtime::spawn(stall::watch(core.clone()));
     measure(&core, seat).await?;
     drain(&core, &lanes).await?;
-    let record = conclude(&core, &lanes);
+    let record = conclude(&core, seat, &lanes);
     // A turn or two for the sockets, so that the target sees an orderly end.
     corespun_runtime::sleep(LOOK_IDLE).await;
     Ok(record)
@@ -236,11 +247,11 @@ async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
 
 /// Lets the connections work until the window ends, telling an interval each second.
 async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
-    let mut tick = core.phases.get().begin + INTERVAL;
+    let mut told = core.phases.get().begin;
     loop {
-        let end = core.phases.get().end;
         let look = corespun_runtime::now() + LOOK;
-        corespun_runtime::sleep_until(look.min(tick).min(end)).await;
+        let cut = core.phases.get().next_cut(told).min(core.phases.get().end);
+        corespun_runtime::sleep_until(look.min(cut)).await;
         if let Some(error) = core.failure.take() {
             return Err(error);
         }
@@ -251,13 +262,16 @@ async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
                 ..phases
             });
         }
-        let now = corespun_runtime::now();
-        if now >= tick {
-            let interval = core.record.borrow_mut().take_interval();
-            let _ = seat.run.send(Told::Interval(interval));
-            tick += INTERVAL;
+        let (now, phases) = (corespun_runtime::now(), core.phases.get());
+        while told < phases.end {
+            let cut = phases.next_cut(told).min(phases.end);
+            if now < cut {
+                break;
+            }
+            core.tell(seat, (told, cut));
+            told = cut;
         }
-        if now >= core.phases.get().end {
+        if now >= phases.end {
             return Ok(());
         }
     }
@@ -279,15 +293,15 @@ async fn drain(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Result<(), Load
 }
 
 /// Counts what has not ended, closes the connections, and hands the record over.
-fn conclude(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Record {
+fn conclude(core: &CoreState, seat: &Seat, lanes: &[Rc<RefCell<Lane>>]) -> Record {
     let (phases, now) = (core.phases.get(), corespun_runtime::now());
-    let mut record = core.record.borrow_mut();
     for lane in lanes {
         let mut lane = lane.borrow_mut();
-        lane.censor(&mut record, &phases, now);
+        lane.censor(&mut core.record.borrow_mut(), &phases, now);
         if let Some(socket) = lane.socket {
             socket.close();
         }
     }
-    record.clone()
+    core.tell(seat, (phases.end, now));
+    core.record.take()
 }

@@ -56,11 +56,37 @@ pub enum LoadError {
         /// The system's reason.
         cause: String,
     },
+    /// Reports that do not go together.
+    Merge {
+        /// What keeps them apart.
+        cause: String,
+    },
+    /// A server that a command needs could not be started.
+    Server {
+        /// The program.
+        program: PathBuf,
+        /// Its last words, or the system's reason.
+        cause: String,
+    },
+    /// A file that was to be read is not what it should be.
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The process to be measured has no readable CPU clock.
     TargetPid {
         /// The process.
         pid: i32,
         /// The system's reason.
+        cause: String,
+    },
+    /// The control group to be measured tells nothing.
+    TargetGroup {
+        /// Its folder.
+        path: PathBuf,
+        /// What is missing.
         cause: String,
     },
     /// The target did not accept a connection; the error names the address.
@@ -141,8 +167,19 @@ impl fmt::Display for LoadError {
             Self::Report { path, cause } => {
                 write!(f, "failed to write the report {}: {cause}", path.display())
             }
+            Self::Merge { cause } => write!(f, "failed to merge the reports: {cause}"),
+            Self::Server { program, cause } => {
+                write!(f, "failed to start {}: {cause}", program.display())
+            }
+            Self::Input { path, cause } => {
+                write!(f, "failed to read {}: {cause}", path.display())
+            }
             Self::TargetPid { pid, cause } => {
                 write!(f, "failed to read the CPU clock of process {pid}: {cause}")
+            }
+            Self::TargetGroup { path, cause } => {
+                let path = path.display();
+                write!(f, "failed to measure the control group {path}: {cause}")
             }
             Self::Connect(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),

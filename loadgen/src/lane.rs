@@ -19,6 +19,7 @@ pub(crate) struct Call {
     pub(crate) stream: StreamKey,
     pub(crate) intended: Duration,
     pub(crate) sent: Duration,
+    pub(crate) first: Option<Duration>,
     pub(crate) head: Head,
     pub(crate) body: Body,
 }
@@ -29,6 +30,7 @@ impl Call {
         Times {
             intended: self.intended,
             sent: self.sent,
+            first: self.first,
             ended,
         }
     }
@@ -127,6 +129,7 @@ impl Lane {
             stream,
             intended,
             sent: now,
+            first: None,
             head: Head::NONE,
             body: Body::default(),
         });

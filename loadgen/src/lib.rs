@@ -32,7 +32,9 @@
 //!
 //! let line = "corespun-load run --target 127.0.0.1:50051 --proto user.proto \
 //!             --method user.UserService/GetUser --rate 1000";
-//! let Command::Run(args) = CommandLine::parse_from(line.split_whitespace()).command;
+//! let Command::Run(args) = CommandLine::parse_from(line.split_whitespace()).command else {
+//!     unreachable!("the line says run");
+//! };
 //! let report = run(Plan::new(&args)?, &mut std::io::stderr(), &Interrupt::manual())?;
 //! print!("{}", summary(&report));
 //! # Ok::<(), corespun_load::LoadError>(())
@@ -47,6 +49,7 @@
 mod args;
 mod arrivals;
 mod check;
+mod command;
 mod connection;
 mod control;
 mod core;
@@ -56,6 +59,7 @@ mod interrupt;
 mod lane;
 mod measure;
 mod outcome;
+mod output;
 mod plan;
 mod process;
 mod progress;
@@ -63,14 +67,31 @@ mod report;
 mod response;
 mod run;
 mod schema;
+mod stall;
+mod stats;
 mod summary;
+mod timeline;
 mod warnings;
 
 pub use args::{Command, CommandLine, RunArgs};
+pub use command::{
+    BaselineArgs, CalibrateArgs, Calibration, CheckArgs, CompareArgs, Comparison, Echo, MergeArgs,
+    Metric, Point, Probe, ReportArgs, RespondArgs, Search, SearchArgs, Side, Slice, Sweep,
+    SweepArgs, execute,
+};
 pub use error::LoadError;
 pub use interrupt::Interrupt;
+pub use measure::{Interval, Latencies};
+pub use output::{HdrLog, OutputArgs, Outputs, WatchArgs};
 pub use plan::{Pace, Plan, Shape};
-pub use report::{Cost, Counts, JsonFile, Percentiles, Report, Setup};
-pub use run::run;
+pub use process::{Machine, Memory, PressureShares, Switches, Used};
+pub use progress::{Lines, Observer, Silence};
+pub use report::{
+    Body, Cost, Counts, Document, FORMAT, Histograms, OutcomeRow, Packed, Percentiles, Report,
+    Second, Setup,
+};
+pub use run::{observe, run};
 pub use schema::UnaryCall;
-pub use summary::summary;
+pub use stats::{Estimate, Verdict};
+pub use summary::{summarize, summary};
+pub use timeline::Moment;

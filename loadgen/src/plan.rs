@@ -1,6 +1,5 @@
 //! What to do, judged and ready: every value of the command line checked before anything starts.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use corespun_codec::MetadataMap;
@@ -9,6 +8,7 @@ use corespun_runtime::{Address, Engine};
 use crate::args::RunArgs;
 use crate::duration;
 use crate::error::LoadError;
+use crate::process::Target as Measured;
 use crate::schema::UnaryCall;
 
 /// Above this a connection could not even number its streams within a run.
@@ -32,14 +32,12 @@ pub struct Plan {
     pub pace: Pace,
     /// How sockets are driven.
     pub engine: Engine,
-    /// The server's process, to measure its CPU time.
-    pub target_pid: Option<i32>,
+    /// Whose CPU time and memory are measured.
+    pub measured: Option<Measured>,
     /// What each call carries beside its message.
     pub metadata: MetadataMap,
     /// The time granted to each call.
     pub timeout: Option<Duration>,
-    /// Where the report goes as JSON.
-    pub json: Option<PathBuf>,
 }
 
 /// How the load is spread.
@@ -76,7 +74,7 @@ impl Plan {
         let engine = engine.map_err(|_| {
             LoadError::flag("--engine", &args.engine, "expected auto, uring or epoll")
         })?;
-        let target_pid = args.target_pid.as_deref().map(pid).transpose()?;
+        let measured = measured(args)?;
         let metadata = metadata(&args.metadata)?;
         let timeout = match &args.timeout {
             Some(text) => Some(span("--timeout", text, false)?),
@@ -95,10 +93,9 @@ impl Plan {
             shape,
             pace,
             engine,
-            target_pid,
+            measured,
             metadata,
             timeout,
-            json: args.json.clone(),
         })
     }
 }
@@ -171,6 +168,12 @@ fn span(flag: &'static str, text: &str, zero: bool) -> Result<Duration, LoadErro
         ));
     }
     Ok(span)
+}
+
+fn measured(args: &RunArgs) -> Result<Option<Measured>, LoadError> {
+    let process = args.target_pid.as_deref().map(pid).transpose()?;
+    let group = args.watch.target_cgroup.clone().map(Measured::Group);
+    Ok(process.map(Measured::Process).or(group))
 }
 
 fn pid(text: &str) -> Result<i32, LoadError> {

@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::measure::Record;
+use hdrhistogram::Histogram;
+
 use crate::report::{Report, samples_needed};
 
 /// Above this share of its cores the generator itself is what is measured.
@@ -19,7 +20,11 @@ const PLATEAU_NS: RangeInclusive<u64> = 38_000_000..=46_000_000;
 const PLATEAU_SHARE_MAX: f64 = 0.01;
 
 /// Every warning that applies, those about the measurement itself first.
-pub(crate) fn all(report: &Report, record: &Record, target_pid: Option<i32>) -> Vec<String> {
+pub(crate) fn all(
+    report: &Report,
+    response: &Histogram<u64>,
+    service: &Histogram<u64>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut add = |warning: Option<String>| warnings.extend(warning);
     add(report
@@ -31,15 +36,15 @@ pub(crate) fn all(report: &Report, record: &Record, target_pid: Option<i32>) -> 
     add(failed(report));
     add(lost(report));
     add(censored(report));
-    add(plateau(record));
-    add(samples(record));
+    add(plateau(service));
+    add(samples(response));
     add(single(report));
-    add(target_cpu(report, target_pid));
+    add(target_cpu(report));
     warnings
 }
 
 fn loop_kind(report: &Report) -> Option<String> {
-    let closed = report.lag_us.is_none();
+    let closed = !report.setup.is_open();
     closed.then(|| "closed loop: latency excludes queueing".to_owned())
 }
 
@@ -90,9 +95,9 @@ fn censored(report: &Report) -> Option<String> {
     })
 }
 
-fn plateau(record: &Record) -> Option<String> {
+fn plateau(service: &Histogram<u64>) -> Option<String> {
     let (low, high) = (*PLATEAU_NS.start(), *PLATEAU_NS.end());
-    let share = record.service.count_between(low, high) as f64 / record.service.len() as f64;
+    let share = service.count_between(low, high) as f64 / service.len() as f64;
     (share > PLATEAU_SHARE_MAX).then(|| {
         let percent = share * 100.0;
         format!(
@@ -102,8 +107,8 @@ fn plateau(record: &Record) -> Option<String> {
     })
 }
 
-fn samples(record: &Record) -> Option<String> {
-    let calls = record.response.len();
+fn samples(response: &Histogram<u64>) -> Option<String> {
+    let calls = response.len();
     let untold = [(500, "p50"), (900, "p90"), (990, "p99"), (999, "p999")]
         .into_iter()
         .find(|(per_mille, _)| calls < samples_needed(*per_mille));
@@ -118,19 +123,21 @@ fn single(report: &Report) -> Option<String> {
     single.then(|| "single connection: what limits one connection limits the target".to_owned())
 }
 
-fn target_cpu(report: &Report, target_pid: Option<i32>) -> Option<String> {
-    let pid = target_pid.filter(|_| report.cost.target_cpu_us_per_rpc.is_none())?;
+fn target_cpu(report: &Report) -> Option<String> {
+    let measured = report.setup.measured.as_ref();
+    let measured = measured.filter(|_| report.cost.target_cpu_us_per_rpc.is_none())?;
     Some(format!(
-        "no target CPU: process {pid} had ended, or no call did"
+        "no target CPU: {measured} had ended, or no call did"
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{Phases, Times};
+    use crate::measure::{Phases, Record, Times};
     use crate::outcome::Outcome;
-    use crate::report::Window;
+    use crate::process::Window;
+    use crate::report::Findings;
     use corespun_codec::Code;
     use std::time::Duration;
 
@@ -153,15 +160,19 @@ mod tests {
             let times = Times {
                 intended: at(0),
                 sent: at(lag),
+                first: None,
                 ended: at(lag + service),
             };
             for _ in 0..1000 {
                 record.ended(&phases, times, outcome);
             }
         }
-        Report::new(&plan, "epoll".into(), record, window)
-            .warnings
-            .join("\n")
+        let findings = Findings {
+            record,
+            window,
+            ..Findings::default()
+        };
+        Report::new(&plan, findings).warnings.join("\n")
     }
 
     fn window() -> Window {

@@ -16,7 +16,9 @@ fn plan_for(target: &str, flags: &str) -> Result<Plan, LoadError> {
         .into_iter()
         .chain(method)
         .chain(flags.split_ascii_whitespace());
-    let Command::Run(args) = CommandLine::try_parse_from(words).unwrap().command;
+    let Command::Run(args) = CommandLine::try_parse_from(words).unwrap().command else {
+        unreachable!("the line says run");
+    };
     Plan::new(&args)
 }
 

@@ -62,7 +62,9 @@ fn load_interrupted(
 ) -> Result<Report, LoadError> {
     let flags = format!("{flags} --engine {engine}");
     let line = CommandLine::try_parse_from(command_line(target, &flags)).unwrap();
-    let Command::Run(args) = line.command;
+    let Command::Run(args) = line.command else {
+        unreachable!("the line says run");
+    };
     let mut progress = Vec::new();
     let report = run(Plan::new(&args)?, &mut progress, interrupt)?;
     assert_eq!(report.setup.engine, engine.to_string());
