@@ -48,6 +48,7 @@
 
 mod args;
 mod arrivals;
+mod chart;
 mod check;
 mod command;
 mod connection;
@@ -71,6 +72,7 @@ mod stall;
 mod stats;
 mod summary;
 mod timeline;
+mod units;
 mod warnings;
 
 pub use args::{Command, CommandLine, RunArgs};

@@ -1,10 +1,16 @@
 //! Where findings go: files for people, for programs and for other tools.
 
 mod args;
+mod csv;
 mod file;
 mod hdr_log;
 mod hgrm;
+mod html;
+mod prometheus;
 
+use std::path::{Path, PathBuf};
+
+use crate::chart::charts;
 use crate::error::LoadError;
 use crate::report::{Body, Document};
 
@@ -18,12 +24,16 @@ use file::OutputFile;
 #[derive(Debug, Default)]
 pub struct Outputs {
     files: Vec<(Format, OutputFile)>,
+    charts: Option<PathBuf>,
 }
 
 /// What a file is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Json,
+    Html,
+    Csv,
+    Prometheus,
     Hgrm,
 }
 
@@ -33,13 +43,20 @@ impl Outputs {
     /// # Errors
     /// When the system refuses one.
     pub fn open(args: &OutputArgs) -> Result<Self, LoadError> {
-        let asked = [(Format::Json, &args.json), (Format::Hgrm, &args.hgrm)];
+        let asked = [
+            (Format::Json, &args.json),
+            (Format::Html, &args.html),
+            (Format::Csv, &args.csv),
+            (Format::Prometheus, &args.prometheus),
+            (Format::Hgrm, &args.hgrm),
+        ];
         let files = asked
             .into_iter()
             .filter_map(|(format, path)| Some((format, path.as_deref()?)))
             .map(|(format, path)| Ok((format, OutputFile::open(path)?)));
         Ok(Self {
             files: files.collect::<Result<_, LoadError>>()?,
+            charts: args.svg.as_deref().map(folder).transpose()?,
         })
     }
 
@@ -52,13 +69,35 @@ impl Outputs {
             let text = render(format, document).map_err(|cause| file.failure(cause))?;
             file.write(text.as_bytes())?;
         }
-        Ok(())
+        match self.charts {
+            Some(folder) => write_charts(&folder, document),
+            None => Ok(()),
+        }
     }
+}
+
+/// Makes the folder for charts.
+fn folder(path: &Path) -> Result<PathBuf, LoadError> {
+    let made = std::fs::create_dir_all(path);
+    made.map_err(|error| file::failure(path, error.to_string()))?;
+    Ok(path.to_owned())
+}
+
+fn write_charts(folder: &Path, document: &Document) -> Result<(), LoadError> {
+    let charts = charts(document).map_err(|cause| file::failure(folder, cause))?;
+    for chart in charts {
+        let path = folder.join(format!("{}.svg", chart.name));
+        OutputFile::open(&path)?.write(chart.standalone().as_bytes())?;
+    }
+    Ok(())
 }
 
 fn render(format: Format, document: &Document) -> Result<String, String> {
     match (format, &document.body) {
         (Format::Json, _) => Ok(document.to_json()),
+        (Format::Html, _) => html::page(document),
+        (Format::Csv, _) => Ok(csv::table(document)),
+        (Format::Prometheus, _) => prometheus::text(document),
         (Format::Hgrm, Body::Run(report)) => hgrm::text(&report.histograms.response.unpack()?),
         (Format::Hgrm, _) => Err("only a run has one distribution".to_owned()),
     }
