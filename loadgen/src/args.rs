@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    BaselineArgs, CalibrateArgs, CheckArgs, CompareArgs, MergeArgs, ReportArgs, RespondArgs,
-    SearchArgs, SweepArgs,
+    AgentArgs, BaselineArgs, CalibrateArgs, CheckArgs, CompareArgs, MergeArgs, ReportArgs,
+    RespondArgs, SearchArgs, SweepArgs,
 };
 use crate::output::{OutputArgs, WatchArgs};
 
@@ -37,6 +37,8 @@ pub enum Command {
     Baseline(Box<BaselineArgs>),
     /// Measure the ceiling of the generator itself
     Calibrate(Box<CalibrateArgs>),
+    /// Make runs for a coordinator, which names this generator with --agents
+    Agent(AgentArgs),
     /// Make one report of several runs by adding their histograms
     Merge(MergeArgs),
     /// Show a report in another format
@@ -125,6 +127,10 @@ pub struct RunArgs {
     /// Time granted to each call: sent as grpc-timeout, and kept to by the generator itself
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub timeout: Option<String>,
+    /// Generators on other machines that load instead of this one, each with its share of --rate
+    /// and with --connections of its own
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    pub agents: Vec<String>,
     /// Who watches
     #[command(flatten)]
     pub watch: WatchArgs,

@@ -1,5 +1,6 @@
 //! The commands: each has its arguments, its work and its findings in a file of its own.
 
+mod agent;
 mod baseline;
 mod bundled;
 mod calibrate;
@@ -24,6 +25,7 @@ use crate::output::Outputs;
 use crate::report::Document;
 use crate::summary::summarize;
 
+pub use agent::AgentArgs;
 pub use baseline::BaselineArgs;
 pub use calibrate::{CalibrateArgs, Calibration, Echo, RespondArgs};
 pub use check::CheckArgs;
@@ -49,6 +51,7 @@ pub fn execute(command: &Command, interrupt: &Interrupt) -> Result<ExitCode, Loa
         Command::Compare(args) => compare::execute(args, interrupt),
         Command::Baseline(args) => baseline::execute(args, interrupt),
         Command::Calibrate(args) => calibrate::execute(args, interrupt),
+        Command::Agent(args) => agent::execute(args, interrupt),
         Command::Merge(args) => merge::execute(args),
         Command::Report(args) => rerender::execute(args),
         Command::Check(args) => check::execute(args),

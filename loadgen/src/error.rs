@@ -61,6 +61,13 @@ pub enum LoadError {
         /// What keeps them apart.
         cause: String,
     },
+    /// An agent could not be reached, or failed.
+    Agent {
+        /// Where it is.
+        address: String,
+        /// What it said.
+        cause: String,
+    },
     /// A server that a command needs could not be started.
     Server {
         /// The program.
@@ -168,6 +175,9 @@ impl fmt::Display for LoadError {
                 write!(f, "failed to write the report {}: {cause}", path.display())
             }
             Self::Merge { cause } => write!(f, "failed to merge the reports: {cause}"),
+            Self::Agent { address, cause } => {
+                write!(f, "failed to work with the agent {address}: {cause}")
+            }
             Self::Server { program, cause } => {
                 write!(f, "failed to start {}: {cause}", program.display())
             }

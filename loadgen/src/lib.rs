@@ -77,9 +77,9 @@ mod warnings;
 
 pub use args::{Command, CommandLine, RunArgs};
 pub use command::{
-    BaselineArgs, CalibrateArgs, Calibration, CheckArgs, CompareArgs, Comparison, Echo, MergeArgs,
-    Metric, Point, Probe, ReportArgs, RespondArgs, Search, SearchArgs, Side, Slice, Sweep,
-    SweepArgs, execute,
+    AgentArgs, BaselineArgs, CalibrateArgs, Calibration, CheckArgs, CompareArgs, Comparison, Echo,
+    MergeArgs, Metric, Point, Probe, ReportArgs, RespondArgs, Search, SearchArgs, Side, Slice,
+    Sweep, SweepArgs, execute,
 };
 pub use error::LoadError;
 pub use interrupt::Interrupt;
@@ -89,8 +89,8 @@ pub use plan::{Pace, Plan, Shape};
 pub use process::{Machine, Memory, PressureShares, Switches, Used};
 pub use progress::{Lines, Observer, Silence};
 pub use report::{
-    Body, Cost, Counts, Document, FORMAT, Histograms, OutcomeRow, Packed, Percentiles, Report,
-    Second, Setup,
+    AgentShare, Body, Cost, Counts, Document, FORMAT, Histograms, OutcomeRow, Packed, Percentiles,
+    Report, Second, Setup,
 };
 pub use run::{observe, run};
 pub use schema::UnaryCall;

@@ -14,7 +14,12 @@ use crate::timeline::Moment;
 /// Whoever wants to know what happens while a run goes on. Called on the thread of the run, never
 /// on one that calls the target.
 pub trait Observer {
-    /// The target answers, and calls begin.
+    /// The target answers. Calls begin once this says so; it is asked until then.
+    fn may_begin(&mut self) -> bool {
+        true
+    }
+
+    /// Calls begin.
     fn began(&mut self, _plan: &Plan) {}
 
     /// A second is over on all cores. The last one holds what ended after the window.
@@ -37,6 +42,10 @@ impl Observer for Silence {
 
 /// Several that want to know.
 impl Observer for Vec<&mut dyn Observer> {
+    fn may_begin(&mut self) -> bool {
+        self.iter_mut().all(|each| each.may_begin())
+    }
+
     fn began(&mut self, plan: &Plan) {
         self.iter_mut().for_each(|each| each.began(plan));
     }

@@ -48,6 +48,8 @@ pub struct Report {
     pub outcomes: Vec<OutcomeRow>,
     /// The timeline of the window.
     pub seconds: Vec<Second>,
+    /// What each generator saw, if several loaded together.
+    pub agents: Vec<AgentShare>,
     /// What the generator ran on.
     pub machine: Machine,
     /// The latencies in full.
@@ -147,6 +149,17 @@ pub struct OutcomeRow {
     pub response: Packed,
 }
 
+/// One generator's part of a run that several made together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentShare {
+    /// Where the agent is.
+    pub agent: String,
+    /// Good calls per second.
+    pub rps: f64,
+    /// Its own p99 in µs: where agents differ, their ways to the target do.
+    pub p99_us: Option<f64>,
+}
+
 /// The latencies of the window in full, in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histograms {
@@ -198,6 +211,7 @@ impl Report {
             warnings: Vec::new(),
             outcomes: outcomes(&record),
             seconds,
+            agents: Vec::new(),
             machine: Machine::read(),
             histograms: Histograms {
                 response: Packed::pack(&latencies.response),

@@ -116,7 +116,7 @@ impl Run<'_> {
     fn conduct(&mut self, plan: &Plan, told: &Receiver<Told>) -> Result<Window, LoadError> {
         let target = plan.measured.as_ref();
         let cores = plan.shape.cpus.len();
-        while self.ready < cores {
+        while self.ready < cores || !self.observer.may_begin() {
             self.hear(told, now() + LOOK)?;
             self.not_interrupted()?;
         }

@@ -6,7 +6,7 @@ use super::svg::{Anchor, Drawing, Spot};
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 330.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 104.0;
+const RIGHT: f64 = 116.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 46.0;
 

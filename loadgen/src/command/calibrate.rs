@@ -25,6 +25,8 @@ use crate::plan::Plan;
 use crate::report::{Body, Document, Report};
 
 pub use respond::RespondArgs;
+#[cfg(test)]
+pub(super) use respond::null_for_tests;
 pub(super) use respond::respond;
 
 /// The arguments of `calibrate`: those of `run`.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use super::{Condition, finish};
+use super::{Condition, agent, finish};
 use crate::args::RunArgs;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
@@ -18,7 +18,14 @@ pub(super) fn execute(args: &RunArgs, interrupt: &Interrupt) -> Result<ExitCode,
     let conditions = Condition::parse_all(&args.output.fail_if)?;
     let plan = Plan::new(args)?;
     let outputs = Outputs::open(&args.output)?;
-    let report = match watched(plan, args, interrupt) {
+    let done = match args.agents.is_empty() {
+        true => watched(plan, args, interrupt),
+        false => {
+            let words: Vec<String> = std::env::args().skip(1).collect();
+            agent::run(args, &words, interrupt)
+        }
+    };
+    let report = match done {
         Err(error @ LoadError::Interrupted) => {
             super::tell(format_args!("{error}"));
             let signal = interrupt.signal().unwrap_or_default();

@@ -8,6 +8,7 @@
 mod bracket;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use crate::duration;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 use crate::output::Outputs;
-use crate::report::{Body, Document, Percentiles, Report};
+use crate::report::{Body, Document, Percentiles, Report, samples_needed};
 use bracket::Bracket;
 
 /// The share of offered calls that must end well.
@@ -30,6 +31,9 @@ const GENERATOR_SHARE_MAX: f64 = 0.85;
 
 /// How often a rate that was found is confirmed before the search gives up.
 const CONFIRMATIONS_MAX: usize = 4;
+
+/// A probe goes on for as long as its percentile needs, up to this.
+const PROBE_MAX: Duration = Duration::from_secs(60);
 
 /// What a failed confirmation takes off the rate.
 const STEP_BACK: f64 = 0.95;
@@ -122,6 +126,17 @@ impl Objective {
         })
     }
 
+    /// How many calls a run must make before it can be told.
+    fn calls_needed(&self) -> u64 {
+        match self.percentile.as_str() {
+            "p50" => samples_needed(500),
+            "p90" => samples_needed(900),
+            "p99" => samples_needed(990),
+            "p999" => samples_needed(999),
+            _ => 1,
+        }
+    }
+
     /// Why the report does not hold it.
     fn failure(&self, report: &Report) -> Option<String> {
         let (name, limit) = (&self.percentile, self.limit_us);
@@ -147,6 +162,8 @@ struct Hunt<'a> {
     interrupt: &'a Interrupt,
     objective: Objective,
     bracket: Bracket,
+    probe: Duration,
+    confirm: Duration,
     found: Search,
 }
 
@@ -159,6 +176,10 @@ impl<'a> Hunt<'a> {
         };
         let first = args.run.rate.as_deref().unwrap_or("1000");
         let first = number("--rate", first, "expected calls per second, above 0")?;
+        let span = |flag, text: &str| {
+            let span = duration::parse(text).filter(|span| !span.is_zero());
+            span.ok_or_else(|| LoadError::flag(flag, text, duration::EXPECTED))
+        };
         let precision = number(
             "--precision",
             &args.precision,
@@ -179,6 +200,8 @@ impl<'a> Hunt<'a> {
             interrupt,
             objective,
             bracket: Bracket::new(first, precision),
+            probe: span("--probe", &args.probe)?,
+            confirm: span("--duration", &args.run.duration)?,
             found,
         })
     }
@@ -221,11 +244,18 @@ impl<'a> Hunt<'a> {
     }
 
     fn try_rate(&mut self, rate: f64, confirming: bool) -> Result<Option<Report>, LoadError> {
-        let length = match confirming {
-            true => &self.args.run.duration,
-            false => &self.args.probe,
+        let asked = match confirming {
+            true => self.confirm,
+            false => self.probe,
         };
-        let Some(report) = measure(&at_rate(self.args, rate, length), self.interrupt)? else {
+        let needed = Duration::from_secs_f64(self.objective.calls_needed() as f64 * 1.1 / rate);
+        if needed > PROBE_MAX.max(asked) {
+            let warning = format!("too few samples: {rate:.0}/s never makes enough calls in time");
+            self.found.warnings.push(warning);
+            return Ok(None);
+        }
+        let length = format!("{}ns", asked.max(needed).as_nanos());
+        let Some(report) = measure(&at_rate(self.args, rate, &length), self.interrupt)? else {
             return Ok(None);
         };
         if report.interrupted {

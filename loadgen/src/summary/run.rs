@@ -29,7 +29,20 @@ pub fn summary(report: &Report) -> String {
             .as_ref()
             .map(|used| target(report, used)),
     );
+    lines.extend(agents(report));
     bounded(lines, &report.warnings)
+}
+
+/// How far agents that loaded together differ.
+fn agents(report: &Report) -> Option<String> {
+    let tails = report.agents.iter().filter_map(|share| share.p99_us);
+    let lowest = tails.clone().reduce(f64::min);
+    let highest = tails.reduce(f64::max);
+    let count = report.agents.len();
+    (count > 0).then(|| {
+        let (lowest, highest) = (told(lowest, 1), told(highest, 1));
+        format!("agents   {count}, whose own p99 are {lowest} to {highest} µs")
+    })
 }
 
 fn counts(report: &Report) -> Vec<String> {

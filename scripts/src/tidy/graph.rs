@@ -66,11 +66,19 @@ const ROOMS: &[Room] = &[
             "corespun-server",
         ],
     ),
-    room(
-        "loadgen",
-        "corespun-load",
-        &["corespun-codec", "corespun-http2", "corespun-runtime"],
-    ),
+    Room {
+        build: &["corespun-build"],
+        ..room(
+            "loadgen",
+            "corespun-load",
+            &[
+                "corespun",
+                "corespun-codec",
+                "corespun-http2",
+                "corespun-runtime",
+            ],
+        )
+    },
     Room {
         build: ANYTHING,
         ..room("examples", "corespun-examples", ANYTHING)

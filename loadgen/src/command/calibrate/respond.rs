@@ -59,6 +59,15 @@ pub(in crate::command) fn respond(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The null responder in this process, for tests.
+#[cfg(test)]
+pub(in crate::command) fn null_for_tests() -> corespun_runtime::Running {
+    let builder = Runtime::builder().shards(1);
+    let builder = builder.listen("127.0.0.1:0".parse().unwrap());
+    let door = |_| Ok(Box::new(Door { echo: false }) as Box<dyn Accept>);
+    builder.start(door).unwrap()
+}
+
 struct Door {
     echo: bool,
 }

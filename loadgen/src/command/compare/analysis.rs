@@ -1,6 +1,7 @@
 //! From turns to ratios, and from ratios to one sentence.
 
-use super::{CompareArgs, Comparison, Metric, Side, Slice, Turn, gate};
+use super::gate::{Usual, rejection};
+use super::{CompareArgs, Comparison, Metric, Side, Slice, Turn};
 use crate::process::Machine;
 use crate::report::Report;
 use crate::stats::{Estimate, Verdict, judge, median, noise_floor, ratio};
@@ -29,13 +30,10 @@ pub(super) fn compare(
     turns: Vec<(Turn, Report)>,
     planned: usize,
 ) -> Comparison {
-    let steal = turns
-        .iter()
-        .filter_map(|(_, report)| report.cost.steal_share);
-    let steal_median = median(steal).unwrap_or_default();
+    let usual = Usual::of(turns.iter().map(|(_, report)| report));
     let slices: Vec<Slice> = turns
         .iter()
-        .map(|(turn, report)| slice(*turn, report, steal_median))
+        .map(|(turn, report)| slice(*turn, report, usual))
         .collect();
     let generator_limited = generator_limited(&turns);
     let is_open = args.run.rate.is_some();
@@ -54,8 +52,8 @@ pub(super) fn compare(
         metrics,
         blocks: blocks(&slices),
         slices,
-        a: merged(&turns, Side::A, steal_median),
-        b: merged(&turns, Side::B, steal_median),
+        a: merged(&turns, Side::A, usual),
+        b: merged(&turns, Side::B, usual),
         generator_limited,
         machine: Machine::read(),
         warnings: Vec::new(),
@@ -64,7 +62,7 @@ pub(super) fn compare(
     comparison
 }
 
-fn slice(turn: Turn, report: &Report, steal_median: f64) -> Slice {
+fn slice(turn: Turn, report: &Report, usual: Usual) -> Slice {
     Slice {
         block: turn.block,
         noise: turn.noise,
@@ -74,7 +72,7 @@ fn slice(turn: Turn, report: &Report, steal_median: f64) -> Slice {
         cpu_us: report.cost.target_cpu_us_per_rpc,
         generator_cpu_share: report.cost.generator_cpu_share,
         steal_share: report.cost.steal_share,
-        rejected: gate::rejection(report, steal_median),
+        rejected: rejection(report, usual),
     }
 }
 
@@ -149,9 +147,9 @@ fn blocks(slices: &[Slice]) -> (usize, usize) {
 }
 
 /// All turns of one that count, as one report without a timeline.
-fn merged(turns: &[(Turn, Report)], side: Side, steal_median: f64) -> Option<Box<Report>> {
+fn merged(turns: &[(Turn, Report)], side: Side, usual: Usual) -> Option<Box<Report>> {
     let counted = turns.iter().filter(|(turn, report)| {
-        !turn.noise && turn.side == side && gate::rejection(report, steal_median).is_none()
+        !turn.noise && turn.side == side && rejection(report, usual).is_none()
     });
     let reports: Vec<Report> = counted.map(|(_, report)| report.clone()).collect();
     let mut merged = Report::merge(&reports).ok()?;

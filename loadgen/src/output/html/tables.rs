@@ -24,7 +24,9 @@ pub(super) fn first(document: &Document) -> String {
 pub(super) fn rest(document: &Document) -> String {
     match &document.body {
         Body::Run(report) => {
-            outcomes(&[("", report)]) + &environment(&report.machine, Some(report))
+            outcomes(&[("", report)])
+                + &agents(report)
+                + &environment(&report.machine, Some(report))
         }
         Body::Compare(comparison) => {
             let named =
@@ -117,6 +119,18 @@ fn outcomes(reports: &[(&str, &Report)]) -> String {
         &["status", "calls", "share", "p50", "p99", "slowest"],
         &rows,
     )
+}
+
+fn agents(report: &Report) -> String {
+    if report.agents.is_empty() {
+        return String::new();
+    }
+    let row = |share: &crate::report::AgentShare| {
+        let rate = count(share.rps.round());
+        vec![share.agent.clone(), rate, time_or_none(share.p99_us)]
+    };
+    let rows: Vec<Row> = report.agents.iter().map(row).collect();
+    table("What each agent saw", &["agent", "ok/s", "p99"], &rows)
 }
 
 fn metrics(comparison: &Comparison) -> String {
