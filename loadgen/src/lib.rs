@@ -21,6 +21,8 @@
 //! - Failed calls count in the histograms like good ones: leaving them out would let time-outs
 //!   improve a percentile.
 //! - A **percentile** is told only if at least ten samples lie beyond it, else it is `n/a`.
+//! - **Each second** of the window has histograms of its own, cut at whole seconds from its start.
+//!   What is merged are histograms, never percentiles.
 //! - **CPU** times are read at both ends of the window and divided by the calls that ended in it.
 //! - Times are those of the shard's turn: a response counts as read when the turn that read it
 //!   began, and a request as sent in the turn that wrote it.
@@ -40,8 +42,12 @@
 //! # Ok::<(), corespun_load::LoadError>(())
 //! ```
 //!
-//! **Not here:** streaming methods, arrivals other than constant ones, TLS, comparisons of targets,
-//! reports over several runs.
+//! # Comparisons
+//! [`execute`] carries out every command. `compare` takes turns of both targets in mirrored blocks,
+//! `search` closes in on the highest rate that holds an objective, `agent` loads for a coordinator;
+//! what they find is a [`Document`], which every format of [`Outputs`] shows.
+//!
+//! **Not here:** streaming methods, arrivals other than constant ones, TLS.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

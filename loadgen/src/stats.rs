@@ -3,6 +3,6 @@
 mod bootstrap;
 mod verdict;
 
-pub(crate) use bootstrap::BLOCKS_MIN;
+pub(crate) use bootstrap::SAMPLES_MIN;
 pub use bootstrap::{Estimate, median, ratio};
 pub use verdict::{Verdict, judge, noise_floor};

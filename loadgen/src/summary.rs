@@ -43,7 +43,7 @@ fn bounded(mut lines: Vec<String>, warnings: &[String]) -> String {
     }
     let mut text = String::new();
     for line in lines {
-        text.extend(cut(&line, COLUMNS_MAX).chars());
+        text.push_str(&cut(&line, COLUMNS_MAX));
         text.push('\n');
     }
     text

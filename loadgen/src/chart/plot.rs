@@ -49,6 +49,8 @@ pub(super) struct Series {
     pub(super) unsure_from: f64,
     /// Its points are marked.
     pub(super) dots: bool,
+    /// Its points are joined.
+    pub(super) joined: bool,
 }
 
 /// A line across, with its words.
@@ -114,6 +116,16 @@ impl Plot {
 
     fn draw_series(&self, drawing: &mut Drawing, series: &Series) {
         let all = || series.points.iter().copied();
+        if series.joined {
+            self.draw_line(drawing, series);
+        }
+        if series.dots || series.points.len() == 1 {
+            all().for_each(|point| drawing.dot(series.class, self.spot(point), 3.5));
+        }
+    }
+
+    fn draw_line(&self, drawing: &mut Drawing, series: &Series) {
+        let all = || series.points.iter().copied();
         let sure: Vec<Spot> = all()
             .filter(|(x, _)| *x <= series.unsure_from)
             .map(|point| self.spot(point))
@@ -125,9 +137,6 @@ impl Plot {
         drawing.path(series.class, &sure);
         if sure.len() < series.points.len() {
             drawing.path(&format!("{} thin", series.class), &unsure);
-        }
-        if series.dots || series.points.len() == 1 {
-            all().for_each(|point| drawing.dot(series.class, self.spot(point), 3.5));
         }
     }
 

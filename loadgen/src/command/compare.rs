@@ -2,7 +2,8 @@
 //!
 //! First A beside itself: how far those ratios are off is the noise floor. Then blocks of four
 //! turns, ABBA or BAAB at random, so that whatever drifts falls on both alike. The unit of the
-//! statistics is the block. What a turn must be to count is fixed beforehand in [`gate`].
+//! statistics is the pair, half a block. What a turn must be to count is fixed beforehand, in
+//! `gate.rs`.
 
 mod analysis;
 mod gate;
@@ -85,8 +86,8 @@ pub struct Comparison {
     pub metrics: Vec<Metric>,
     /// Every turn, in the order in which they were made.
     pub slices: Vec<Slice>,
-    /// Blocks of A and B whose four turns all count, of how many.
-    pub blocks: (usize, usize),
+    /// Pairs of A and B whose turns both count, of how many.
+    pub pairs: (usize, usize),
     /// All turns of A that count, merged.
     pub a: Option<Box<Report>>,
     /// All turns of B that count, merged.
@@ -112,9 +113,9 @@ pub struct Metric {
     pub a: Option<f64>,
     /// The median of B's turns.
     pub b: Option<f64>,
-    /// A to B, over the blocks that count.
+    /// A to B, over the pairs that count.
     pub ratio: Option<Estimate>,
-    /// A to B over all blocks, whether they count or not.
+    /// A to B over all pairs, whether they count or not.
     pub unfiltered: Option<Estimate>,
     /// How far A beside itself is off, as a factor above 1.
     pub noise: Option<f64>,
@@ -125,8 +126,8 @@ pub struct Metric {
 /// One turn.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Slice {
-    /// Its block, from 0.
-    pub block: usize,
+    /// Its pair, from 0.
+    pub pair: usize,
     /// A beside itself.
     pub noise: bool,
     /// Which of the two it counts for. Beside itself A plays both.

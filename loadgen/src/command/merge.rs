@@ -1,6 +1,6 @@
 //! `merge`: several runs as one, by adding their histograms.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -25,18 +25,22 @@ pub struct MergeArgs {
 /// Merges the files.
 pub(super) fn execute(args: &MergeArgs) -> Result<ExitCode, LoadError> {
     let conditions = Condition::parse_all(&args.output.fail_if)?;
-    let reports: Vec<Report> = args.files.iter().map(read_run).collect::<Result<_, _>>()?;
+    let reports: Vec<Report> = args
+        .files
+        .iter()
+        .map(|path| read_run(path))
+        .collect::<Result<_, _>>()?;
     let outputs = Outputs::open(&args.output)?;
     let merged = Report::merge(&reports).map_err(|cause| LoadError::Merge { cause })?;
     let document = Document::from(Body::Run(Box::new(merged)));
     finish(&document, outputs, &conditions, &Interrupt::manual())
 }
 
-fn read_run(path: &PathBuf) -> Result<Report, LoadError> {
+fn read_run(path: &Path) -> Result<Report, LoadError> {
     match Document::read(path)?.body {
         Body::Run(report) => Ok(*report),
         _ => Err(LoadError::Input {
-            path: path.clone(),
+            path: path.to_owned(),
             cause: "it is no report on a run, and only those can be merged".to_owned(),
         }),
     }

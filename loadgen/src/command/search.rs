@@ -21,6 +21,7 @@ use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 use crate::output::Outputs;
 use crate::report::{Body, Document, Percentiles, Report, samples_needed};
+use crate::units::time;
 use bracket::Bracket;
 
 /// The share of offered calls that must end well.
@@ -36,7 +37,7 @@ const CONFIRMATIONS_MAX: usize = 4;
 const PROBE_MAX: Duration = Duration::from_secs(60);
 
 /// What a failed confirmation takes off the rate.
-const STEP_BACK: f64 = 0.95;
+const STEP_BACK: f64 = 0.9;
 
 /// The arguments of `search`: those of `run`, where `--duration` is the length of the confirming
 /// run and `--rate` the first rate to try.
@@ -150,7 +151,7 @@ impl Objective {
         }
         match report.latency_us.named(name).flatten() {
             None => Some(format!("too few calls to tell {name}")),
-            Some(value) if value > limit => Some(format!("{name} is {value:.0} µs")),
+            Some(value) if value > limit => Some(format!("{name} is {}", time(value))),
             Some(_) => None,
         }
     }
@@ -310,8 +311,8 @@ mod tests {
         run.counts.offered_rps = Some(run.counts.rps * 1.006);
         assert!(objective.failure(&run).unwrap().contains("99.4 %"));
         run.counts.offered_rps = None;
-        run.latency_us.p99 = Some(2000.1);
-        assert_eq!(objective.failure(&run).unwrap(), "p99 is 2000 µs");
+        run.latency_us.p99 = Some(2100.0);
+        assert_eq!(objective.failure(&run).unwrap(), "p99 is 2.10 ms");
         run.latency_us.p99 = None;
         assert!(objective.failure(&run).unwrap().starts_with("too few"));
     }

@@ -36,14 +36,14 @@ pub(crate) fn table(document: &Document) -> String {
                     crate::command::Side::A => "a",
                     crate::command::Side::B => "b",
                 };
-                let (block, noise, rps) = (slice.block, slice.noise, slice.rps);
+                let (pair, noise, rps) = (slice.pair, slice.noise, slice.rps);
                 let latency = percentiles(&slice.latency_us);
                 let cpu = field(slice.cpu_us);
                 let rejected = quoted(slice.rejected.as_deref().unwrap_or_default());
-                format!("{block},{noise},{name},{rps},{latency},{cpu},{rejected}")
+                format!("{pair},{noise},{name},{rps},{latency},{cpu},{rejected}")
             });
             lines(
-                &format!("block,noise,side,rps,{PERCENTILES},cpu_us,rejected"),
+                &format!("pair,noise,side,rps,{PERCENTILES},cpu_us,rejected"),
                 rows,
             )
         }

@@ -1,23 +1,23 @@
 //! Ratios with their 95 % confidence intervals, by the bootstrap.
 //!
-//! The unit is a block of interleaved turns: within a block both targets saw the same minute of
-//! the machine, so the logarithm of their ratio is nearly free of what drifts. Over the blocks the
-//! studentised bootstrap says how far the mean may be off; with a handful of blocks it keeps its
+//! The unit is a pair of adjacent turns: within it both targets saw the same moments of the
+//! machine, so the logarithm of their ratio is nearly free of what drifts. Over the pairs the
+//! studentised bootstrap says how far the mean may be off; with a handful of pairs it keeps its
 //! coverage where the plain percentile bootstrap falls short of it.
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// How often blocks are drawn anew.
+/// How often pairs are drawn anew.
 const RESAMPLES: usize = 10_000;
 
-/// With fewer blocks than this nothing is estimated.
-pub(crate) const BLOCKS_MIN: usize = 4;
+/// With fewer pairs than this nothing is estimated.
+pub(crate) const SAMPLES_MIN: usize = 6;
 
 /// A ratio and the interval that holds the true one with 95 % confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The geometric mean over the blocks.
+    /// The geometric mean over the pairs.
     pub ratio: f64,
     /// The lower end of the interval.
     pub low: f64,
@@ -25,12 +25,12 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The ratio of which each block gave the logarithm.
+/// The ratio of which each pair gave the logarithm.
 ///
-/// `None` with fewer than four blocks, or when one is not a finite number. `seed` makes the
+/// `None` with fewer than six pairs, or when one is not a finite number. `seed` makes the
 /// drawing repeatable.
 pub fn ratio(logs: &[f64], seed: u64) -> Option<Estimate> {
-    if logs.len() < BLOCKS_MIN || logs.iter().any(|log| !log.is_finite()) {
+    if logs.len() < SAMPLES_MIN || logs.iter().any(|log| !log.is_finite()) {
         return None;
     }
     let (mean, error) = mean_and_error(logs.iter().copied());
@@ -52,7 +52,7 @@ fn studentised(logs: &[f64], mean: f64, error: f64, seed: u64) -> (f64, f64) {
     for _ in 0..RESAMPLES {
         drawn.fill_with(|| logs[random.usize(..logs.len())]);
         let (mean_drawn, error_drawn) = mean_and_error(drawn.iter().copied());
-        // A sample of one block drawn again and again has no spread to measure itself by.
+        // A sample of one pair drawn again and again has no spread to measure itself by.
         if error_drawn > 0.0 {
             distances.push((mean_drawn - mean) / error_drawn);
         }
@@ -96,24 +96,24 @@ mod tests {
 
     #[test]
     fn the_interval_holds_the_truth_nineteen_times_of_twenty() {
-        for (blocks, spread) in [(6, 0.05), (12, 0.3)] {
+        for (pairs, spread) in [(6, 0.05), (12, 0.3)] {
             let mut random = Rng::with_seed(42);
             let truth: f64 = 0.8;
             let trials = 300;
             let held = (0..trials).filter(|trial| {
-                let logs: Vec<f64> = (0..blocks)
+                let logs: Vec<f64> = (0..pairs)
                     .map(|_| truth.ln() + spread * normal(&mut random))
                     .collect();
                 let estimate = ratio(&logs, *trial).unwrap();
                 estimate.low <= truth && truth <= estimate.high
             });
             let share = held.count() as f64 / trials as f64;
-            assert!((0.92..=0.98).contains(&share), "{blocks} blocks: {share}");
+            assert!((0.92..=0.98).contains(&share), "{pairs} pairs: {share}");
         }
     }
 
     #[test]
-    fn skewed_blocks_are_covered_too() {
+    fn skewed_pairs_are_covered_too() {
         let mut random = Rng::with_seed(7);
         let trials = 300;
         let held = (0..trials).filter(|trial| {
@@ -129,15 +129,15 @@ mod tests {
 
     #[test]
     fn the_geometric_mean_is_estimated() {
-        let logs = [0.5f64, 2.0, 0.5, 2.0].map(f64::ln);
+        let logs = [0.5f64, 2.0, 0.5, 2.0, 0.5, 2.0].map(f64::ln);
         let estimate = ratio(&logs, 1).unwrap();
         assert!((estimate.ratio - 1.0).abs() < 1e-9);
         assert!(estimate.low < 0.75 && estimate.high > 1.35, "{estimate:?}");
         assert_eq!(ratio(&logs, 1), ratio(&logs, 1));
-        let same = ratio(&[2.0f64.ln(); 5], 1).unwrap();
+        let same = ratio(&[2.0f64.ln(); 6], 1).unwrap();
         assert!((same.low - 2.0).abs() < 1e-9 && (same.high - 2.0).abs() < 1e-9);
-        assert_eq!(ratio(&logs[..3], 1), None);
-        assert_eq!(ratio(&[0.0, 0.0, 0.0, f64::NAN], 1), None);
+        assert_eq!(ratio(&logs[..5], 1), None);
+        assert_eq!(ratio(&[0.0, 0.0, 0.0, 0.0, 0.0, f64::NAN], 1), None);
     }
 
     #[test]

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use fastrand::Rng;
 
-    /// Blocks with a known shift and spread, judged as latencies are.
+    /// Pairs with a known shift and spread, judged as latencies are.
     fn judged(shift: f64, spread: f64, noise: f64) -> Verdict {
         let mut random = Rng::with_seed(3);
         let logs: Vec<f64> = (0..8)

@@ -6,10 +6,10 @@ use crate::command::{Comparison, Metric};
 /// At most fifteen lines of eighty columns.
 pub(super) fn summary(comparison: &Comparison) -> String {
     let [a, b] = &comparison.names;
-    let (good, all) = comparison.blocks;
+    let (good, all) = comparison.pairs;
     let mut lines = vec![
         comparison.verdict.clone(),
-        format!("         {good} of {all} blocks of four turns count; 95 % intervals"),
+        format!("         {good} of {all} pairs of turns count; 95 % intervals"),
         row(["", a, b, "A/B", "interval", "noise", ""]),
     ];
     lines.extend(comparison.metrics.iter().map(metric));

@@ -50,7 +50,7 @@ pub(super) fn search(search: &Search) -> String {
     let (name, limit) = (&search.percentile, search.limit_us);
     let mut lines = vec![match search.rate {
         Some(rate) => format!("{rate:.0} calls/s hold {name} within {limit:.0} µs"),
-        None => format!("no rate that was tried holds {name} within {limit:.0} µs"),
+        None => format!("no rate was confirmed to hold {name} within {limit:.0} µs"),
     }];
     if search.generator_limited {
         lines.push("the generator came to its limit first: the target may hold more".to_owned());

@@ -2,6 +2,7 @@
 //! engines.
 
 mod command;
+mod commands;
 mod counts;
 mod server;
 mod timing;

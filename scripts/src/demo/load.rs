@@ -145,7 +145,8 @@ impl Generator {
         command.args(["compare", &a.address, &b.address]);
         command.args(["--a-name", a_name, "--a-pid", &a.id().to_string()]);
         command.args(["--b-name", b_name, "--b-pid", &b.id().to_string()]);
-        command.args(["--pairs", "8", "--noise-pairs", "8", "--warmup", "500ms"]);
+        command.args(["--pairs", "12", "--noise-pairs", "8"]);
+        command.args(["--warmup", "500ms"]);
         command.arg("--html").arg(&page);
         self.describe_load(&mut command, load);
         command.stdin(Stdio::null());

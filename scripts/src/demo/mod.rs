@@ -18,7 +18,7 @@ use load::{Generator, Load};
 /// What `cargo x demo` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Seconds of load in each turn; there are two comparisons of 32 turns.
+    /// Seconds of load in each turn; there are two comparisons of 40 turns.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 }

@@ -58,6 +58,7 @@ fn spectrum(lines: &[Line<'_>], caption: String) -> Chart {
             points: points(values),
             unsure_from: nines(values.len()) - SURE.log10(),
             dots: false,
+            joined: true,
         })
         .collect();
     let all = series.iter().flat_map(|series| &series.points);
@@ -157,6 +158,7 @@ pub(super) fn timeline(report: &Report) -> Option<Chart> {
             .collect(),
         unsure_from: f64::MAX,
         dots: false,
+        joined: true,
     };
     let series = vec![
         line("slowest", "faint", |second| second.latency_us.max),
@@ -204,6 +206,7 @@ pub(super) fn rate(report: &Report) -> Option<Chart> {
             .collect(),
         unsure_from: f64::MAX,
         dots: false,
+        joined: true,
     };
     let mut series = vec![line("calls", "a", &|second| each(second.calls, second))];
     if report.failed() > 0 {

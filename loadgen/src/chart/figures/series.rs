@@ -5,6 +5,7 @@ use super::super::scale::Scale;
 use crate::chart::Chart;
 use crate::command::{Comparison, Search, Side, Slice, Sweep};
 use crate::report::Report;
+use crate::stats::median;
 use crate::units::{count, count_tick, time, time_or_none, time_tick};
 
 /// How the lines of a sweep are told apart: one accent, in three strengths.
@@ -43,19 +44,27 @@ pub(super) fn search(search: &Search) -> Vec<Chart> {
     let mut tips: Vec<&Sample> = held.iter().chain(&failed).collect();
     tips.sort_by(|one, other| one.load.total_cmp(&other.load));
     let tips = tips.iter().map(|sample| tip(sample)).collect();
-    let mut series = vec![line(&search.percentile, "a", &held)];
-    series.push(Series {
-        name: if failed.is_empty() {
-            ""
-        } else {
-            "does not hold"
-        }
-        .to_owned(),
-        ..line("", "bad", &failed)
-    });
+    let marks = |name: &str, class, samples: &[Sample]| Series {
+        joined: false,
+        ..line(name, class, samples)
+    };
+    let failing = if failed.is_empty() {
+        ""
+    } else {
+        "does not hold"
+    };
+    let series = vec![
+        Series {
+            dots: false,
+            points: medians(held.iter().chain(&failed)),
+            ..line(&search.percentile, "a", &[])
+        },
+        marks("", "a", &held),
+        marks(failing, "bad", &failed),
+    ];
     let rule = Rule {
         at: search.limit_us,
-        label: format!("{} objective", time(search.limit_us)),
+        label: format!("≤ {}", time(search.limit_us)),
     };
     vec![Chart {
         name: "latency-against-load",
@@ -67,6 +76,17 @@ pub(super) fn search(search: &Search) -> Vec<Chart> {
         ),
         svg: plot("latency", series, Some(rule), tips, time_tick),
     }]
+}
+
+/// The median of the tries at each load.
+fn medians<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<(f64, f64)> {
+    let mut samples: Vec<&Sample> = samples.collect();
+    samples.sort_by(|one, other| one.load.total_cmp(&other.load));
+    let loads = samples.chunk_by(|one, other| one.load == other.load);
+    let middle = |tries: &[&Sample]| median(tries.iter().map(|sample| sample.value));
+    loads
+        .filter_map(|tries| Some((tries.first()?.load, middle(tries)?)))
+        .collect()
 }
 
 /// Latency and CPU time against the rate that was reached, a line for each shape.
@@ -162,6 +182,7 @@ fn line(name: &str, class: &'static str, samples: &[Sample]) -> Series {
         points: points.collect(),
         unsure_from: f64::MAX,
         dots: true,
+        joined: true,
     }
 }
 
@@ -202,6 +223,7 @@ pub(super) fn turns(comparison: &Comparison) -> Option<Chart> {
             .collect(),
         unsure_from: f64::MAX,
         dots: true,
+        joined: true,
     };
     let series = vec![
         line("", "a2", &|slice| slice.noise),

@@ -50,7 +50,7 @@ pub(super) fn compare(
         names,
         targets: [args.a.clone(), args.b.clone()],
         metrics,
-        blocks: blocks(&slices),
+        pairs: pairs(&slices),
         slices,
         a: merged(&turns, Side::A, usual),
         b: merged(&turns, Side::B, usual),
@@ -64,7 +64,7 @@ pub(super) fn compare(
 
 fn slice(turn: Turn, report: &Report, usual: Usual) -> Slice {
     Slice {
-        block: turn.block,
+        pair: turn.pair,
         noise: turn.noise,
         side: turn.side,
         rps: report.counts.rps,
@@ -91,7 +91,7 @@ fn generator_limited(turns: &[(Turn, Report)]) -> bool {
 
 fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Metric {
     let (name, unit, large_is_better, value) = *row;
-    let logs = |noise: bool, all: bool| block_logs(slices, value, noise, all);
+    let logs = |noise: bool, all: bool| pair_logs(slices, value, noise, all);
     let ratio_of = |noise, all| ratio(&logs(noise, all), seed);
     let (estimate, noise) = (ratio_of(false, false), noise_floor(ratio_of(true, false)));
     let of = |side| {
@@ -117,33 +117,34 @@ fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Me
     }
 }
 
-/// The logarithm of A to B in each block whose turns all count and have the value.
-fn block_logs(
+/// The logarithm of A to B in each pair whose turns both count and have the value.
+fn pair_logs(
     slices: &[Slice],
     value: fn(&Slice) -> Option<f64>,
     noise: bool,
     all: bool,
 ) -> Vec<f64> {
     let of_kind: Vec<&Slice> = slices.iter().filter(|slice| slice.noise == noise).collect();
-    let blocks = of_kind.chunk_by(|one, other| one.block == other.block);
-    let log = |block: &[&Slice]| {
-        let whole = block.len() == 4 && block.iter().all(|slice| all || slice.rejected.is_none());
+    let pairs = of_kind.chunk_by(|one, other| one.pair == other.pair);
+    let log = |pair: &[&Slice]| {
         let mut sum = 0.0;
-        for slice in block {
+        for slice in pair {
             let log = value(slice).filter(|value| *value > 0.0)?.ln();
             sum += if slice.side == Side::A { log } else { -log };
         }
-        whole.then_some(sum / 2.0)
+        (pair.len() == 2 && (all || counts(pair))).then_some(sum)
     };
-    blocks.filter_map(log).collect()
+    pairs.filter_map(log).collect()
 }
 
-fn blocks(slices: &[Slice]) -> (usize, usize) {
+fn counts(pair: &[&Slice]) -> bool {
+    pair.len() == 2 && pair.iter().all(|slice| slice.rejected.is_none())
+}
+
+fn pairs(slices: &[Slice]) -> (usize, usize) {
     let both: Vec<&Slice> = slices.iter().filter(|slice| !slice.noise).collect();
-    let blocks = || both.chunk_by(|one, other| one.block == other.block);
-    let good = blocks()
-        .filter(|block| block.len() == 4 && block.iter().all(|slice| slice.rejected.is_none()));
-    (good.count(), blocks().count())
+    let pairs = || both.chunk_by(|one, other| one.pair == other.pair);
+    (pairs().filter(|pair| counts(pair)).count(), pairs().count())
 }
 
 /// All turns of one that count, as one report without a timeline.
@@ -203,7 +204,7 @@ fn warnings(comparison: &Comparison, made: usize, planned: usize) -> Vec<String>
                     CPU per call can be told";
         warnings.push(text.to_owned());
     }
-    let (good, all) = comparison.blocks;
+    let (good, all) = comparison.pairs;
     if good < all {
         let mut reasons = comparison
             .slices
@@ -211,7 +212,7 @@ fn warnings(comparison: &Comparison, made: usize, planned: usize) -> Vec<String>
             .filter_map(|s| s.rejected.as_deref());
         let first = reasons.next().unwrap_or("not all turns were made");
         warnings.push(format!(
-            "blocks left out: {} of {all}; the first because of {first}",
+            "pairs left out: {} of {all}; the first because of {first}",
             all - good
         ));
     }

@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use super::Side;
 use crate::error::LoadError;
-use crate::stats::BLOCKS_MIN;
+use crate::stats::SAMPLES_MIN;
 
 /// Pairs in a block.
 const PAIRS: usize = 2;
@@ -12,8 +12,8 @@ const PAIRS: usize = 2;
 /// One turn to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
-    /// Its block, from 0; those of A beside itself and those of both are counted apart.
-    pub(super) block: usize,
+    /// Its pair, from 0; those of A beside itself and those of both are counted apart.
+    pub(super) pair: usize,
     /// A beside itself.
     pub(super) noise: bool,
     /// Who is called.
@@ -30,7 +30,7 @@ pub(super) fn turns(noise: usize, pairs: usize, seed: u64) -> Result<Vec<Turn>, 
     let mut random = Rng::with_seed(seed);
     let mut turns = Vec::new();
     for (flag, count, noise) in [("--noise-pairs", noise, true), ("--pairs", pairs, false)] {
-        let min = BLOCKS_MIN * PAIRS;
+        let min = SAMPLES_MIN.next_multiple_of(PAIRS);
         if count % PAIRS != 0 || count < min {
             let cause = format!("expected an even number of at least {min}");
             return Err(LoadError::flag(flag, count.to_string(), cause));
@@ -40,12 +40,13 @@ pub(super) fn turns(noise: usize, pairs: usize, seed: u64) -> Result<Vec<Turn>, 
                 true => [Side::A, Side::B, Side::B, Side::A],
                 false => [Side::B, Side::A, Side::A, Side::B],
             };
-            turns.extend(order.map(|side| Turn {
-                block,
+            let turn = |(place, side)| Turn {
+                pair: block * PAIRS + place / 2,
                 noise,
                 target: if noise { Side::A } else { side },
                 side,
-            }));
+            };
+            turns.extend(order.into_iter().enumerate().map(turn));
         }
     }
     Ok(turns)
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn too_few_pairs_are_refused() {
-        for (noise, pairs, wanted) in [(8, 7, "--pairs \"7\""), (6, 8, "--noise-pairs \"6\"")] {
+        for (noise, pairs, wanted) in [(8, 7, "--pairs \"7\""), (2, 8, "--noise-pairs \"2\"")] {
             let error = turns(noise, pairs, 1).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }

@@ -84,7 +84,7 @@ fn known_differences_get_their_words() {
             .find(|metric| metric.name == "p99");
         let estimate = p99.unwrap().ratio.unwrap();
         assert!((estimate.ratio / factor - 1.0).abs() < 0.02, "{estimate:?}");
-        assert_eq!(comparison.blocks, (6, 6));
+        assert_eq!(comparison.pairs, (12, 12));
         assert!(comparison.a.is_some() && comparison.b.is_some());
     }
     let sentence = compared("--a-name ours --b-name theirs", 0.5, |_, _| {}).verdict;
@@ -115,16 +115,16 @@ fn a_busy_generator_leaves_only_cpu_to_tell() {
 }
 
 #[test]
-fn turns_that_do_not_count_take_their_block_with_them() {
+fn turns_that_do_not_count_take_their_pair_with_them() {
     let comparison = compared("", 0.5, |index, report| {
         if index == 20 {
             report.cost.steal_share = Some(0.4);
         }
     });
-    assert_eq!(comparison.blocks, (5, 6));
+    assert_eq!(comparison.pairs, (11, 12));
     let warning = &comparison.warnings[0];
     assert!(
-        warning.contains("1 of 6") && warning.contains("steal of 40.0 %"),
+        warning.contains("1 of 12") && warning.contains("steal of 40.0 %"),
         "{warning}"
     );
     let p99 = comparison

@@ -80,7 +80,7 @@ fn lead(report: &Report) -> String {
 
 fn of_comparison(comparison: &Comparison) -> Words<'_> {
     let [a, b] = &comparison.names;
-    let (good, all) = comparison.blocks;
+    let (good, all) = comparison.pairs;
     let some = comparison.a.as_deref().or(comparison.b.as_deref());
     let shape = some.map_or(String::new(), |report| {
         format!(
@@ -92,7 +92,7 @@ fn of_comparison(comparison: &Comparison) -> Words<'_> {
         kicker: kicker("Comparison", some),
         verdict: comparison.verdict.clone(),
         lead: format!(
-            "{shape}{a} at {} and {b} at {}, turn and turn about in {all} blocks of four, of \
+            "{shape}{a} at {} and {b} at {}, turn and turn about: {all} pairs of turns, of \
              which {good} count.",
             comparison.targets[0], comparison.targets[1]
         ),
@@ -115,7 +115,7 @@ fn of_search(search: &Search) -> Words<'_> {
              more.",
             count(rate.round())
         ),
-        (None, _) => format!("No rate that was tried holds {name} within {limit}."),
+        (None, _) => format!("No rate was confirmed to hold {name} within {limit}."),
     };
     Words {
         kicker: kicker("Search", report),
