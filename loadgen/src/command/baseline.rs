@@ -1,6 +1,6 @@
 //! `baseline`: the bundled tonic server as a yardstick, without any set-up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -16,7 +16,7 @@ use crate::interrupt::Interrupt;
 #[command(mut_arg("a", |arg| arg.required(false).default_value("A").hide(true)))]
 #[command(mut_arg("b", |arg| arg.required(false).default_value("B").hide(true)))]
 #[command(mut_arg("method", |arg| arg.required(false).default_value(bundled::METHOD)))]
-#[command(mut_arg("proto", |arg| arg.required(false).default_value("")))]
+#[command(mut_arg("proto", |arg| arg.required(false).default_value(bundled::SCHEMA_NAME)))]
 #[command(mut_arg("data", |arg| arg.default_value(bundled::DATA)))]
 #[command(mut_arg("b_name", |arg| arg.default_value("tonic")))]
 pub struct BaselineArgs {
@@ -49,7 +49,7 @@ pub(super) fn execute(args: &BaselineArgs, interrupt: &Interrupt) -> Result<Exit
         server.address
     ));
     let mut compare = args.compare.clone();
-    if compare.run.proto.as_os_str().is_empty() {
+    if compare.run.proto == Path::new(bundled::SCHEMA_NAME) {
         compare.run.proto = schema.path().to_owned();
     }
     let Some(against) = &args.against else {

@@ -7,6 +7,9 @@ use crate::error::LoadError;
 
 const SCHEMA: &str = include_str!("../../../proto/user.proto");
 
+/// What `--proto` says for it.
+pub(super) const SCHEMA_NAME: &str = "bundled";
+
 /// The method that bundled servers answer.
 pub(super) const METHOD: &str = "user.UserService/GetUser";
 

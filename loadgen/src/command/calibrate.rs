@@ -31,9 +31,9 @@ pub(super) use respond::respond;
 
 /// The arguments of `calibrate`: those of `run`.
 #[derive(Args, Clone, Debug)]
-#[command(mut_arg("target", |arg| arg.required(false).default_value("").hide(true)))]
+#[command(mut_arg("target", |arg| arg.required(false).default_value("null").hide(true)))]
 #[command(mut_arg("method", |arg| arg.required(false).default_value(bundled::METHOD).hide(true)))]
-#[command(mut_arg("proto", |arg| arg.required(false).default_value("").hide(true)))]
+#[command(mut_arg("proto", |arg| arg.required(false).default_value(bundled::SCHEMA_NAME).hide(true)))]
 #[command(mut_arg("data", |arg| arg.default_value(bundled::DATA).hide(true)))]
 #[command(mut_arg("connections", |arg| arg.default_value("10")))]
 #[command(mut_arg("streams", |arg| arg.default_value("10")))]
