@@ -153,17 +153,16 @@ impl fmt::Display for LoadError {
             Self::Schema { path, cause } => {
                 write!(f, "failed to read the schema {}: {cause}", path.display())
             }
-            Self::NoMethod { method, known } if known.is_empty() => {
+            Self::NoMethod { method, known } => {
+                let known = match known.as_slice() {
+                    [] => "no methods".to_owned(),
+                    known => known.join(", "),
+                };
                 write!(
                     f,
-                    "failed to find the method {method:?}: the schema has no methods"
+                    "failed to find the method {method:?}: the schema has {known}"
                 )
             }
-            Self::NoMethod { method, known } => write!(
-                f,
-                "failed to find the method {method:?}: the schema has {}",
-                known.join(", ")
-            ),
             Self::MethodKind { method, kind } => write!(
                 f,
                 "failed to drive {method}: it is {kind}, and only unary methods can be driven"

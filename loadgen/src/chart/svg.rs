@@ -76,7 +76,8 @@ impl Drawing {
         };
         let text = escape(&text.to_string());
         self.0 += &format!(
-            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>"
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" \
+             text-anchor=\"{anchor}\">{text}</text>"
         );
     }
 

@@ -13,7 +13,7 @@ use clap::Args;
 use corespun_runtime::CpuList;
 use serde::{Deserialize, Serialize};
 
-use super::bundled::{self, SchemaFile};
+use super::bundled::{self, SCHEMA_NAME, SchemaFile};
 use super::child::Server;
 use super::slice::{in_brief, measure};
 use super::{finish, tell};
@@ -33,7 +33,7 @@ pub(super) use respond::respond;
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("target", |arg| arg.required(false).default_value("null").hide(true)))]
 #[command(mut_arg("method", |arg| arg.required(false).default_value(bundled::METHOD).hide(true)))]
-#[command(mut_arg("proto", |arg| arg.required(false).default_value(bundled::SCHEMA_NAME).hide(true)))]
+#[command(mut_arg("proto", |arg| arg.required(false).default_value(SCHEMA_NAME).hide(true)))]
 #[command(mut_arg("data", |arg| arg.default_value(bundled::DATA).hide(true)))]
 #[command(mut_arg("connections", |arg| arg.default_value("10")))]
 #[command(mut_arg("streams", |arg| arg.default_value("10")))]

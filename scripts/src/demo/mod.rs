@@ -1,8 +1,8 @@
 //! `cargo x demo`: the user service on SQLite, then the same calls against corespun and tonic.
 //!
 //! The comparison follows the rules of an honest one: each server alone on one CPU, the generator
-//! on another, and what `corespun-load compare` does: turn and turn about, intervals, a noise floor,
-//! and an equal offered rate for latency.
+//! on another, and what `corespun-load compare` does: turn and turn about, intervals, a noise
+//! floor, and an equal offered rate for latency.
 
 mod load;
 
