@@ -218,6 +218,13 @@ impl fmt::Display for LoadError {
     }
 }
 
+fn listed(methods: &[String]) -> String {
+    match methods {
+        [] => "no methods".to_owned(),
+        known => known.join(", "),
+    }
+}
+
 impl std::error::Error for LoadError {}
 
 #[cfg(test)]
