@@ -204,12 +204,7 @@ impl fmt::Display for LoadError {
                 "failed to read the first response of {method} as a {message}: {cause}"
             ),
             Self::Thread(error) => write!(f, "failed to start a thread: {error}"),
-            Self::Panicked { core } => {
-                write!(
-                    f,
-                    "failed to run core {core} of the generator: its thread panicked"
-                )
-            }
+            Self::Panicked { core } => write!(f, "failed to run core {core}: it panicked"),
             Self::Signals { cause } => write!(f, "failed to take over signals: {cause}"),
             Self::Interrupted => {
                 f.write_str("failed to measure: interrupted before the measured window began")

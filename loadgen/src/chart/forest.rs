@@ -10,7 +10,7 @@ const WIDTH: f64 = 720.0;
 const ROW: f64 = 40.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 40.0;
-const LEFT: f64 = 92.0;
+const LEFT: f64 = 108.0;
 const RIGHT: f64 = 196.0;
 
 /// The ratios of A to B.
@@ -84,7 +84,11 @@ fn scale(told: &[&Metric]) -> Scale {
                 .max(metric.noise.unwrap_or(1.0)),
         )
     });
-    let reach = reach.fold(1.25, f64::max) * 1.05;
+    let ratios = told.iter().filter_map(|metric| metric.ratio);
+    let far = ratios.map(|estimate| estimate.ratio.max(1.0 / estimate.ratio));
+    // An interval that says nothing would leave the others no room; it runs off the paper.
+    let most = far.fold(2.0, f64::max) * 2.0;
+    let reach = reach.fold(1.25, f64::max).min(most) * 1.05;
     Scale::new(Kind::Log, (1.0 / reach, reach), (LEFT, WIDTH - RIGHT))
 }
 

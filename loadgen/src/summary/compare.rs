@@ -1,19 +1,32 @@
 //! The summary of a comparison: the sentence, then a row for each metric.
 
-use super::{bounded, told};
+use super::{COLUMNS_MAX, bounded, told};
 use crate::command::{Comparison, Metric};
 
 /// At most fifteen lines of eighty columns.
 pub(super) fn summary(comparison: &Comparison) -> String {
     let [a, b] = &comparison.names;
     let (good, all) = comparison.pairs;
-    let mut lines = vec![
-        comparison.verdict.clone(),
+    let mut lines = wrapped(&comparison.verdict);
+    lines.extend([
         format!("         {good} of {all} pairs of turns count; 95 % intervals"),
         row(["", a, b, "A/B", "interval", "noise", ""]),
-    ];
+    ]);
     lines.extend(comparison.metrics.iter().map(metric));
     bounded(lines, &comparison.warnings)
+}
+
+/// The text in lines that are not too long, broken between words.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let fits = |line: &&mut String| line.chars().count() + word.chars().count() < COLUMNS_MAX;
+        match lines.last_mut().filter(fits) {
+            Some(line) => *line += &format!(" {word}"),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn metric(metric: &Metric) -> String {

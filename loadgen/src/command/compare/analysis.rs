@@ -93,7 +93,9 @@ fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Me
     let (name, unit, large_is_better, value) = *row;
     let logs = |noise: bool, all: bool| pair_logs(slices, value, noise, all);
     let ratio_of = |noise, all| ratio(&logs(noise, all), seed);
-    let (estimate, noise) = (ratio_of(false, false), noise_floor(ratio_of(true, false)));
+    let estimate = ratio_of(false, false);
+    // Where too few turns of A beside itself count, all of them give a floor that is higher still.
+    let noise = noise_floor(ratio_of(true, false).or_else(|| ratio_of(true, true)));
     let of = |side| {
         let values = slices
             .iter()
