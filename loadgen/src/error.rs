@@ -154,14 +154,8 @@ impl fmt::Display for LoadError {
                 write!(f, "failed to read the schema {}: {cause}", path.display())
             }
             Self::NoMethod { method, known } => {
-                let known = match known.as_slice() {
-                    [] => "no methods".to_owned(),
-                    known => known.join(", "),
-                };
-                write!(
-                    f,
-                    "failed to find the method {method:?}: the schema has {known}"
-                )
+                write!(f, "failed to find the method {method:?}: ")?;
+                write!(f, "the schema has {}", listed(known))
             }
             Self::MethodKind { method, kind } => write!(
                 f,
