@@ -7,6 +7,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command::{
+    AgentArgs, BaselineArgs, CalibrateArgs, CheckArgs, CompareArgs, MergeArgs, ReportArgs,
+    RespondArgs, SearchArgs, SweepArgs,
+};
+use crate::output::{OutputArgs, WatchArgs};
+
 /// Loads gRPC servers and tells their latency from the moment each call was meant to start.
 #[derive(Debug, Parser)]
 #[command(name = "corespun-load", version, about)]
@@ -23,6 +29,27 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Call when a recorded trace says, and report the latency
     Replay(Box<ReplayArgs>),
+    /// Measure a grid of connections × streams × rate
+    Sweep(Box<SweepArgs>),
+    /// Find the highest rate that holds a latency objective
+    Search(Box<SearchArgs>),
+    /// Compare two servers, turn and turn about
+    Compare(Box<CompareArgs>),
+    /// Measure the bundled tonic server, or compare a server with it
+    Baseline(Box<BaselineArgs>),
+    /// Measure the ceiling of the generator itself
+    Calibrate(Box<CalibrateArgs>),
+    /// Make runs for a coordinator, which names this generator with --agents
+    Agent(AgentArgs),
+    /// Make one report of several runs by adding their histograms
+    Merge(MergeArgs),
+    /// Show a report in another format
+    Report(ReportArgs),
+    /// Judge a report: exit code 2 when a condition fails, 3 when it cannot be told
+    Check(CheckArgs),
+    /// Be the server that a calibration calls
+    #[command(hide = true)]
+    Respond(RespondArgs),
 }
 
 /// The flags of `run`.
@@ -74,9 +101,21 @@ pub struct RunArgs {
     /// Process of the server, to measure its CPU time per call
     #[arg(long, value_name = "PID", allow_hyphen_values = true)]
     pub target_pid: Option<String>,
-    /// File to write the report to, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// Generators on other machines that load instead of this one, each with its share of --rate
+    /// and with --connections of its own. The schema, data and keys are sent to them in the clear
+    #[arg(
+        long,
+        value_name = "HOST:PORT,…",
+        value_delimiter = ',',
+        conflicts_with = "record"
+    )]
+    pub agents: Vec<String>,
+    /// Who watches
+    #[command(flatten)]
+    pub watch: WatchArgs,
+    /// Where the findings go
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// The flags of TLS.
@@ -161,6 +200,9 @@ pub struct CallArgs {
     /// Encoding of requests, and that replies may come in one: gzip, deflate or identity
     #[arg(long, value_name = "ENCODING", default_value = "identity")]
     pub compress: String,
+    /// Where relative paths in data start, if not where the program runs or the scenario is.
+    #[arg(skip)]
+    pub folder: Option<PathBuf>,
 }
 
 /// The flags that say when calls are made.

@@ -78,10 +78,12 @@ impl LoadConnection {
                 end_stream,
             } => {
                 let head = self.meanings.head(block, &self.http2);
+                if let Some(call) = self.lane.borrow_mut().call(stream) {
+                    call.first = Some(now);
+                    call.head = head;
+                }
                 if end_stream {
                     self.finish(stream, now, head.alone());
-                } else if let Some(call) = self.lane.borrow_mut().call(stream) {
-                    call.head = head;
                 }
             }
             Event::Data {
@@ -151,7 +153,7 @@ impl LoadConnection {
             Outcome::OK if !call.body.fits(kind) => Outcome::Malformed,
             outcome => outcome,
         };
-        self.core.ended(call.times(now), outcome);
+        self.core.ended(call.place, call.times(now), outcome);
         if call.validated && outcome == Outcome::OK {
             self.validator.satisfied();
         }

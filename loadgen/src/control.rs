@@ -12,6 +12,7 @@ use crate::measure::{Interval, Record};
 use crate::messages::Messages;
 use crate::plan::Plan;
 use crate::schedule::Sample;
+use crate::tally::Tally;
 
 /// What the run tells its cores.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub(crate) enum Told {
     /// Every connection of the core has spoken HTTP/2; this is what drives them.
     Ready(Engine),
     /// A second of the run.
-    Interval(Interval),
+    Interval(Box<Interval>),
     /// The core has finished.
     Done(Box<Found>),
     /// The core has given up, or panicked.
@@ -71,6 +72,8 @@ pub(crate) enum Told {
 pub(crate) struct Found {
     pub(crate) record: Record,
     pub(crate) messages: Messages,
+    /// By the place in the mix; none if that has only one call.
+    pub(crate) tallies: Vec<Tally>,
     /// Every call of the window, if they are recorded.
     pub(crate) samples: Vec<Sample>,
 }

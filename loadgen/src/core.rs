@@ -23,6 +23,8 @@ use crate::messages::Messages;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::schedule::{Sample, Share, Timetable};
+use crate::stall;
+use crate::tally::Tally;
 
 /// How long calls of the measured window may go on after it has ended.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
@@ -37,9 +39,6 @@ const LOOK_IDLE: Duration = Duration::from_millis(1);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How often intervals are told.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
-
 /// What the connections of a core share.
 pub(crate) struct CoreState {
     pub(crate) plan: Arc<Plan>,
@@ -48,6 +47,8 @@ pub(crate) struct CoreState {
     pub(crate) rng: RefCell<Rng>,
     pub(crate) messages: RefCell<Messages>,
     record: RefCell<Record>,
+    /// By the place in the mix; none if that has only one call.
+    tallies: RefCell<Vec<Tally>>,
     samples: RefCell<Vec<Sample>>,
     failure: Cell<Option<LoadError>>,
 }
@@ -66,6 +67,10 @@ impl CoreState {
             rng: RefCell::new(share.rng()),
             messages: RefCell::default(),
             record: RefCell::default(),
+            tallies: RefCell::new(match plan.mix.calls() {
+                [_] => Vec::new(),
+                several => vec![Tally::default(); several.len()],
+            }),
             samples: RefCell::default(),
             failure: Cell::new(None),
             plan,
@@ -73,10 +78,12 @@ impl CoreState {
     }
 
     /// Counts a call that ended.
-    pub(crate) fn ended(&self, times: Times, outcome: Outcome) {
-        self.record
-            .borrow_mut()
-            .ended(&self.phases.get(), times, outcome);
+    pub(crate) fn ended(&self, place: usize, times: Times, outcome: Outcome) {
+        let phases = self.phases.get();
+        self.record.borrow_mut().ended(&phases, times, outcome);
+        if let Some(tally) = self.tallies.borrow_mut().get_mut(place) {
+            tally.ended(&phases, times, outcome);
+        }
         self.sample(times.intended, times.ended, Some(outcome));
     }
 
@@ -106,6 +113,18 @@ impl CoreState {
         if !(self.plan.strict && self.phases.get().measured(call.intended)) {
             self.fail(error);
         }
+    }
+
+    /// The core came to something this much later than it had wanted to.
+    pub(crate) fn stalled(&self, late: Duration) {
+        self.record.borrow_mut().gap(late);
+    }
+
+    /// Tells the run what happened between two moments.
+    fn tell(&self, seat: &Seat, span: (Duration, Duration)) {
+        let interval = self.record.borrow_mut().take_interval(span);
+        // When the run has given up it listens no more, and nobody is left to tell.
+        let _ = seat.run.send(Told::Interval(Box::new(interval)));
     }
 
     /// The run makes no sense any more.
@@ -153,9 +172,10 @@ async fn drive(seat: &Seat, engine: Engine) -> Result<Found, LoadError> {
     for lane in &lanes {
         corespun_runtime::spawn(keep_open(core.clone(), lane.clone()));
     }
+    corespun_runtime::spawn(stall::watch(core.clone()));
     measure(&core, seat).await?;
     drain(&core, &lanes).await?;
-    let found = conclude(&core, &lanes);
+    let found = conclude(&core, seat, &lanes);
     // A turn or two for the sockets, so that the target sees an orderly end.
     corespun_runtime::sleep(LOOK_IDLE).await;
     Ok(found)
@@ -260,11 +280,11 @@ async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
 
 /// Lets the connections work until the window ends, telling an interval each second.
 async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
-    let mut tick = core.phases.get().begin + INTERVAL;
+    let mut told = core.phases.get().begin;
     loop {
-        let end = core.phases.get().end;
         let look = corespun_runtime::now() + LOOK;
-        corespun_runtime::sleep_until(look.min(tick).min(end)).await;
+        let cut = core.phases.get().next_cut(told).min(core.phases.get().end);
+        corespun_runtime::sleep_until(look.min(cut)).await;
         if let Some(error) = core.failure.take() {
             return Err(error);
         }
@@ -275,13 +295,16 @@ async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
                 ..phases
             });
         }
-        let now = corespun_runtime::now();
-        if now >= tick {
-            let interval = core.record.borrow_mut().take_interval();
-            let _ = seat.run.send(Told::Interval(interval));
-            tick += INTERVAL;
+        let (now, phases) = (corespun_runtime::now(), core.phases.get());
+        while told < phases.end {
+            let cut = phases.next_cut(told).min(phases.end);
+            if now < cut {
+                break;
+            }
+            core.tell(seat, (told, cut));
+            told = cut;
         }
-        if now >= core.phases.get().end {
+        if now >= phases.end {
             return Ok(());
         }
     }
@@ -299,7 +322,7 @@ async fn drain(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Result<(), Load
 }
 
 /// Counts what has not ended, closes the connections, and hands over what was found.
-fn conclude(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Found {
+fn conclude(core: &CoreState, seat: &Seat, lanes: &[Rc<RefCell<Lane>>]) -> Found {
     let (phases, now) = (core.phases.get(), corespun_runtime::now());
     for lane in lanes {
         let mut lane = lane.borrow_mut();
@@ -311,9 +334,11 @@ fn conclude(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Found {
             socket.close();
         }
     }
+    core.tell(seat, (phases.end, now));
     Found {
         record: core.record.take(),
         messages: core.messages.take(),
+        tallies: core.tallies.take(),
         samples: core.samples.take(),
     }
 }

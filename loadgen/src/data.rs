@@ -14,8 +14,9 @@ pub use payloads::Payloads;
 pub(crate) use payloads::{Mode, Recipe};
 pub use template::Template;
 
-use std::io::Read;
+use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::LoadError;
 
@@ -25,14 +26,22 @@ use crate::error::LoadError;
 /// # Errors
 /// When the file cannot be read, or is no UTF-8 text.
 pub(crate) fn text(data: &str, folder: &Path) -> Result<String, LoadError> {
-    let failed = |error: std::io::Error| LoadError::flag("--data", data, error.to_string());
+    let failed = |error: io::Error| LoadError::flag("--data", data, error.to_string());
     match data.strip_prefix('@') {
         None => Ok(data.to_owned()),
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-            Ok(text)
-        }
+        Some("-") => standard_input().map_err(failed),
         Some(path) => std::fs::read_to_string(folder.join(path)).map_err(failed),
     }
+}
+
+/// Standard input can be read once, but a command may plan many runs.
+fn standard_input() -> io::Result<String> {
+    static READ: Mutex<Option<String>> = Mutex::new(None);
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(text) = &*read {
+        return Ok(text.clone());
+    }
+    let text = io::read_to_string(io::stdin())?;
+    *read = Some(text.clone());
+    Ok(text)
 }

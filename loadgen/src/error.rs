@@ -66,11 +66,44 @@ pub enum LoadError {
         /// The system's reason.
         cause: String,
     },
+    /// Reports that do not go together.
+    Merge {
+        /// What keeps them apart.
+        cause: String,
+    },
+    /// An agent could not be reached, or failed.
+    Agent {
+        /// Where it is.
+        address: String,
+        /// What it said.
+        cause: String,
+    },
+    /// A server that a command needs could not be started.
+    Server {
+        /// The program.
+        program: PathBuf,
+        /// Its last words, or the system's reason.
+        cause: String,
+    },
+    /// A file that was to be read is not what it should be.
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The process to be measured has no readable CPU clock.
     TargetPid {
         /// The process.
         pid: i32,
         /// The system's reason.
+        cause: String,
+    },
+    /// The control group to be measured tells nothing.
+    TargetGroup {
+        /// Its folder.
+        path: PathBuf,
+        /// What is missing.
         cause: String,
     },
     /// The target did not accept a connection; the error names the address.
@@ -131,17 +164,10 @@ impl fmt::Display for LoadError {
             Self::Schema { path, cause } => {
                 write!(f, "failed to read the schema {}: {cause}", path.display())
             }
-            Self::NoMethod { method, known } if known.is_empty() => {
-                write!(
-                    f,
-                    "failed to find the method {method:?}: the schema has no methods"
-                )
+            Self::NoMethod { method, known } => {
+                write!(f, "failed to find the method {method:?}: ")?;
+                write!(f, "the schema has {}", listed(known))
             }
-            Self::NoMethod { method, known } => write!(
-                f,
-                "failed to find the method {method:?}: the schema has {}",
-                known.join(", ")
-            ),
             Self::Reflection { address, cause } => {
                 write!(f, "failed to learn the schema from {address}: {cause}")
             }
@@ -154,8 +180,22 @@ impl fmt::Display for LoadError {
             Self::Report { path, cause } => {
                 write!(f, "failed to write {}: {cause}", path.display())
             }
+            Self::Merge { cause } => write!(f, "failed to merge the reports: {cause}"),
+            Self::Agent { address, cause } => {
+                write!(f, "failed to work with the agent {address}: {cause}")
+            }
+            Self::Server { program, cause } => {
+                write!(f, "failed to start {}: {cause}", program.display())
+            }
+            Self::Input { path, cause } => {
+                write!(f, "failed to read {}: {cause}", path.display())
+            }
             Self::TargetPid { pid, cause } => {
                 write!(f, "failed to read the CPU clock of process {pid}: {cause}")
+            }
+            Self::TargetGroup { path, cause } => {
+                let path = path.display();
+                write!(f, "failed to measure the control group {path}: {cause}")
             }
             Self::Connect(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
@@ -171,17 +211,19 @@ impl fmt::Display for LoadError {
                 "failed to read a response of {method} as a {message}: {cause}"
             ),
             Self::Thread(error) => write!(f, "failed to start a thread: {error}"),
-            Self::Panicked { core } => {
-                write!(
-                    f,
-                    "failed to run core {core} of the generator: its thread panicked"
-                )
-            }
+            Self::Panicked { core } => write!(f, "failed to run core {core}: it panicked"),
             Self::Signals { cause } => write!(f, "failed to take over signals: {cause}"),
             Self::Interrupted => {
                 f.write_str("failed to measure: interrupted before the measured window began")
             }
         }
+    }
+}
+
+fn listed(methods: &[String]) -> String {
+    match methods {
+        [] => "no methods".to_owned(),
+        known => known.join(", "),
     }
 }
 

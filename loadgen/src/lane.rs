@@ -26,6 +26,7 @@ pub(crate) struct Call {
     pub(crate) deadline: Duration,
     /// Its responses are held against the schema.
     pub(crate) validated: bool,
+    pub(crate) first: Option<Duration>,
     pub(crate) head: Head,
     pub(crate) body: Body,
 }
@@ -38,6 +39,7 @@ impl Call {
             place,
             intended,
             sent: now,
+            first: None,
             deadline: Duration::MAX,
             validated: false,
             head: Head::NONE,
@@ -50,6 +52,7 @@ impl Call {
         Times {
             intended: self.intended,
             sent: self.sent,
+            first: self.first,
             ended,
         }
     }

@@ -24,6 +24,8 @@
 //!   the others from the request they answer, or where only the server streams from the message
 //!   before. They belong to the window in which they came.
 //! - A **percentile** is told only if at least ten samples lie beyond it, else it is `n/a`.
+//! - **Each second** of the window has histograms of its own, cut at whole seconds from its start.
+//!   What is merged are histograms, never percentiles.
 //! - **CPU** times are read at both ends of the window and divided by the calls that ended in it.
 //! - Times are those of the shard's turn: a response counts as read when the turn that read it
 //!   began, and a request as sent in the turn that wrote it.
@@ -43,13 +45,20 @@
 //! # Ok::<(), corespun_load::LoadError>(())
 //! ```
 //!
-//! **Not here:** comparisons of targets, reports over several runs.
+//! # Comparisons
+//! [`execute`] carries out every command. `compare` takes turns of both targets in mirrored blocks,
+//! `search` closes in on the highest rate that holds an objective, `agent` loads for a coordinator;
+//! what they find is a [`Document`], which every format of [`Outputs`] shows.
+//!
+//! **Not here:** the servers that are called, but for those that `calibrate` needs.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod args;
 mod call;
+mod chart;
+mod command;
 mod compression;
 mod connection;
 mod control;
@@ -64,6 +73,7 @@ mod measure;
 mod messages;
 mod metadata;
 mod outcome;
+mod output;
 mod plan;
 mod process;
 mod progress;
@@ -72,18 +82,37 @@ mod response;
 mod run;
 mod schedule;
 mod schema;
+mod stall;
+mod stats;
 mod summary;
+mod tally;
+mod timeline;
+mod units;
 mod warnings;
 
 pub use args::{Command, CommandLine, ReplayArgs, RunArgs};
 pub use call::{Call, Mix, Turns};
+pub use command::{
+    AgentArgs, BaselineArgs, CalibrateArgs, Calibration, CheckArgs, CompareArgs, Comparison, Echo,
+    MergeArgs, Metric, Point, Probe, ReportArgs, RespondArgs, Search, SearchArgs, Side, Slice,
+    Sweep, SweepArgs, execute,
+};
 pub use data::Payloads;
 pub use endpoint::Endpoint;
 pub use error::LoadError;
 pub use interrupt::Interrupt;
+pub use measure::{Interval, Latencies};
+pub use output::{HdrLog, OutputArgs, Outputs, WatchArgs};
 pub use plan::{Pace, Plan, Shape};
-pub use report::{Cost, Counts, JsonFile, MessageReport, Percentiles, Report, Setup};
-pub use run::run;
+pub use process::{Machine, Memory, PressureShares, Switches, Used};
+pub use progress::{Lines, Observer, Silence};
+pub use report::{
+    AgentShare, Body, Cost, Counts, Document, FORMAT, Histograms, MessageReport, MethodRow,
+    OutcomeRow, Packed, Percentiles, Report, Second, Setup,
+};
+pub use run::{observe, run};
 pub use schedule::{Arrivals, Curve, Schedule, Trace};
 pub use schema::{Method, Schema};
-pub use summary::summary;
+pub use stats::{Estimate, Verdict};
+pub use summary::{summarize, summary};
+pub use timeline::Moment;

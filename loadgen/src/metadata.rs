@@ -52,7 +52,7 @@ pub(crate) fn read(pairs: &[String], token: Option<&str>) -> Result<MetadataMap,
 }
 
 /// The token itself, or that of a file (`@path`) or of the environment (`env:NAME`).
-fn read_token(given: &str) -> Result<String, String> {
+pub(crate) fn read_token(given: &str) -> Result<String, String> {
     let token = if let Some(path) = given.strip_prefix('@') {
         std::fs::read_to_string(path).map_err(|error| error.to_string())?
     } else if let Some(name) = given.strip_prefix("env:") {

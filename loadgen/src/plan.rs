@@ -16,6 +16,7 @@ use crate::data::Mode;
 use crate::endpoint::Endpoint;
 use crate::error::LoadError;
 use crate::metadata;
+use crate::process::Target as Measured;
 use crate::schedule::{Arrivals, Curve, Schedule, Trace};
 use crate::schema::{Schema, reflect};
 use values::{count, number, pid, span};
@@ -42,12 +43,10 @@ pub struct Plan {
     pub engine: Engine,
     /// Responses are always decoded by the schema.
     pub strict: bool,
-    /// The server's process, to measure its CPU time.
-    pub target_pid: Option<i32>,
+    /// Whose CPU time and memory are measured.
+    pub measured: Option<Measured>,
     /// Where the calls go as a trace.
     pub record: Option<PathBuf>,
-    /// Where the report goes as JSON.
-    pub json: Option<PathBuf>,
 }
 
 /// How the load is spread.
@@ -85,7 +84,7 @@ impl Plan {
         let engine = engine.map_err(|_| {
             LoadError::flag("--engine", &args.engine, "expected auto, uring or epoll")
         })?;
-        let target_pid = args.target_pid.as_deref().map(pid).transpose()?;
+        let measured = measured(args)?;
         let seed = number("--seed", &args.pace.seed)?;
         let encoding = compression::parse(&args.call.compress).ok_or_else(|| {
             LoadError::flag("--compress", &args.call.compress, compression::EXPECTED)
@@ -115,9 +114,8 @@ impl Plan {
             seed,
             engine,
             strict: args.strict,
-            target_pid,
+            measured,
             record: args.pace.record.clone(),
-            json: args.json.clone(),
         })
     }
 }
@@ -199,8 +197,14 @@ fn mode(text: &str) -> Result<Mode, LoadError> {
     mode.ok_or_else(|| LoadError::flag("--data-mode", text, "expected pool:N or each"))
 }
 
+fn measured(args: &RunArgs) -> Result<Option<Measured>, LoadError> {
+    let process = args.target_pid.as_deref().map(pid).transpose()?;
+    let group = args.watch.target_cgroup.clone().map(Measured::Group);
+    Ok(process.map(Measured::Process).or(group))
+}
+
 /// The calls that the flags, or the scenario, ask for.
-fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
+pub(crate) fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
     let timeout = args.timeout.as_deref();
     let messages = args.messages.as_deref();
     let messages = messages.map(|text| count("--messages", text)).transpose()?;
@@ -208,7 +212,7 @@ fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
     let order = Order {
         method: args.method.clone().unwrap_or_default(),
         data: args.data.clone(),
-        folder: PathBuf::from("."),
+        folder: args.folder.clone().unwrap_or_default(),
         metadata: metadata::read(&args.metadata, args.token.as_deref())?,
         timeout: timeout
             .map(|text| span("--timeout", text, false))
@@ -220,7 +224,15 @@ fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
     };
     match (&args.method, &args.scenario) {
         (Some(_), None) => Ok(vec![order]),
-        (None, Some(path)) => read_scenario(path, &order),
+        (None, Some(path)) => {
+            let mut orders = read_scenario(path, &order)?;
+            if let Some(folder) = &args.folder {
+                orders
+                    .iter_mut()
+                    .for_each(|order| order.folder.clone_from(folder));
+            }
+            Ok(orders)
+        }
         (None, None) => {
             let cause = "a run needs this, or a --scenario";
             Err(LoadError::flag("--method", "", cause))

@@ -114,6 +114,11 @@ impl Method {
         Kind::of(method.is_client_streaming(), method.is_server_streaming())
     }
 
+    /// The schema that it is of, as a descriptor set.
+    pub fn descriptor_set(&self) -> Vec<u8> {
+        self.descriptor.parent_pool().encode_to_vec()
+    }
+
     /// The type of the request.
     pub fn input(&self) -> MessageDescriptor {
         self.descriptor.input()

@@ -43,6 +43,19 @@ impl Template {
         Ok(Self { start, rest })
     }
 
+    /// The files that a text names, as it names them. What makes no sense names none.
+    pub fn files(text: &str) -> Vec<String> {
+        let pieces = text.split("{{").skip(1);
+        let places = pieces.filter_map(|piece| Some(piece.split_once("}}")?.0));
+        let named = places.filter_map(|place| match words(place).ok()?.as_slice() {
+            [name, path, ..] if ["file", "base64", "csv"].contains(&name.as_str()) => {
+                Some(path.clone())
+            }
+            _ => None,
+        });
+        named.collect()
+    }
+
     /// Nothing is filled in: the text is the same each time.
     pub fn is_constant(&self) -> bool {
         self.rest.is_empty()
@@ -109,6 +122,8 @@ mod tests {
         }
         assert!(template("{}").unwrap().is_constant());
         assert!(!template("{{seq}}").unwrap().is_constant());
+        let text = r#"{{seq}}{{file "a b"}}{{csv c.csv id}}{{file}}{{base64 'd'"#;
+        assert_eq!(Template::files(text), ["a b", "c.csv"]);
     }
 
     #[test]

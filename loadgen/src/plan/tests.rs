@@ -19,6 +19,7 @@ fn plan_for(target: &str, flags: &str) -> Result<Plan, LoadError> {
     match CommandLine::try_parse_from(words).unwrap().command {
         Command::Run(args) => Plan::new(&args),
         Command::Replay(args) => Plan::new(&args.into_run()),
+        other => unreachable!("the line says run, not {other:?}"),
     }
 }
 

@@ -41,7 +41,7 @@ fn messages_of_a_server_stream_are_timed_one_by_one() {
         let gap = Duration::from_millis(10);
         let server = TestServer::start(engine, Answer::Stream(5, gap));
         let report = stream(engine, &server, "ListUsers", "");
-        let messages = report.messages.unwrap();
+        let messages = report.messages.as_ref().unwrap();
         assert!(messages.received >= whole(&report, 5), "{report:?}");
         assert!(messages.sent >= report.counts.ok, "{report:?}");
         assert!(near(messages.first_us.p50, 10_000.0), "{report:?}");
@@ -57,7 +57,7 @@ fn a_ready_stream_of_many_messages_is_counted() {
     for engine in engines() {
         let server = TestServer::start(engine, Answer::Stream(1000, Duration::ZERO));
         let report = stream(engine, &server, "ListUsers", "");
-        let messages = report.messages.unwrap();
+        let messages = report.messages.as_ref().unwrap();
         assert!(messages.received >= whole(&report, 1000), "{report:?}");
         assert!(messages.received_per_s > 1000.0, "{report:?}");
     }
@@ -85,7 +85,7 @@ fn ping_pong_times_each_answer_from_its_request() {
     for engine in engines() {
         let server = TestServer::start(engine, Answer::Echo(Duration::from_millis(10)));
         let report = stream(engine, &server, "Lookup", "--messages 4");
-        let messages = report.messages.unwrap();
+        let messages = report.messages.as_ref().unwrap();
         assert!(near(messages.each_us.p50, 10_000.0), "{report:?}");
         assert!(near(report.service_us.p50, 40_000.0), "{report:?}");
         assert!(messages.received >= whole(&report, 4), "{report:?}");
@@ -98,7 +98,7 @@ fn free_turns_do_not_wait() {
     for engine in engines() {
         let server = TestServer::start(engine, Answer::Echo(Duration::from_millis(20)));
         let report = stream(engine, &server, "Lookup", "--messages 50 --turns free");
-        let messages = report.messages.unwrap();
+        let messages = report.messages.as_ref().unwrap();
         // Fifty in turn would take a second.
         assert!(near(report.service_us.p50, 20_000.0), "{report:?}");
         assert!(near(messages.each_us.p50, 20_000.0), "{report:?}");
@@ -141,6 +141,9 @@ fn a_deadline_ends_a_stream_midway() {
         assert_eq!(report.counts.ok, 0, "{report:?}");
         assert!(report.counts.failed["DEADLINE_EXCEEDED"] > 5, "{report:?}");
         assert!(near(report.service_us.p50, 50_000.0), "{report:?}");
-        assert!(report.messages.unwrap().received > 10, "{report:?}");
+        assert!(
+            report.messages.as_ref().unwrap().received > 10,
+            "{report:?}"
+        );
     }
 }

@@ -75,7 +75,7 @@ fn bad_answers_have_names() {
             let flags = "--duration 60ms --warmup 20ms --connections 2 --streams 2";
             let report = load(engine, server.address(), flags).unwrap();
             assert_eq!(report.counts.ok, 0, "{answer:?}: {report:?}");
-            let names: Vec<_> = report.counts.failed.keys().copied().collect();
+            let names: Vec<_> = report.counts.failed.keys().map(String::as_str).collect();
             assert_eq!(names, [name], "{answer:?}: {report:?}");
             assert!(report.failed() > 10, "{answer:?}: {report:?}");
             let told = report

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use corespun_load::Report;
 use corespun_runtime::Engine;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -90,6 +91,17 @@ fn a_scenario_mixes_methods_by_weight() {
             paths["/user.UserService/ImportUsers"],
         );
         assert_eq!(get + import, 2000);
+        let rows = report.methods.iter();
+        let rows: Vec<_> = rows.map(|row| (row.name.as_str(), row.ok)).collect();
+        let expected = [
+            ("user.UserService/GetUser", get),
+            ("user.UserService/ImportUsers", import),
+        ];
+        assert_eq!(rows, expected);
+        let merged = Report::merge(&[report.clone(), report.clone()]).unwrap();
+        assert_eq!(merged.methods[1].ok, 2 * import);
+        let messages = |report: &Report| report.messages.as_ref().unwrap().received;
+        assert_eq!(messages(&merged), 2 * messages(&report));
         // A quarter of 2000 throws, give or take four standard deviations.
         assert!((423..=577).contains(&import), "{paths:?}");
         assert_eq!(

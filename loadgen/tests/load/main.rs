@@ -4,6 +4,7 @@
 mod authority;
 mod calls;
 mod command;
+mod commands;
 mod counts;
 mod data;
 mod learned;
