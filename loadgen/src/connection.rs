@@ -1,36 +1,46 @@
 //! The protocol on each socket: sends calls when they are due and judges what comes back.
 //!
-//! The request is encoded once and copied from then on; a response is walked, not decoded. Only
-//! the first response of each connection is decoded by the schema, as a check that the server
-//! and the generator speak of the same messages. A warm call allocates nothing.
+//! Requests are encoded before the run and copied from then on; a response is walked, not
+//! decoded. Only while the target warms up, and all the time under `--strict`, responses are
+//! decoded by the schema, as a check that the server and the generator speak of the same messages.
+//! A warm unary call allocates nothing.
+
+mod exchange;
+mod limits;
+mod meaning;
+mod validator;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{Code, Status};
+use corespun_codec::{Code, Encoding, Kind, Status};
 use corespun_http2::hpack::{Field, Indexing};
-use corespun_http2::{
-    Block, BlockCache, Config, Connection, ErrorCode, Event, Limits, MEMO_SLOTS, OpenError,
-    StreamKey,
-};
+use corespun_http2::{BlockCache, Config, Connection, ErrorCode, Event, OpenError, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol};
 
-use crate::check::Check;
 use crate::core::CoreState;
+use crate::error::LoadError;
 use crate::lane::{Call, Lane, Link};
 use crate::outcome::Outcome;
-use crate::response::{Head, Trailers};
+use crate::response::Trailers;
+use exchange::Exchange;
+use meaning::Meanings;
+use validator::Validator;
 
 /// One connection to the target.
 pub(crate) struct LoadConnection {
     core: Rc<CoreState>,
     lane: Rc<RefCell<Lane>>,
     http2: Connection,
-    request: BlockCache,
-    heads: [Head; MEMO_SLOTS],
-    trailers: [Trailers; MEMO_SLOTS],
-    check: Check,
+    /// The encoded request heads, by their calls' places in the mix.
+    blocks: Vec<BlockCache>,
+    meanings: Meanings,
+    /// What streaming calls are at, by stream slot.
+    exchanges: Vec<Exchange>,
+    validator: Validator,
+    /// Where a request is made that is not encoded before the run.
+    scratch: Vec<u8>,
     /// No call in flight runs out of time before this.
     expiry: Option<Duration>,
     /// No new call may start here.
@@ -41,17 +51,19 @@ pub(crate) struct LoadConnection {
 
 impl LoadConnection {
     pub(crate) fn new(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) -> Self {
+        let http2 = Connection::new(Config {
+            limits: limits::limits(),
+            ..Config::client()
+        });
         Self {
+            blocks: vec![BlockCache::default(); core.plan.mix.calls().len()],
             core,
             lane,
-            http2: Connection::new(Config {
-                limits: limits(),
-                ..Config::client()
-            }),
-            request: BlockCache::default(),
-            heads: [Head::NONE; MEMO_SLOTS],
-            trailers: [Trailers::NONE; MEMO_SLOTS],
-            check: Check::default(),
+            http2,
+            meanings: Meanings::default(),
+            exchanges: Vec::new(),
+            validator: Validator::default(),
+            scratch: Vec::new(),
             expiry: None,
             retiring: false,
             over: false,
@@ -65,11 +77,13 @@ impl LoadConnection {
                 block,
                 end_stream,
             } => {
-                let head = self.head(block);
+                let head = self.meanings.head(block, &self.http2);
+                if let Some(call) = self.lane.borrow_mut().call(stream) {
+                    call.first = Some(now);
+                    call.head = head;
+                }
                 if end_stream {
                     self.finish(stream, now, head.alone());
-                } else if let Some(call) = self.lane.borrow_mut().call(stream) {
-                    call.head = head;
                 }
             }
             Event::Data {
@@ -77,17 +91,14 @@ impl LoadConnection {
                 bytes,
                 end_stream,
             } => {
-                if let Some(call) = self.lane.borrow_mut().call(stream) {
-                    call.body.push(bytes);
-                }
-                self.check.collect(stream, bytes);
+                self.on_data(stream, bytes, now);
                 self.http2.release(stream, bytes.len());
                 if end_stream {
                     self.finish_by_trailers(stream, now, Trailers::NONE);
                 }
             }
             Event::Trailers { stream, block } => {
-                let trailers = self.trailers(block);
+                let trailers = self.meanings.trailers(block, &self.http2);
                 self.finish_by_trailers(stream, now, trailers);
             }
             Event::Reset { stream, code, .. } => {
@@ -100,30 +111,29 @@ impl LoadConnection {
         }
     }
 
-    fn head(&mut self, block: Block) -> Head {
-        match block {
-            Block::Seen { memo } => self.heads[usize::from(memo)],
-            Block::New { memo } => {
-                let head = Head::read(self.http2.headers());
-                if let Some(memo) = memo {
-                    self.heads[usize::from(memo)] = head;
-                }
-                head
-            }
+    /// A piece of a response: follows its messages, and in a streaming call answers them.
+    fn on_data(&mut self, stream: StreamKey, bytes: &[u8], now: Duration) {
+        let mut lane = self.lane.borrow_mut();
+        let Some(call) = lane.call(stream) else {
+            return;
+        };
+        let made = &self.core.plan.mix.calls()[call.place];
+        let encoded = call.head.encoding() != Encoding::Identity;
+        let came = match call.validated {
+            false => call.body.push(bytes, encoded, |_| {}),
+            true => match self.validator.push(call, bytes, &made.method) {
+                Ok(came) => came,
+                Err(error) => return self.core.misfit(call, error),
+            },
+        };
+        if made.kind == Kind::Unary || came == 0 {
+            return;
         }
-    }
-
-    fn trailers(&mut self, block: Block) -> Trailers {
-        match block {
-            Block::Seen { memo } => self.trailers[usize::from(memo)],
-            Block::New { memo } => {
-                let trailers = Trailers::read(self.http2.headers());
-                if let Some(memo) = memo {
-                    self.trailers[usize::from(memo)] = trailers;
-                }
-                trailers
-            }
-        }
+        let sent = call.sent;
+        drop(lane);
+        let exchange = &mut self.exchanges[stream.slot as usize];
+        self.core.heard(exchange, made.kind, came, sent, now);
+        self.feed(stream, now);
     }
 
     fn finish_by_trailers(&mut self, stream: StreamKey, now: Duration, trailers: Trailers) {
@@ -138,13 +148,17 @@ impl LoadConnection {
         let Some(call) = self.lane.borrow_mut().end(stream) else {
             return;
         };
+        let kind = self.core.plan.mix.calls()[call.place].kind;
         let outcome = match outcome {
-            Outcome::OK if !call.body.is_one_message() => Outcome::Malformed,
+            Outcome::OK if !call.body.fits(kind) => Outcome::Malformed,
             outcome => outcome,
         };
-        self.core.ended(call.times(now), outcome);
-        if let Err(error) = self.check.conclude(stream, outcome, &self.core.plan.call) {
-            self.core.fail(error);
+        self.core.ended(call.place, call.times(now), outcome);
+        if call.validated && outcome == Outcome::OK {
+            self.validator.satisfied();
+        }
+        if let Some(exchange) = self.exchanges.get_mut(stream.slot as usize) {
+            exchange.end();
         }
         // A response may end before its request has been sent in full.
         if self.http2.is_open(stream) {
@@ -184,44 +198,65 @@ impl LoadConnection {
         while self.may_start() {
             let due = self.lane.borrow_mut().due(now, &phases);
             let Some(intended) = due else { return };
-            match self.send_request() {
-                Ok(stream) => self.lane.borrow_mut().sent(stream, intended, now),
-                Err(OpenError::AtPeerLimit) => return,
-                Err(OpenError::GoingAway | OpenError::IdsExhausted) => self.retiring = true,
-            }
-            if let Some(timeout) = self.core.plan.timeout {
-                self.expiry.get_or_insert(now + timeout);
+            match self.start(intended, now) {
+                Ok(()) => {}
+                Err(Refusal::Stream(OpenError::AtPeerLimit)) => return,
+                Err(Refusal::Stream(_)) => self.retiring = true,
+                Err(Refusal::Request(error)) => return self.core.fail(error),
             }
         }
     }
 
-    fn send_request(&mut self) -> Result<StreamKey, OpenError> {
-        let fields = self.core.fields.iter().map(|(name, value)| Field {
+    fn start(&mut self, intended: Duration, now: Duration) -> Result<(), Refusal> {
+        let mix = &self.core.plan.mix;
+        let (place, number) = self.lane.borrow_mut().chooser.next(mix);
+        let made = &mix.calls()[place];
+        let fields = made.fields.iter().map(|(name, value)| Field {
             name,
             value,
             indexing: Indexing::Index,
         });
-        let stream = self.http2.open(fields, Some(&mut self.request), false)?;
-        let frame = self.core.plan.call.frame();
-        match self.http2.data_in_place(stream, frame.len(), true) {
-            Some(out) => out.extend_from_slice(frame),
-            None => self.http2.send_data(stream, frame, true),
+        let mut rng = self.core.rng.borrow_mut();
+        let stream = if made.kind.client_streams() {
+            let block = Some(&mut self.blocks[place]);
+            self.http2
+                .open(fields, block, false)
+                .map_err(Refusal::Stream)?
+        } else {
+            let frame = made.payloads.frame(number, &mut rng, &mut self.scratch);
+            let frame = frame.map_err(Refusal::Request)?;
+            let block = Some(&mut self.blocks[place]);
+            let stream = self
+                .http2
+                .open(fields, block, false)
+                .map_err(Refusal::Stream)?;
+            match self.http2.data_in_place(stream, frame.len(), true) {
+                Some(out) => out.extend_from_slice(frame),
+                None => self.http2.send_data(stream, frame, true),
+            }
+            stream
+        };
+        drop(rng);
+        let mut call = Call::new(stream, place, intended, now);
+        if let Some(timeout) = made.timeout {
+            call.deadline = now + timeout;
+            self.expiry = self.expiry.into_iter().chain([call.deadline]).min();
         }
-        Ok(stream)
+        call.validated = self.validator.wants(stream, self.core.validating(now));
+        self.lane.borrow_mut().sent(call);
+        if made.kind != Kind::Unary {
+            self.begin_exchange(stream, place, number, now);
+        }
+        Ok(())
     }
 
     /// Ends the calls whose time has run out, as a caller's own clock does.
     fn expire(&mut self, now: Duration) {
-        let Some(timeout) = self.core.plan.timeout else {
-            return;
-        };
         if self.expiry.is_none_or(|expiry| now < expiry) {
             return;
         }
-        self.finish_all(now, Code::DeadlineExceeded, |call| {
-            call.sent + timeout <= now
-        });
-        self.expiry = self.lane.borrow().oldest_sent().map(|sent| sent + timeout);
+        self.finish_all(now, Code::DeadlineExceeded, |call| call.deadline <= now);
+        self.expiry = self.lane.borrow().next_deadline();
     }
 
     /// The connection has ended with calls in flight: they have failed.
@@ -233,6 +268,14 @@ impl LoadConnection {
         self.over = true;
         self.lane.borrow_mut().set_link(Link::Down(cause));
     }
+}
+
+/// Why a call that was due was not sent.
+enum Refusal {
+    /// No stream can be opened.
+    Stream(OpenError),
+    /// There is no request to send.
+    Request(LoadError),
 }
 
 impl Protocol for LoadConnection {
@@ -247,6 +290,7 @@ impl Protocol for LoadConnection {
                 Err(error) => return self.lose(now, error.to_string()),
             }
         }
+        self.feed_drained(now);
         self.start_due(now);
     }
 
@@ -257,6 +301,7 @@ impl Protocol for LoadConnection {
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
         self.http2.transmit(out);
+        self.refill(out);
         let retired = self.retiring && self.lane.borrow().in_flight() == 0;
         if self.over || retired {
             Flow::Close
@@ -284,17 +329,5 @@ impl Drop for LoadConnection {
     }
 }
 
-/// A client that measures must never be what holds a server back: windows as large as they get,
-/// no budget for resets, and one flush for all that is due.
-fn limits() -> Limits {
-    const WINDOW_BYTES: u32 = 0x7fff_ffff;
-    const UNBOUNDED: u32 = 1 << 30;
-    Limits {
-        stream_window_bytes: WINDOW_BYTES,
-        connection_window_bytes: WINDOW_BYTES,
-        reset_budget: UNBOUNDED,
-        reset_budget_per_second: UNBOUNDED,
-        output_bytes_high: 4 << 20,
-        ..Limits::default()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,10 @@ use corespun_runtime::Engine;
 
 use crate::error::LoadError;
 use crate::measure::{Interval, Record};
+use crate::messages::Messages;
 use crate::plan::Plan;
+use crate::schedule::Sample;
+use crate::tally::Tally;
 
 /// What the run tells its cores.
 #[derive(Debug)]
@@ -57,11 +60,22 @@ pub(crate) enum Told {
     /// Every connection of the core has spoken HTTP/2; this is what drives them.
     Ready(Engine),
     /// A second of the run.
-    Interval(Interval),
+    Interval(Box<Interval>),
     /// The core has finished.
-    Done(Box<Record>),
+    Done(Box<Found>),
     /// The core has given up, or panicked.
     Failed(LoadError),
+}
+
+/// What a core has found when it has finished.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) record: Record,
+    pub(crate) messages: Messages,
+    /// By the place in the mix; none if that has only one call.
+    pub(crate) tallies: Vec<Tally>,
+    /// Every call of the window, if they are recorded.
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// What a core is given.

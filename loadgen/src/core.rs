@@ -9,22 +9,24 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corespun_codec::{head, timeout};
 use corespun_runtime::{Engine, LocalConfig, LocalShard};
+use fastrand::Rng;
 
-use crate::arrivals::Timetable;
+use crate::call::Chooser;
 use crate::connection::LoadConnection;
-use crate::control::{Control, Seat, Told};
+use crate::control::{Control, Found, Seat, Told};
+use crate::endpoint::OPEN_MAX;
 use crate::error::LoadError;
-use crate::lane::{Lane, Link};
+use crate::lane::{Call, Lane, Link};
 use crate::measure::{Phases, Record, Times};
+use crate::messages::Messages;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
+use crate::schedule::{Sample, Share, Timetable};
+use crate::stall;
+use crate::tally::Tally;
 
-/// How long the target may take to accept a connection, and again to speak HTTP/2 on it.
-const OPEN_MAX: Duration = Duration::from_secs(5);
-
-/// How long calls in flight may go on after the measured window has ended.
+/// How long calls of the measured window may go on after it has ended.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 /// How often a core looks whether it is to stop.
@@ -37,35 +39,92 @@ const LOOK_IDLE: Duration = Duration::from_millis(1);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How often intervals are told.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
-
 /// What the connections of a core share.
 pub(crate) struct CoreState {
     pub(crate) plan: Arc<Plan>,
     pub(crate) phases: Cell<Phases>,
-    /// The request's header fields, names and values.
-    pub(crate) fields: Vec<(Vec<u8>, Vec<u8>)>,
+    /// For requests that are made when they are sent.
+    pub(crate) rng: RefCell<Rng>,
+    pub(crate) messages: RefCell<Messages>,
     record: RefCell<Record>,
+    /// By the place in the mix; none if that has only one call.
+    tallies: RefCell<Vec<Tally>>,
+    samples: RefCell<Vec<Sample>>,
     failure: Cell<Option<LoadError>>,
 }
 
 impl CoreState {
-    fn new(plan: Arc<Plan>) -> Self {
+    /// The state of a core before its run.
+    pub(crate) fn new(seat: &Seat) -> Self {
+        let plan = seat.plan.clone();
+        let share = Share {
+            lane: seat.core,
+            lanes: plan.shape.cpus.len(),
+            seed: plan.seed,
+        };
         Self {
             phases: Cell::new(Phases::PENDING),
-            fields: request_fields(&plan),
+            rng: RefCell::new(share.rng()),
+            messages: RefCell::default(),
             record: RefCell::default(),
+            tallies: RefCell::new(match plan.mix.calls() {
+                [_] => Vec::new(),
+                several => vec![Tally::default(); several.len()],
+            }),
+            samples: RefCell::default(),
             failure: Cell::new(None),
             plan,
         }
     }
 
     /// Counts a call that ended.
-    pub(crate) fn ended(&self, times: Times, outcome: Outcome) {
-        self.record
-            .borrow_mut()
-            .ended(&self.phases.get(), times, outcome);
+    pub(crate) fn ended(&self, place: usize, times: Times, outcome: Outcome) {
+        let phases = self.phases.get();
+        self.record.borrow_mut().ended(&phases, times, outcome);
+        if let Some(tally) = self.tallies.borrow_mut().get_mut(place) {
+            tally.ended(&phases, times, outcome);
+        }
+        self.sample(times.intended, times.ended, Some(outcome));
+    }
+
+    /// Keeps a call of the window for the trace, if there is to be one.
+    fn sample(&self, intended: Duration, ended: Duration, outcome: Option<Outcome>) {
+        let phases = self.phases.get();
+        if self.plan.record.is_some() && phases.measured(intended) {
+            self.samples.borrow_mut().push(Sample {
+                offset: intended - phases.measure,
+                latency: ended.saturating_sub(intended),
+                outcome,
+            });
+        }
+    }
+
+    /// Whether the responses of a call that starts now are to be held against the schema. Not in
+    /// the second half of the warm-up, so that the window finds a generator that is on time.
+    pub(crate) fn validating(&self, now: Duration) -> bool {
+        let Phases { begin, measure, .. } = self.phases.get();
+        self.plan.strict || now < begin + measure.saturating_sub(begin) / 2
+    }
+
+    /// A response is not what the schema promises: under `--strict` the call has failed, else the
+    /// run makes no sense.
+    pub(crate) fn misfit(&self, call: &mut Call, error: LoadError) {
+        call.body.spoil();
+        if !(self.plan.strict && self.phases.get().measured(call.intended)) {
+            self.fail(error);
+        }
+    }
+
+    /// The core came to something this much later than it had wanted to.
+    pub(crate) fn stalled(&self, late: Duration) {
+        self.record.borrow_mut().gap(late);
+    }
+
+    /// Tells the run what happened between two moments.
+    fn tell(&self, seat: &Seat, span: (Duration, Duration)) {
+        let interval = self.record.borrow_mut().take_interval(span);
+        // When the run has given up it listens no more, and nobody is left to tell.
+        let _ = seat.run.send(Told::Interval(Box::new(interval)));
     }
 
     /// The run makes no sense any more.
@@ -74,26 +133,10 @@ impl CoreState {
     }
 }
 
-fn request_fields(plan: &Plan) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let target = head::Target {
-        scheme: "http",
-        authority: &plan.authority,
-        path: plan.call.path(),
-    };
-    let limit = plan.timeout.map(|limit| {
-        let mut text = Vec::new();
-        timeout::write(limit, &mut text);
-        text
-    });
-    head::request_fields(target, limit.as_deref(), &plan.metadata)
-        .map(|(name, value)| (name.to_vec(), value.to_vec()))
-        .collect()
-}
-
 /// Runs a core to its end and tells the run how it went. Called on a thread of its own.
 pub(crate) fn run(seat: Seat) {
     let told = match catch_unwind(AssertUnwindSafe(|| run_shard(&seat))) {
-        Ok(Ok(record)) => Told::Done(Box::new(record)),
+        Ok(Ok(found)) => Told::Done(Box::new(found)),
         Ok(Err(error)) => Told::Failed(error),
         Err(_) => Told::Failed(LoadError::Panicked { core: seat.core }),
     };
@@ -101,7 +144,7 @@ pub(crate) fn run(seat: Seat) {
     let _ = seat.run.send(told);
 }
 
-fn run_shard(seat: &Seat) -> Result<Record, LoadError> {
+fn run_shard(seat: &Seat) -> Result<Found, LoadError> {
     let cpu = seat.plan.shape.cpus[seat.core];
     let config = LocalConfig {
         engine: seat.plan.engine,
@@ -112,29 +155,30 @@ fn run_shard(seat: &Seat) -> Result<Record, LoadError> {
     shard.block_on(drive(seat, engine))
 }
 
-async fn drive(seat: &Seat, engine: Engine) -> Result<Record, LoadError> {
-    let core = Rc::new(CoreState::new(seat.plan.clone()));
+async fn drive(seat: &Seat, engine: Engine) -> Result<Found, LoadError> {
+    let core = Rc::new(CoreState::new(seat));
     let mut lanes = Vec::new();
     for index in my_lanes(seat) {
         lanes.push(open_first(&core, index).await?);
         if seat.control.stops_at().is_some() {
-            return Ok(Record::default());
+            return Ok(Found::default());
         }
     }
     let _ = seat.run.send(Told::Ready(engine));
     let Some(begin) = wait_for_begin(&seat.control).await else {
-        return Ok(Record::default());
+        return Ok(Found::default());
     };
     start(&core, &lanes, begin);
     for lane in &lanes {
         corespun_runtime::spawn(keep_open(core.clone(), lane.clone()));
     }
+    corespun_runtime::spawn(stall::watch(core.clone()));
     measure(&core, seat).await?;
     drain(&core, &lanes).await?;
-    let record = conclude(&core, &lanes);
+    let found = conclude(&core, seat, &lanes);
     // A turn or two for the sockets, so that the target sees an orderly end.
     corespun_runtime::sleep(LOOK_IDLE).await;
-    Ok(record)
+    Ok(found)
 }
 
 /// The connections of a core: every n-th, so that each core's share of the timetable is even.
@@ -146,11 +190,16 @@ fn my_lanes(seat: &Seat) -> impl Iterator<Item = usize> {
 /// Opens a connection for the first time: a target that cannot be reached ends the run.
 async fn open_first(core: &Rc<CoreState>, index: usize) -> Result<Rc<RefCell<Lane>>, LoadError> {
     let plan = &core.plan;
-    let timetable = plan
-        .pace
-        .rate
-        .map(|rate| Timetable::new(rate, index, plan.shape.connections));
-    let lane = Rc::new(RefCell::new(Lane::new(timetable, plan.shape.streams)));
+    let share = Share {
+        lane: index,
+        lanes: plan.shape.connections,
+        seed: plan.seed,
+    };
+    let schedule = plan.schedule.as_ref();
+    let timetable = schedule.map(|all| Timetable::new(all, share, plan.pace.duration));
+    let chooser = Chooser::new(share, &plan.mix);
+    let lane = Lane::new(timetable, chooser, plan.shape.streams);
+    let lane = Rc::new(RefCell::new(lane));
     open(core, &lane).await.map_err(LoadError::Connect)?;
     let speaking = poll_fn(|cx| lane.borrow_mut().poll_link(false, cx));
     let cause = match corespun_runtime::timeout(OPEN_MAX, speaking).await {
@@ -165,18 +214,12 @@ async fn open_first(core: &Rc<CoreState>, index: usize) -> Result<Rc<RefCell<Lan
 }
 
 async fn open(core: &Rc<CoreState>, lane: &Rc<RefCell<Lane>>) -> std::io::Result<()> {
-    let target = &core.plan.target;
     lane.borrow_mut().set_link(Link::Opening);
-    let connecting = corespun_runtime::connect(target, |_| {
-        Box::new(LoadConnection::new(core.clone(), lane.clone()))
-    });
-    let socket = match corespun_runtime::timeout(OPEN_MAX, connecting).await {
-        Ok(connected) => connected?,
-        Err(_) => {
-            let text = format!("failed to connect to {target}: no answer within 5 s");
-            return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text));
-        }
-    };
+    let connection = LoadConnection::new(core.clone(), lane.clone());
+    let lost = lane.clone();
+    let failed = move |cause| lost.borrow_mut().set_link(Link::Down(cause));
+    let target = &core.plan.target;
+    let socket = target.connect(Box::new(connection), failed).await?;
     lane.borrow_mut().socket = Some(socket);
     Ok(())
 }
@@ -196,14 +239,15 @@ async fn wait_for_begin(control: &Control) -> Option<Duration> {
 fn start(core: &CoreState, lanes: &[Rc<RefCell<Lane>>], begin: Duration) {
     let measure = begin + core.plan.pace.warmup;
     let end = measure + core.plan.pace.duration;
-    core.phases.set(Phases {
+    let phases = Phases {
         begin,
         measure,
         end,
-    });
+    };
+    core.phases.set(phases);
     for lane in lanes {
         let mut lane = lane.borrow_mut();
-        lane.begin(begin);
+        lane.begin(&phases);
         // The new deadline is only asked for after something has happened on the socket.
         if let Some(socket) = lane.socket {
             socket.touch();
@@ -236,11 +280,11 @@ async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
 
 /// Lets the connections work until the window ends, telling an interval each second.
 async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
-    let mut tick = core.phases.get().begin + INTERVAL;
+    let mut told = core.phases.get().begin;
     loop {
-        let end = core.phases.get().end;
         let look = corespun_runtime::now() + LOOK;
-        corespun_runtime::sleep_until(look.min(tick).min(end)).await;
+        let cut = core.phases.get().next_cut(told).min(core.phases.get().end);
+        corespun_runtime::sleep_until(look.min(cut)).await;
         if let Some(error) = core.failure.take() {
             return Err(error);
         }
@@ -251,43 +295,50 @@ async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
                 ..phases
             });
         }
-        let now = corespun_runtime::now();
-        if now >= tick {
-            let interval = core.record.borrow_mut().take_interval();
-            let _ = seat.run.send(Told::Interval(interval));
-            tick += INTERVAL;
+        let (now, phases) = (corespun_runtime::now(), core.phases.get());
+        while told < phases.end {
+            let cut = phases.next_cut(told).min(phases.end);
+            if now < cut {
+                break;
+            }
+            core.tell(seat, (told, cut));
+            told = cut;
         }
-        if now >= core.phases.get().end {
+        if now >= phases.end {
             return Ok(());
         }
     }
 }
 
-/// Lets the calls in flight end, for a while.
+/// Lets the calls of the window be sent and end, for a while.
 async fn drain(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Result<(), LoadError> {
-    let limit = core.phases.get().end + DRAIN_MAX;
-    let in_flight = || {
-        lanes
-            .iter()
-            .map(|lane| lane.borrow().in_flight())
-            .sum::<usize>()
-    };
-    while in_flight() > 0 && corespun_runtime::now() < limit {
+    let phases = core.phases.get();
+    let limit = phases.end + DRAIN_MAX;
+    let done = || lanes.iter().all(|lane| lane.borrow().is_done(&phases));
+    while !done() && corespun_runtime::now() < limit {
         corespun_runtime::sleep(LOOK_IDLE).await;
     }
     core.failure.take().map_or(Ok(()), Err)
 }
 
-/// Counts what has not ended, closes the connections, and hands the record over.
-fn conclude(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Record {
+/// Counts what has not ended, closes the connections, and hands over what was found.
+fn conclude(core: &CoreState, seat: &Seat, lanes: &[Rc<RefCell<Lane>>]) -> Found {
     let (phases, now) = (core.phases.get(), corespun_runtime::now());
-    let mut record = core.record.borrow_mut();
     for lane in lanes {
         let mut lane = lane.borrow_mut();
-        lane.censor(&mut record, &phases, now);
+        lane.censor(&phases, now, |intended, until| {
+            core.record.borrow_mut().censored(intended, until);
+            core.sample(intended, until, None);
+        });
         if let Some(socket) = lane.socket {
             socket.close();
         }
     }
-    record.clone()
+    core.tell(seat, (phases.end, now));
+    Found {
+        record: core.record.take(),
+        messages: core.messages.take(),
+        tallies: core.tallies.take(),
+        samples: core.samples.take(),
+    }
 }

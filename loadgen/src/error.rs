@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use corespun_runtime::{AddressError, StartError};
+use corespun_tls::ConfigError;
 
 /// What stopped a run. Each variant displays as one line that starts with "failed to".
 #[derive(Debug)]
@@ -21,9 +22,11 @@ pub enum LoadError {
     },
     /// The target is no address.
     Target(AddressError),
+    /// Keys or certificates cannot be used.
+    Tls(ConfigError),
     /// The schema could not be read or compiled.
     Schema {
-        /// The `.proto` file.
+        /// The `.proto` file, or the descriptor set.
         path: PathBuf,
         /// What is wrong with it, or with what it imports.
         cause: String,
@@ -35,25 +38,58 @@ pub enum LoadError {
         /// The schema's own methods, as `package.Service/Name`.
         known: Vec<String>,
     },
-    /// The method is of a kind that cannot be driven.
-    MethodKind {
-        /// The method, as `package.Service/Name`.
-        method: String,
-        /// Its kind, as in `server-streaming`.
-        kind: &'static str,
+    /// The server does not tell its schema.
+    Reflection {
+        /// Where it is.
+        address: String,
+        /// What it said instead.
+        cause: String,
     },
-    /// The JSON of `--data` does not fit the method's request message.
+    /// The scenario cannot be used.
+    Scenario {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The data does not fit the method's request message.
     Data {
         /// The message's full name.
         message: String,
         /// Where it does not fit.
         cause: String,
     },
-    /// The report file could not be written.
+    /// A report or a trace could not be written.
     Report {
         /// The file.
         path: PathBuf,
         /// The system's reason.
+        cause: String,
+    },
+    /// Reports that do not go together.
+    Merge {
+        /// What keeps them apart.
+        cause: String,
+    },
+    /// An agent could not be reached, or failed.
+    Agent {
+        /// Where it is.
+        address: String,
+        /// What it said.
+        cause: String,
+    },
+    /// A server that a command needs could not be started.
+    Server {
+        /// The program.
+        program: PathBuf,
+        /// Its last words, or the system's reason.
+        cause: String,
+    },
+    /// A file that was to be read is not what it should be.
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
         cause: String,
     },
     /// The process to be measured has no readable CPU clock.
@@ -61,6 +97,13 @@ pub enum LoadError {
         /// The process.
         pid: i32,
         /// The system's reason.
+        cause: String,
+    },
+    /// The control group to be measured tells nothing.
+    TargetGroup {
+        /// Its folder.
+        path: PathBuf,
+        /// What is missing.
         cause: String,
     },
     /// The target did not accept a connection; the error names the address.
@@ -74,7 +117,7 @@ pub enum LoadError {
         /// What happened instead.
         cause: String,
     },
-    /// The first response is not the message that the schema promises.
+    /// A response is not the message that the schema promises.
     Response {
         /// The method, as `package.Service/Name`.
         method: String,
@@ -117,32 +160,42 @@ impl fmt::Display for LoadError {
                 write!(f, "failed to read {flag} {value:?}: {cause}")
             }
             Self::Target(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Schema { path, cause } => {
                 write!(f, "failed to read the schema {}: {cause}", path.display())
             }
-            Self::NoMethod { method, known } if known.is_empty() => {
-                write!(
-                    f,
-                    "failed to find the method {method:?}: the schema has no methods"
-                )
+            Self::NoMethod { method, known } => {
+                write!(f, "failed to find the method {method:?}: ")?;
+                write!(f, "the schema has {}", listed(known))
             }
-            Self::NoMethod { method, known } => write!(
-                f,
-                "failed to find the method {method:?}: the schema has {}",
-                known.join(", ")
-            ),
-            Self::MethodKind { method, kind } => write!(
-                f,
-                "failed to drive {method}: it is {kind}, and only unary methods can be driven"
-            ),
+            Self::Reflection { address, cause } => {
+                write!(f, "failed to learn the schema from {address}: {cause}")
+            }
+            Self::Scenario { path, cause } => {
+                write!(f, "failed to read the scenario {}: {cause}", path.display())
+            }
             Self::Data { message, cause } => {
-                write!(f, "failed to make a {message} of --data: {cause}")
+                write!(f, "failed to make a {message} of the data: {cause}")
             }
             Self::Report { path, cause } => {
-                write!(f, "failed to write the report {}: {cause}", path.display())
+                write!(f, "failed to write {}: {cause}", path.display())
+            }
+            Self::Merge { cause } => write!(f, "failed to merge the reports: {cause}"),
+            Self::Agent { address, cause } => {
+                write!(f, "failed to work with the agent {address}: {cause}")
+            }
+            Self::Server { program, cause } => {
+                write!(f, "failed to start {}: {cause}", program.display())
+            }
+            Self::Input { path, cause } => {
+                write!(f, "failed to read {}: {cause}", path.display())
             }
             Self::TargetPid { pid, cause } => {
                 write!(f, "failed to read the CPU clock of process {pid}: {cause}")
+            }
+            Self::TargetGroup { path, cause } => {
+                let path = path.display();
+                write!(f, "failed to measure the control group {path}: {cause}")
             }
             Self::Connect(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
@@ -155,20 +208,22 @@ impl fmt::Display for LoadError {
                 cause,
             } => write!(
                 f,
-                "failed to read the first response of {method} as a {message}: {cause}"
+                "failed to read a response of {method} as a {message}: {cause}"
             ),
             Self::Thread(error) => write!(f, "failed to start a thread: {error}"),
-            Self::Panicked { core } => {
-                write!(
-                    f,
-                    "failed to run core {core} of the generator: its thread panicked"
-                )
-            }
+            Self::Panicked { core } => write!(f, "failed to run core {core}: it panicked"),
             Self::Signals { cause } => write!(f, "failed to take over signals: {cause}"),
             Self::Interrupted => {
                 f.write_str("failed to measure: interrupted before the measured window began")
             }
         }
+    }
+}
+
+fn listed(methods: &[String]) -> String {
+    match methods {
+        [] => "no methods".to_owned(),
+        known => known.join(", "),
     }
 }
 
@@ -207,11 +262,11 @@ mod tests {
                 "a/b",
             ),
             (
-                LoadError::MethodKind {
-                    method: "a/b".into(),
-                    kind: "bidi-streaming",
+                LoadError::Reflection {
+                    address: "h:1".into(),
+                    cause: "no".into(),
                 },
-                "bidi",
+                "h:1",
             ),
             (
                 LoadError::Data {

@@ -36,6 +36,7 @@ impl Interrupt {
         let watch = move || {
             while let Ok(signal) = signals.wait() {
                 if raised.signal().is_some() {
+                    crate::progress::restore();
                     std::process::exit(128 + signal as i32);
                 }
                 raised.set(signal as i32);

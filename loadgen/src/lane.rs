@@ -9,26 +9,50 @@ use std::time::Duration;
 use corespun_http2::StreamKey;
 use corespun_runtime::SocketHandle;
 
-use crate::arrivals::Timetable;
-use crate::measure::{Phases, Record, Times};
+use crate::call::Chooser;
+use crate::measure::{Phases, Times};
 use crate::response::{Body, Head};
+use crate::schedule::Timetable;
 
 /// A call in flight.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) stream: StreamKey,
+    /// Its place in the mix.
+    pub(crate) place: usize,
     pub(crate) intended: Duration,
     pub(crate) sent: Duration,
+    /// When it runs out of time; `Duration::MAX` if it does not.
+    pub(crate) deadline: Duration,
+    /// Its responses are held against the schema.
+    pub(crate) validated: bool,
+    pub(crate) first: Option<Duration>,
     pub(crate) head: Head,
     pub(crate) body: Body,
 }
 
 impl Call {
+    /// A call that is sent now.
+    pub(crate) fn new(stream: StreamKey, place: usize, intended: Duration, now: Duration) -> Self {
+        Self {
+            stream,
+            place,
+            intended,
+            sent: now,
+            first: None,
+            deadline: Duration::MAX,
+            validated: false,
+            head: Head::NONE,
+            body: Body::default(),
+        }
+    }
+
     /// The call's moments, now that it has ended.
     pub(crate) fn times(&self, ended: Duration) -> Times {
         Times {
             intended: self.intended,
             sent: self.sent,
+            first: self.first,
             ended,
         }
     }
@@ -57,13 +81,15 @@ pub(crate) struct Lane {
     started: bool,
     link: Link,
     watcher: Option<Waker>,
+    pub(crate) chooser: Chooser,
     pub(crate) socket: Option<SocketHandle>,
 }
 
 impl Lane {
-    pub(crate) fn new(timetable: Option<Timetable>, streams: usize) -> Self {
+    pub(crate) fn new(timetable: Option<Timetable>, chooser: Chooser, streams: usize) -> Self {
         Self {
             timetable,
+            chooser,
             calls: Vec::with_capacity(streams),
             in_flight: 0,
             streams,
@@ -74,10 +100,10 @@ impl Lane {
         }
     }
 
-    /// Sets the timetable's first moment.
-    pub(crate) fn begin(&mut self, at: Duration) {
+    /// Sets the timetable's first moments.
+    pub(crate) fn begin(&mut self, phases: &Phases) {
         if let Some(timetable) = &mut self.timetable {
-            timetable.start(at);
+            timetable.start(phases);
         }
     }
 
@@ -85,20 +111,24 @@ impl Lane {
         self.in_flight
     }
 
+    /// Nothing of the window is in flight or waits for room.
+    pub(crate) fn is_done(&self, phases: &Phases) -> bool {
+        let waiting = self.timetable.is_some() && self.next_due(phases).is_some();
+        self.in_flight == 0 && !waiting
+    }
+
     /// One more call may be in flight.
     pub(crate) fn has_room(&self) -> bool {
         self.in_flight < self.streams
     }
 
-    /// The intended start of the call that is to be sent now, if one is.
+    /// The intended start of the call that is to be sent now, if one is. What was meant to start
+    /// within the window may do so after it, if there was no room before.
     pub(crate) fn due(&mut self, now: Duration, phases: &Phases) -> Option<Duration> {
-        if !phases.calling(now) {
-            return None;
-        }
-        self.started = true;
+        self.started |= phases.calling(now);
         match &self.timetable {
-            None => Some(now),
-            Some(timetable) => Some(timetable.next_due()).filter(|due| *due <= now),
+            None => Some(now).filter(|now| phases.calling(*now)),
+            Some(_) => self.next_due(phases).filter(|due| *due <= now),
         }
     }
 
@@ -113,23 +143,17 @@ impl Lane {
     }
 
     /// The call that was due is on its way.
-    pub(crate) fn sent(&mut self, stream: StreamKey, intended: Duration, now: Duration) {
+    pub(crate) fn sent(&mut self, call: Call) {
         if let Some(timetable) = &mut self.timetable {
             let due = timetable.take();
-            debug_assert_eq!(due, intended);
+            debug_assert_eq!(due, call.intended);
         }
-        let slot = stream.slot as usize;
+        let slot = call.stream.slot as usize;
         if slot >= self.calls.len() {
             self.calls.resize(slot + 1, None);
         }
         debug_assert!(self.calls[slot].is_none(), "a slot is one call's at a time");
-        self.calls[slot] = Some(Call {
-            stream,
-            intended,
-            sent: now,
-            head: Head::NONE,
-            body: Body::default(),
-        });
+        self.calls[slot] = Some(call);
         self.in_flight += 1;
     }
 
@@ -153,21 +177,27 @@ impl Lane {
         calls.find(|call| wanted(call)).map(|call| call.stream)
     }
 
-    /// When the call that has been in flight for longest was sent.
-    pub(crate) fn oldest_sent(&self) -> Option<Duration> {
-        self.calls.iter().flatten().map(|call| call.sent).min()
+    /// When the first of the calls in flight runs out of time.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        let deadlines = self.calls.iter().flatten().map(|call| call.deadline);
+        deadlines.min().filter(|deadline| *deadline < Duration::MAX)
     }
 
     /// The run is over at `now`: counts the calls in flight, and those that were due within the
-    /// window but never sent, with the ages they have reached.
+    /// window but never sent, each by its intended start and the moment up to which it has aged.
     ///
     /// In a closed loop a call of the warm-up counts too: it has kept its stream from calling
     /// for the whole window, and without it a target that hangs would go unseen.
-    pub(crate) fn censor(&mut self, record: &mut Record, phases: &Phases, now: Duration) {
+    pub(crate) fn censor(
+        &mut self,
+        phases: &Phases,
+        now: Duration,
+        mut count: impl FnMut(Duration, Duration),
+    ) {
         let closed = self.timetable.is_none();
         for call in self.calls.iter_mut().filter_map(Option::take) {
             if closed || phases.measured(call.intended) {
-                record.censored(call.intended, now);
+                count(call.intended, now);
             }
         }
         self.in_flight = 0;
@@ -177,7 +207,7 @@ impl Lane {
         while timetable.next_due() < phases.end {
             let due = timetable.take();
             if phases.measured(due) {
-                record.censored(due, phases.end);
+                count(due, now);
             }
         }
     }
@@ -216,7 +246,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Outcome;
+    use crate::schedule::{Curve, Schedule, Share};
 
     const fn at(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -232,51 +262,82 @@ mod tests {
         StreamKey { slot, id }
     }
 
+    fn lane(rate: Option<f64>, streams: usize) -> Lane {
+        let share = Share {
+            lane: 0,
+            lanes: 1,
+            seed: 1,
+        };
+        let plan = crate::plan::tests::plan("").unwrap();
+        let timetable = rate.map(|rate| {
+            let schedule = Schedule::Rate {
+                curve: Curve::Constant(rate),
+                arrivals: crate::schedule::Arrivals::Even,
+            };
+            Timetable::new(&schedule, share, at(8))
+        });
+        Lane::new(timetable, Chooser::new(share, &plan.mix), streams)
+    }
+
+    fn call(stream: StreamKey, intended: Duration, now: Duration) -> Call {
+        Call::new(stream, 0, intended, now)
+    }
+
     #[test]
     fn an_open_loop_keeps_its_timetable_while_nothing_can_be_sent() {
-        let mut lane = Lane::new(Some(Timetable::new(1000.0, 0, 1)), 2);
+        let mut lane = lane(Some(1000.0), 2);
         assert_eq!(lane.next_due(&PHASES), None);
-        lane.begin(at(0));
+        lane.begin(&PHASES);
         assert_eq!(lane.next_due(&PHASES), Some(at(0)));
         for (slot, intended) in [(0, at(0)), (1, at(1))] {
             assert_eq!(lane.due(at(5), &PHASES), Some(intended));
-            lane.sent(key(slot, slot * 2 + 1), intended, at(5));
+            lane.sent(call(key(slot, slot * 2 + 1), intended, at(5)));
         }
         assert!(!lane.has_room());
         let call = lane.end(key(1, 3)).unwrap();
         assert_eq!((call.intended, call.sent), (at(1), at(5)));
         assert!(lane.end(key(1, 3)).is_none() && lane.call(key(0, 9)).is_none());
         assert_eq!(lane.due(at(5), &PHASES), Some(at(2)));
-        assert_eq!(lane.due(at(10), &PHASES), None);
-        let mut record = Record::default();
-        lane.censor(&mut record, &PHASES, at(20));
-        assert_eq!((record.censored, lane.in_flight()), (8, 0));
+        assert_eq!(lane.due(at(15), &PHASES), Some(at(2)));
+        assert!(!lane.is_done(&PHASES));
+        let mut censored = Vec::new();
+        lane.censor(&PHASES, at(20), |intended, until| {
+            censored.push((intended, until))
+        });
+        let due = (2..10).map(|millis| (at(millis), at(20)));
+        assert_eq!(censored, due.collect::<Vec<_>>());
+        assert!(lane.is_done(&PHASES));
         assert_eq!(lane.next_due(&PHASES), None);
     }
 
     #[test]
     fn a_closed_loop_is_due_whenever_there_is_room() {
-        let mut lane = Lane::new(None, 1);
-        lane.begin(at(0));
+        let mut lane = lane(None, 1);
+        lane.begin(&PHASES);
         assert_eq!(lane.next_due(&PHASES), Some(at(0)));
         assert_eq!(lane.due(at(3), &PHASES), Some(at(3)));
-        lane.sent(key(4, 1), at(3), at(3));
+        lane.sent(Call {
+            deadline: at(9),
+            ..call(key(4, 1), at(3), at(3))
+        });
         assert_eq!((lane.next_due(&PHASES), lane.has_room()), (None, false));
         assert_eq!(lane.find(0, |call| call.stream.id > 0), Some(key(4, 1)));
         assert_eq!(
             (lane.find(5, |_| true), lane.find(0, |_| false)),
             (None, None)
         );
-        assert_eq!(lane.oldest_sent(), Some(at(3)));
+        assert_eq!(lane.next_deadline(), Some(at(9)));
         let times = lane.end(key(4, 1)).unwrap().times(at(4));
-        let mut record = Record::default();
-        record.ended(&PHASES, times, Outcome::OK);
-        assert_eq!(record.ok(), 1);
+        assert_eq!(
+            (times.intended, times.sent, times.ended),
+            (at(3), at(3), at(4))
+        );
+        assert_eq!(lane.next_deadline(), None);
     }
 
     #[test]
     fn a_link_goes_down_once() {
-        let mut lane = Lane::new(None, 1);
+        let mut lane = lane(None, 1);
         lane.set_link(Link::Up);
         lane.set_link(Link::Down("first".into()));
         lane.set_link(Link::Down("second".into()));

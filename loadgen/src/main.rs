@@ -1,46 +1,17 @@
-//! The program: the command line in, a summary out, an exit code that tells how it went.
+//! The program: the command line in, findings out, an exit code that tells how it went.
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use corespun_load::{
-    Command, CommandLine, Interrupt, JsonFile, LoadError, Plan, RunArgs, run, summary,
-};
+use corespun_load::{CommandLine, Interrupt, execute};
 
 fn main() -> ExitCode {
-    let Command::Run(args) = CommandLine::parse().command;
-    match execute(&args) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Exits 0 after a whole run, 128 and the signal's number after an interrupted one.
-fn execute(args: &RunArgs) -> Result<ExitCode, LoadError> {
-    let plan = Plan::new(args)?;
-    let json = plan.json.as_deref().map(JsonFile::open).transpose()?;
-    let interrupt = Interrupt::on_signals()?;
-    let code = || match interrupt.signal() {
-        None => ExitCode::SUCCESS,
-        Some(signal) => ExitCode::from(128 | signal as u8),
-    };
-    let report = match run(plan, &mut io::stderr(), &interrupt) {
-        Err(error @ LoadError::Interrupted) => {
-            eprintln!("{error}");
-            return Ok(code());
-        }
-        result => result?,
-    };
-    // Whoever closed standard output still gets the JSON.
-    let _ = io::stdout().write_all(summary(&report).as_bytes());
-    if let Some(file) = json {
-        file.write(&report)?;
-    }
-    Ok(code())
+    let line = CommandLine::parse();
+    let done = Interrupt::on_signals().and_then(|interrupt| execute(&line.command, &interrupt));
+    done.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,45 +1,52 @@
 //! What to do, judged and ready: every value of the command line checked before anything starts.
 
+mod security;
+mod values;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use corespun_codec::MetadataMap;
-use corespun_runtime::{Address, Engine};
+use corespun_runtime::{CpuList, Engine};
 
-use crate::args::RunArgs;
-use crate::duration;
+use crate::args::{CallArgs, PaceArgs, RunArgs};
+use crate::call::{Defaults, Mix, Order, read_scenario};
+use crate::compression;
+use crate::data::Mode;
+use crate::endpoint::Endpoint;
 use crate::error::LoadError;
-use crate::schema::UnaryCall;
+use crate::metadata;
+use crate::process::Target as Measured;
+use crate::schedule::{Arrivals, Curve, Schedule, Trace};
+use crate::schema::{Schema, reflect};
+use values::{count, number, pid, span};
 
-/// Above this a connection could not even number its streams within a run.
-const RATE_MAX: f64 = 1e9;
-
-/// More than any machine could hold; a larger number is a slip.
-const COUNT_MAX: usize = 1 << 20;
+/// The measured window, if nothing else is said.
+const DURATION: Duration = Duration::from_secs(10);
 
 /// A run, ready to start.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Where the server is.
-    pub target: Address,
-    /// The `:authority` of each call.
-    pub authority: String,
+    pub target: Endpoint,
     /// What is called.
-    pub call: UnaryCall,
+    pub mix: Mix,
     /// How the load is spread.
     pub shape: Shape,
-    /// When calls start.
+    /// When calls start; `None` calls again when a call has ended (closed loop).
+    pub schedule: Option<Schedule>,
+    /// How fast and for how long.
     pub pace: Pace,
+    /// What random schedules and data start from.
+    pub seed: u64,
     /// How sockets are driven.
     pub engine: Engine,
-    /// The server's process, to measure its CPU time.
-    pub target_pid: Option<i32>,
-    /// What each call carries beside its message.
-    pub metadata: MetadataMap,
-    /// The time granted to each call.
-    pub timeout: Option<Duration>,
-    /// Where the report goes as JSON.
-    pub json: Option<PathBuf>,
+    /// Responses are always decoded by the schema.
+    pub strict: bool,
+    /// Whose CPU time and memory are measured.
+    pub measured: Option<Measured>,
+    /// Where the calls go as a trace.
+    pub record: Option<PathBuf>,
 }
 
 /// How the load is spread.
@@ -53,10 +60,10 @@ pub struct Shape {
     pub cpus: Vec<Option<usize>>,
 }
 
-/// When calls start.
+/// How fast and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// Calls per second in all (open loop); `None` calls again when a call has ended.
+    /// Calls per second in all, on average over the window; `None` in a closed loop.
     pub rate: Option<f64>,
     /// How long is called before anything is measured.
     pub warmup: Duration,
@@ -65,40 +72,50 @@ pub struct Pace {
 }
 
 impl Plan {
-    /// Judges the command line and compiles the schema.
+    /// Judges the command line, learns the schema and encodes the requests. If no schema is given
+    /// the server is asked for it.
     ///
     /// # Errors
     /// One that names the first flag whose value makes no sense, or what the schema lacks.
     pub fn new(args: &RunArgs) -> Result<Self, LoadError> {
         let shape = shape(args)?;
-        let pace = pace(args)?;
+        let (schedule, pace) = pace(&args.pace)?;
         let engine = args.engine.parse::<Engine>();
         let engine = engine.map_err(|_| {
             LoadError::flag("--engine", &args.engine, "expected auto, uring or epoll")
         })?;
-        let target_pid = args.target_pid.as_deref().map(pid).transpose()?;
-        let metadata = metadata(&args.metadata)?;
-        let timeout = match &args.timeout {
-            Some(text) => Some(span("--timeout", text, false)?),
-            None => None,
+        let measured = measured(args)?;
+        let seed = number("--seed", &args.pace.seed)?;
+        let encoding = compression::parse(&args.call.compress).ok_or_else(|| {
+            LoadError::flag("--compress", &args.call.compress, compression::EXPECTED)
+        })?;
+        let mode = mode(&args.call.data_mode)?;
+        let orders = orders(&args.call)?;
+        let connector = security::connector(&args.tls)?;
+        let target = Endpoint::new(&args.target, args.authority.as_deref())?;
+        let target = match connector {
+            None => target,
+            Some(connector) => target.over_tls(connector)?,
         };
-        let call = UnaryCall::load(&args.proto, &args.includes, &args.method, &args.data)?;
-        let target: Address = args.target.parse().map_err(LoadError::Target)?;
-        let authority = match target {
-            Address::Tcp(_) => args.target.clone(),
-            Address::Unix(_) => "localhost".to_owned(),
+        let schema = schema(&args.call, &target, engine, &orders)?;
+        let defaults = Defaults {
+            endpoint: &target,
+            mode,
+            encoding,
+            seed,
         };
+        let calls = orders.iter().map(|order| order.prepare(&schema, &defaults));
         Ok(Self {
+            mix: Mix::new(calls.collect::<Result<_, _>>()?),
             target,
-            authority,
-            call,
             shape,
+            schedule,
             pace,
+            seed,
             engine,
-            target_pid,
-            metadata,
-            timeout,
-            json: args.json.clone(),
+            strict: args.strict,
+            measured,
+            record: args.pace.record.clone(),
         })
     }
 }
@@ -106,21 +123,25 @@ impl Plan {
 fn shape(args: &RunArgs) -> Result<Shape, LoadError> {
     let connections = count("--connections", &args.connections)?;
     let streams = count("--streams", &args.streams)?;
-    let listed = args.cpu.as_deref().map(cpu_list).transpose()?;
+    let listed = args.cpu.as_deref().map(|text| {
+        text.parse::<CpuList>()
+            .map_err(|_| LoadError::flag("--cpu", text, "expected CPU numbers, as in 1 or 0,2-3"))
+    });
+    let listed = listed.transpose()?;
     let cores = match &args.cores {
         Some(text) => count("--cores", text)?,
-        None => listed.as_ref().map_or(1, Vec::len),
+        None => listed.as_ref().map_or(1, |list| list.as_slice().len()),
     };
-    let cpus = match listed {
+    let cpus = match &listed {
         None => vec![None; cores],
-        Some(cpus) if cpus.len() == cores => cpus.into_iter().map(Some).collect(),
-        Some(cpus) => {
-            let cause = format!("it lists {} CPUs for {cores} cores", cpus.len());
-            return Err(LoadError::flag(
-                "--cpu",
-                args.cpu.clone().unwrap_or_default(),
-                cause,
-            ));
+        Some(list) if list.as_slice().len() == cores => {
+            list.as_slice().iter().copied().map(Some).collect()
+        }
+        Some(list) => {
+            let listed = list.as_slice().len();
+            let cause = format!("it lists {listed} CPUs for {cores} cores");
+            let text = args.cpu.clone().unwrap_or_default();
+            return Err(LoadError::flag("--cpu", text, cause));
         }
     };
     if connections < cores {
@@ -134,81 +155,109 @@ fn shape(args: &RunArgs) -> Result<Shape, LoadError> {
     })
 }
 
-fn pace(args: &RunArgs) -> Result<Pace, LoadError> {
-    Ok(Pace {
-        rate: args.rate.as_deref().map(rate).transpose()?,
-        warmup: span("--warmup", &args.warmup, true)?,
-        duration: span("--duration", &args.duration, false)?,
-    })
-}
-
-fn count(flag: &'static str, text: &str) -> Result<usize, LoadError> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=COUNT_MAX).contains(number));
-    let expected = || format!("expected a whole number from 1 to {COUNT_MAX}");
-    number.ok_or_else(|| LoadError::flag(flag, text, expected()))
-}
-
-fn rate(text: &str) -> Result<f64, LoadError> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|rate| *rate > 0.0 && *rate <= RATE_MAX);
-    let expected = "expected calls per second, above 0 and up to 1000000000";
-    number.ok_or_else(|| LoadError::flag("--rate", text, expected))
-}
-
-fn span(flag: &'static str, text: &str, zero: bool) -> Result<Duration, LoadError> {
-    let span = duration::parse(text);
-    let span = span.ok_or_else(|| LoadError::flag(flag, text, duration::EXPECTED))?;
-    if span.is_zero() && !zero {
-        return Err(LoadError::flag(
-            flag,
-            text,
-            "expected more than no time at all",
-        ));
-    }
-    Ok(span)
-}
-
-fn pid(text: &str) -> Result<i32, LoadError> {
-    let number = text.parse().ok().filter(|pid| *pid > 0);
-    number.ok_or_else(|| LoadError::flag("--target-pid", text, "expected a process id"))
-}
-
-/// Reads `0,2-3`.
-fn cpu_list(text: &str) -> Result<Vec<usize>, LoadError> {
-    let failed = || LoadError::flag("--cpu", text, "expected CPU numbers, as in 1 or 0,2-3");
-    let number = |text: &str| text.parse().ok().filter(|cpu: &usize| *cpu < COUNT_MAX);
-    let mut cpus = Vec::new();
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (Some(first), Some(last)) = (number(first), number(last)) else {
-            return Err(failed());
-        };
-        if first > last {
-            return Err(failed());
+fn pace(args: &PaceArgs) -> Result<(Option<Schedule>, Pace), LoadError> {
+    let warmup = span("--warmup", &args.warmup, true)?;
+    let duration = args.duration.as_deref();
+    let duration = duration
+        .map(|text| span("--duration", text, false))
+        .transpose()?;
+    let arrivals = args.schedule.parse::<Arrivals>().map_err(|()| {
+        let expected = "expected even, poisson or bursts:N";
+        LoadError::flag("--schedule", &args.schedule, expected)
+    })?;
+    let trace = args.replay.as_deref().map(Trace::read).transpose()?;
+    let whole = trace.as_ref().map_or(DURATION, Trace::length);
+    let duration = duration.unwrap_or(whole);
+    let schedule = match (trace, &args.rate) {
+        (Some(trace), _) => Some(Schedule::Trace(Arc::new(trace))),
+        (None, Some(text)) => {
+            let curve = Curve::parse(text, duration);
+            let curve = curve.map_err(|cause| LoadError::flag("--rate", text, cause))?;
+            Some(Schedule::Rate { curve, arrivals })
         }
-        cpus.extend(first..=last);
+        (None, None) => None,
+    };
+    if !matches!(schedule, Some(Schedule::Rate { .. })) && arrivals != Arrivals::Even {
+        let cause = "it needs a --rate to strew calls over";
+        return Err(LoadError::flag("--schedule", &args.schedule, cause));
     }
-    Ok(cpus)
+    let pace = Pace {
+        rate: schedule.as_ref().map(|all| all.mean_rate(duration)),
+        warmup,
+        duration,
+    };
+    Ok((schedule, pace))
 }
 
-fn metadata(pairs: &[String]) -> Result<MetadataMap, LoadError> {
-    let mut map = MetadataMap::new();
-    for pair in pairs {
-        let Some((key, value)) = pair.split_once('=') else {
-            return Err(LoadError::flag("--metadata", pair, "expected KEY=VALUE"));
-        };
-        let added = match key.ends_with("-bin") {
-            true => map.append_bin(key, value.as_bytes()),
-            false => map.append(key, value),
-        };
-        added.map_err(|error| LoadError::flag("--metadata", pair, error.to_string()))?;
+fn mode(text: &str) -> Result<Mode, LoadError> {
+    let mode = match text.strip_prefix("pool:") {
+        Some(size) => count("--data-mode", size).ok().map(Mode::Pool),
+        None => (text == "each").then_some(Mode::Each),
+    };
+    mode.ok_or_else(|| LoadError::flag("--data-mode", text, "expected pool:N or each"))
+}
+
+fn measured(args: &RunArgs) -> Result<Option<Measured>, LoadError> {
+    let process = args.target_pid.as_deref().map(pid).transpose()?;
+    let group = args.watch.target_cgroup.clone().map(Measured::Group);
+    Ok(process.map(Measured::Process).or(group))
+}
+
+/// The calls that the flags, or the scenario, ask for.
+pub(crate) fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
+    let timeout = args.timeout.as_deref();
+    let messages = args.messages.as_deref();
+    let messages = messages.map(|text| count("--messages", text)).transpose()?;
+    let turns = args.turns.parse();
+    let order = Order {
+        method: args.method.clone().unwrap_or_default(),
+        data: args.data.clone(),
+        folder: args.folder.clone().unwrap_or_default(),
+        metadata: metadata::read(&args.metadata, args.token.as_deref())?,
+        timeout: timeout
+            .map(|text| span("--timeout", text, false))
+            .transpose()?,
+        messages: messages.map(|messages| messages as u32),
+        turns: turns
+            .map_err(|()| LoadError::flag("--turns", &args.turns, "expected ping-pong or free"))?,
+        weight: 1,
+    };
+    match (&args.method, &args.scenario) {
+        (Some(_), None) => Ok(vec![order]),
+        (None, Some(path)) => {
+            let mut orders = read_scenario(path, &order)?;
+            if let Some(folder) = &args.folder {
+                orders
+                    .iter_mut()
+                    .for_each(|order| order.folder.clone_from(folder));
+            }
+            Ok(orders)
+        }
+        (None, None) => {
+            let cause = "a run needs this, or a --scenario";
+            Err(LoadError::flag("--method", "", cause))
+        }
+        (Some(method), Some(_)) => {
+            let cause = "the --scenario says what is called";
+            Err(LoadError::flag("--method", method, cause))
+        }
     }
-    Ok(map)
+}
+
+fn schema(
+    args: &CallArgs,
+    target: &Endpoint,
+    engine: Engine,
+    orders: &[Order],
+) -> Result<Schema, LoadError> {
+    match (&args.proto, &args.descriptor_set) {
+        (Some(file), _) => Schema::compile(file, &args.includes),
+        (None, Some(file)) => Schema::read_set(file),
+        (None, None) => {
+            let methods: Vec<_> = orders.iter().map(|order| order.method.as_str()).collect();
+            reflect(target, engine, &methods)
+        }
+    }
 }
 
 #[cfg(test)]

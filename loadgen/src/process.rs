@@ -1,10 +1,18 @@
-//! What the run costs in CPU: clocks of processes, and the time the hypervisor kept.
+//! What the run costs, and who pays: the target, the generator, the machine under both.
+
+pub(crate) mod machine;
+pub(crate) mod target;
+mod window;
 
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+
+pub use machine::{Machine, PressureShares};
+pub use target::{Memory, Switches, Target, Used};
+pub use window::{Readings, Window};
 
 /// The largest process id that Linux gives (`PID_MAX_LIMIT`).
 const PID_MAX: i32 = 1 << 22;

@@ -1,69 +1,99 @@
-//! One line a second while a run goes on.
+//! What is told while a run goes on: a line each second, for a file or a log.
+
+mod live;
 
 use std::io::Write;
-use std::time::Duration;
 
-use crate::measure::{Interval, add};
+pub use live::Live;
+pub(crate) use live::restore;
+
+use crate::plan::Plan;
 use crate::report::quantile_us;
+use crate::timeline::Moment;
 
-/// Puts the cores' intervals together and prints a line when all have told theirs.
-pub(crate) struct Progress<'a> {
-    out: &'a mut dyn Write,
-    cores: usize,
-    heard: usize,
-    second: u64,
-    warmup: Duration,
-    sum: Option<Interval>,
+/// Whoever wants to know what happens while a run goes on. Called on the thread of the run, never
+/// on one that calls the target.
+pub trait Observer {
+    /// The target answers. Calls begin once this says so; it is asked until then.
+    fn may_begin(&mut self) -> bool {
+        true
+    }
+
+    /// Calls begin.
+    fn began(&mut self, _plan: &Plan) {}
+
+    /// A second is over on all cores. The last one holds what ended after the window.
+    fn interval(&mut self, moment: Moment<'_>);
+
+    /// Time has passed: some twenty times a second.
+    fn look(&mut self) {}
+
+    /// The run is over, whether it went well or not.
+    fn ended(&mut self) {}
 }
 
-impl<'a> Progress<'a> {
-    pub(crate) fn new(out: &'a mut dyn Write, cores: usize, warmup: Duration) -> Self {
-        Self {
-            out,
-            cores,
-            heard: 0,
-            second: 0,
-            warmup,
-            sum: None,
-        }
+/// Nobody wants to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silence;
+
+impl Observer for Silence {
+    fn interval(&mut self, _moment: Moment<'_>) {}
+}
+
+/// Several that want to know.
+impl Observer for Vec<&mut dyn Observer> {
+    fn may_begin(&mut self) -> bool {
+        self.iter_mut().all(|each| each.may_begin())
     }
 
-    /// A core tells its second.
-    pub(crate) fn hear(&mut self, interval: Interval) {
-        match &mut self.sum {
-            None => self.sum = Some(interval),
-            Some(sum) => {
-                add(&mut sum.response, &interval.response);
-                sum.failed += interval.failed;
-            }
-        }
-        self.heard += 1;
-        if self.heard == self.cores {
-            self.heard = 0;
-            self.print();
-        }
+    fn began(&mut self, plan: &Plan) {
+        self.iter_mut().for_each(|each| each.began(plan));
     }
 
-    fn print(&mut self) {
-        let Some(Interval { response, failed }) = self.sum.take() else {
+    fn interval(&mut self, moment: Moment<'_>) {
+        self.iter_mut().for_each(|each| each.interval(moment));
+    }
+
+    fn look(&mut self) {
+        self.iter_mut().for_each(|each| each.look());
+    }
+
+    fn ended(&mut self) {
+        self.iter_mut().for_each(|each| each.ended());
+    }
+}
+
+/// A line for each second.
+pub struct Lines<'a>(&'a mut dyn Write);
+
+impl<'a> Lines<'a> {
+    /// Lines that go to `out`.
+    pub fn new(out: &'a mut dyn Write) -> Self {
+        Self(out)
+    }
+}
+
+impl Observer for Lines<'_> {
+    fn interval(&mut self, moment: Moment<'_>) {
+        let interval = moment.interval;
+        if moment.after_end {
             return;
+        }
+        let response = interval.all();
+        let phase = match moment.since_measure {
+            None => " (warm-up)",
+            Some(_) => "",
         };
-        self.second += 1;
-        let second = self.second;
-        let phase = if Duration::from_secs(second) <= self.warmup {
-            " (warm-up)"
-        } else {
-            ""
-        };
-        let (p50, p99) = (
-            told(quantile_us(&response, 500)),
-            told(quantile_us(&response, 990)),
+        let [p50, p99] = [500, 990].map(|per_mille| told(quantile_us(&response, per_mille)));
+        let (at, rate) = (
+            moment.since_begin.as_secs_f64(),
+            response.len() as f64 / interval.seconds(),
         );
-        let calls = response.len();
+        let failed = interval.failed;
         // Whoever closed the far end of the output does not want to read it.
         let _ = writeln!(
-            self.out,
-            "{second:>4} s{phase}: {calls} calls/s, p50 {p50}, p99 {p99}, {failed} failed"
+            self.0,
+            "{at:>4.0} s{phase}: {rate:.0} calls/s, p50 {p50}, p99 {p99}, {failed} failed"
         );
     }
 }
@@ -75,24 +105,36 @@ fn told(micros: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::histogram;
+    use crate::measure::{Interval, Latencies, histogram};
+    use std::time::Duration;
 
     #[test]
-    fn a_line_when_all_cores_have_told() {
+    fn a_line_for_each_second() {
         let mut out = Vec::new();
-        let mut progress = Progress::new(&mut out, 2, Duration::from_secs(1));
-        for _ in 0..4 {
-            let mut response = histogram();
-            response.record_n(1000, 500).unwrap();
-            progress.hear(Interval {
-                response,
-                failed: 1,
+        let mut lines = Lines::new(&mut out);
+        for second in [1, 2] {
+            let mut warmup = histogram();
+            warmup.record_n(1000, 500 * second).unwrap();
+            let to = Duration::from_secs(second);
+            let interval = Interval {
+                span: (to - Duration::from_secs(1), to),
+                measured: Latencies::default(),
+                warmup,
+                failed: second,
+                gap_max: Duration::ZERO,
+            };
+            let mut both: Vec<&mut dyn Observer> = vec![&mut lines];
+            both.interval(Moment {
+                interval: &interval,
+                since_begin: to,
+                since_measure: (second > 1).then_some(Duration::ZERO),
+                after_end: false,
             });
         }
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "   1 s (warm-up): 1000 calls/s, p50 1.0 µs, p99 1.0 µs, 2 failed\n   \
+            "   1 s (warm-up): 500 calls/s, p50 1.0 µs, p99 n/a, 1 failed\n   \
              2 s: 1000 calls/s, p50 1.0 µs, p99 1.0 µs, 2 failed\n"
         );
     }

@@ -1,24 +1,33 @@
 //! What a run found, as data.
 
+mod document;
+mod merge;
+mod messages;
+mod methods;
+mod packed;
+mod percentiles;
+mod second;
+
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::error::LoadError;
 use crate::measure::Record;
+use crate::messages::Messages;
 use crate::plan::Plan;
+use crate::process::{Machine, PressureShares, Switches, Used, Window};
+use crate::tally::Tally;
 use crate::warnings;
 
-/// How many samples must lie beyond a quantile before it is told.
-const SAMPLES_BEYOND_MIN: u64 = 10;
+pub use document::{Body, Document, FORMAT};
+pub use messages::MessageReport;
+pub use methods::MethodRow;
+pub use packed::Packed;
+pub use percentiles::{Percentiles, quantile_us, samples_needed};
+pub use second::Second;
 
-/// What a run found; serialised, it is the JSON of `--json`.
-#[derive(Clone, Debug, Serialize)]
+/// What a run found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// What was run.
     #[serde(flatten)]
@@ -32,6 +41,8 @@ pub struct Report {
     pub service_us: Percentiles,
     /// From the moment at which a call was meant to start to its sending; none in a closed loop.
     pub lag_us: Option<Percentiles>,
+    /// From the sending of a call to the first of its response.
+    pub first_byte_us: Percentiles,
     /// What it cost.
     #[serde(flatten)]
     pub cost: Cost,
@@ -39,20 +50,41 @@ pub struct Report {
     pub interrupted: bool,
     /// What a reader must know before believing the numbers.
     pub warnings: Vec<String>,
+    /// The messages within the calls, if a side of them streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<MessageReport>,
+    /// Calls and latency by method, of a mix of several.
+    pub methods: Vec<MethodRow>,
+    /// Calls and latency by outcome, good ones first.
+    pub outcomes: Vec<OutcomeRow>,
+    /// The timeline of the window.
+    pub seconds: Vec<Second>,
+    /// What each generator saw, if several loaded together.
+    pub agents: Vec<AgentShare>,
+    /// What the generator ran on.
+    pub machine: Machine,
+    /// The latencies in full.
+    pub histograms: Histograms,
 }
 
 /// What was run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setup {
     /// The program and its version.
-    pub generator: &'static str,
+    pub generator: String,
+    /// The command line, without the program.
+    pub command: Vec<String>,
+    /// When the run ended, in seconds since 1970.
+    pub finished_unix_s: f64,
     /// Where the server is.
     pub target: String,
+    /// Whose CPU time was to be measured, as in `process 123`.
+    pub measured: Option<String>,
     /// The method, as `package.Service/Name`.
     pub method: String,
     /// `open` or `closed`.
     #[serde(rename = "loop")]
-    pub mode: &'static str,
+    pub mode: String,
     /// What drove the sockets: `uring` or `epoll`.
     pub engine: String,
     /// Connections in all.
@@ -67,121 +99,149 @@ pub struct Setup {
     pub duration_s: f64,
 }
 
+impl Setup {
+    /// Calls started from a timetable.
+    pub fn is_open(&self) -> bool {
+        self.mode == "open"
+    }
+}
+
 /// How many calls ended how. `ok`, `failed` and `censored` together are all the calls that the
 /// measured window asked for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Counts {
     /// Calls that ended with status OK and one whole message.
     pub ok: u64,
     /// Calls that did not, by the name of their status, `MISSING_STATUS` or `MALFORMED`.
-    pub failed: BTreeMap<&'static str, u64>,
+    pub failed: BTreeMap<String, u64>,
     /// Calls that had not ended when the run did.
     pub censored: u64,
     /// `ok` for each second of the window.
     pub rps: f64,
     /// Calls that the timetable asked for in each second; none in a closed loop.
     pub offered_rps: Option<f64>,
+    /// Calls that ended within the window, whenever they were meant to start.
+    pub ended_in_window: u64,
     /// Connections that were lost and made anew.
     pub reconnects: u64,
 }
 
 /// What the measured window cost.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Cost {
-    /// CPU time of the target's process for each call that ended in the window, in µs.
+    /// CPU time of the target for each call that ended in the window, in µs.
     pub target_cpu_us_per_rpc: Option<f64>,
+    /// What else the target used, if it was measured.
+    pub target_use: Option<Used>,
+    /// CPU time of the generator for each call that ended in the window, in µs.
+    pub generator_cpu_us_per_rpc: Option<f64>,
     /// CPU time of the generator as a share of all its cores' time, 0 to 1 and a little above.
     pub generator_cpu_share: f64,
+    /// Context switches of the generator.
+    pub generator_switches: Option<Switches>,
+    /// How late the generator came to what it wanted to do at a certain moment, in µs.
+    pub generator_stall_us: Percentiles,
     /// Share of the machine's time that the hypervisor gave to others, 0 to 1.
     pub steal_share: Option<f64>,
+    /// Shares of the window in which some task of the machine waited for a resource.
+    pub pressure: PressureShares,
 }
 
-/// Quantiles in µs; none where too few samples lie beyond to tell.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Percentiles {
-    /// The median.
-    pub p50: Option<f64>,
-    /// Nine of ten are at most this.
-    pub p90: Option<f64>,
-    /// 99 of 100 are at most this.
-    pub p99: Option<f64>,
-    /// 999 of 1000 are at most this.
-    pub p999: Option<f64>,
-    /// The longest.
-    pub max: Option<f64>,
+/// One outcome of calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeRow {
+    /// `OK`, the status that calls failed with, `MISSING_STATUS`, `MALFORMED` or `CENSORED`.
+    pub name: String,
+    /// How many.
+    pub calls: u64,
+    /// Their latency from the intended start.
+    pub latency_us: Percentiles,
+    /// The same in full.
+    pub response: Packed,
 }
 
-impl Percentiles {
-    /// Reads them off a histogram of nanoseconds.
-    pub fn of(histogram: &Histogram<u64>) -> Self {
-        let at = |per_mille| quantile_us(histogram, per_mille);
-        let max = (!histogram.is_empty()).then(|| histogram.max() as f64 / 1e3);
-        Self {
-            p50: at(500),
-            p90: at(900),
-            p99: at(990),
-            p999: at(999),
-            max,
-        }
-    }
+/// One generator's part of a run that several made together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentShare {
+    /// Where the agent is.
+    pub agent: String,
+    /// Good calls per second.
+    pub rps: f64,
+    /// Its own p99 in µs: where agents differ, their ways to the target do.
+    pub p99_us: Option<f64>,
 }
 
-/// The quantile in µs, if at least ten samples lie beyond it.
-pub fn quantile_us(histogram: &Histogram<u64>, per_mille: u32) -> Option<f64> {
-    debug_assert!(per_mille < 1000);
-    let beyond = u128::from(histogram.len()) * u128::from(1000 - per_mille);
-    let enough = beyond >= u128::from(SAMPLES_BEYOND_MIN) * 1000;
-    let value = || histogram.value_at_quantile(f64::from(per_mille) / 1e3) as f64 / 1e3;
-    enough.then(value)
+/// The latencies of the window in full, in nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histograms {
+    /// From the intended start to the end.
+    pub response: Packed,
+    /// From the sending to the end.
+    pub service: Packed,
+    /// From the intended start to the sending.
+    pub lag: Packed,
+    /// From the sending to the first of the response.
+    pub first_byte: Packed,
+    /// How late the generator was.
+    pub stall: Packed,
 }
 
-/// How many samples a quantile needs before it is told.
-pub fn samples_needed(per_mille: u32) -> u64 {
-    debug_assert!(per_mille < 1000);
-    (SAMPLES_BEYOND_MIN * 1000).div_ceil(u64::from(1000 - per_mille))
-}
-
-/// What the clocks showed over the measured window.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Window {
-    /// How long it was.
-    pub length: Duration,
-    /// CPU time of the target, if it was asked for and could be read at both ends.
-    pub target_cpu: Option<Duration>,
-    /// CPU time of the generator.
-    pub own_cpu: Duration,
-    /// Share of the machine's time given to others.
-    pub steal_share: Option<f64>,
-    /// The run was interrupted within it.
-    pub interrupted: bool,
+/// What a finished run leaves behind.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What drove the sockets.
+    pub engine: String,
+    /// What was counted, by all cores.
+    pub record: Record,
+    /// The messages, if a side of some call streams.
+    pub messages: Option<Messages>,
+    /// The methods of a mix, in its order; none if there is only one.
+    pub tallies: Vec<Tally>,
+    /// The timeline.
+    pub seconds: Vec<Second>,
+    /// What the clocks showed.
+    pub window: Window,
 }
 
 impl Report {
-    /// Puts the report together from the merged record of all cores.
-    pub fn new(plan: &Plan, engine: String, mut record: Record, window: Window) -> Self {
-        record.take_interval();
-        let seconds = window.length.as_secs_f64();
-        let setup = setup(plan, engine, seconds);
-        let counts = counts(plan, &record, seconds);
-        let ended = record.ended_in_window;
-        let per_call = |cpu: Duration| cpu.as_secs_f64() * 1e6 / ended as f64;
-        let cores_seconds = seconds * plan.shape.cpus.len() as f64;
-        let cost = Cost {
-            target_cpu_us_per_rpc: window.target_cpu.filter(|_| ended > 0).map(per_call),
-            generator_cpu_share: window.own_cpu.as_secs_f64() / cores_seconds,
-            steal_share: window.steal_share,
-        };
+    /// Puts the report together.
+    pub fn new(plan: &Plan, findings: Findings) -> Self {
+        let Findings {
+            engine,
+            record,
+            messages,
+            tallies,
+            seconds,
+            window,
+        } = findings;
+        let record = record.settle();
+        let length_s = window.length.as_secs_f64();
+        let latencies = &record.latencies;
         let mut report = Self {
-            setup,
-            counts,
-            latency_us: Percentiles::of(&record.response),
-            service_us: Percentiles::of(&record.service),
-            lag_us: plan.pace.rate.map(|_| Percentiles::of(&record.lag)),
-            cost,
+            setup: setup(plan, engine, &window),
+            counts: counts(plan, &record, length_s),
+            latency_us: Percentiles::of(&latencies.response),
+            service_us: Percentiles::of(&latencies.service),
+            lag_us: plan.pace.rate.map(|_| Percentiles::of(&latencies.lag)),
+            first_byte_us: Percentiles::of(&latencies.first_byte),
+            cost: cost(plan, &record, &window),
             interrupted: window.interrupted,
             warnings: Vec::new(),
+            messages: messages.map(|messages| MessageReport::of(&messages, length_s)),
+            methods: MethodRow::all(plan, &tallies),
+            outcomes: outcomes(&record),
+            seconds,
+            agents: Vec::new(),
+            machine: Machine::read(),
+            histograms: Histograms {
+                response: Packed::pack(&latencies.response),
+                service: Packed::pack(&latencies.service),
+                lag: Packed::pack(&latencies.lag),
+                first_byte: Packed::pack(&latencies.first_byte),
+                stall: Packed::pack(&record.gaps),
+            },
         };
-        report.warnings = warnings::all(&report, &record, plan.target_pid);
+        report.warnings = warnings::all(&report, &latencies.response, &latencies.service);
         report
     }
 
@@ -191,103 +251,95 @@ impl Report {
     }
 }
 
-fn setup(plan: &Plan, engine: String, seconds: f64) -> Setup {
+fn setup(plan: &Plan, engine: String, window: &Window) -> Setup {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let mode = if plan.pace.rate.is_some() {
+        "open"
+    } else {
+        "closed"
+    };
     Setup {
-        generator: concat!("corespun-load ", env!("CARGO_PKG_VERSION")),
+        generator: concat!("corespun-load ", env!("CARGO_PKG_VERSION")).to_owned(),
+        command: without_secrets(std::env::args().skip(1)),
+        finished_unix_s: now.map_or(0.0, |since| since.as_secs_f64()),
         target: plan.target.to_string(),
-        method: plan.call.name().to_owned(),
-        mode: if plan.pace.rate.is_some() {
-            "open"
-        } else {
-            "closed"
-        },
+        measured: plan.measured.as_ref().map(ToString::to_string),
+        method: plan.mix.name(),
+        mode: mode.to_owned(),
         engine,
         connections: plan.shape.connections,
         streams: plan.shape.streams,
         cores: plan.shape.cpus.len(),
         warmup_s: plan.pace.warmup.as_secs_f64(),
-        duration_s: seconds,
+        duration_s: window.length.as_secs_f64(),
     }
 }
 
+/// A command line as a report may show it: tokens and the values of metadata are left out, since
+/// reports are passed around.
+fn without_secrets(words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::new();
+    for word in words {
+        let flag = shown.last().map_or("", String::as_str);
+        let word = match word.split_once('=') {
+            _ if flag == "--token" => "…".to_owned(),
+            Some(("--token", _)) => "--token=…".to_owned(),
+            Some((key, _)) if flag == "--metadata" => format!("{key}=…"),
+            _ => word,
+        };
+        shown.push(word);
+    }
+    shown
+}
+
 fn counts(plan: &Plan, record: &Record, seconds: f64) -> Counts {
-    let failed: BTreeMap<_, _> = record.failures().collect();
+    let failures = record.failures();
+    let failed: BTreeMap<_, _> = failures.map(|(name, n)| (name.to_owned(), n)).collect();
     let offered = record.ok() + failed.values().sum::<u64>() + record.censored;
+    let each_second = |calls: u64| {
+        if seconds > 0.0 {
+            calls as f64 / seconds
+        } else {
+            0.0
+        }
+    };
     Counts {
         ok: record.ok(),
         failed,
         censored: record.censored,
-        rps: record.ok() as f64 / seconds,
-        offered_rps: plan.pace.rate.map(|_| offered as f64 / seconds),
+        rps: each_second(record.ok()),
+        offered_rps: plan.pace.rate.map(|_| each_second(offered)),
+        ended_in_window: record.ended_in_window,
         reconnects: record.reconnects,
     }
 }
 
-/// The file of `--json`, opened before the run so that an hour's work is not lost to a typing
-/// mistake. What was there is kept until the report takes its place.
-#[derive(Debug)]
-pub struct JsonFile {
-    path: PathBuf,
-    file: File,
-    /// Ours to remove if nothing gets written.
-    empty: bool,
-}
-
-impl JsonFile {
-    /// Opens the file, making it if it is not there.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn open(path: &Path) -> Result<Self, LoadError> {
-        let new = !path.exists();
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
-        let failed = |error: std::io::Error| failure(path, error);
-        Ok(Self {
-            path: path.to_owned(),
-            file: file.map_err(failed)?,
-            empty: new,
-        })
-    }
-
-    /// Writes the report in place of what was there.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn write(mut self, report: &Report) -> Result<(), LoadError> {
-        let mut text = serde_json::to_string_pretty(report)
-            .map_err(|error| failure(&self.path, error.into()))?;
-        text.push('\n');
-        if self.file.metadata().is_ok_and(|data| data.is_file()) {
-            self.file
-                .set_len(0)
-                .map_err(|error| failure(&self.path, error))?;
-        }
-        self.empty = false;
-        self.file
-            .write_all(text.as_bytes())
-            .map_err(|error| failure(&self.path, error))
+fn cost(plan: &Plan, record: &Record, window: &Window) -> Cost {
+    let ended = record.ended_in_window;
+    let each = |cpu_s: f64| (ended > 0).then_some(cpu_s * 1e6 / ended as f64);
+    let own_cpu_s = window.own_cpu.as_secs_f64();
+    let cores_seconds = window.length.as_secs_f64() * plan.shape.cpus.len() as f64;
+    Cost {
+        target_cpu_us_per_rpc: window.target.and_then(|target| each(target.cpu_s)),
+        target_use: window.target,
+        generator_cpu_us_per_rpc: each(own_cpu_s),
+        generator_cpu_share: own_cpu_s / cores_seconds.max(1e-9),
+        generator_switches: window.own_switches,
+        generator_stall_us: Percentiles::of(&record.gaps),
+        steal_share: window.steal_share,
+        pressure: window.pressure,
     }
 }
 
-fn failure(path: &Path, error: std::io::Error) -> LoadError {
-    LoadError::Report {
-        path: path.to_owned(),
-        cause: error.to_string(),
-    }
-}
-
-impl Drop for JsonFile {
-    fn drop(&mut self) {
-        if self.empty {
-            // An empty file would pass for a report; if it cannot be removed, no harm is done.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
+fn outcomes(record: &Record) -> Vec<OutcomeRow> {
+    let row = |(name, response): (&str, _)| OutcomeRow {
+        name: name.to_owned(),
+        calls: hdrhistogram::Histogram::len(&response),
+        latency_us: Percentiles::of(&response),
+        response: Packed::pack(&response),
+    };
+    record.by_outcome().into_iter().map(row).collect()
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

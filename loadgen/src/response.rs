@@ -1,6 +1,6 @@
-//! What a response says, read from its header blocks and the length prefix of its message.
+//! What a response says, read from its header blocks and the length prefixes of its messages.
 
-use corespun_codec::{Code, Status, message};
+use corespun_codec::{Code, Encoding, Kind, Status, message};
 use corespun_http2::{HeaderList, Token};
 
 use crate::outcome::Outcome;
@@ -12,6 +12,8 @@ pub(crate) struct Head {
     otherwise: Outcome,
     /// The `grpc-status` in the head itself: it counts only when nothing follows.
     status: Option<Code>,
+    /// How messages are encoded that say they are.
+    encoding: Encoding,
 }
 
 impl Head {
@@ -19,10 +21,11 @@ impl Head {
     pub(crate) const NONE: Self = Self {
         otherwise: Outcome::MissingStatus,
         status: None,
+        encoding: Encoding::Identity,
     };
 
-    /// Reads `:status` and `content-type` (gRPC `http-grpc-status-mapping.md`) and, for a
-    /// trailers-only response, `grpc-status`.
+    /// Reads `:status` and `content-type` (gRPC `http-grpc-status-mapping.md`), `grpc-encoding`
+    /// and, for a trailers-only response, `grpc-status`.
     pub(crate) fn read(fields: &HeaderList) -> Self {
         let http_status = fields
             .first(Token::Status)
@@ -34,10 +37,17 @@ impl Head {
             Some(status) => Outcome::Status(Status::from_http_status(status).code()),
             None => Outcome::Status(Code::Internal),
         };
+        let encoding = fields.first(Token::GrpcEncoding).and_then(Encoding::parse);
         Self {
             otherwise,
             status: grpc_status(fields),
+            encoding: encoding.unwrap_or_default(),
         }
+    }
+
+    /// How messages are encoded that say they are; [`Encoding::Identity`] if none may say so.
+    pub(crate) fn encoding(self) -> Encoding {
+        self.encoding
     }
 
     /// The end of a response that was this head alone.
@@ -82,30 +92,90 @@ fn is_grpc(value: &[u8]) -> bool {
         })
 }
 
-/// Follows a response's body through any pieces, without keeping it.
+/// A part of a body, as [`Body::push`] finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// Bytes of the message that is under way.
+    Bytes(&'a [u8]),
+    /// That message has come in full.
+    End {
+        /// Its prefix said that it is encoded.
+        encoded: bool,
+    },
+}
+
+/// Follows a response's messages through any pieces, without keeping them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Body {
     prefix: [u8; message::PREFIX_BYTES],
-    seen: u64,
+    /// How much of the prefix has come.
+    prefixed: u8,
+    /// What of the message is still to come, once its prefix has.
+    left: u32,
+    messages: u32,
+    broken: bool,
 }
 
 impl Body {
-    /// Takes the next piece.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        if self.seen < message::PREFIX_BYTES as u64 {
-            let at = self.seen as usize;
-            let missing = &mut self.prefix[at..];
-            let taken = missing.len().min(bytes.len());
-            missing[..taken].copy_from_slice(&bytes[..taken]);
+    /// Takes the next piece; how many messages it completes. Messages may be encoded if the head
+    /// said how (`encoded`). What is in the piece goes to `take`, in its order.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        mut bytes: &[u8],
+        encoded: bool,
+        mut take: impl FnMut(Piece<'_>),
+    ) -> u32 {
+        let before = self.messages;
+        while !bytes.is_empty() && !self.broken {
+            if usize::from(self.prefixed) < message::PREFIX_BYTES {
+                bytes = self.read_prefix(bytes, encoded);
+                if usize::from(self.prefixed) < message::PREFIX_BYTES {
+                    break;
+                }
+            }
+            let (piece, rest) = bytes.split_at(bytes.len().min(self.left as usize));
+            if !piece.is_empty() {
+                take(Piece::Bytes(piece));
+            }
+            self.left -= piece.len() as u32;
+            bytes = rest;
+            if self.left == 0 && !self.broken {
+                let encoded = self.prefix[0] == 1;
+                take(Piece::End { encoded });
+                self.prefixed = 0;
+                self.messages = self.messages.wrapping_add(1);
+            }
         }
-        self.seen += bytes.len() as u64;
+        self.messages.wrapping_sub(before)
     }
 
-    /// The bytes were exactly one whole message, not compressed, as none was offered.
-    pub(crate) fn is_one_message(&self) -> bool {
+    /// Takes what is missing of the prefix; what is left of the bytes.
+    fn read_prefix<'a>(&mut self, bytes: &'a [u8], encoded: bool) -> &'a [u8] {
+        let missing = &mut self.prefix[usize::from(self.prefixed)..];
+        let (piece, rest) = bytes.split_at(missing.len().min(bytes.len()));
+        missing[..piece.len()].copy_from_slice(piece);
+        self.prefixed += piece.len() as u8;
         let [flag, length @ ..] = self.prefix;
-        let whole = message::PREFIX_BYTES as u64 + u64::from(u32::from_be_bytes(length));
-        flag == 0 && self.seen >= message::PREFIX_BYTES as u64 && self.seen == whole
+        self.left = u32::from_be_bytes(length);
+        self.broken = flag > u8::from(encoded);
+        rest
+    }
+
+    /// A prefix made no sense.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// A message made no sense.
+    pub(crate) fn spoil(&mut self) {
+        self.broken = true;
+    }
+
+    /// The bytes were whole messages, as many as a good call of this kind has.
+    pub(crate) fn fits(&self, kind: Kind) -> bool {
+        let whole = self.prefixed == 0 && !self.broken;
+        whole && (kind.server_streams() || self.messages == 1)
     }
 }
 
@@ -177,23 +247,48 @@ mod tests {
         assert_eq!(Head::NONE.alone(), Outcome::MissingStatus);
     }
 
+    /// The messages in a body that comes in pieces of this size, and the body.
+    fn follow(bytes: &[u8], piece: usize, encoded: bool) -> (Vec<(bool, Vec<u8>)>, Body) {
+        let (mut body, mut messages, mut current) = (Body::default(), Vec::new(), Vec::new());
+        let mut count = 0;
+        for bytes in bytes.chunks(piece) {
+            count += body.push(bytes, encoded, |piece| match piece {
+                Piece::Bytes(bytes) => current.extend_from_slice(bytes),
+                Piece::End { encoded } => messages.push((encoded, std::mem::take(&mut current))),
+            });
+        }
+        assert_eq!(count as usize, messages.len());
+        (messages, body)
+    }
+
     #[test]
-    fn one_message_in_any_pieces() {
-        let cases: [(&[u8], bool); 7] = [
-            (b"\0\0\0\0\x02hi", true),
-            (b"\0\0\0\0\0", true),
-            (b"", false),
-            (b"\0\0\0\0", false),
-            (b"\0\0\0\0\x02h", false),
-            (b"\0\0\0\0\x02hi\0\0\0\0\0", false),
-            (b"\x01\0\0\0\x02hi", false),
+    fn messages_are_followed_in_any_pieces() {
+        let cases: [(&[u8], usize, bool, bool); 8] = [
+            (b"\0\0\0\0\x02hi", 1, true, true),
+            (b"\0\0\0\0\0", 1, true, true),
+            (b"", 0, false, true),
+            (b"\0\0\0\0", 0, false, false),
+            (b"\0\0\0\0\x02h", 0, false, false),
+            (b"\0\0\0\0\x02hi\0\0\0\0\0", 2, false, true),
+            (b"\x01\0\0\0\x02hi", 0, false, false),
+            (b"\0\0\0\0\x02hi\x02\0\0\0\0", 1, false, false),
         ];
-        for (bytes, whole) in cases {
+        for (bytes, count, unary, stream) in cases {
             for piece in 1..=bytes.len().max(1) {
-                let mut body = Body::default();
-                bytes.chunks(piece).for_each(|piece| body.push(piece));
-                assert_eq!(body.is_one_message(), whole, "{bytes:?} by {piece}");
+                let (messages, body) = follow(bytes, piece, false);
+                assert_eq!(messages.len(), count, "{bytes:?} by {piece}");
+                assert_eq!(body.fits(Kind::Unary), unary, "{bytes:?} by {piece}");
+                assert_eq!(
+                    body.fits(Kind::ServerStreaming),
+                    stream,
+                    "{bytes:?} by {piece}"
+                );
             }
         }
+        let (messages, mut body) = follow(b"\x01\0\0\0\x02hi\0\0\0\0\x01x", 3, true);
+        assert_eq!(messages, [(true, b"hi".to_vec()), (false, b"x".to_vec())]);
+        assert!(body.fits(Kind::BidiStreaming));
+        body.spoil();
+        assert!(!body.fits(Kind::BidiStreaming));
     }
 }

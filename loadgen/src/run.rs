@@ -12,11 +12,15 @@ use crate::control::{Control, Seat, Told};
 use crate::core;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
-use crate::measure::{Phases, Record};
+use crate::measure::{Interval, Phases, Record};
+use crate::messages::Messages;
 use crate::plan::Plan;
-use crate::process::{CpuClock, Ticks};
-use crate::progress::Progress;
-use crate::report::{Report, Window};
+use crate::process::{Readings, Window};
+use crate::progress::{Lines, Observer};
+use crate::report::{Findings, Report};
+use crate::schedule::{Sample, TraceFile};
+use crate::tally::{Tally, merge_all};
+use crate::timeline::Timeline;
 
 /// How long cores have to hear when to begin.
 const NOTICE: Duration = Duration::from_millis(20);
@@ -30,43 +34,63 @@ const LOOK: Duration = Duration::from_millis(50);
 /// then is reported.
 ///
 /// # Errors
-/// When a process to be measured is not there, the target cannot be reached or speaks something
-/// else, or the run is interrupted before its measured window begins.
+/// When a process to be measured is not there, the trace cannot be written, the target cannot be
+/// reached or speaks something else, or the run is interrupted before its window begins.
 pub fn run(
     plan: Plan,
     progress: &mut dyn Write,
     interrupt: &Interrupt,
 ) -> Result<Report, LoadError> {
-    let target = plan
-        .target_pid
-        .map(|pid| Ok((pid, target_clock(pid)?)))
-        .transpose()?;
+    observe(plan, &mut Lines::new(progress), interrupt)
+}
+
+/// Makes the run as [`run`] does, telling `observer` what happens.
+///
+/// # Errors
+/// As for [`run`].
+pub fn observe(
+    plan: Plan,
+    observer: &mut dyn Observer,
+    interrupt: &Interrupt,
+) -> Result<Report, LoadError> {
+    if let Some(target) = &plan.measured {
+        target.read()?;
+    }
+    let trace = plan.record.as_deref().map(TraceFile::create).transpose()?;
     let plan = Arc::new(plan);
     let cores = plan.shape.cpus.len();
     let mut run = Run {
         interrupt,
         control: Arc::new(Control::new()),
-        progress: Progress::new(progress, cores, plan.pace.warmup),
+        observer,
+        timeline: Timeline::new(cores),
         record: Record::default(),
+        messages: Messages::default(),
+        tallies: Vec::new(),
+        samples: Vec::new(),
         ready: 0,
         done: 0,
         engine: String::new(),
     };
     let (threads, told) = spawn(&plan, &run.control)?;
-    let result = run.conduct(&plan, &told, target.map(|(_, clock)| clock));
+    let result = run.conduct(&plan, &told);
     run.control.stop(Duration::ZERO);
     // A core that panicked has closed its channel, which the run has noticed.
     threads.into_iter().for_each(|thread| drop(thread.join()));
+    run.observer.ended();
     let window = result?;
-    Ok(Report::new(&plan, run.engine, run.record, window))
-}
-
-fn target_clock(pid: i32) -> Result<CpuClock, LoadError> {
-    let clock = CpuClock::of(pid).and_then(|clock| clock.read().map(|_| clock));
-    clock.map_err(|errno| LoadError::TargetPid {
-        pid,
-        cause: errno.desc().to_owned(),
-    })
+    if let Some(trace) = trace {
+        trace.write(run.samples)?;
+    }
+    let findings = Findings {
+        window,
+        engine: run.engine,
+        record: run.record,
+        tallies: run.tallies,
+        messages: plan.mix.streams().then_some(run.messages),
+        seconds: run.timeline.take_seconds(),
+    };
+    Ok(Report::new(&plan, findings))
 }
 
 type Threads = (Vec<JoinHandle<()>>, Receiver<Told>);
@@ -93,52 +117,22 @@ fn spawn(plan: &Arc<Plan>, control: &Arc<Control>) -> Result<Threads, LoadError>
 struct Run<'a> {
     interrupt: &'a Interrupt,
     control: Arc<Control>,
-    progress: Progress<'a>,
+    observer: &'a mut dyn Observer,
+    timeline: Timeline,
     record: Record,
+    messages: Messages,
+    tallies: Vec<Tally>,
+    samples: Vec<Sample>,
     ready: usize,
     done: usize,
     engine: String,
 }
 
-/// The clocks at one moment.
-struct Readings {
-    target: Option<Duration>,
-    own: Duration,
-    ticks: Option<Ticks>,
-}
-
-impl Readings {
-    fn take(target: Option<CpuClock>) -> Self {
-        Self {
-            target: target.and_then(|clock| clock.read().ok()),
-            own: CpuClock::own().read().unwrap_or_default(),
-            ticks: Ticks::read(),
-        }
-    }
-
-    fn since(&self, before: &Self, phases: &Phases, interrupted: bool) -> Window {
-        Window {
-            length: phases.end - phases.measure,
-            target_cpu: self.target.zip(before.target).map(|(now, then)| now - then),
-            own_cpu: self.own.saturating_sub(before.own),
-            steal_share: self
-                .ticks
-                .zip(before.ticks)
-                .map(|(now, then)| now.stolen_since(then)),
-            interrupted,
-        }
-    }
-}
-
 impl Run<'_> {
-    fn conduct(
-        &mut self,
-        plan: &Plan,
-        told: &Receiver<Told>,
-        target: Option<CpuClock>,
-    ) -> Result<Window, LoadError> {
+    fn conduct(&mut self, plan: &Plan, told: &Receiver<Told>) -> Result<Window, LoadError> {
+        let target = plan.measured.as_ref();
         let cores = plan.shape.cpus.len();
-        while self.ready < cores {
+        while self.ready < cores || !self.observer.may_begin() {
             self.hear(told, now() + LOOK)?;
             self.not_interrupted()?;
         }
@@ -150,6 +144,8 @@ impl Run<'_> {
             end: measure + plan.pace.duration,
         };
         self.control.begin(begin);
+        self.timeline.set_phases(phases);
+        self.observer.began(plan);
         while now() < phases.measure {
             self.hear(told, phases.measure)?;
             self.not_interrupted()?;
@@ -162,8 +158,10 @@ impl Run<'_> {
         if interrupted {
             phases.end = now();
             self.control.stop(phases.end);
+            self.timeline.set_phases(phases);
         }
-        let window = Readings::take(target).since(&before, &phases, interrupted);
+        let length = phases.end - phases.measure;
+        let window = Readings::take(target).since(&before, length, interrupted);
         while self.done < cores {
             self.hear(told, now() + LOOK)?;
         }
@@ -180,15 +178,19 @@ impl Run<'_> {
     /// Takes in what a core tells, if one does before `until` or the next look is due.
     fn hear(&mut self, told: &Receiver<Told>, until: Duration) -> Result<(), LoadError> {
         let wait = until.saturating_sub(now()).min(LOOK);
+        self.observer.look();
         match told.recv_timeout(wait) {
             Ok(Told::Ready(engine)) => {
                 self.ready += 1;
                 self.engine = engine.to_string();
             }
-            Ok(Told::Interval(interval)) => self.progress.hear(interval),
-            Ok(Told::Done(record)) => {
+            Ok(Told::Interval(interval)) => self.hear_interval(*interval),
+            Ok(Told::Done(found)) => {
                 self.done += 1;
-                self.record.merge(*record);
+                self.messages.merge(&found.messages);
+                merge_all(&mut self.tallies, found.tallies);
+                self.samples.extend(found.samples);
+                self.record.merge(found.record);
             }
             Ok(Told::Failed(error)) => return Err(error),
             Err(RecvTimeoutError::Timeout) => {}
@@ -197,5 +199,12 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    fn hear_interval(&mut self, interval: Interval) {
+        if let Some(whole) = self.timeline.hear(interval) {
+            self.record.absorb(&whole);
+            self.observer.interval(self.timeline.moment(&whole));
+        }
     }
 }

@@ -1,130 +1,93 @@
-//! What a run found, for people: at most fifteen lines.
+//! What was found, for people: at most fifteen lines of eighty columns.
 
-use std::fmt::{self, Write};
+mod compare;
+mod run;
+mod series;
 
-use crate::report::{Percentiles, Report};
+use crate::report::{Body, Document};
 
-/// The lines that warnings may take; what is over stays in the JSON.
-const WARNINGS_MAX: usize = 7;
+pub use run::summary;
 
-/// The summary of a report, without colours and at most fifteen lines long.
-pub fn summary(report: &Report) -> String {
+/// Lines in all.
+const LINES_MAX: usize = 15;
+
+/// Columns of a line.
+const COLUMNS_MAX: usize = 80;
+
+/// The summary of any finding, without colours.
+pub fn summarize(document: &Document) -> String {
+    match &document.body {
+        Body::Run(report) => summary(report),
+        Body::Compare(comparison) => compare::summary(comparison),
+        Body::Sweep(sweep) => series::sweep(sweep),
+        Body::Search(search) => series::search(search),
+        Body::Calibrate(calibration) => series::calibration(calibration),
+    }
+}
+
+/// Adds the warnings to what is already said, and keeps the whole within its bounds.
+fn bounded(mut lines: Vec<String>, warnings: &[String]) -> String {
+    let room = LINES_MAX.saturating_sub(lines.len()).max(1);
+    let shown = match warnings.len() {
+        all if all <= room => all,
+        _ => room - 1,
+    };
+    lines.extend(
+        warnings[..shown]
+            .iter()
+            .map(|text| format!("warning: {text}")),
+    );
+    if shown < warnings.len() {
+        let more = warnings.len() - shown;
+        lines.push(format!("warning: and {more} more, in the JSON"));
+    }
     let mut text = String::new();
-    let written = write_all(report, &mut text);
-    debug_assert!(written.is_ok(), "a string takes all that is written");
+    for line in lines {
+        text.push_str(&cut(&line, COLUMNS_MAX));
+        text.push('\n');
+    }
     text
 }
 
-fn write_all(report: &Report, out: &mut String) -> fmt::Result {
-    let setup = &report.setup;
-    writeln!(
-        out,
-        "{} at {}: {} connections × {} streams, {}, {:.1} s after {:.1} s of warm-up",
-        setup.method,
-        setup.target,
-        setup.connections,
-        setup.streams,
-        setup.engine,
-        setup.duration_s,
-        setup.warmup_s,
-    )?;
-    write_counts(report, out)?;
-    writeln!(
-        out,
-        "µs       {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "p50", "p90", "p99", "p99.9", "max"
-    )?;
-    write_percentiles("latency", &report.latency_us, out)?;
-    if let Some(lag) = &report.lag_us {
-        write_percentiles("service", &report.service_us, out)?;
-        write_percentiles("lag", lag, out)?;
+/// The line, or what fits of it.
+fn cut(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
     }
-    write_cost(report, out)?;
-    let shown = match report.warnings.len() {
-        all if all <= WARNINGS_MAX => all,
-        _ => WARNINGS_MAX - 1,
-    };
-    for warning in &report.warnings[..shown] {
-        writeln!(out, "warning: {warning}")?;
-    }
-    match report.warnings.len() - shown {
-        0 => Ok(()),
-        more => writeln!(out, "warning: and {more} more, in the JSON"),
-    }
+    let mut text: String = line.chars().take(columns - 1).collect();
+    text.push('…');
+    text
 }
 
-fn write_counts(report: &Report, out: &mut String) -> fmt::Result {
-    let counts = &report.counts;
-    write!(out, "calls    ok {}, failed {}", counts.ok, report.failed())?;
-    let names: Vec<_> = counts
-        .failed
-        .iter()
-        .map(|(name, n)| format!("{name} {n}"))
-        .collect();
-    if !names.is_empty() {
-        write!(out, " ({})", names.join(", "))?;
-    }
-    write!(
-        out,
-        ", censored {}; {:.1} ok/s",
-        counts.censored, counts.rps
-    )?;
-    match counts.offered_rps {
-        Some(offered) => writeln!(out, " of {offered:.1} offered (open loop)"),
-        None => writeln!(out, " (closed loop)"),
-    }
-}
-
-fn write_percentiles(name: &str, values: &Percentiles, out: &mut String) -> fmt::Result {
-    write!(out, "{name:<8}")?;
-    for value in [values.p50, values.p90, values.p99, values.p999, values.max] {
-        match value {
-            Some(value) => write!(out, " {value:>10.1}")?,
-            None => write!(out, " {:>10}", "n/a")?,
-        }
-    }
-    writeln!(out)
-}
-
-fn write_cost(report: &Report, out: &mut String) -> fmt::Result {
-    write!(out, "cpu      ")?;
-    if let Some(cpu) = report.cost.target_cpu_us_per_rpc {
-        write!(out, "target {cpu:.2} µs per call, ")?;
-    }
-    let share = report.cost.generator_cpu_share * 100.0;
-    match report.setup.cores {
-        1 => write!(out, "generator {share:.0} % of 1 core")?,
-        cores => write!(out, "generator {share:.0} % of {cores} cores")?,
-    }
-    match report.cost.steal_share {
-        Some(share) => writeln!(out, ", steal {:.1} %", share * 100.0),
-        None => writeln!(out),
-    }
+/// A value in a column, or `n/a`.
+fn told(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "n/a".to_owned(), |value| format!("{value:.digits$}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Record;
-    use crate::report::Window;
-    use std::time::Duration;
+    use crate::report::tests::report;
 
     #[test]
     fn the_summary_is_short_whatever_happened() {
-        let window = Window {
-            length: Duration::from_secs(1),
-            ..Window::default()
-        };
         for flags in ["", "--rate 5"] {
-            let plan = crate::plan::tests::plan(flags).unwrap();
-            let mut report = Report::new(&plan, "uring".into(), Record::default(), window);
+            let mut report = report(flags, 30);
             assert!(summary(&report).contains("n/a"));
-            report.counts.failed = [("INTERNAL", 3), ("NOT_FOUND", 4)].into();
+            report.counts.failed = [("INTERNAL", 3), ("NOT_FOUND", 4)]
+                .map(|(name, calls)| (name.to_owned(), calls))
+                .into();
+            report.warnings.clear();
             assert!(summary(&report).contains("failed 7 (INTERNAL 3, NOT_FOUND 4)"));
             report.warnings = (0..20).map(|number| format!("number {number}")).collect();
+            report.setup.target = "x".repeat(200);
             let text = summary(&report);
-            assert!(text.lines().count() <= 15, "{text}");
-            assert!(text.ends_with("and 14 more, in the JSON\n"), "{text}");
+            assert_eq!(text.lines().count(), 15, "{text}");
+            assert!(
+                text.lines().all(|line| line.chars().count() <= 80),
+                "{text}"
+            );
+            assert!(text.ends_with(" more, in the JSON\n"), "{text}");
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::measure::Record;
+use hdrhistogram::Histogram;
+
 use crate::report::{Report, samples_needed};
 
 /// Above this share of its cores the generator itself is what is measured.
@@ -19,7 +20,11 @@ const PLATEAU_NS: RangeInclusive<u64> = 38_000_000..=46_000_000;
 const PLATEAU_SHARE_MAX: f64 = 0.01;
 
 /// Every warning that applies, those about the measurement itself first.
-pub(crate) fn all(report: &Report, record: &Record, target_pid: Option<i32>) -> Vec<String> {
+pub(crate) fn all(
+    report: &Report,
+    response: &Histogram<u64>,
+    service: &Histogram<u64>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut add = |warning: Option<String>| warnings.extend(warning);
     add(report
@@ -31,34 +36,40 @@ pub(crate) fn all(report: &Report, record: &Record, target_pid: Option<i32>) -> 
     add(failed(report));
     add(lost(report));
     add(censored(report));
-    add(plateau(record));
-    add(samples(record));
+    add(plateau(service));
+    add(samples(response));
     add(single(report));
-    add(target_cpu(report, target_pid));
+    add(target_cpu(report));
     warnings
 }
 
 fn loop_kind(report: &Report) -> Option<String> {
-    let closed = report.lag_us.is_none();
+    let closed = !report.setup.is_open();
     closed.then(|| "closed loop: latency excludes queueing".to_owned())
 }
 
 fn saturated(report: &Report) -> Option<String> {
-    let lag = report.lag_us?;
     let share = report.cost.generator_cpu_share;
-    if share > GENERATOR_SHARE_MAX {
+    // In a closed loop somebody is always busy: a target that is needs no excuse.
+    if share > GENERATOR_SHARE_MAX && (report.setup.is_open() || !target_is_busy(report)) {
         let percent = share * 100.0;
         return Some(format!(
             "generator saturated: it used {percent:.0} % of its cores, so it may be the slow part"
         ));
     }
-    let (lag, latency) = (lag.p99?, report.latency_us.p50?);
+    let (lag, latency) = (report.lag_us?.p99?, report.latency_us.p50?);
     (lag > LAG_SHARE_MAX * latency).then(|| {
         format!(
             "generator late: calls left up to {lag:.0} µs (p99) after their time, against a \
              median latency of {latency:.0} µs"
         )
     })
+}
+
+fn target_is_busy(report: &Report) -> bool {
+    let used = report.cost.target_use.as_ref();
+    let share = used.map(|used| used.cpu_s / report.setup.duration_s.max(1e-9));
+    share.is_some_and(|share| share > GENERATOR_SHARE_MAX)
 }
 
 fn steal(report: &Report) -> Option<String> {
@@ -90,9 +101,9 @@ fn censored(report: &Report) -> Option<String> {
     })
 }
 
-fn plateau(record: &Record) -> Option<String> {
+fn plateau(service: &Histogram<u64>) -> Option<String> {
     let (low, high) = (*PLATEAU_NS.start(), *PLATEAU_NS.end());
-    let share = record.service.count_between(low, high) as f64 / record.service.len() as f64;
+    let share = service.count_between(low, high) as f64 / service.len() as f64;
     (share > PLATEAU_SHARE_MAX).then(|| {
         let percent = share * 100.0;
         format!(
@@ -102,8 +113,8 @@ fn plateau(record: &Record) -> Option<String> {
     })
 }
 
-fn samples(record: &Record) -> Option<String> {
-    let calls = record.response.len();
+fn samples(response: &Histogram<u64>) -> Option<String> {
+    let calls = response.len();
     let untold = [(500, "p50"), (900, "p90"), (990, "p99"), (999, "p999")]
         .into_iter()
         .find(|(per_mille, _)| calls < samples_needed(*per_mille));
@@ -118,19 +129,21 @@ fn single(report: &Report) -> Option<String> {
     single.then(|| "single connection: what limits one connection limits the target".to_owned())
 }
 
-fn target_cpu(report: &Report, target_pid: Option<i32>) -> Option<String> {
-    let pid = target_pid.filter(|_| report.cost.target_cpu_us_per_rpc.is_none())?;
+fn target_cpu(report: &Report) -> Option<String> {
+    let measured = report.setup.measured.as_ref();
+    let measured = measured.filter(|_| report.cost.target_cpu_us_per_rpc.is_none())?;
     Some(format!(
-        "no target CPU: process {pid} had ended, or no call did"
+        "no target CPU: {measured} had ended, or no call did"
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{Phases, Times};
+    use crate::measure::{Phases, Record, Times};
     use crate::outcome::Outcome;
-    use crate::report::Window;
+    use crate::process::{Used, Window};
+    use crate::report::Findings;
     use corespun_codec::Code;
     use std::time::Duration;
 
@@ -153,15 +166,19 @@ mod tests {
             let times = Times {
                 intended: at(0),
                 sent: at(lag),
+                first: None,
                 ended: at(lag + service),
             };
             for _ in 0..1000 {
                 record.ended(&phases, times, outcome);
             }
         }
-        Report::new(&plan, "epoll".into(), record, window)
-            .warnings
-            .join("\n")
+        let findings = Findings {
+            record,
+            window,
+            ..Findings::default()
+        };
+        Report::new(&plan, findings).warnings.join("\n")
     }
 
     fn window() -> Window {
@@ -179,6 +196,24 @@ mod tests {
             window(),
         );
         assert_eq!(text, "");
+    }
+
+    #[test]
+    fn a_busy_generator_is_excused_by_a_busy_target() {
+        let busy = |target_s: f64| Window {
+            own_cpu: at(980_000),
+            target: Some(Used {
+                cpu_s: target_s,
+                ..Used::default()
+            }),
+            ..window()
+        };
+        let calls = [(0, 100, Outcome::OK); 10];
+        let closed = "--connections 2 --target-pid 1";
+        assert!(warn(closed, &calls, busy(0.5)).contains("generator saturated"));
+        assert!(!warn(closed, &calls, busy(0.97)).contains("generator saturated"));
+        let open = "--connections 2 --rate 10";
+        assert!(warn(open, &calls, busy(0.97)).contains("generator saturated"));
     }
 
     #[test]

@@ -20,8 +20,9 @@ use crate::timer::TimerKey;
 const RECEIVE_AHEAD_MAX: usize = 1024 * 1024;
 /// A send of this size may be a part of what the protocol has: it is asked again afterwards.
 const PARTIAL_BYTES: usize = 64 * 1024;
-/// How often a turn asks one protocol for more output, where sends complete at once.
-const ROUNDS_MAX: usize = 16;
+/// How much a turn sends of one socket, where sends complete at once: the next share waits for the
+/// next turn, so that a reader of large replies does not hold up the others.
+const TURN_SEND_BYTES: usize = 512 * 1024;
 /// After the last send the peer has this long to close as well. Closing a socket with unread
 /// bytes would reset it, and the peer could lose our last words.
 const LINGER: Duration = Duration::from_secs(1);
@@ -201,22 +202,24 @@ impl Socket {
             self.is_stale = true;
             return;
         }
-        for _ in 0..ROUNDS_MAX {
+        let mut sent = 0;
+        while sent < TURN_SEND_BYTES {
             if self.failed || self.closing || self.sending.is_some() {
                 return;
             }
             let was_last = self.close_asked;
-            let any = self.transmit(driver, context);
+            let len = self.transmit(driver, context);
             self.closing |= was_last;
-            if !any {
+            if len == 0 {
                 return;
             }
+            sent += len;
         }
         context.dirty.mark(self.conn, Reasons::TRANSMIT);
     }
 
-    /// One transmit and one send; false when there was nothing to send.
-    fn transmit(&mut self, driver: &mut dyn Driver, context: &Context) -> bool {
+    /// One transmit and one send, of how many bytes.
+    fn transmit(&mut self, driver: &mut dyn Driver, context: &Context) -> usize {
         let mut output = take_buffer();
         let flow = self.call(context, |protocol| protocol.transmit(&mut output));
         self.closing |= flow == Some(Flow::Close);

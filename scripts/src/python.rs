@@ -1,4 +1,5 @@
-//! The cross-language stage: Python clients against our servers, our client against Python's.
+//! The cross-language stage: Python clients against our servers, our client and the load
+//! generator against those of others.
 //!
 //! Everything it fetches lies under the target folder: a virtual environment with grpcio, and the
 //! stubs. The seed's schema and the full one share a package name, so their stubs are generated
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::{Attempt, Failure};
+use crate::peers;
 use crate::process::Server;
 use crate::test::{Context, Stage};
 use crate::workspace;
@@ -45,6 +47,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     if let Some(reason) = context.no_uring.as_ref().filter(|_| engine == "uring") {
         return stage.skip(&name, reason);
     }
+    peers::run(context, stage, engine);
     let python = match install(context) {
         Ok(program) => program,
         Err(reason) => return stage.skip(&name, reason),
@@ -53,7 +56,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [users, services, echo, bench, client, secure] {
+    for part in [users, services, echo, bench, client, secure, load] {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }
@@ -283,6 +286,19 @@ fn client(
         stage.note(format!("ok users_client_on_{engine}_against_python"));
     }
     server.end();
+    Ok(())
+}
+
+/// The load generator, all four kinds, against Python's server.
+fn load(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let mut script = python.script("load_cases.py", "full");
+    script.arg(context.target.join("debug/corespun-load"));
+    stage.command(script.arg(context.root.join(FULL)).arg(engine));
     Ok(())
 }
 

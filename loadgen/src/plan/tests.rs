@@ -16,8 +16,11 @@ fn plan_for(target: &str, flags: &str) -> Result<Plan, LoadError> {
         .into_iter()
         .chain(method)
         .chain(flags.split_ascii_whitespace());
-    let Command::Run(args) = CommandLine::try_parse_from(words).unwrap().command;
-    Plan::new(&args)
+    match CommandLine::try_parse_from(words).unwrap().command {
+        Command::Run(args) => Plan::new(&args),
+        Command::Replay(args) => Plan::new(&args.into_run()),
+        other => unreachable!("the line says run, not {other:?}"),
+    }
 }
 
 #[test]
@@ -32,22 +35,46 @@ fn defaults_and_values() {
         }
     );
     assert_eq!(
-        (made.pace.rate, made.authority.as_str()),
+        (made.pace.rate, made.target.authority()),
         (None, "127.0.0.1:1")
     );
     let made = plan("--connections 8 --streams 4 --cpu 0,2-3 --rate 1e3 --timeout 250ms");
     let made = made.unwrap();
     assert_eq!(made.shape.cpus, [Some(0), Some(2), Some(3)]);
     assert_eq!(
-        (made.pace.rate, made.timeout),
+        (made.pace.rate, made.mix.calls()[0].timeout),
         (Some(1e3), Some(Duration::from_millis(250)))
     );
-    let made = plan_for("unix:/tmp/s", "--metadata x-a=b c-bin=hi").unwrap();
+    let made = plan_for("unix:/tmp/s", "--metadata x-a:b c-bin=aGk --token t").unwrap();
+    let fields = &made.mix.calls()[0].fields;
+    for (name, value) in [
+        ("x-a", "b"),
+        ("c-bin", "aGk"),
+        ("authorization", "Bearer t"),
+    ] {
+        let field = (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        assert!(fields.contains(&field), "{name}");
+    }
+    assert_eq!(made.target.authority(), "localhost");
+    let made = plan("--authority users.example --compress gzip").unwrap();
+    assert_eq!(made.target.authority(), "users.example");
+    let encoding = (b"grpc-encoding".to_vec(), b"gzip".to_vec());
+    assert!(made.mix.calls()[0].fields.contains(&encoding));
+}
+
+#[test]
+fn a_curve_takes_the_window_and_a_trace_gives_it() {
+    let made = plan("--rate 100..300 --duration 5s --schedule poisson").unwrap();
+    assert_eq!(made.pace.rate, Some(200.0));
+    let path = std::env::temp_dir().join(format!("corespun-plan-{}", std::process::id()));
+    std::fs::write(&path, "0.5\n1.999999999\n").unwrap();
+    let made = plan(&format!("--replay {}", path.display()));
+    std::fs::remove_file(&path).unwrap();
+    let made = made.unwrap();
     assert_eq!(
-        (made.metadata.get("x-a"), made.metadata.len()),
-        (Some("b"), 2)
+        (made.pace.duration, made.pace.rate),
+        (Duration::from_secs(2), Some(1.0))
     );
-    assert_eq!(made.authority, "localhost");
 }
 
 #[test]
@@ -62,6 +89,30 @@ fn senseless_values_are_named() {
         ("--streams -1", "--streams \"-1\""),
         ("--cores 2", "--connections \"1\""),
         ("--cores 2 --connections 2 --cpu 1", "--cpu \"1\""),
+        ("--rate 10..", "--rate \"10..\""),
+        ("--rate 1e12", "--rate \"1e12\""),
+        ("--rate 10 --schedule often", "--schedule \"often\""),
+        ("--schedule poisson", "--schedule \"poisson\""),
+        ("--replay /nowhere", "--replay \"/nowhere\""),
+        ("--seed x", "--seed \"x\""),
+        ("--messages 0", "--messages \"0\""),
+        ("--messages 2", "--messages \"2\""),
+        ("--turns wild", "--turns \"wild\""),
+        ("--compress lzma", "--compress \"lzma\""),
+        ("--data-mode pool:0", "--data-mode \"pool:0\""),
+        ("--data @/nowhere", "--data \"@/nowhere\""),
+        ("--scenario x.toml", "--method"),
+        ("--token @/nowhere", "--token"),
+        ("--tls --cert a.pem", "--cert \"a.pem\""),
+        ("--tls --key a.pem", "--key \"a.pem\""),
+        ("--cacert a.pem", "--cacert \"a.pem\""),
+        ("--servername x", "--servername \"x\""),
+        ("--insecure-skip-verify", "--insecure-skip-verify"),
+        (
+            "--tls --insecure-skip-verify --cacert a.pem",
+            "--cacert \"a.pem\"",
+        ),
+        ("--tls --cacert /nowhere.pem", "/nowhere.pem"),
         ("--cpu 3-1", "--cpu \"3-1\""),
         ("--duration 10", "--duration \"10\""),
         ("--duration 0s", "--duration \"0s\""),

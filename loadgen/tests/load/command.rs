@@ -1,6 +1,5 @@
 //! The program as its users meet it: exit codes, what goes to which stream, the JSON file.
 
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::server::{Answer, TestServer};
-use crate::{alone, command_line};
+use crate::{alone, command_line, scratch};
 
 fn program(target: &Address, flags: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_corespun-load"));
@@ -25,10 +24,6 @@ fn program(target: &Address, flags: &str) -> Command {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn scratch(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()))
 }
 
 fn nowhere() -> Address {
@@ -104,13 +99,12 @@ fn mistakes_are_told_in_one_line() {
     let cases = [
         ("--rate 0", "failed to read --rate \"0\""),
         ("--duration soon", "failed to read --duration \"soon\""),
+        ("--json /nowhere/x.json", "failed to write /nowhere/x.json"),
+        ("--rate 5..", "failed to read --rate \"5..\""),
+        ("--record /nowhere/trace", "failed to write /nowhere/trace"),
         (
-            "--json /nowhere/x.json",
-            "failed to write the report /nowhere/x.json",
-        ),
-        (
-            "--method user.UserService/ListUsers",
-            "it is server-streaming",
+            "--method user.UserService/GetUser --data {\"idd\":1}",
+            "failed to make a user.UserRequest of the data",
         ),
         ("--method user.UserService/None", "user.UserService/GetUser"),
         ("--engine epoll", "failed to connect to 127.0.0.1:1: "),
@@ -118,7 +112,8 @@ fn mistakes_are_told_in_one_line() {
             "--target-pid 4194303",
             "failed to read the CPU clock of process 4194303",
         ),
-        ("--cpu 9999", "failed to pin"),
+        ("--cpu 4000", "failed to pin"),
+        ("--cpu 9999", "failed to read --cpu \"9999\""),
     ];
     for (flags, wanted) in cases {
         let output = program(&nowhere(), flags).output().unwrap();

@@ -18,7 +18,7 @@ fn good_answers_are_ok() {
     let _alone = alone();
     for engine in engines() {
         let server = TestServer::start(engine, Answer::Good);
-        let flags = format!("{SHORT} --metadata x-a=b c-bin=hi --timeout 5s");
+        let flags = format!("{SHORT} --metadata x-a=b c-bin=aGk --timeout 5s");
         let report = load(engine, server.address(), &flags).unwrap();
         assert!(report.counts.ok > 100, "{report:?}");
         assert!(report.counts.ok <= server.calls());
@@ -75,7 +75,7 @@ fn bad_answers_have_names() {
             let flags = "--duration 60ms --warmup 20ms --connections 2 --streams 2";
             let report = load(engine, server.address(), flags).unwrap();
             assert_eq!(report.counts.ok, 0, "{answer:?}: {report:?}");
-            let names: Vec<_> = report.counts.failed.keys().copied().collect();
+            let names: Vec<_> = report.counts.failed.keys().map(String::as_str).collect();
             assert_eq!(names, [name], "{answer:?}: {report:?}");
             assert!(report.failed() > 10, "{answer:?}: {report:?}");
             let told = report
@@ -95,10 +95,7 @@ fn a_response_that_does_not_fit_the_schema_stops_the_run() {
         let error = load(engine, server.address(), SHORT)
             .unwrap_err()
             .to_string();
-        assert!(
-            error.starts_with("failed to read the first response"),
-            "{error}"
-        );
+        assert!(error.starts_with("failed to read a response"), "{error}");
         assert!(error.contains("user.UserResponse"), "{error}");
     }
 }

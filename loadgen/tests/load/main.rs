@@ -1,10 +1,18 @@
 //! The load generator against servers that answer well, wrongly, late or not at all, on both
 //! engines.
 
+mod authority;
+mod calls;
 mod command;
+mod commands;
 mod counts;
+mod data;
+mod learned;
+mod reflection;
+mod secure;
 mod server;
 mod timing;
+mod truth;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,18 +41,30 @@ fn engines() -> impl Iterator<Item = Engine> {
         })
 }
 
+/// A file of a test's own.
+fn scratch(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()))
+}
+
 fn schema() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/schemas/user.proto")
 }
 
-/// The words of a command line that calls GetUser at `target`.
+/// The words of a command line that calls GetUser at `target`. A flag `--learn` is taken out, and
+/// the schema is then learned from the server.
 fn command_line(target: &Address, flags: &str) -> Vec<String> {
     let mut words = vec!["corespun-load".to_owned(), "run".to_owned()];
     words.extend(["--target".to_owned(), target.to_string()]);
-    words.extend(["--proto".to_owned(), schema().display().to_string()]);
-    if !flags.contains("--method") {
+    let given = flags.contains("--learn") || flags.contains("--descriptor-set");
+    if !given {
+        words.extend(["--proto".to_owned(), schema().display().to_string()]);
+    }
+    let flags = flags.replace("--learn", "");
+    if !flags.contains("--method") && !flags.contains("--scenario") {
         words.extend(["--method".to_owned(), "user.UserService/GetUser".to_owned()]);
-        words.extend(["--data".to_owned(), r#"{"id":7}"#.to_owned()]);
+        if !flags.contains("--data ") {
+            words.extend(["--data".to_owned(), r#"{"id":7}"#.to_owned()]);
+        }
     }
     words.extend(flags.split_whitespace().map(str::to_owned));
     words
@@ -62,7 +82,9 @@ fn load_interrupted(
 ) -> Result<Report, LoadError> {
     let flags = format!("{flags} --engine {engine}");
     let line = CommandLine::try_parse_from(command_line(target, &flags)).unwrap();
-    let Command::Run(args) = line.command;
+    let Command::Run(args) = line.command else {
+        unreachable!("the line says run");
+    };
     let mut progress = Vec::new();
     let report = run(Plan::new(&args)?, &mut progress, interrupt)?;
     assert_eq!(report.setup.engine, engine.to_string());

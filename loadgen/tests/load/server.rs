@@ -1,14 +1,19 @@
 //! A server for tests: HTTP/2 over the runtime, and answers that are as wrong as is asked for.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use corespun_http2::hpack::{Field, Indexing};
-use corespun_http2::{Config, Connection, Event, StreamKey};
+use corespun_http2::{Block, Config, Connection, Event, StreamKey};
 use corespun_runtime::{
-    Accept, Address, Engine, Flow, Input, Peer, Protocol, Running, Runtime, SocketHandle,
+    Accept, Address, Engine, Flow, Input, Peer, Protocol, Running, Runtime, SocketHandle, turn_time,
 };
+use corespun_tls::Acceptor;
+
+use crate::reflection;
 
 /// How a call is answered.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +36,19 @@ pub enum Answer {
     LoseOnce(u64),
     /// OK, but the thread sleeps before this call's answer, once.
     Stall(u64, Duration),
+    /// OK after a time between these, evenly spread: the n-th call waits as long as the fraction
+    /// of n times the golden ratio says.
+    Delay(Duration, Duration),
+    /// INTERNAL for each call whose number is a multiple of this, else OK.
+    FailEvery(u64),
+    /// So many messages, so far apart, then OK.
+    Stream(u32, Duration),
+    /// A message for each that came, so long after it; OK after the last.
+    Echo(Duration),
+    /// OK with a message packed by gzip.
+    Packed(&'static [u8]),
+    /// Reflection at this version, and OK to all other calls.
+    Reflect(&'static str),
 }
 
 /// What the server has seen.
@@ -46,6 +64,16 @@ pub struct Seen {
     pub fields: Mutex<Vec<(String, String)>>,
     /// The most streams ever open at once on a connection.
     pub streams_max: AtomicU64,
+    /// Messages that have come.
+    pub messages: AtomicU64,
+    /// Calls that were answered with INTERNAL.
+    pub failed: AtomicU64,
+    /// How long each delayed answer was held back, in ns.
+    pub held: Mutex<Vec<u64>>,
+    /// Calls by their path.
+    pub paths: Mutex<BTreeMap<String, u64>>,
+    /// The different request bodies.
+    pub bodies: Mutex<BTreeMap<Vec<u8>, u64>>,
 }
 
 /// A server at work.
@@ -60,10 +88,30 @@ impl TestServer {
     }
 
     pub fn with(engine: Engine, answer: Answer, config: Config) -> Self {
+        Self::behind(engine, answer, config, None, "127.0.0.1:0")
+    }
+
+    /// A server that is spoken to over TLS.
+    pub fn secure(engine: Engine, answer: Answer, tls: Acceptor) -> Self {
+        Self::behind(engine, answer, Config::server(), Some(tls), "127.0.0.1:0")
+    }
+
+    /// A server at this address.
+    pub fn at(engine: Engine, answer: Answer, address: &str) -> Self {
+        Self::behind(engine, answer, Config::server(), None, address)
+    }
+
+    fn behind(
+        engine: Engine,
+        answer: Answer,
+        config: Config,
+        tls: Option<Acceptor>,
+        address: &str,
+    ) -> Self {
         let seen = Arc::<Seen>::default();
         let shared = seen.clone();
         let running = Runtime::builder()
-            .listen("127.0.0.1:0".parse().unwrap())
+            .listen(address.parse().unwrap())
             .shards(1)
             .engine(engine)
             .start(move |_| {
@@ -71,6 +119,7 @@ impl TestServer {
                     answer,
                     config: config.clone(),
                     seen: shared.clone(),
+                    tls: tls.clone(),
                 };
                 Ok(Box::new(accept) as Box<dyn Accept>)
             })
@@ -91,17 +140,28 @@ struct Door {
     answer: Answer,
     config: Config,
     seen: Arc<Seen>,
+    tls: Option<Acceptor>,
 }
 
 impl Accept for Door {
-    fn accept(&mut self, _peer: Peer, _socket: SocketHandle) -> Box<dyn Protocol> {
+    fn accept(&mut self, _peer: Peer, socket: SocketHandle) -> Box<dyn Protocol> {
         self.seen.connections.fetch_add(1, Ordering::Relaxed);
-        Box::new(ServerConnection {
-            http2: Connection::new(self.config.clone()),
-            answer: self.answer,
-            seen: self.seen.clone(),
-            over: false,
-        })
+        let (config, answer, seen) = (self.config.clone(), self.answer, self.seen.clone());
+        let make = move || -> Box<dyn Protocol> {
+            Box::new(ServerConnection {
+                http2: Connection::new(config.clone()),
+                answer,
+                seen: seen.clone(),
+                known: BTreeMap::new(),
+                calls: BTreeMap::new(),
+                later: BTreeMap::new(),
+                over: false,
+            })
+        };
+        let Some(tls) = &self.tls else { return make() };
+        let _ = socket;
+        let wrapped = tls.accept(Rc::from("test"), turn_time(), Box::new(move |_| make()));
+        wrapped.unwrap()
     }
 }
 
@@ -109,8 +169,41 @@ struct ServerConnection {
     http2: Connection,
     answer: Answer,
     seen: Arc<Seen>,
+    /// Paths by the memo slots of their heads.
+    known: BTreeMap<u8, String>,
+    /// The calls that are open, by their streams' numbers.
+    calls: BTreeMap<u32, Open>,
+    /// What is to be done when, in the order in which it was asked for.
+    later: BTreeMap<(Duration, u64), (StreamKey, Act)>,
     over: bool,
 }
+
+/// A call that is open.
+#[derive(Default)]
+struct Open {
+    path: String,
+    body: Vec<u8>,
+    /// How much of the body has been taken for messages.
+    taken: usize,
+    /// The client has ended its side.
+    ended: bool,
+    /// Echoes that are still to be sent.
+    owed: u32,
+}
+
+/// What is to be done with a call.
+#[derive(Clone, Copy)]
+enum Act {
+    /// Answer; the request came then.
+    Reply(Duration),
+    /// Send a message of a stream; so many are left.
+    Message(u32),
+    /// Send an echo.
+    Echo,
+}
+
+/// In place of a path: the call's head has been answered.
+const ANSWERED: &str = "answered";
 
 /// `UserResponse { id: 7, name: "Ada" }` behind its prefix.
 const GOOD: &[u8] = b"\0\0\0\0\x07\x08\x07\x12\x03Ada";
@@ -118,37 +211,167 @@ const GOOD: &[u8] = b"\0\0\0\0\x07\x08\x07\x12\x03Ada";
 const GRPC: (&str, &str) = ("content-type", "application/grpc");
 
 impl ServerConnection {
-    fn on_event(&mut self, event: Event<'_>) {
+    fn on_event(&mut self, now: Duration, event: Event<'_>) {
         match event {
-            Event::Headers { .. } => {
-                let open = self.http2.open_streams() as u64;
-                self.seen.streams_max.fetch_max(open, Ordering::Relaxed);
-                let mut fields = self.seen.fields.lock().unwrap();
-                if fields.is_empty() {
-                    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                    let list = self.http2.headers().iter();
-                    fields.extend(list.map(|field| (text(field.name), text(field.value))));
-                }
-            }
+            Event::Headers { stream, block, .. } => self.on_head(stream, block),
             Event::Data {
                 stream,
                 bytes,
                 end_stream,
             } => {
-                self.seen
-                    .body_bytes
-                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                let size = bytes.len() as u64;
+                self.seen.body_bytes.fetch_add(size, Ordering::Relaxed);
                 self.http2.release(stream, bytes.len());
-                if end_stream {
-                    let call = self.seen.calls.fetch_add(1, Ordering::Relaxed) + 1;
-                    self.answer(stream, call);
-                }
+                self.on_data(stream, bytes, now, end_stream);
             }
+            Event::Reset { stream, .. } => drop(self.calls.remove(&stream.id)),
             _ => {}
         }
     }
 
-    fn answer(&mut self, stream: StreamKey, call: u64) {
+    fn on_head(&mut self, stream: StreamKey, block: Block) {
+        let open = self.http2.open_streams() as u64;
+        self.seen.streams_max.fetch_max(open, Ordering::Relaxed);
+        let mut call = Open::default();
+        if let Block::New { memo } = block {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let list = self.http2.headers().iter();
+            let list: Vec<_> = list
+                .map(|field| (text(field.name), text(field.value)))
+                .collect();
+            let path = list.iter().find(|(name, _)| name == ":path");
+            call.path = path.map(|(_, path)| path.clone()).unwrap_or_default();
+            if let Some(memo) = memo {
+                self.known.insert(memo, call.path.clone());
+            }
+            let mut fields = self.seen.fields.lock().unwrap();
+            if fields.is_empty() {
+                *fields = list;
+            }
+        } else if let Block::Seen { memo } = block {
+            call.path = self.known.get(&memo).cloned().unwrap_or_default();
+        }
+        *self
+            .seen
+            .paths
+            .lock()
+            .unwrap()
+            .entry(call.path.clone())
+            .or_default() += 1;
+        self.calls.insert(stream.id, call);
+    }
+
+    fn on_data(&mut self, stream: StreamKey, bytes: &[u8], now: Duration, end: bool) {
+        let Some(call) = self.calls.get_mut(&stream.id) else {
+            return;
+        };
+        call.body.extend_from_slice(bytes);
+        call.ended |= end;
+        let mut came = Vec::new();
+        while let Some(prefix) = call.body.get(call.taken..call.taken + 5) {
+            let size = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
+            let Some(message) = call.body.get(call.taken + 5..call.taken + 5 + size) else {
+                break;
+            };
+            came.push(message.to_vec());
+            call.taken += 5 + size;
+        }
+        call.owed += came.len() as u32;
+        self.seen
+            .messages
+            .fetch_add(came.len() as u64, Ordering::Relaxed);
+        if let Answer::Echo(after) = self.answer {
+            came.iter()
+                .for_each(|_| self.plan(now + after, stream, Act::Echo));
+            return;
+        }
+        if let (Answer::Reflect(version), [question]) = (self.answer, came.as_slice())
+            && call.path.contains(".reflection.")
+        {
+            let path = call.path.clone();
+            return self.reflect(stream, &path, version, question);
+        }
+        if end {
+            let body = std::mem::take(&mut call.body);
+            if body.len() < 1000 {
+                *self.seen.bodies.lock().unwrap().entry(body).or_default() += 1;
+            }
+            let call = self.seen.calls.fetch_add(1, Ordering::Relaxed) + 1;
+            self.answer(stream, call, now);
+        }
+    }
+
+    fn plan(&mut self, at: Duration, stream: StreamKey, act: Act) {
+        let order = self.later.len() as u64 + (u64::from(stream.id) << 32);
+        let mut key = (at, order);
+        while self.later.contains_key(&key) {
+            key.1 += 1;
+        }
+        self.later.insert(key, (stream, act));
+    }
+
+    fn act(&mut self, now: Duration) {
+        while let Some((&(at, _), _)) = self.later.first_key_value()
+            && at <= now
+            && let Some((_, (stream, act))) = self.later.pop_first()
+        {
+            match (act, self.answer) {
+                (Act::Reply(came), _) => {
+                    let held = (now - came).as_nanos() as u64;
+                    self.seen.held.lock().unwrap().push(held);
+                    self.reply(stream, GOOD);
+                }
+                (Act::Message(0), _) => self.send(stream, &[("grpc-status", "0")], true),
+                (Act::Message(left), Answer::Stream(_, gap)) => {
+                    self.http2.send_data(stream, GOOD, false);
+                    self.plan(now + gap, stream, Act::Message(left - 1));
+                }
+                (Act::Message(_), _) => {}
+                (Act::Echo, _) => self.echo(stream),
+            }
+        }
+    }
+
+    fn echo(&mut self, stream: StreamKey) {
+        let Some(call) = self.calls.get_mut(&stream.id) else {
+            return;
+        };
+        if call.owed > 0 && call.path != ANSWERED {
+            call.path = ANSWERED.to_owned();
+            self.send(stream, &[(":status", "200"), GRPC], false);
+        }
+        self.http2.send_data(stream, GOOD, false);
+        let Some(call) = self.calls.get_mut(&stream.id) else {
+            return;
+        };
+        call.owed -= 1;
+        if call.ended && call.owed == 0 {
+            self.seen.calls.fetch_add(1, Ordering::Relaxed);
+            self.send(stream, &[("grpc-status", "0")], true);
+        }
+    }
+
+    fn reflect(&mut self, stream: StreamKey, path: &str, version: &str, question: &[u8]) {
+        if !path.contains(&format!(".{version}.")) {
+            return self.send(
+                stream,
+                &[(":status", "200"), GRPC, ("grpc-status", "12")],
+                true,
+            );
+        }
+        let first = self.calls.get_mut(&stream.id).map(|call| {
+            let first = call.owed == 1;
+            call.owed += 1;
+            first
+        });
+        if first == Some(true) {
+            self.send(stream, &[(":status", "200"), GRPC], false);
+        }
+        let answer = reflection::answer(question);
+        self.http2.send_data(stream, &answer, false);
+    }
+
+    fn answer(&mut self, stream: StreamKey, call: u64, now: Duration) {
         match self.answer {
             Answer::Never => {}
             Answer::Good => self.reply(stream, GOOD),
@@ -183,6 +406,32 @@ impl ServerConnection {
                 }
                 self.reply(stream, GOOD);
             }
+            Answer::Delay(low, high) => {
+                let part = (call as f64 * 0.618_033_988_749_895).fract();
+                let delay = low + (high - low).mul_f64(part);
+                self.plan(now + delay, stream, Act::Reply(now));
+            }
+            Answer::FailEvery(number) if call.is_multiple_of(number) => {
+                self.seen.failed.fetch_add(1, Ordering::Relaxed);
+                self.send(
+                    stream,
+                    &[(":status", "200"), GRPC, ("grpc-status", "13")],
+                    true,
+                );
+            }
+            Answer::FailEvery(_) | Answer::Reflect(_) => self.reply(stream, GOOD),
+            Answer::Stream(count, gap) => {
+                self.send(stream, &[(":status", "200"), GRPC], false);
+                self.plan(now + gap, stream, Act::Message(count));
+                self.act(now);
+            }
+            Answer::Echo(_) => {}
+            Answer::Packed(body) => {
+                let head = [(":status", "200"), GRPC, ("grpc-encoding", "gzip")];
+                self.send(stream, &head, false);
+                self.http2.send_data(stream, body, false);
+                self.send(stream, &[("grpc-status", "0")], true);
+            }
         }
     }
 
@@ -210,14 +459,16 @@ impl Protocol for ServerConnection {
         };
         while !self.over {
             match self.http2.receive(now, &mut bytes) {
-                Ok(Some(event)) => self.on_event(event),
+                Ok(Some(event)) => self.on_event(now, event),
                 Ok(None) => break,
                 Err(_) => self.over = true,
             }
         }
     }
 
-    fn advance(&mut self, _now: Duration) {}
+    fn advance(&mut self, now: Duration) {
+        self.act(now);
+    }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
         self.http2.transmit(out);
@@ -225,6 +476,6 @@ impl Protocol for ServerConnection {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        None
+        self.later.first_key_value().map(|((at, _), _)| *at)
     }
 }

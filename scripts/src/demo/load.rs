@@ -131,9 +131,43 @@ impl Generator {
         serde_json::from_str(&text).attempt(|| format!("understand {file:?}"))
     }
 
+    /// Compares two servers, each with its name, and leaves a page; where that is.
+    ///
+    /// What the generator prints is for whoever looks on.
+    pub fn compare(
+        &self,
+        [(a_name, a), (b_name, b)]: [(&str, &Server); 2],
+        load: Load,
+        name: &str,
+    ) -> Result<PathBuf, Failure> {
+        let page = self.folder.join(format!("{name}.html"));
+        let mut command = Command::new(&self.program);
+        command.args(["compare", &a.address, &b.address]);
+        command.args(["--a-name", a_name, "--a-pid", &a.id().to_string()]);
+        command.args(["--b-name", b_name, "--b-pid", &b.id().to_string()]);
+        command.args(["--pairs", "12", "--noise-pairs", "8"]);
+        command.args(["--warmup", "500ms"]);
+        command.arg("--html").arg(&page);
+        self.describe_load(&mut command, load);
+        command.stdin(Stdio::null());
+        let status = spawn_on(self.cpu, &mut command)?.wait();
+        let status = status.attempt(|| "run corespun-load".into())?;
+        match status.success() {
+            true => Ok(page),
+            false => Err(Failure::new("run corespun-load", status.to_string())),
+        }
+    }
+
     fn command(&self, server: &Server, load: Load) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["run", "--target", &server.address]);
+        command.args(["--target-pid", &server.id().to_string()]);
+        self.describe_load(&mut command, load);
+        command
+    }
+
+    /// The flags that say what is called, and how often.
+    fn describe_load(&self, command: &mut Command, load: Load) {
         command
             .args(["--method", "user.UserService/GetUser", "--proto"])
             .arg(&self.schema);
@@ -145,14 +179,12 @@ impl Generator {
         ]);
         command.args(["--connections", &load.connections.to_string()]);
         command.args(["--streams", &load.streams.to_string()]);
-        command.args(["--target-pid", &server.id().to_string()]);
         if let Some(rate) = load.rate {
             command.args(["--rate", &format!("{rate:.0}")]);
         }
         if let Some(cpu) = self.cpu {
             command.args(["--cpu", &cpu.to_string()]);
         }
-        command
     }
 }
 

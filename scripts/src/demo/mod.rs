@@ -1,40 +1,32 @@
 //! `cargo x demo`: the user service on SQLite, then the same calls against corespun and tonic.
 //!
 //! The comparison follows the rules of an honest one: each server alone on one CPU, the generator
-//! on another, turns in the order A B B A A B, medians, and an equal offered rate for latency.
+//! on another, and what `corespun-load compare` does: turn and turn about, intervals, a noise
+//! floor, and an equal offered rate for latency.
 
 mod load;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bench::median;
 use crate::cpus::Placement;
 use crate::failure::Failure;
 use crate::process::Server;
 use crate::workspace;
-use load::{Generator, Load, Report};
+use load::{Generator, Load};
 
 /// What `cargo x demo` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Seconds of load in each turn; there are eighteen turns, and one against SQLite.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Seconds of load in each turn; there are two comparisons of 40 turns.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 }
 
-/// The order of turns: what drifts during a run falls on both alike.
-const TURNS: [usize; 6] = [0, 1, 1, 0, 0, 1];
 /// The equal rate of the open loop, as a share of what tonic manages in the closed one.
 const OPEN_SHARE: f64 = 0.5;
 
-struct Contender {
-    name: &'static str,
-    server: Server,
-    reports: Vec<Report>,
-}
-
-/// Builds, serves, drives, and prints the table.
+/// Builds, serves, drives, and prints the tables; the last line is the path of the page.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let names = ["users", "bench-corespun", "bench-tonic", "corespun-load"];
     let programs = workspace::build_release(root, &names)?;
@@ -110,7 +102,8 @@ fn show_service(
     server.stop()
 }
 
-/// Both bench servers with constant answers, side by side.
+/// Both bench servers with constant answers, side by side: first as fast as they can, then at a
+/// rate that both can hold.
 fn compare(
     programs: &Path,
     folder: &Path,
@@ -118,17 +111,10 @@ fn compare(
     generator: &Generator,
 ) -> Result<(), Failure> {
     println!("\nGetUser with a constant answer, corespun beside tonic");
-    let mut contenders = Vec::new();
-    for (name, program) in [("corespun", "bench-corespun"), ("tonic", "bench-tonic")] {
-        let server = start(programs, program, &[], folder, place)?;
-        println!("  {name}: {}", server.greeting);
-        contenders.push(Contender {
-            name,
-            server,
-            reports: Vec::new(),
-        });
-    }
-    let mut table = Vec::new();
+    let ours = start(programs, "bench-corespun", &[], folder, place)?;
+    println!("  corespun: {}", ours.greeting);
+    let theirs = start(programs, "bench-tonic", &[], folder, place)?;
+    println!("  tonic: {}", theirs.greeting);
     let busy = Load {
         connections: 10,
         streams: 100,
@@ -139,138 +125,22 @@ fn compare(
         streams: 1,
         rate: None,
     };
-    for load in [busy, wide] {
-        turns(&mut contenders, generator, load)?;
-        table.push((load, summaries(&contenders)));
-    }
-    // The wide closed loop ran last: half of what tonic reached there is a rate that both can hold.
-    let rate = (table[1].1[1].rps * OPEN_SHARE).max(1.0).round();
+    let ceiling = generator.run(&theirs, wide)?;
     let even = Load {
-        rate: Some(rate),
+        rate: Some((ceiling.rps * OPEN_SHARE).max(1.0).round()),
         ..wide
     };
-    turns(&mut contenders, generator, even)?;
-    table.push((even, summaries(&contenders)));
-    let greeting = contenders[0].server.greeting.clone();
-    contenders
-        .into_iter()
-        .for_each(|contender| contender.server.end());
-
-    println!("\nmedians of three turns each, latency in µs (closed loop: it excludes queueing)\n");
-    for (load, rows) in &table {
-        print_rows(*load, rows);
+    let contenders = [("corespun", &ours), ("tonic", &theirs)];
+    let mut pages = Vec::new();
+    for (name, load) in [("throughput", busy), ("latency", even)] {
+        println!("\n{load}");
+        pages.push(generator.compare(contenders, load, name)?);
     }
-    println!("corespun ran as: {greeting}");
+    println!("\ncorespun ran as: {}", ours.greeting);
     println!("{}", place.describe());
+    ours.end();
+    theirs.end();
+    println!("the reports, for any browser:");
+    pages.iter().for_each(|page| println!("{}", page.display()));
     Ok(())
-}
-
-/// One point: every contender's turns, interleaved.
-fn turns(contenders: &mut [Contender], generator: &Generator, load: Load) -> Result<(), Failure> {
-    println!("  {load}");
-    contenders
-        .iter_mut()
-        .for_each(|contender| contender.reports.clear());
-    for index in TURNS {
-        let contender = &mut contenders[index];
-        let report = generator.run(&contender.server, load)?;
-        println!("    {:9} {}", contender.name, report.describe());
-        report
-            .warnings
-            .iter()
-            .for_each(|warning| println!("    warning: {warning}"));
-        contender.reports.push(report);
-    }
-    Ok(())
-}
-
-/// The medians of one contender at one point.
-struct Summary {
-    name: &'static str,
-    latency: [f64; 4],
-    rps: f64,
-    cpu_us: f64,
-}
-
-fn summaries(contenders: &[Contender]) -> Vec<Summary> {
-    let summarize = |contender: &Contender| {
-        let over = |value: &dyn Fn(&Report) -> Option<f64>| {
-            let values: Vec<f64> = contender.reports.iter().filter_map(value).collect();
-            median(&values)
-        };
-        Summary {
-            name: contender.name,
-            latency: [
-                over(&|report| report.latency_us.p50),
-                over(&|report| report.latency_us.p99),
-                over(&|report| report.latency_us.p999),
-                over(&|report| report.latency_us.max),
-            ],
-            rps: over(&|report| Some(report.rps)),
-            cpu_us: over(&|report| report.target_cpu_us_per_rpc),
-        }
-    };
-    contenders.iter().map(summarize).collect()
-}
-
-fn print_rows(load: Load, rows: &[Summary]) {
-    println!("{load}");
-    println!("{}", header());
-    for row in rows {
-        println!("{}", line(row.name, row.latency, row.rps, row.cpu_us));
-    }
-    if let [ours, theirs] = rows {
-        let better = |at: usize| times(theirs.latency[at] / ours.latency[at]);
-        let [p50, p99, p999, max] = [0, 1, 2, 3].map(better);
-        let rps = times(ours.rps / theirs.rps);
-        let cpu = times(theirs.cpu_us / ours.cpu_us);
-        println!(
-            "  {:10}{p50:>10}{p99:>10}{p999:>10}{max:>10}{rps:>12}{cpu:>12}\n",
-            "better by"
-        );
-    }
-}
-
-fn header() -> String {
-    format!(
-        "  {:10}{:>10}{:>10}{:>10}{:>10}{:>12}{:>12}",
-        "", "p50", "p99", "p99.9", "max", "req/s", "CPU-µs/RPC"
-    )
-}
-
-fn line(name: &str, [p50, p99, p999, max]: [f64; 4], rps: f64, cpu_us: f64) -> String {
-    let [p50, p99, p999, max, rps] = [p50, p99, p999, max, rps].map(|value| number(value, 0));
-    let cpu = number(cpu_us, 2);
-    format!("  {name:10}{p50:>10}{p99:>10}{p999:>10}{max:>10}{rps:>12}{cpu:>12}")
-}
-
-fn number(value: f64, digits: usize) -> String {
-    if value.is_finite() {
-        format!("{value:.digits$}")
-    } else {
-        "n/a".into()
-    }
-}
-
-fn times(ratio: f64) -> String {
-    if ratio.is_finite() {
-        format!("{ratio:.2}×")
-    } else {
-        "n/a".into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_line_up() {
-        let widths = |text: &str| text.chars().count();
-        let row = line("tonic", [1.0, 2.0, f64::NAN, 1e6], 123_456.0, 9.5);
-        assert_eq!(widths(&row), widths(&header()));
-        assert!(row.contains("n/a"));
-        assert!(row.ends_with("9.50"));
-        assert_eq!(times(2.0), "2.00×");
-    }
 }

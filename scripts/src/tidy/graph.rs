@@ -77,16 +77,20 @@ const ROOMS: &[Room] = &[
             "corespun-tls",
         ],
     ),
-    room(
-        "loadgen",
-        "corespun-load",
-        &[
-            "corespun-codec",
-            "corespun-http2",
-            "corespun-runtime",
-            "corespun-tls",
-        ],
-    ),
+    Room {
+        build: &["corespun-build"],
+        ..room(
+            "loadgen",
+            "corespun-load",
+            &[
+                "corespun",
+                "corespun-codec",
+                "corespun-http2",
+                "corespun-runtime",
+                "corespun-tls",
+            ],
+        )
+    },
     Room {
         build: ANYTHING,
         ..room("examples", "corespun-examples", ANYTHING)

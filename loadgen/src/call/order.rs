@@ -1,0 +1,108 @@
+//! A call as the user asks for it, and how it becomes one that can be made.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use corespun_codec::{Encoding, MetadataMap, head, timeout};
+
+use super::{Call, Turns};
+use crate::data::{self, Mode, Payloads, Recipe, Template};
+use crate::endpoint::Endpoint;
+use crate::error::LoadError;
+use crate::schema::Schema;
+
+/// A call that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) method: String,
+    /// JSON, or `@file`; see [`crate::data`].
+    pub(crate) data: String,
+    /// Where relative paths in `data` start.
+    pub(crate) folder: PathBuf,
+    pub(crate) metadata: MetadataMap,
+    pub(crate) timeout: Option<Duration>,
+    /// Requests in each call; by default as many as the data has, if the client streams.
+    pub(crate) messages: Option<u32>,
+    pub(crate) turns: Turns,
+    pub(crate) weight: u32,
+}
+
+/// What all calls of a run have in common.
+pub(crate) struct Defaults<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) mode: Mode,
+    pub(crate) encoding: Encoding,
+    pub(crate) seed: u64,
+}
+
+impl Order {
+    /// Finds the method and encodes the requests.
+    ///
+    /// # Errors
+    /// When there is no such method, or the data does not fit it.
+    pub(crate) fn prepare(&self, schema: &Schema, all: &Defaults<'_>) -> Result<Call, LoadError> {
+        let method = schema.method(&self.method)?;
+        let kind = method.kind();
+        let text = data::text(&self.data, &self.folder)?;
+        let failed = |cause| LoadError::Data {
+            message: method.input().full_name().to_owned(),
+            cause,
+        };
+        let recipe = Recipe {
+            template: Template::parse(&text, &self.folder).map_err(failed)?,
+            message: method.input(),
+            encoding: all.encoding,
+        };
+        let (payloads, count) = Payloads::new(recipe, all.mode, all.seed)?;
+        let messages = match (kind.client_streams(), self.messages) {
+            (true, None) => count as u32,
+            (true, Some(messages)) => messages,
+            (false, None | Some(1)) => 1,
+            (false, Some(messages)) => {
+                let cause = format!("{} takes one request", method.name());
+                return Err(LoadError::flag("--messages", messages.to_string(), cause));
+            }
+        };
+        Ok(Call {
+            fields: self.fields(method.path(), all),
+            method,
+            kind,
+            payloads,
+            messages,
+            turns: self.turns,
+            timeout: self.timeout,
+            weight: self.weight,
+        })
+    }
+
+    fn fields(&self, path: &str, all: &Defaults<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let target = head::Target {
+            scheme: all.endpoint.scheme(),
+            authority: all.endpoint.authority(),
+            path,
+        };
+        let limit = self.timeout.map(|limit| {
+            let mut text = Vec::new();
+            timeout::write(limit, &mut text);
+            text
+        });
+        let fields = head::request_fields(target, limit.as_deref(), &self.metadata);
+        let mut fields: Vec<_> = fields
+            .map(|(name, value)| (name.to_vec(), value.to_vec()))
+            .collect();
+        if all.encoding != Encoding::Identity {
+            let name = all.encoding.name().as_bytes();
+            fields.push((b"grpc-encoding".to_vec(), name.to_vec()));
+            fields.push((b"grpc-accept-encoding".to_vec(), b"gzip,deflate".to_vec()));
+        }
+        fields
+    }
+}
+
+/// The folder that relative paths in a file start at.
+pub(super) fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,83 @@
+//! The commands: each has its arguments, its work and its findings in a file of its own.
+
+mod agent;
+mod baseline;
+mod bundled;
+mod calibrate;
+mod check;
+mod child;
+mod compare;
+mod condition;
+mod merge;
+mod rerender;
+mod run;
+mod search;
+mod slice;
+mod sweep;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::args::Command;
+use crate::error::LoadError;
+use crate::interrupt::Interrupt;
+use crate::output::Outputs;
+use crate::report::Document;
+use crate::summary::summarize;
+
+pub use agent::AgentArgs;
+pub use baseline::BaselineArgs;
+pub use calibrate::{CalibrateArgs, Calibration, Echo, RespondArgs};
+pub use check::CheckArgs;
+pub use compare::{CompareArgs, Comparison, Metric, Side, Slice};
+pub use condition::Condition;
+pub use merge::MergeArgs;
+pub use rerender::ReportArgs;
+pub use search::{Probe, Search, SearchArgs};
+pub use sweep::{Point, Sweep, SweepArgs};
+
+/// Carries out a command and prints what it found.
+///
+/// The exit code is 0 after a whole run, 128 and the signal's number after an interrupted one,
+/// 2 when a condition of `--fail-if` failed and 3 when the measurement cannot decide it.
+///
+/// # Errors
+/// One line that names the cause.
+pub fn execute(command: &Command, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
+    match command {
+        Command::Run(args) => run::execute(args, interrupt),
+        Command::Replay(args) => run::execute(&args.clone().into_run(), interrupt),
+        Command::Sweep(args) => sweep::execute(args, interrupt),
+        Command::Search(args) => search::execute(args, interrupt),
+        Command::Compare(args) => compare::execute(args, interrupt),
+        Command::Baseline(args) => baseline::execute(args, interrupt),
+        Command::Calibrate(args) => calibrate::execute(args, interrupt),
+        Command::Agent(args) => agent::execute(args, interrupt),
+        Command::Merge(args) => merge::execute(args),
+        Command::Report(args) => rerender::execute(args),
+        Command::Check(args) => check::execute(args),
+        Command::Respond(args) => calibrate::respond(args, interrupt),
+    }
+}
+
+/// Prints the summary, writes the files, and says how it went.
+fn finish(
+    document: &Document,
+    outputs: Outputs,
+    conditions: &[Condition],
+    interrupt: &Interrupt,
+) -> Result<ExitCode, LoadError> {
+    // Whoever closed standard output still gets the files.
+    let _ = io::stdout().write_all(summarize(document).as_bytes());
+    outputs.write(document)?;
+    if let Some(signal) = interrupt.signal() {
+        return Ok(ExitCode::from(128 | signal as u8));
+    }
+    Ok(condition::judge(conditions, document, &mut io::stdout()))
+}
+
+/// A line about what goes on, for a person who waits.
+fn tell(line: std::fmt::Arguments<'_>) {
+    // Whoever closed standard error does not want to read it.
+    let _ = writeln!(io::stderr(), "{line}");
+}

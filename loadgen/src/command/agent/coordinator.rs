@@ -1,0 +1,249 @@
+//! The coordinator's side: orders to all agents, one report of what they tell.
+
+use std::time::Duration;
+
+use corespun::runtime::{Engine, JoinHandle, LocalConfig, LocalShard};
+use corespun::{Request, Sender, Status, Streaming};
+
+use super::super::tell;
+use super::files::{Part, gather};
+use super::wire::{AgentClient, News, Order, Prepare, news, order};
+use super::{VERSION, wire};
+use crate::args::RunArgs;
+use crate::error::LoadError;
+use crate::interrupt::Interrupt;
+use crate::plan::Plan;
+use crate::report::{AgentShare, Report, Second};
+use crate::units::{count, time_or_none};
+
+/// How long an agent may take to answer at all.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How long agents may take to open their connections.
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// What lies between the seeds of agents: far enough for any two to draw differently.
+const SEED_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// How often it is looked whether the run was interrupted.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// An agent that is at work.
+struct Agent {
+    address: String,
+    orders: Sender<Order>,
+    news: Streaming<News>,
+}
+
+/// Makes the run on all agents and merges what they report.
+///
+/// # Errors
+/// When one of them cannot be reached or fails: a part of a load is no load.
+pub(in crate::command) fn run(
+    args: &RunArgs,
+    plan: &Plan,
+    words: &[String],
+    interrupt: &Interrupt,
+) -> Result<Report, LoadError> {
+    let of = args.agents.len();
+    let prepare = |index| {
+        let part = Part { index, of };
+        Ok(Prepare {
+            version: VERSION,
+            words: share(words, args, plan, part)?,
+            files: gather(args, plan, part)?,
+        })
+    };
+    let prepared = (0..of).map(prepare).collect::<Result<_, LoadError>>()?;
+    let config = LocalConfig {
+        engine: Engine::Auto,
+        cpu: None,
+    };
+    let mut shard = LocalShard::new(config).map_err(LoadError::Start)?;
+    shard.block_on(conduct(&args.agents, prepared, interrupt))
+}
+
+/// The command line for one agent: its share of the rate, a seed and no agents of its own.
+fn share(
+    words: &[String],
+    args: &RunArgs,
+    plan: &Plan,
+    part: Part,
+) -> Result<Vec<String>, LoadError> {
+    let mut share = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
+            _ => (word.as_str(), None),
+        };
+        match flag {
+            "--agents" | "--rate" | "--seed" | "--duration" => {
+                if value.is_none() {
+                    words.next();
+                }
+            }
+            _ => share.push(word.clone()),
+        }
+    }
+    let duration = format!("{}ns", plan.pace.duration.as_nanos());
+    // Agents that drew the same numbers would call at the same moments.
+    let seed = plan
+        .seed
+        .wrapping_add(SEED_STEP.wrapping_mul(part.index as u64));
+    let flags = ["--duration", &duration, "--seed", &seed.to_string()];
+    share.extend(flags.map(str::to_owned));
+    if let Some(rate) = &args.pace.rate {
+        let number = rate.parse::<f64>().ok().filter(|rate| *rate > 0.0);
+        let expected = "expected a number of calls per second, to be shared by the agents";
+        let rate = number.ok_or_else(|| LoadError::flag("--rate", rate, expected))?;
+        let rate = rate / part.of as f64;
+        share.extend(["--rate".to_owned(), rate.to_string()]);
+    }
+    Ok(share)
+}
+
+async fn conduct(
+    addresses: &[String],
+    prepared: Vec<Prepare>,
+    interrupt: &Interrupt,
+) -> Result<Report, LoadError> {
+    let mut agents = Vec::new();
+    for (address, prepare) in addresses.iter().zip(prepared) {
+        agents.push(Agent::prepare(address, prepare).await?);
+    }
+    for agent in &mut agents {
+        agent.wait_until_ready().await?;
+    }
+    for agent in &mut agents {
+        agent.order(order::Order::Begin(true)).await?;
+    }
+    let mut at_work: Vec<_> = agents.into_iter().map(Agent::follow).collect();
+    let mut stopped = false;
+    while at_work.iter().any(|(_, work)| !work.is_finished()) {
+        corespun::sleep(LOOK).await;
+        if interrupt.signal().is_some() && !stopped {
+            stopped = true;
+            for (orders, _) in &mut at_work {
+                // An agent that is done already needs no order.
+                let _ = orders.send(order_of(order::Order::Stop(true))).await;
+            }
+        }
+    }
+    let mut reports = Vec::new();
+    for (_, work) in at_work {
+        reports.push(work.await.map_err(|_| LoadError::Panicked { core: 0 })??);
+    }
+    merge(addresses, &reports)
+}
+
+fn merge(addresses: &[String], reports: &[Report]) -> Result<Report, LoadError> {
+    let merged = Report::merge(reports).map_err(|cause| LoadError::Merge { cause });
+    let mut merged = merged?;
+    let shares = addresses
+        .iter()
+        .zip(reports)
+        .map(|(address, report)| AgentShare {
+            agent: address.clone(),
+            rps: report.counts.rps,
+            p99_us: report.latency_us.p99,
+        });
+    merged.agents = shares.collect();
+    Ok(merged)
+}
+
+fn order_of(order: order::Order) -> Order {
+    Order { order: Some(order) }
+}
+
+fn failure(address: &str, status: &Status) -> LoadError {
+    LoadError::Agent {
+        address: address.to_owned(),
+        cause: format!("{}: {}", status.code().name(), status.message()),
+    }
+}
+
+impl Agent {
+    async fn prepare(address: &str, prepare: Prepare) -> Result<Self, LoadError> {
+        let failed = |status: Status| failure(address, &status);
+        let connecting = corespun::timeout(CONNECT_MAX, AgentClient::connect(address)).await;
+        let client: wire::AgentClient = connecting
+            .map_err(|_| failed(Status::unavailable("no answer within 10 s")))?
+            .map_err(failed)?;
+        let (orders, news) = client.run(Request::new(())).await.map_err(failed)?;
+        let mut agent = Self {
+            address: address.to_owned(),
+            orders,
+            news,
+        };
+        agent.order(order::Order::Prepare(prepare)).await?;
+        Ok(agent)
+    }
+
+    async fn order(&mut self, order: order::Order) -> Result<(), LoadError> {
+        let sent = self.orders.send(order_of(order)).await;
+        match sent {
+            Ok(()) => Ok(()),
+            // The reason why it listens no more is what it had to tell.
+            Err(status) => Err(match self.news.message().await {
+                Err(reason) => failure(&self.address, &reason),
+                Ok(_) => failure(&self.address, &status),
+            }),
+        }
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), LoadError> {
+        let failed = |status: Status| failure(&self.address, &status);
+        let news = corespun::timeout(READY_MAX, self.news.message()).await;
+        let news = news.map_err(|_| failed(Status::unavailable("not ready within 60 s")))?;
+        match news.map_err(failed)?.and_then(|news| news.news) {
+            Some(news::News::Ready(_)) => Ok(()),
+            _ => Err(failed(Status::internal("it ended before it was ready"))),
+        }
+    }
+
+    /// Hears the agent to its end, beside the others.
+    fn follow(self) -> (Sender<Order>, JoinHandle<Result<Report, LoadError>>) {
+        let Self {
+            address,
+            orders,
+            news,
+        } = self;
+        (orders, corespun::spawn(hear(address, news)))
+    }
+}
+
+async fn hear(address: String, mut news: Streaming<News>) -> Result<Report, LoadError> {
+    let failed = |status: Status| failure(&address, &status);
+    let malformed = |error: serde_json::Error| LoadError::Agent {
+        address: address.clone(),
+        cause: format!("what it told is malformed: {error}"),
+    };
+    let mut seconds: Vec<Second> = Vec::new();
+    loop {
+        match news
+            .message()
+            .await
+            .map_err(failed)?
+            .and_then(|news| news.news)
+        {
+            Some(news::News::Second(bytes)) => {
+                let second: Second = serde_json::from_slice(&bytes).map_err(malformed)?;
+                tell(format_args!(
+                    "{address} {:>4.0} s: {} calls/s, p99 {}, {} failed",
+                    second.at_s + second.length_s,
+                    count((second.calls as f64 / second.length_s).round()),
+                    time_or_none(second.latency_us.p99),
+                    second.failed
+                ));
+                seconds.push(second);
+            }
+            Some(news::News::Report(bytes)) => {
+                let report: Report = serde_json::from_slice(&bytes).map_err(malformed)?;
+                return Ok(Report { seconds, ..report });
+            }
+            Some(news::News::Ready(_)) => {}
+            None => return Err(failed(Status::internal("it ended without a report"))),
+        }
+    }
+}

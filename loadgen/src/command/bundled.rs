@@ -1,0 +1,54 @@
+//! The schema that is built in, for commands that need no set-up.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::args::CallArgs;
+use crate::error::LoadError;
+
+const SCHEMA: &str = include_str!("../../../proto/user.proto");
+
+/// The method that bundled servers answer.
+const METHOD: &str = "user.UserService/GetUser";
+
+/// A request to it.
+pub(super) const DATA: &str = r#"{"id":1}"#;
+
+/// Completes what the command line leaves open: the method, and where it is defined.
+pub(super) fn fill_in(call: &mut CallArgs, schema: &SchemaFile) {
+    if call.method.is_none() && call.scenario.is_none() {
+        call.method = Some(METHOD.to_owned());
+    }
+    if call.proto.is_none() && call.descriptor_set.is_none() {
+        call.proto = Some(schema.0.clone());
+    }
+}
+
+/// The schema as a file, which goes when this does.
+#[derive(Debug)]
+pub(super) struct SchemaFile(PathBuf);
+
+impl SchemaFile {
+    /// Writes it among the system's temporary files.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(super) fn write() -> Result<Self, LoadError> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("corespun-load-{}-{number}.proto", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, SCHEMA).map_err(|error| LoadError::Report {
+            path: path.clone(),
+            cause: error.to_string(),
+        })?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for SchemaFile {
+    fn drop(&mut self) {
+        // What is left over is a small file among temporary ones.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a turn must be to count. Fixed before anything is measured, and counted in the report.
+
+use crate::report::Report;
+use crate::stats::median;
+
+/// A turn that lost more of its time than this to other guests of the machine does not count, and …
+const STEAL_SHARE_MAX: f64 = 0.10;
+
+/// The share of its window that the target's threads may have waited for a CPU, …
+const RUN_DELAY_MAX: f64 = 0.05;
+
+/// … unless that is how all turns fared: then this factor of the median is the limit.
+const FACTOR_MAX: f64 = 2.0;
+
+/// The share of offered calls that must have ended well.
+const ACHIEVED_MIN: f64 = 0.99;
+
+/// Above this share of the median latency, the lag of the timetable is not small.
+const LAG_SHARE_MAX: f64 = 0.5;
+
+/// How the machine treated most turns: what all of them suffered singles out none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Usual {
+    steal: f64,
+    run_delay: f64,
+}
+
+impl Usual {
+    /// The medians over all turns.
+    pub(super) fn of<'a>(reports: impl Iterator<Item = &'a Report> + Clone) -> Self {
+        let steal = median(reports.clone().map(steal));
+        let run_delay = median(reports.map(run_delay));
+        Self {
+            steal: steal.unwrap_or_default(),
+            run_delay: run_delay.unwrap_or_default(),
+        }
+    }
+}
+
+fn steal(report: &Report) -> f64 {
+    report.cost.steal_share.unwrap_or_default()
+}
+
+fn run_delay(report: &Report) -> f64 {
+    let used = report.cost.target_use.as_ref();
+    let delay = used.and_then(|used| used.run_delay_s).unwrap_or_default();
+    delay / report.setup.duration_s.max(1e-9)
+}
+
+/// Why the turn does not count.
+pub(super) fn rejection(report: &Report, usual: Usual) -> Option<String> {
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let steal = steal(report);
+    if steal > STEAL_SHARE_MAX.max(FACTOR_MAX * usual.steal) {
+        return Some(format!("steal of {}", percent(steal)));
+    }
+    if report.failed() > 0 {
+        return Some(format!("{} calls failed", report.failed()));
+    }
+    let delay = run_delay(report);
+    if delay > RUN_DELAY_MAX.max(FACTOR_MAX * usual.run_delay) {
+        return Some(format!("target without a CPU for {}", percent(delay)));
+    }
+    late(report)
+}
+
+/// In an open loop: the timetable was not kept.
+fn late(report: &Report) -> Option<String> {
+    let offered = report.counts.offered_rps?;
+    if report.counts.rps < offered * ACHIEVED_MIN {
+        let share = report.counts.rps / offered * 100.0;
+        return Some(format!("only {share:.1} % of the offered calls"));
+    }
+    let lag = report.lag_us?.p50?;
+    let latency = report.latency_us.p50?;
+    (lag > LAG_SHARE_MAX * latency).then(|| format!("timetable late by {lag:.0} µs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Used;
+    use crate::report::tests::report;
+
+    const QUIET: Usual = Usual {
+        steal: 0.01,
+        run_delay: 0.0,
+    };
+
+    #[test]
+    fn each_gate_closes() {
+        let good = || {
+            let mut report = report("--rate 999 --connections 2", 1996);
+            report.counts.failed.clear();
+            report
+        };
+        assert_eq!(rejection(&good(), QUIET), None);
+        let mut stolen = good();
+        stolen.cost.steal_share = Some(0.12);
+        assert_eq!(rejection(&stolen, QUIET).unwrap(), "steal of 12.0 %");
+        let usual = Usual::of([&stolen, &stolen, &good()].into_iter());
+        assert_eq!(rejection(&stolen, usual), None, "most turns lost that much");
+        let mut failed = good();
+        failed.counts.failed.insert("INTERNAL".to_owned(), 1);
+        assert_eq!(rejection(&failed, QUIET).unwrap(), "1 calls failed");
+        let mut waiting = good();
+        waiting.cost.target_use = Some(Used {
+            run_delay_s: Some(0.2),
+            ..Used::default()
+        });
+        assert!(rejection(&waiting, QUIET).unwrap().contains("10.0 %"));
+        let mut short = good();
+        short.counts.offered_rps = Some(short.counts.rps * 1.02);
+        assert!(rejection(&short, QUIET).unwrap().contains("98.0 %"));
+        let mut late = good();
+        late.lag_us = Some(late.latency_us);
+        assert!(rejection(&late, QUIET).unwrap().contains("late"));
+    }
+}

@@ -1,0 +1,240 @@
+//! Conditions of `--fail-if`: when a finding is a failure.
+//!
+//! ```text
+//!   p99>2ms   service.p50>800us   errors>0.1%   rps<10000   cpu_us>8   ratio.p99>1.05@95%
+//! ```
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::duration;
+use crate::error::LoadError;
+use crate::report::{Body, Document, Percentiles, Report};
+
+const FLAG: &str = "--fail-if";
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    text: String,
+    metric: Metric,
+    above: bool,
+    limit: f64,
+}
+
+/// What a condition is about.
+#[derive(Clone, Debug, PartialEq)]
+enum Metric {
+    /// A percentile in µs, of the latency that is named.
+    Latency(Which, String),
+    /// Calls that failed or never ended, as a share of all.
+    Errors,
+    /// Good calls per second.
+    Rate,
+    /// CPU time of the target per call, in µs.
+    Cpu,
+    /// A to B of a metric of a comparison; with `surely` the end of the interval that is nearer.
+    Ratio { metric: String, surely: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Which {
+    Response,
+    Service,
+    FirstByte,
+    Lag,
+}
+
+/// What became of a condition.
+#[derive(Clone, Debug, PartialEq)]
+enum Answer {
+    Holds(f64),
+    Fails(f64),
+    /// The measurement does not tell, for this reason.
+    Unknown(String),
+}
+
+impl Condition {
+    /// Reads all conditions.
+    ///
+    /// # Errors
+    /// For the first that makes no sense.
+    pub fn parse_all(texts: &[String]) -> Result<Vec<Self>, LoadError> {
+        texts.iter().map(|text| Self::parse(text)).collect()
+    }
+
+    fn parse(text: &str) -> Result<Self, LoadError> {
+        let expected = "expected a metric, < or >, and a limit, as in p99>2ms or errors>0.1%";
+        let failed = |cause: &str| LoadError::flag(FLAG, text, cause);
+        let place = text.find(['<', '>']).ok_or_else(|| failed(expected))?;
+        let (name, rest) = (text[..place].trim(), text[place + 1..].trim());
+        let (limit, surely) = match rest.split_once('@') {
+            None => (rest, false),
+            Some((limit, "95%")) => (limit.trim(), true),
+            Some(_) => return Err(failed("only @95% can follow a limit")),
+        };
+        let metric = Metric::parse(name, surely).ok_or_else(|| {
+            failed(
+                "known are p50, p90, p99, p999, max (alone or after service., first_byte. or \
+                    lag.), errors, rps, cpu_us, and ratio. before one of them",
+            )
+        })?;
+        let limit = metric.limit(limit).ok_or_else(|| failed(expected))?;
+        Ok(Self {
+            text: text.to_owned(),
+            metric,
+            above: text.as_bytes()[place] == b'>',
+            limit,
+        })
+    }
+
+    fn answer(&self, document: &Document) -> Answer {
+        let value = match &document.body {
+            Body::Run(report) => self.metric.of_run(report),
+            Body::Compare(comparison) => self.metric.of_comparison(comparison, self.above),
+            Body::Search(search) => match &search.confirmation {
+                Some(report) => self.metric.of_run(report),
+                None => Err("no rate held the objective".to_owned()),
+            },
+            Body::Sweep(_) | Body::Calibrate(_) => {
+                Err("conditions are for runs, searches and comparisons".to_owned())
+            }
+        };
+        match value {
+            Err(reason) => Answer::Unknown(reason),
+            Ok(value) if (value > self.limit) == self.above && value != self.limit => {
+                Answer::Fails(value)
+            }
+            Ok(value) => Answer::Holds(value),
+        }
+    }
+}
+
+impl Metric {
+    fn parse(name: &str, surely: bool) -> Option<Self> {
+        if let Some(metric) = name.strip_prefix("ratio.") {
+            let metric = metric.to_owned();
+            return Some(Self::Ratio { metric, surely });
+        }
+        let (which, percentile) = match name.split_once('.') {
+            None => (Which::Response, name),
+            Some(("service", percentile)) => (Which::Service, percentile),
+            Some(("first_byte", percentile)) => (Which::FirstByte, percentile),
+            Some(("lag", percentile)) => (Which::Lag, percentile),
+            Some(_) => return None,
+        };
+        match name {
+            _ if surely => None,
+            "errors" => Some(Self::Errors),
+            "rps" => Some(Self::Rate),
+            "cpu_us" => Some(Self::Cpu),
+            _ if Percentiles::default().named(percentile).is_some() => {
+                Some(Self::Latency(which, percentile.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    fn limit(&self, text: &str) -> Option<f64> {
+        let number = |text: &str| text.parse::<f64>().ok().filter(|value| *value >= 0.0);
+        match self {
+            Self::Latency(..) => duration::parse(text).map(|span| span.as_secs_f64() * 1e6),
+            Self::Errors => match text.strip_suffix('%') {
+                Some(percent) => number(percent).map(|percent| percent / 100.0),
+                None => number(text),
+            },
+            Self::Rate | Self::Cpu | Self::Ratio { .. } => number(text),
+        }
+    }
+
+    fn of_run(&self, report: &Report) -> Result<f64, String> {
+        let told = |value: Option<f64>, what: &str| value.ok_or_else(|| format!("{what} is n/a"));
+        match self {
+            Self::Latency(which, name) => {
+                let all = match which {
+                    Which::Response => Some(&report.latency_us),
+                    Which::Service => Some(&report.service_us),
+                    Which::FirstByte => Some(&report.first_byte_us),
+                    Which::Lag => report.lag_us.as_ref(),
+                };
+                told(all.and_then(|all| all.named(name)).flatten(), name)
+            }
+            Self::Errors => {
+                let bad = report.failed() + report.counts.censored;
+                match bad + report.counts.ok {
+                    0 => Err("no call was made".to_owned()),
+                    all => Ok(bad as f64 / all as f64),
+                }
+            }
+            Self::Rate => Ok(report.counts.rps),
+            Self::Cpu => told(report.cost.target_cpu_us_per_rpc, "cpu_us"),
+            Self::Ratio { .. } => Err("a ratio needs a comparison".to_owned()),
+        }
+    }
+
+    fn of_comparison(&self, comparison: &super::Comparison, above: bool) -> Result<f64, String> {
+        let Self::Ratio { metric, surely } = self else {
+            return self.of_run(comparison.a.as_deref().ok_or("A was not measured")?);
+        };
+        let found = comparison.metrics.iter().find(|row| row.name == *metric);
+        let row = found.ok_or_else(|| format!("the comparison has no {metric}"))?;
+        let estimate = row
+            .ratio
+            .ok_or_else(|| format!("the ratio of {metric} is n/a"))?;
+        Ok(match (surely, above) {
+            (false, _) => estimate.ratio,
+            (true, true) => estimate.low,
+            (true, false) => estimate.high,
+        })
+    }
+}
+
+/// Why no condition can be decided by this measurement, whatever its numbers.
+fn invalid(document: &Document) -> Option<String> {
+    let report = match &document.body {
+        Body::Run(report) => report,
+        Body::Search(search) => search.confirmation.as_ref()?,
+        _ => return None,
+    };
+    let spoilt = ["interrupted", "generator saturated", "generator late"];
+    let mut warnings = report.warnings.iter();
+    warnings
+        .find(|text| spoilt.iter().any(|start| text.starts_with(start)))
+        .cloned()
+}
+
+/// Tells each condition's answer; the exit code is 0 if all hold, 2 if one fails, and 3 if the
+/// measurement is not fit to tell.
+pub(super) fn judge(
+    conditions: &[Condition],
+    document: &Document,
+    out: &mut dyn Write,
+) -> ExitCode {
+    let spoilt = invalid(document).filter(|_| !conditions.is_empty());
+    let mut worst = if spoilt.is_some() { 3 } else { 0 };
+    for condition in conditions {
+        let (word, detail, code) = match condition.answer(document) {
+            Answer::Holds(value) => ("holds", format!("it is {}", shown(value)), 0),
+            Answer::Fails(value) => ("FAILS", format!("it is {}", shown(value)), 2),
+            Answer::Unknown(reason) => ("unknown", reason, 3),
+        };
+        // Whoever closed standard output still gets the exit code.
+        let opposite = format!("not {}", condition.text);
+        let _ = writeln!(out, "check    {opposite}: {word}, {detail}");
+        worst = worst.max(code);
+    }
+    if let Some(reason) = spoilt {
+        let _ = writeln!(out, "check    invalid measurement: {reason}");
+    }
+    ExitCode::from(worst)
+}
+
+fn shown(value: f64) -> String {
+    match value {
+        small if small < 10.0 => format!("{small:.4}"),
+        large => format!("{large:.1}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! What conditions accept, and what they answer.
+
+use super::*;
+use crate::report::tests::report;
+
+fn parsed(text: &str) -> Condition {
+    Condition::parse(text).unwrap()
+}
+
+#[test]
+fn limits_are_read_with_their_units() {
+    for (text, limit) in [
+        ("p99>2ms", 2000.0),
+        ("service.p50 > 800us", 800.0),
+        ("errors>0.1%", 0.001),
+        ("errors>0.5", 0.5),
+        ("rps<10000", 10_000.0),
+        ("ratio.p99>1.05@95%", 1.05),
+    ] {
+        let condition = parsed(text);
+        assert!((condition.limit - limit).abs() < 1e-9, "{text}");
+        assert_eq!(condition.above, text.contains('>'));
+    }
+    for text in [
+        "p99",
+        "p99>",
+        "p99>2",
+        "p95>2ms",
+        "rps>-1",
+        "p99>2ms@95%",
+        "ratio.p99>1@90%",
+        "cpu>3",
+        "client.p99>1ms",
+    ] {
+        let error = Condition::parse(text).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}
+
+#[test]
+fn a_run_is_judged() {
+    let document = Document::from(Body::Run(Box::new(report(
+        "--rate 9 --connections 2",
+        1996,
+    ))));
+    let cases = [
+        ("p99>2ms", Answer::Holds(100.03)),
+        ("p99>50us", Answer::Fails(100.03)),
+        ("rps<1000", Answer::Fails(998.0)),
+        ("rps>998", Answer::Holds(998.0)),
+        ("cpu_us>1", Answer::Fails(2.002)),
+        ("p999>1ms", Answer::Unknown("p999 is n/a".into())),
+    ];
+    for (text, wanted) in cases {
+        let near = |a: f64, b: f64| (a - b).abs() < 0.1;
+        let got = parsed(text).answer(&document);
+        let same = match (&got, &wanted) {
+            (Answer::Holds(a), Answer::Holds(b)) | (Answer::Fails(a), Answer::Fails(b)) => {
+                near(*a, *b)
+            }
+            (got, wanted) => got == wanted,
+        };
+        assert!(same, "{text}: {got:?}, not {wanted:?}");
+    }
+}
+
+#[test]
+fn the_exit_code_tells_failed_from_invalid() {
+    let code = |report: Report, conditions: &[&str]| {
+        let document = Document::from(Body::Run(Box::new(report)));
+        let conditions: Vec<_> = conditions.iter().map(|text| parsed(text)).collect();
+        let mut out = Vec::new();
+        let code = judge(&conditions, &document, &mut out);
+        (format!("{code:?}"), String::from_utf8(out).unwrap())
+    };
+    let is = |code: u8| format!("{:?}", ExitCode::from(code));
+    let good = || report("--rate 9 --connections 2", 1996);
+    let quiet = || {
+        let mut report = good();
+        report.warnings.clear();
+        report
+    };
+    assert_eq!(code(quiet(), &[]), (is(0), String::new()));
+    assert_eq!(code(quiet(), &["p99>2ms"]).0, is(0));
+    let (failed, text) = code(quiet(), &["p99>2ms", "rps<1000"]);
+    assert_eq!(failed, is(2));
+    assert!(text.contains("rps<1000: FAILS, it is 998.0"), "{text}");
+    assert_eq!(code(quiet(), &["p999>2ms", "rps<1000"]).0, is(3));
+    let mut saturated = quiet();
+    saturated
+        .warnings
+        .push("generator saturated: 99 %".to_owned());
+    assert_eq!(code(saturated, &["p99>2ms"]).0, is(3));
+}

@@ -1,0 +1,67 @@
+//! `run`: one run, with progress, a summary and the files that were asked for.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use super::{Condition, agent, finish};
+use crate::args::RunArgs;
+use crate::error::LoadError;
+use crate::interrupt::Interrupt;
+use crate::output::{HdrLog, Outputs};
+use crate::plan::Plan;
+use crate::progress::{Lines, Live, Observer};
+use crate::report::{Body, Document, Report};
+use crate::run::observe;
+
+/// Makes the run.
+pub(super) fn execute(args: &RunArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
+    let conditions = Condition::parse_all(&args.output.fail_if)?;
+    let plan = Plan::new(args)?;
+    let outputs = Outputs::open(&args.output)?;
+    let done = match args.agents.is_empty() {
+        true => watched(plan, args, interrupt),
+        false => {
+            let words: Vec<String> = std::env::args().skip(1).collect();
+            agent::run(args, &plan, &words, interrupt)
+        }
+    };
+    let report = match done {
+        Err(error @ LoadError::Interrupted) => {
+            super::tell(format_args!("{error}"));
+            let signal = interrupt.signal().unwrap_or_default();
+            return Ok(ExitCode::from(128 | signal as u8));
+        }
+        result => result?,
+    };
+    let document = Document::from(Body::Run(Box::new(report)));
+    finish(&document, outputs, &conditions, interrupt)
+}
+
+/// Runs with everybody watching who was asked for: a person at a terminal sees a live view, a
+/// file or a log gets lines.
+pub(super) fn watched(
+    plan: Plan,
+    args: &RunArgs,
+    interrupt: &Interrupt,
+) -> Result<Report, LoadError> {
+    let mut log = args
+        .watch
+        .hdr_log
+        .as_deref()
+        .map(HdrLog::create)
+        .transpose()?;
+    let mut stderr = io::stderr();
+    let at_terminal = io::stdout().is_terminal() && stderr.is_terminal();
+    let mut lines = Lines::new(&mut stderr);
+    let mut live = Live::new();
+    let mut observers: Vec<&mut dyn Observer> = Vec::new();
+    match (args.watch.quiet, at_terminal) {
+        (true, _) => {}
+        (false, true) => observers.push(&mut live),
+        (false, false) => observers.push(&mut lines),
+    }
+    observers.extend(log.as_mut().map(|log| log as &mut dyn Observer));
+    let report = observe(plan, &mut observers, interrupt)?;
+    log.map_or(Ok(()), HdrLog::finish)?;
+    Ok(report)
+}

@@ -1,0 +1,64 @@
+//! One run among the many that a command makes: the flags of `run` with some of them replaced.
+
+use crate::args::RunArgs;
+use crate::error::LoadError;
+use crate::interrupt::Interrupt;
+use crate::plan::Plan;
+use crate::progress::Silence;
+use crate::report::Report;
+use crate::run::observe;
+
+/// Makes a run in silence. `Ok(None)` when it was interrupted before it measured anything.
+pub(super) fn measure(args: &RunArgs, interrupt: &Interrupt) -> Result<Option<Report>, LoadError> {
+    if interrupt.signal().is_some() {
+        return Ok(None);
+    }
+    match observe(plan(args)?, &mut Silence, interrupt) {
+        Err(LoadError::Interrupted) => Ok(None),
+        Ok(report) => Ok(Some(report)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The plan of such a run.
+///
+/// # Errors
+/// As for [`Plan::new`], and for flags that only make sense of a single run.
+pub(super) fn plan(args: &RunArgs) -> Result<Plan, LoadError> {
+    let refused = |flag, value: String| {
+        let cause = "only run takes this: other commands make many runs";
+        Err(LoadError::flag(flag, value, cause))
+    };
+    let files = [
+        ("--record", &args.pace.record),
+        ("--hdr-log", &args.watch.hdr_log),
+    ];
+    for (flag, file) in files {
+        if let Some(file) = file {
+            return refused(flag, file.display().to_string());
+        }
+    }
+    match args.agents.as_slice() {
+        [] => Plan::new(args),
+        agents => refused("--agents", agents.join(",")),
+    }
+}
+
+/// A run in a few words, for a line of progress.
+pub(super) fn in_brief(report: &Report) -> String {
+    let micros = |value: Option<f64>| value.map_or("n/a".to_owned(), |us| format!("{us:.0} µs"));
+    let latency = &report.latency_us;
+    let mut text = format!(
+        "{:.0} ok/s, p50 {}, p99 {}",
+        report.counts.rps,
+        micros(latency.p50),
+        micros(latency.p99)
+    );
+    if let Some(cpu) = report.cost.target_cpu_us_per_rpc {
+        text += &format!(", {cpu:.2} CPU-µs/call");
+    }
+    match report.failed() {
+        0 => text,
+        failed => text + &format!(", {failed} failed"),
+    }
+}

@@ -1,0 +1,153 @@
+//! `sweep`: a grid of connections × streams × rate.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::slice::{in_brief, measure, plan};
+use super::{finish, tell};
+use crate::args::RunArgs;
+use crate::error::LoadError;
+use crate::interrupt::Interrupt;
+use crate::output::Outputs;
+use crate::report::{Body, Document, Report};
+
+/// The arguments of `sweep`: those of `run`, where `--connections`, `--streams` and `--rate` take
+/// lists.
+#[derive(Args, Clone, Debug)]
+#[command(mut_arg("connections", |arg| arg.value_name("C,C,…")))]
+#[command(mut_arg("streams", |arg| arg.value_name("S,S,…")))]
+#[command(mut_arg("rate", |arg| arg.value_name("R,R,…")))]
+pub struct SweepArgs {
+    /// What each point of the grid does
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Pause between points, so that the target comes to rest
+    #[arg(long, value_name = "TIME", default_value = "200ms")]
+    pub pause: String,
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Every point that was measured.
+    pub points: Vec<Point>,
+    /// What a reader must know.
+    pub warnings: Vec<String>,
+}
+
+/// One point of the grid.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// Calls per second that were asked for; none in a closed loop.
+    pub rate: Option<f64>,
+    /// What was found, without its timeline.
+    pub report: Report,
+}
+
+/// Measures the grid.
+pub(super) fn execute(args: &SweepArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
+    let pause = crate::duration::parse(&args.pause)
+        .ok_or_else(|| LoadError::flag("--pause", &args.pause, crate::duration::EXPECTED))?;
+    let grid = grid(&args.run);
+    // A mistake in the last point should not cost the work of the others.
+    for point in &grid {
+        plan(point)?;
+    }
+    let outputs = Outputs::open(&args.run.output)?;
+    let mut points = Vec::new();
+    for (index, point) in grid.iter().enumerate() {
+        let Some(report) = measure(point, interrupt)? else {
+            break;
+        };
+        tell(format_args!(
+            "{}/{} {} × {} {}: {}",
+            index + 1,
+            grid.len(),
+            point.connections,
+            point.streams,
+            point.pace.rate.as_deref().unwrap_or("closed"),
+            in_brief(&report)
+        ));
+        points.push(Point::of(report));
+        std::thread::sleep(pause);
+    }
+    let document = Document::from(Body::Sweep(Box::new(Sweep::of(points))));
+    finish(&document, outputs, &[], interrupt)
+}
+
+impl Point {
+    pub(super) fn of(mut report: Report) -> Self {
+        report.seconds.clear();
+        Self {
+            rate: report.counts.offered_rps,
+            report,
+        }
+    }
+}
+
+impl Sweep {
+    fn of(points: Vec<Point>) -> Self {
+        let mut warnings = Vec::new();
+        for warning in points.iter().flat_map(|point| &point.report.warnings) {
+            let kind = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
+            if !warnings
+                .iter()
+                .any(|known: &String| kind(known) == kind(warning))
+            {
+                warnings.push(warning.clone());
+            }
+        }
+        Self { points, warnings }
+    }
+}
+
+/// The flags of every point: rates change fastest, connections slowest.
+fn grid(args: &RunArgs) -> Vec<RunArgs> {
+    let list = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let rates = match args.pace.rate.as_deref() {
+        None => vec![None],
+        Some(text) => list(text).into_iter().map(Some).collect(),
+    };
+    let mut grid = Vec::new();
+    for connections in list(&args.connections) {
+        for streams in list(&args.streams) {
+            for rate in &rates {
+                let mut point = args.clone();
+                point.connections.clone_from(&connections);
+                point.streams.clone_from(&streams);
+                point.pace.rate = rate.clone().filter(|rate| rate != "closed");
+                grid.push(point);
+            }
+        }
+    }
+    grid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Command, CommandLine};
+    use clap::Parser;
+
+    #[test]
+    fn the_grid_has_every_combination() {
+        let line = "corespun-load sweep --target h:1 --method a/b --proto x.proto \
+                    --connections 1,8 --streams 4 --rate closed,100,200";
+        let parsed = CommandLine::parse_from(line.split_ascii_whitespace());
+        let Command::Sweep(args) = parsed.command else {
+            unreachable!("the line says sweep");
+        };
+        let shown: Vec<_> = grid(&args.run)
+            .into_iter()
+            .map(|point| (point.connections, point.pace.rate))
+            .collect();
+        let point = |c: &str, rate: Option<&str>| (c.to_owned(), rate.map(str::to_owned));
+        let expected: Vec<_> = ["1", "8"]
+            .into_iter()
+            .flat_map(|c| [None, Some("100"), Some("200")].map(|rate| point(c, rate)))
+            .collect();
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,0 +1,91 @@
+//! Messages in the encodings that gRPC names: gzip and deflate.
+
+use std::io::{self, Read, Write};
+
+use corespun_codec::Encoding;
+use flate2::Compression;
+use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+
+/// What `--compress` accepts, in words for an error.
+pub(crate) const EXPECTED: &str = "expected gzip, deflate or identity";
+
+/// A reply that unfolds to more than this is a bomb, not a message: 64 MiB.
+const PLAIN_BYTES_MAX: u64 = 64 << 20;
+
+/// The encoding of that name, if messages can be encoded so here.
+pub(crate) fn parse(name: &str) -> Option<Encoding> {
+    Encoding::parse(name.as_bytes()).filter(|encoding| *encoding != Encoding::Zstd)
+}
+
+/// The bytes in this encoding; `None` for one in which they are sent as they are.
+pub(crate) fn compress(encoding: Encoding, bytes: &[u8]) -> Option<Vec<u8>> {
+    let level = Compression::default();
+    let packed = match encoding {
+        Encoding::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), level);
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
+        Encoding::Deflate => {
+            let mut encoder = ZlibEncoder::new(Vec::new(), level);
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
+        Encoding::Identity | Encoding::Zstd => return None,
+    };
+    debug_assert!(packed.is_ok(), "memory takes all that is written");
+    packed.ok()
+}
+
+/// The bytes that a message in this encoding stands for.
+///
+/// # Errors
+/// When it is no such message, unfolds to more than 64 MiB, or its encoding is unknown here.
+pub(crate) fn decompress(encoding: Encoding, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    match encoding {
+        Encoding::Gzip => read_all(GzDecoder::new(bytes)),
+        Encoding::Deflate => read_all(ZlibDecoder::new(bytes)),
+        Encoding::Identity | Encoding::Zstd => {
+            let text = format!("a message came in the encoding {encoding}");
+            Err(io::Error::new(io::ErrorKind::Unsupported, text))
+        }
+    }
+}
+
+fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    reader.take(PLAIN_BYTES_MAX + 1).read_to_end(&mut plain)?;
+    if plain.len() as u64 > PLAIN_BYTES_MAX {
+        let text = format!("a message unfolds to more than {PLAIN_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_can_be_unpacked() {
+        let bytes = b"the same, the same, the same".as_slice();
+        for name in ["gzip", "deflate"] {
+            let encoding = parse(name).unwrap();
+            let packed = compress(encoding, bytes).unwrap();
+            assert!(packed != bytes);
+            assert_eq!(decompress(encoding, &packed).unwrap(), bytes);
+            assert!(decompress(encoding, &packed[..8]).is_err(), "{name}");
+            assert!(decompress(encoding, b"plain").is_err(), "{name}");
+        }
+        assert_eq!(compress(Encoding::Identity, bytes), None);
+        assert!(decompress(Encoding::Identity, bytes).is_err());
+        assert_eq!((parse("zstd"), parse("br")), (None, None));
+    }
+
+    #[test]
+    fn a_bomb_is_not_unfolded() {
+        let zeroes = vec![0; PLAIN_BYTES_MAX as usize + 1];
+        let bomb = compress(Encoding::Gzip, &zeroes).unwrap();
+        let error = decompress(Encoding::Gzip, &bomb).unwrap_err().to_string();
+        assert!(error.contains("more than 67108864 bytes"), "{error}");
+    }
+}

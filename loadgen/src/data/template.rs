@@ -1,0 +1,178 @@
+//! Text with places to fill in: `{"id": {{rand 1 100}}}`.
+
+use std::path::Path;
+
+use fastrand::Rng;
+
+use super::function::Function;
+
+/// A text, and what is filled in between its pieces.
+///
+/// | place | is filled with |
+/// |---|---|
+/// | `{{seq}}` | the request's number, from 0; `{{seq 100}}` counts from 100 |
+/// | `{{rand 1 100}}` | a random number from 1 to 100, whole if both ends are |
+/// | `{{uuid}}` | a random UUID |
+/// | `{{now}}` | the time in RFC 3339; `{{now s}}`, `ms`, `us`, `ns` since 1970 as a number |
+/// | `{{file "p"}}` | the text of a file, escaped for a JSON string |
+/// | `{{base64 "p"}}` | the bytes of a file, as JSON wants them |
+/// | `{{csv "p" "col"}}` | a column of a CSV file, one row for each request, escaped |
+#[derive(Clone, Debug)]
+pub struct Template {
+    start: String,
+    rest: Vec<(Function, String)>,
+}
+
+impl Template {
+    /// Reads a template. Files are read now; relative paths start at `folder`.
+    ///
+    /// # Errors
+    /// Names the place that makes no sense, or whose file cannot be used.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+        let mut pieces = text.split("{{");
+        let start = pieces.next().unwrap_or_default().to_owned();
+        let mut rest = Vec::new();
+        for piece in pieces {
+            let Some((place, after)) = piece.split_once("}}") else {
+                return Err(format!("{{{{{piece:?} has no closing }}}}"));
+            };
+            let failed = |cause| format!("{{{{{place}}}}}: {cause}");
+            let function = Function::parse(&words(place).map_err(failed)?, folder);
+            rest.push((function.map_err(failed)?, after.to_owned()));
+        }
+        Ok(Self { start, rest })
+    }
+
+    /// The files that a text names, as it names them. What makes no sense names none.
+    pub fn files(text: &str) -> Vec<String> {
+        let pieces = text.split("{{").skip(1);
+        let places = pieces.filter_map(|piece| Some(piece.split_once("}}")?.0));
+        let named = places.filter_map(|place| match words(place).ok()?.as_slice() {
+            [name, path, ..] if ["file", "base64", "csv"].contains(&name.as_str()) => {
+                Some(path.clone())
+            }
+            _ => None,
+        });
+        named.collect()
+    }
+
+    /// Nothing is filled in: the text is the same each time.
+    pub fn is_constant(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Appends the text of request number `number`.
+    pub fn render(&self, number: u64, rng: &mut Rng, out: &mut String) {
+        out.push_str(&self.start);
+        for (function, after) in &self.rest {
+            function.write(number, rng, out);
+            out.push_str(after);
+        }
+    }
+}
+
+/// Splits at spaces, except between quotes.
+fn words(place: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut rest = place.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, after) = if matches!(first, '"' | '\'') {
+            let quoted = rest[1..].split_once(first);
+            quoted.ok_or_else(|| format!("{rest:?} has no closing quote"))?
+        } else {
+            rest.split_once(char::is_whitespace).unwrap_or((rest, ""))
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(text: &str) -> Result<Template, String> {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"));
+        Template::parse(text, folder)
+    }
+
+    fn rendered(text: &str, number: u64) -> String {
+        let mut out = String::new();
+        let template = template(text).unwrap();
+        template.render(number, &mut Rng::with_seed(1), &mut out);
+        out
+    }
+
+    #[test]
+    fn places_are_filled() {
+        let cases = [
+            (r#"{"id": 1}"#, r#"{"id": 1}"#),
+            ("{{seq}}{{ seq 100 }}-", "7107-"),
+            ("{{rand 3 3}}", "3"),
+            (r#""{{file "note.txt"}}""#, r#""say \"hi\"\n""#),
+            (r#""{{base64 'note.txt'}}""#, r#""c2F5ICJoaSIK""#),
+            (
+                r#"{{csv "users.csv" "id"}},{{csv users.csv name}}"#,
+                r#"22,Grace \"Amazing\""#,
+            ),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(rendered(text, 7), wanted, "{text}");
+        }
+        assert!(template("{}").unwrap().is_constant());
+        assert!(!template("{{seq}}").unwrap().is_constant());
+        let text = r#"{{seq}}{{file "a b"}}{{csv c.csv id}}{{file}}{{base64 'd'"#;
+        assert_eq!(Template::files(text), ["a b", "c.csv"]);
+    }
+
+    #[test]
+    fn random_values_have_their_form() {
+        let mut rng = Rng::with_seed(3);
+        let (whole, part) = (
+            template("{{rand -2 2}}").unwrap(),
+            template("{{rand 0.5 1}}").unwrap(),
+        );
+        let mut seen = std::collections::BTreeSet::new();
+        for number in 0..1000 {
+            let (mut a, mut b) = (String::new(), String::new());
+            whole.render(number, &mut rng, &mut a);
+            part.render(number, &mut rng, &mut b);
+            seen.insert(a.parse::<i64>().unwrap());
+            assert!((0.5..=1.0).contains(&b.parse::<f64>().unwrap()), "{b}");
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [-2, -1, 0, 1, 2]);
+        let uuid = rendered("{{uuid}}", 0);
+        let parts: Vec<_> = uuid.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12], "{uuid}");
+        assert_eq!(&uuid[14..15], "4", "{uuid}");
+        let now = rendered("{{now}}", 0);
+        assert!(now.starts_with("20") && now.ends_with('Z'), "{now}");
+        assert!(rendered("{{now ms}}", 0).parse::<u64>().unwrap() > 1_700_000_000_000);
+    }
+
+    #[test]
+    fn what_cannot_be_filled_is_named() {
+        let cases = [
+            ("{{seq", "closing"),
+            ("{{sequence}}", "{{sequence}}: expected seq, rand"),
+            ("{{}}", "expected seq"),
+            ("{{seq x}}", "\"x\""),
+            ("{{rand 1}}", "two numbers"),
+            ("{{rand 5 1}}", "from 5 to 1"),
+            ("{{file \"gone.txt\"}}", "No such file"),
+            ("{{file \"x}}", "closing quote"),
+            (
+                "{{csv users.csv shoe}}",
+                "no column \"shoe\", only id, name",
+            ),
+            ("{{csv users.csv}}", "a file and a column"),
+            ("{{now week}}", "\"week\""),
+            ("{{uuid 1}}", "takes nothing"),
+        ];
+        for (text, wanted) in cases {
+            let error = template(text).unwrap_err();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The interval log of the HDR family: every second's histograms, readable by its other tools.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
+};
+
+use super::file::failure;
+use crate::error::LoadError;
+use crate::progress::Observer;
+use crate::timeline::Moment;
+
+/// An interval log that is written while a run goes on.
+///
+/// Each second of the measured window gives four lines, tagged `response`, `service`, `lag` and
+/// `first_byte`; values are nanoseconds, times count from the start of the window.
+#[derive(Debug)]
+pub struct HdrLog {
+    path: PathBuf,
+    out: BufWriter<File>,
+    begun: bool,
+    trouble: Option<io::Error>,
+}
+
+impl HdrLog {
+    /// Begins a log in place of what was in the file.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create(path: &Path) -> Result<Self, LoadError> {
+        let file = File::create(path).map_err(|error| failure(path, error.to_string()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            out: BufWriter::new(file),
+            begun: false,
+            trouble: None,
+        })
+    }
+
+    /// Ends the log.
+    ///
+    /// # Errors
+    /// When some of it could not be written.
+    pub fn finish(mut self) -> Result<(), LoadError> {
+        let flushed = self.out.flush();
+        match self.trouble.map_or(flushed, Err) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(failure(&self.path, error.to_string())),
+        }
+    }
+
+    fn write(&mut self, moment: Moment<'_>, at: Duration) -> io::Result<()> {
+        let mut builder = IntervalLogWriterBuilder::new();
+        if !self.begun {
+            self.begun = true;
+            let began = SystemTime::now() - Duration::from_secs_f64(moment.interval.seconds());
+            builder
+                .add_comment("[Logged with corespun-load; values in nanoseconds]")
+                .with_start_time(began)
+                .with_base_time(began);
+        }
+        let mut serializer = V2DeflateSerializer::new();
+        let mut log = builder.begin_log_with(&mut self.out, &mut serializer)?;
+        let length = Duration::from_secs_f64(moment.interval.seconds());
+        for (name, histogram) in moment.interval.measured.named() {
+            let written = log.write_histogram(histogram, at, length, Tag::new(name));
+            written.map_err(|error| match error {
+                IntervalLogWriterError::IoError(error) => error,
+                IntervalLogWriterError::SerializeError(error) => {
+                    io::Error::other(error.to_string())
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Observer for HdrLog {
+    /// A log that cannot be written does not end the run: [`HdrLog::finish`] tells.
+    fn interval(&mut self, moment: Moment<'_>) {
+        let (Some(at), None) = (moment.since_measure, &self.trouble) else {
+            return;
+        };
+        self.trouble = self.write(moment, at).err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{Phases, Record, Times};
+    use crate::outcome::Outcome;
+    use crate::report::Packed;
+    use base64::Engine as _;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    const fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_log_is_read_back_by_the_family() {
+        let path = std::env::temp_dir().join(format!("load-{}.hlog", std::process::id()));
+        let mut log = HdrLog::create(&path).unwrap();
+        let phases = Phases {
+            begin: at(0),
+            measure: at(0),
+            end: at(9000),
+        };
+        for second in 0..2 {
+            let mut record = Record::default();
+            let times = Times {
+                intended: at(0),
+                sent: at(1),
+                first: Some(at(3)),
+                ended: at(7),
+            };
+            (0..=second).for_each(|_| record.ended(&phases, times, Outcome::OK));
+            let span = (at(1000 * second), at(1000 * second + 1000));
+            let interval = record.take_interval(span);
+            log.interval(Moment {
+                interval: &interval,
+                since_begin: span.1,
+                since_measure: Some(span.0),
+                after_end: false,
+            });
+        }
+        log.finish().unwrap();
+        let text = std::fs::read(&path).unwrap();
+        let mut seen = Vec::new();
+        for entry in IntervalLogIterator::new(&text) {
+            let LogEntry::Interval(line) = entry.unwrap() else {
+                continue;
+            };
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(line.encoded_histogram())
+                .unwrap();
+            let values = Packed::of_bytes(&bytes).unwrap();
+            assert_eq!(line.duration(), at(1000));
+            let name = line.tag().unwrap().as_str().to_owned();
+            let millis = (values.max() as f64 / 1e6).round() as u64;
+            seen.push((line.start_timestamp().as_secs(), name, values.len(), millis));
+        }
+        let expected = [
+            ("response", 7),
+            ("service", 6),
+            ("lag", 1),
+            ("first_byte", 2),
+        ];
+        let expected: Vec<_> = (0..2)
+            .flat_map(|s| expected.map(|(name, ms)| (s, name.to_owned(), s + 1, ms)))
+            .collect();
+        assert_eq!(seen, expected);
+        std::fs::remove_file(path).unwrap();
+    }
+}

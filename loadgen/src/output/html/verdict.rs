@@ -1,0 +1,231 @@
+//! The page's first words: what was found, in a sentence.
+
+use crate::command::{Calibration, Comparison, Search, Sweep};
+use crate::report::{Body, Document, Report};
+use crate::units::{count, time};
+
+/// The head of a page.
+pub(super) struct Words<'a> {
+    /// What was done, and when.
+    pub(super) kicker: String,
+    /// What was found.
+    pub(super) verdict: String,
+    /// On what.
+    pub(super) lead: String,
+    /// What must be known.
+    pub(super) warnings: &'a [String],
+}
+
+/// The words for a document.
+pub(super) fn words(document: &Document) -> Words<'_> {
+    match &document.body {
+        Body::Run(report) => of_run(report),
+        Body::Compare(comparison) => of_comparison(comparison),
+        Body::Search(search) => of_search(search),
+        Body::Sweep(sweep) => of_sweep(sweep),
+        Body::Calibrate(calibration) => of_calibration(calibration),
+    }
+}
+
+fn of_run(report: &Report) -> Words<'_> {
+    Words {
+        kicker: kicker("Load run", Some(report)),
+        verdict: run_verdict(report),
+        lead: lead(report),
+        warnings: &report.warnings,
+    }
+}
+
+fn run_verdict(report: &Report) -> String {
+    let rate = count(report.counts.rps.round());
+    let bad = report.failed() + report.counts.censored;
+    let mut text = match (report.latency_us.p99, report.latency_us.max) {
+        (Some(p99), _) if report.setup.is_open() => {
+            format!(
+                "At {rate} calls a second, 99 of 100 ended within {}",
+                time(p99)
+            )
+        }
+        (Some(p99), _) => format!("{rate} calls a second, 99 of 100 within {}", time(p99)),
+        (None, Some(max)) => format!(
+            "Too few calls to tell the tail: the slowest of {} took {}",
+            count(report.counts.ok as f64),
+            time(max)
+        ),
+        (None, None) => "No call ended".to_owned(),
+    };
+    if bad > 0 {
+        let calls = if bad == 1 { "call" } else { "calls" };
+        text += &format!("; {} {calls} failed or never ended", count(bad as f64));
+    }
+    text + "."
+}
+
+fn lead(report: &Report) -> String {
+    let setup = &report.setup;
+    let mode = match report.counts.offered_rps {
+        Some(offered) => format!("{} calls offered each second", count(offered.round())),
+        None => "a closed loop".to_owned(),
+    };
+    format!(
+        "{} at {}: {} connections × {} streams, {mode}, for {:.0} s after {:.0} s of warm-up.",
+        setup.method,
+        setup.target,
+        setup.connections,
+        setup.streams,
+        setup.duration_s,
+        setup.warmup_s
+    )
+}
+
+fn of_comparison(comparison: &Comparison) -> Words<'_> {
+    let [a, b] = &comparison.names;
+    let (good, all) = comparison.pairs;
+    let some = comparison.a.as_deref().or(comparison.b.as_deref());
+    let shape = some.map_or(String::new(), |report| {
+        format!(
+            "{}, {} connections × {} streams. ",
+            report.setup.method, report.setup.connections, report.setup.streams
+        )
+    });
+    Words {
+        kicker: kicker("Comparison", some),
+        verdict: comparison.verdict.clone(),
+        lead: format!(
+            "{shape}{a} at {} and {b} at {}, turn and turn about: {all} pairs of turns, of \
+             which {good} count.",
+            comparison.targets[0], comparison.targets[1]
+        ),
+        warnings: &comparison.warnings,
+    }
+}
+
+fn of_search(search: &Search) -> Words<'_> {
+    let report = search.confirmation.as_deref();
+    let (name, limit) = (&search.percentile, time(search.limit_us));
+    let verdict = match (search.rate, search.generator_limited) {
+        (Some(rate), false) => {
+            format!(
+                "{} calls a second hold {name} within {limit}.",
+                count(rate.round())
+            )
+        }
+        (Some(rate), true) => format!(
+            "At least {} calls a second hold {name} within {limit}; the generator could offer no \
+             more.",
+            count(rate.round())
+        ),
+        (None, _) => format!("No rate was confirmed to hold {name} within {limit}."),
+    };
+    Words {
+        kicker: kicker("Search", report),
+        verdict,
+        lead: report.map_or(String::new(), lead),
+        warnings: &search.warnings,
+    }
+}
+
+fn of_sweep(sweep: &Sweep) -> Words<'_> {
+    let reports = sweep.points.iter().map(|point| &point.report);
+    let best = reports.max_by(|one, other| one.counts.rps.total_cmp(&other.counts.rps));
+    let verdict = best.map_or("Nothing was measured.".to_owned(), |report| {
+        format!(
+            "The most was {} calls a second, at {} connections × {} streams.",
+            count(report.counts.rps.round()),
+            report.setup.connections,
+            report.setup.streams
+        )
+    });
+    let lead = best.map_or(String::new(), |report| {
+        let points = sweep.points.len();
+        format!(
+            "{} at {}, {points} points.",
+            report.setup.method, report.setup.target
+        )
+    });
+    Words {
+        kicker: kicker("Sweep", best),
+        verdict,
+        lead,
+        warnings: &sweep.warnings,
+    }
+}
+
+fn of_calibration(calibration: &Calibration) -> Words<'_> {
+    let report = &calibration.null;
+    Words {
+        kicker: kicker("Calibration", Some(report)),
+        verdict: format!(
+            "The generator reaches {} calls a second on {}.",
+            count(report.counts.rps.round()),
+            match report.setup.cores {
+                1 => "one core".to_owned(),
+                cores => format!("{cores} cores"),
+            }
+        ),
+        lead: format!(
+            "Against a server that answers without looking, {} connections × {} streams; no \
+             server can be told to be faster than that.",
+            report.setup.connections, report.setup.streams
+        ),
+        warnings: &calibration.warnings,
+    }
+}
+
+fn kicker(what: &str, report: Option<&Report>) -> String {
+    match report {
+        None => what.to_owned(),
+        Some(report) => format!("{what} · {}", moment(report.setup.finished_unix_s)),
+    }
+}
+
+/// A moment as `2026-11-23 08:15 UTC`, by the calendar of days since 1970.
+pub(super) fn moment(unix_s: f64) -> String {
+    let seconds = unix_s.max(0.0) as u64;
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Counted from a March, so that the leap day is the last of its year; 400 years have 146 097
+    // days.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    let year = era * 400 + year + carry;
+    let (hour, minute) = (rest / 3600, rest % 3600 / 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::report;
+
+    #[test]
+    fn moments_follow_the_calendar() {
+        for (unix, text) in [
+            (0.0, "1970-01-01 00:00 UTC"),
+            (951_782_399.0, "2000-02-28 23:59 UTC"),
+            (951_825_600.0, "2000-02-29 12:00 UTC"),
+            (1_795_420_800.0, "2026-11-23 08:00 UTC"),
+            (4_107_542_400.0, "2100-03-01 00:00 UTC"),
+        ] {
+            assert_eq!(moment(unix), text);
+        }
+    }
+
+    #[test]
+    fn the_sentence_fits_what_was_found() {
+        let open = run_verdict(&report("--rate 9", 2000));
+        assert!(
+            open.contains("99 of 100 ended within") && open.contains("2 calls failed"),
+            "{open}"
+        );
+        assert!(run_verdict(&report("", 30)).starts_with("Too few calls"));
+    }
+}

@@ -1,0 +1,64 @@
+//! The flags of TLS.
+
+use std::path::Path;
+
+use corespun_tls::{ClientTlsConfig, Connector, Roots};
+
+use crate::args::TlsArgs;
+use crate::error::LoadError;
+
+/// What wraps connections, if TLS is asked for.
+///
+/// # Errors
+/// Names the flag that makes no sense beside the others, or the file that cannot be used.
+pub(super) fn connector(args: &TlsArgs) -> Result<Option<Connector>, LoadError> {
+    if !args.tls {
+        return unused(args).map(|()| None);
+    }
+    let roots = match (&args.cacert, args.insecure_skip_verify) {
+        (Some(file), true) => {
+            let cause = "with --insecure-skip-verify anybody is believed";
+            return Err(refused("--cacert", file, cause));
+        }
+        (Some(file), false) => Roots::from_pem_file(file),
+        (None, true) => Roots::danger_anybody(),
+        (None, false) => Roots::system(),
+    };
+    let mut config = ClientTlsConfig::new(roots);
+    if let Some(name) = &args.servername {
+        config = config.server_name(name);
+    }
+    config = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => config.identity_files(cert, key),
+        (Some(cert), None) => return Err(refused("--cert", cert, "it needs its --key")),
+        (None, Some(key)) => return Err(refused("--key", key, "it needs its --cert")),
+        (None, None) => config,
+    };
+    config.load().map(Some).map_err(LoadError::Tls)
+}
+
+/// Without TLS its flags would be passed over in silence.
+fn unused(args: &TlsArgs) -> Result<(), LoadError> {
+    const CAUSE: &str = "it needs --tls";
+    let files = [
+        ("--cacert", &args.cacert),
+        ("--cert", &args.cert),
+        ("--key", &args.key),
+    ];
+    for (flag, file) in files {
+        if let Some(file) = file {
+            return Err(refused(flag, file, CAUSE));
+        }
+    }
+    if let Some(name) = &args.servername {
+        return Err(LoadError::flag("--servername", name, CAUSE));
+    }
+    match args.insecure_skip_verify {
+        true => Err(LoadError::flag("--insecure-skip-verify", "", CAUSE)),
+        false => Ok(()),
+    }
+}
+
+fn refused(flag: &'static str, file: &Path, cause: &str) -> LoadError {
+    LoadError::flag(flag, file.to_string_lossy(), cause)
+}

@@ -1,0 +1,126 @@
+//! When calls are meant to start: a rate that may change over time, and how calls are strewn
+//! over it; or a trace that says it call by call.
+//!
+//! ```text
+//!   --rate      ──▶ Curve     calls that are due after so many seconds, and its inverse
+//!   --schedule  ──▶ Arrivals  even, at random, or in bursts: positions on that curve
+//!   --replay    ──▶ Trace     offsets from a file
+//!                     └──▶ Timetable   one connection's share of them, as absolute times
+//! ```
+//!
+//! All of these are functions of the call's number and the seed: how late a call really left
+//! changes nothing for those that follow.
+
+mod curve;
+mod syntax;
+mod timetable;
+mod trace;
+
+pub use curve::Curve;
+pub use timetable::{Share, Timetable};
+pub use trace::{Sample, Trace, TraceFile};
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How calls are strewn over a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Each as far from the next as the rate says.
+    Even,
+    /// At random, each independent of the others: what many callers who know nothing of each
+    /// other amount to.
+    Poisson,
+    /// So many at once, then a pause; the rate stays.
+    Bursts(u32),
+}
+
+impl FromStr for Arrivals {
+    type Err = ();
+
+    /// Reads `even`, `poisson` or `bursts:N`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "even" => Ok(Self::Even),
+            "poisson" => Ok(Self::Poisson),
+            _ => text
+                .strip_prefix("bursts:")
+                .and_then(|size| size.parse().ok())
+                .filter(|size| (1..=1 << 20).contains(size))
+                .map(Self::Bursts)
+                .ok_or(()),
+        }
+    }
+}
+
+/// The intended starts of an open loop, before they are dealt out to connections.
+#[derive(Clone, Debug)]
+pub enum Schedule {
+    /// A rate, and how calls are strewn over it.
+    Rate {
+        /// Calls per second over time.
+        curve: Curve,
+        /// How calls are strewn over it.
+        arrivals: Arrivals,
+    },
+    /// What a trace says.
+    Trace(Arc<Trace>),
+}
+
+impl Schedule {
+    /// Calls per second over a window of this length, on average.
+    pub fn mean_rate(&self, window: Duration) -> f64 {
+        let seconds = window.as_secs_f64();
+        let calls = match self {
+            Self::Rate { curve, .. } => curve.calls_by(seconds),
+            Self::Trace(trace) => trace.calls_by(window) as f64,
+        };
+        calls / seconds
+    }
+
+    /// The even rate at which the target is warmed up: what the window starts with, or if that is
+    /// nothing, what it has on average.
+    pub(crate) fn warmup_rate(&self, window: Duration) -> f64 {
+        match self {
+            Self::Rate { curve, .. } if curve.rate_at(0.0) > 0.0 => curve.rate_at(0.0),
+            _ => self.mean_rate(window),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_are_read() {
+        let cases = [
+            ("even", Ok(Arrivals::Even)),
+            ("poisson", Ok(Arrivals::Poisson)),
+            ("bursts:50", Ok(Arrivals::Bursts(50))),
+            ("bursts:0", Err(())),
+            ("bursts", Err(())),
+            ("Poisson", Err(())),
+        ];
+        for (text, arrivals) in cases {
+            assert_eq!(text.parse(), arrivals, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_warm_up_has_the_first_rate_or_the_mean() {
+        let window = Duration::from_secs(10);
+        let rate = |text: &str| Schedule::Rate {
+            curve: Curve::parse(text, window).unwrap(),
+            arrivals: Arrivals::Even,
+        };
+        for (text, warm, mean) in [("50", 50.0, 50.0), ("100..300", 100.0, 200.0)] {
+            assert_eq!(rate(text).warmup_rate(window), warm, "{text}");
+            assert_eq!(rate(text).mean_rate(window), mean, "{text}");
+        }
+        assert_eq!(rate("0..300").warmup_rate(window), 150.0);
+        let trace = Schedule::Trace(Arc::new(Trace::parse("0\n1\n20\n").unwrap()));
+        assert_eq!(trace.warmup_rate(window), 0.2);
+    }
+}

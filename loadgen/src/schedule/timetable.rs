@@ -1,0 +1,162 @@
+//! One connection's share of a schedule: an absolute timetable that nothing skips or shifts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{Arrivals, Curve, Schedule, Trace};
+use crate::measure::Phases;
+
+/// Which of how many connections a timetable is for, and with which randomness.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// The connection, below `lanes`.
+    pub lane: usize,
+    /// Connections in all.
+    pub lanes: usize,
+    /// The seed of the whole run.
+    pub seed: u64,
+}
+
+impl Share {
+    /// A generator of its own for each connection.
+    pub fn rng(self) -> Rng {
+        // Spread by a large odd number, so that neighbouring seeds have nothing in common.
+        let lane = (self.lane as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Rng::with_seed(self.seed ^ lane)
+    }
+}
+
+/// The intended start times of one connection.
+///
+/// The whole run has one schedule, dealt out like cards: connection `c` of `C` takes the calls
+/// `c`, `c + C`, `c + 2C`, … Calls at random need no dealing: `C` connections, each at random
+/// with a `C`-th of the rate, together are exactly the whole. Every time is worked out from the
+/// call's position, so that errors do not add up and a late call does not delay the next one.
+///
+/// The warm-up has an even timetable of its own, which ends where the window begins.
+#[derive(Clone, Debug)]
+pub struct Timetable {
+    plan: Plan,
+    share: Share,
+    rng: Rng,
+    warmup_rate: f64,
+    begin: Duration,
+    measure: Duration,
+    stage: Stage,
+    /// Calls taken in this stage.
+    taken: u64,
+    /// Where on the curve the last call at random was.
+    position: f64,
+    next: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Plan {
+    Rate(Curve, Arrivals),
+    Trace(Arc<Trace>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Warmup,
+    Window,
+}
+
+impl Timetable {
+    /// The share of one connection in a schedule, for a window of this length. Nothing is due
+    /// before [`Timetable::start`].
+    pub fn new(schedule: &Schedule, share: Share, window: Duration) -> Self {
+        debug_assert!(share.lane < share.lanes);
+        let plan = match schedule {
+            Schedule::Rate { curve, arrivals } => Plan::Rate(curve.clone(), *arrivals),
+            Schedule::Trace(trace) => Plan::Trace(trace.clone()),
+        };
+        Self {
+            plan,
+            share,
+            rng: share.rng(),
+            warmup_rate: schedule.warmup_rate(window),
+            begin: Duration::MAX,
+            measure: Duration::MAX,
+            stage: Stage::Warmup,
+            taken: 0,
+            position: 0.0,
+            next: Duration::MAX,
+        }
+    }
+
+    /// Sets the moments at which warm-up and window begin.
+    pub fn start(&mut self, phases: &Phases) {
+        self.begin = phases.begin;
+        self.measure = phases.measure;
+        self.find_next();
+    }
+
+    /// When the next call is due; `Duration::MAX` when none is left.
+    pub fn next_due(&self) -> Duration {
+        self.next
+    }
+
+    /// Takes the next call off the timetable; when it was due.
+    pub fn take(&mut self) -> Duration {
+        let due = self.next;
+        self.taken += 1;
+        self.find_next();
+        due
+    }
+
+    fn find_next(&mut self) {
+        if self.stage == Stage::Warmup {
+            self.next = match self.warmup_rate > 0.0 {
+                true => after(self.begin, self.dealt() as f64 / self.warmup_rate),
+                false => Duration::MAX,
+            };
+            if self.next < self.measure {
+                return;
+            }
+            self.stage = Stage::Window;
+            self.taken = 0;
+        }
+        self.next = match &self.plan {
+            Plan::Trace(trace) => match trace.offset(self.dealt()) {
+                Some(offset) => self.measure + offset,
+                None => Duration::MAX,
+            },
+            Plan::Rate(curve, arrivals) => {
+                let position = match arrivals {
+                    Arrivals::Even => self.dealt() as f64,
+                    Arrivals::Bursts(size) => {
+                        let size = u64::from(*size);
+                        (self.dealt() / size * size) as f64
+                    }
+                    Arrivals::Poisson => {
+                        // 1 - f64() is never 0, whose logarithm is infinite.
+                        let gap = -(1.0 - self.rng.f64()).ln();
+                        self.position += gap * self.share.lanes as f64;
+                        self.position
+                    }
+                };
+                after(self.measure, curve.time_of(position))
+            }
+        };
+    }
+
+    /// The next call's number in the whole run.
+    fn dealt(&self) -> u64 {
+        self.share.lane as u64 + self.taken * self.share.lanes as u64
+    }
+}
+
+fn after(start: Duration, seconds: f64) -> Duration {
+    let nanos = (seconds * 1e9).round();
+    if nanos < u64::MAX as f64 {
+        start.saturating_add(Duration::from_nanos(nanos as u64))
+    } else {
+        Duration::MAX
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Traces: the moments at which calls started, read for `--replay` and written by `--record`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::duration;
+use crate::error::LoadError;
+use crate::outcome::Outcome;
+
+/// Offsets of calls from the start of the measured window, in rising order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace(Vec<Duration>);
+
+impl Trace {
+    /// Reads a trace: a line for each call, which starts with its offset in seconds. What follows
+    /// the offset, empty lines, and lines that start with `#` are passed over. The order of the
+    /// lines does not matter.
+    ///
+    /// # Errors
+    /// Names the first line that starts with no offset, or says that there is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut offsets = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let Some(word) = line.split([' ', '\t', ',']).find(|word| !word.is_empty()) else {
+                continue;
+            };
+            if word.starts_with('#') {
+                continue;
+            }
+            let offset = duration::parse(&format!("{word}s"));
+            let failed = || format!("line {}: {word:?} is no offset in seconds", index + 1);
+            offsets.push(offset.ok_or_else(failed)?);
+        }
+        if offsets.is_empty() {
+            return Err("it has no calls".to_owned());
+        }
+        offsets.sort_unstable();
+        Ok(Self(offsets))
+    }
+
+    /// Reads the trace in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no trace.
+    pub fn read(path: &Path) -> Result<Self, LoadError> {
+        let failed = |cause: String| LoadError::flag("--replay", path.to_string_lossy(), cause);
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        Self::parse(&text).map_err(failed)
+    }
+
+    /// The offset of a call, by its number.
+    pub fn offset(&self, number: u64) -> Option<Duration> {
+        self.0.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// How many calls start before this offset.
+    pub fn calls_by(&self, offset: Duration) -> usize {
+        self.0.partition_point(|&call| call < offset)
+    }
+
+    /// The shortest window that has all calls.
+    pub fn length(&self) -> Duration {
+        self.0
+            .last()
+            .map_or(Duration::ZERO, |last| *last + Duration::from_nanos(1))
+    }
+}
+
+/// A call of a run, as a trace keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was meant to start, from the start of the measured window.
+    pub offset: Duration,
+    /// How long it took from then; of a call that did not end its age.
+    pub latency: Duration,
+    /// How it ended, if it did.
+    pub outcome: Option<Outcome>,
+}
+
+/// The file of `--record`, opened before the run so that a mistake shows at once.
+#[derive(Debug)]
+pub struct TraceFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl TraceFile {
+    /// Makes the file, or empties it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create(path: &Path) -> Result<Self, LoadError> {
+        let file = File::create(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Writes a line for each call, in the order in which they were meant to start.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn write(self, mut samples: Vec<Sample>) -> Result<(), LoadError> {
+        samples.sort_unstable_by_key(|sample| sample.offset);
+        let written = write_all(BufWriter::new(self.file), &samples);
+        written.map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+fn write_all(mut out: impl Write, samples: &[Sample]) -> io::Result<()> {
+    writeln!(
+        out,
+        "# corespun-load trace: offset in s, outcome, latency in us"
+    )?;
+    for sample in samples {
+        let Sample {
+            offset,
+            latency,
+            outcome,
+        } = sample;
+        let outcome = outcome.map_or("CENSORED", Outcome::name);
+        let micros = latency.as_nanos() as f64 / 1e3;
+        let (seconds, nanos) = (offset.as_secs(), offset.subsec_nanos());
+        writeln!(out, "{seconds}.{nanos:09}\t{outcome}\t{micros:.3}")?;
+    }
+    out.flush()
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> LoadError {
+    LoadError::Report {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_read_in_any_order() {
+        let trace = Trace::parse("# made by hand\n0.5 x\n\n0.000000001,y\n.25\n").unwrap();
+        assert_eq!(trace.offset(0), Some(Duration::from_nanos(1)));
+        assert_eq!(trace.offset(2), Some(Duration::from_millis(500)));
+        assert_eq!(
+            (trace.offset(3), trace.calls_by(Duration::from_millis(250))),
+            (None, 1)
+        );
+        assert_eq!(trace.length(), Duration::from_nanos(500_000_001));
+    }
+
+    #[test]
+    fn what_is_no_trace_is_named() {
+        for (text, wanted) in [
+            ("", "no calls"),
+            ("1\n-2\n", "line 2: \"-2\""),
+            ("one", "line 1"),
+        ] {
+            let error = Trace::parse(text).unwrap_err();
+            assert!(error.contains(wanted), "{error}");
+        }
+        let error = Trace::read(Path::new("/nowhere/trace"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("--replay \"/nowhere/trace\""), "{error}");
+    }
+
+    #[test]
+    fn what_is_recorded_can_be_replayed() {
+        let sample = |millis, outcome| Sample {
+            offset: Duration::from_millis(millis),
+            latency: Duration::from_micros(1500),
+            outcome,
+        };
+        let samples = [sample(1, Some(Outcome::OK)), sample(2001, None)];
+        let mut out = Vec::new();
+        write_all(&mut out, &samples).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("0.001000000\tOK\t1500.000\n"), "{text}");
+        assert!(
+            text.ends_with("2.001000000\tCENSORED\t1500.000\n"),
+            "{text}"
+        );
+        let trace = Trace::parse(&text).unwrap();
+        assert_eq!(trace.offset(1), Some(Duration::from_millis(2001)));
+    }
+}

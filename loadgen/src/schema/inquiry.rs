@@ -1,0 +1,241 @@
+//! One streaming call ahead of the run, made question by question.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use corespun_codec::{MetadataMap, Status, head, message};
+use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{Config, Connection, Event, HeaderList, StreamKey};
+use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
+
+use crate::endpoint::Endpoint;
+use crate::response::{Body, Piece};
+
+/// How long an answer may take.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// An answer longer than this is not waited for: 64 MiB.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// A call under way, on a connection of its own.
+pub(super) struct Inquiry {
+    socket: SocketHandle,
+    desk: Rc<RefCell<Desk>>,
+}
+
+/// What the call and its connection share.
+struct Desk {
+    http2: Connection,
+    fields: Vec<(Vec<u8>, Vec<u8>)>,
+    stream: Option<StreamKey>,
+    question: Option<Vec<u8>>,
+    body: Body,
+    answer: Vec<u8>,
+    complete: bool,
+    end: Option<Status>,
+    waiting: Option<Waker>,
+}
+
+impl Inquiry {
+    /// Connects, to call the method at `path`.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub(super) async fn open(endpoint: &Endpoint, path: &str) -> std::io::Result<Self> {
+        let target = head::Target {
+            scheme: endpoint.scheme(),
+            authority: endpoint.authority(),
+            path,
+        };
+        let metadata = MetadataMap::new();
+        let fields = head::request_fields(target, None, &metadata)
+            .map(|(name, value)| (name.to_vec(), value.to_vec()));
+        let desk = Rc::new(RefCell::new(Desk {
+            http2: Connection::new(Config::client()),
+            fields: fields.collect(),
+            stream: None,
+            question: None,
+            body: Body::default(),
+            answer: Vec::new(),
+            complete: false,
+            end: None,
+            waiting: None,
+        }));
+        let wire = Box::new(Wire(desk.clone()));
+        let lost = desk.clone();
+        let failed = move |cause| lost.borrow_mut().end(Status::unavailable(cause));
+        let socket = endpoint.connect(wire, failed).await?;
+        Ok(Self { socket, desk })
+    }
+
+    /// Sends a message, and waits for the one that answers it.
+    ///
+    /// # Errors
+    /// The status with which the call has ended instead.
+    pub(super) async fn ask(&self, question: &[u8]) -> Result<Vec<u8>, Status> {
+        let mut frame = Vec::new();
+        message::write_prefix(&mut frame, false, question.len());
+        frame.extend_from_slice(question);
+        self.desk.borrow_mut().question = Some(frame);
+        self.socket.touch();
+        let answered = poll_fn(|cx| {
+            let mut desk = self.desk.borrow_mut();
+            if std::mem::take(&mut desk.complete) {
+                return Poll::Ready(Ok(std::mem::take(&mut desk.answer)));
+            }
+            if let Some(status) = &desk.end {
+                return Poll::Ready(Err(status.clone()));
+            }
+            desk.waiting = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        match corespun_runtime::timeout(ANSWER_MAX, answered).await {
+            Ok(result) => result,
+            Err(_) => Err(Status::deadline_exceeded("no answer within 5 s")),
+        }
+    }
+}
+
+impl Drop for Inquiry {
+    fn drop(&mut self) {
+        self.socket.close();
+    }
+}
+
+impl Desk {
+    fn send(&mut self) {
+        if !self.http2.is_established() {
+            return;
+        }
+        let Some(question) = self.question.take() else {
+            return;
+        };
+        let stream = match self.stream {
+            Some(stream) => stream,
+            None => {
+                let fields = self.fields.iter().map(|(name, value)| Field {
+                    name,
+                    value,
+                    indexing: Indexing::Index,
+                });
+                let Ok(stream) = self.http2.open(fields, None, false) else {
+                    return self.end(Status::unavailable("the server takes no call"));
+                };
+                *self.stream.insert(stream)
+            }
+        };
+        self.http2.send_data(stream, &question, false);
+    }
+
+    fn on_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Headers { end_stream, .. } => {
+                let fields = pairs(self.http2.headers());
+                let start = head::parse_response(fields, end_stream, &mut MetadataMap::new());
+                match start {
+                    Ok(head::ResponseStart::Open(_)) => {}
+                    Ok(
+                        head::ResponseStart::Ended(status) | head::ResponseStart::Foreign(status),
+                    )
+                    | Err(status) => self.end(status),
+                }
+            }
+            Event::Data {
+                stream,
+                bytes,
+                end_stream,
+            } => {
+                self.on_data(bytes);
+                self.http2.release(stream, bytes.len());
+                if end_stream {
+                    self.end(Status::unknown("the response ended without a status"));
+                }
+            }
+            Event::Trailers { .. } => {
+                let status = Status::from_trailers(pairs(self.http2.headers()));
+                self.end(status);
+            }
+            Event::Reset { code, .. } => self.end(Status::from_reset(code.0)),
+            Event::GoAway { .. } | Event::SettingsChanged | Event::PingAck(_) => {}
+        }
+    }
+
+    fn on_data(&mut self, bytes: &[u8]) {
+        let Self {
+            body,
+            answer,
+            complete,
+            ..
+        } = self;
+        body.push(bytes, false, |piece| match piece {
+            Piece::Bytes(bytes) => answer.extend_from_slice(bytes),
+            Piece::End { .. } => *complete = true,
+        });
+        if self.body.is_broken() || self.answer.len() > ANSWER_BYTES_MAX {
+            self.end(Status::internal("the answer is no message"));
+        }
+        self.wake();
+    }
+
+    fn end(&mut self, status: Status) {
+        self.end.get_or_insert(status);
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waiting.take() {
+            waker.wake();
+        }
+    }
+}
+
+fn pairs(fields: &HeaderList) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+    fields.iter().map(|field| (field.name, field.value))
+}
+
+/// The call's connection.
+struct Wire(Rc<RefCell<Desk>>);
+
+impl Protocol for Wire {
+    fn receive(&mut self, now: Duration, input: Input<'_>) {
+        let mut desk = self.0.borrow_mut();
+        let Input::Bytes(mut bytes) = input else {
+            return desk.end(Status::unavailable("the server closed the connection"));
+        };
+        loop {
+            match desk.http2.receive(now, &mut bytes) {
+                Ok(Some(event)) => desk.on_event(event),
+                Ok(None) => break,
+                Err(error) => return desk.end(Status::unavailable(error.to_string())),
+            }
+        }
+        desk.send();
+    }
+
+    fn advance(&mut self, _now: Duration) {
+        self.0.borrow_mut().send();
+    }
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        let mut desk = self.0.borrow_mut();
+        desk.http2.transmit(out);
+        match desk.end {
+            Some(_) => Flow::Close,
+            None => Flow::Open,
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let closed = Status::unavailable("the connection was closed");
+        self.0.borrow_mut().end(closed);
+    }
+}

@@ -1,0 +1,132 @@
+//! The summary of a run.
+
+use super::{bounded, told};
+use crate::process::Used;
+use crate::report::{MessageReport, Percentiles, Report};
+
+/// The summary of a run, without colours, at most fifteen lines of eighty columns.
+pub fn summary(report: &Report) -> String {
+    let setup = &report.setup;
+    let mut lines = vec![
+        format!("{} at {}", setup.method, setup.target),
+        format!(
+            "         {} connections × {} streams, {}, {:.1} s after {:.1} s of warm-up",
+            setup.connections, setup.streams, setup.engine, setup.duration_s, setup.warmup_s,
+        ),
+    ];
+    lines.extend(counts(report));
+    lines.push(percentile_head());
+    lines.push(percentiles("latency", &report.latency_us));
+    if let Some(lag) = &report.lag_us {
+        lines.push(percentiles("service", &report.service_us));
+        lines.push(percentiles("lag", lag));
+    }
+    lines.extend(report.messages.as_ref().map(messages));
+    lines.push(cost(report));
+    lines.extend(
+        report
+            .cost
+            .target_use
+            .as_ref()
+            .map(|used| target(report, used)),
+    );
+    lines.extend(agents(report));
+    bounded(lines, &report.warnings)
+}
+
+/// How far agents that loaded together differ.
+fn agents(report: &Report) -> Option<String> {
+    let tails = report.agents.iter().filter_map(|share| share.p99_us);
+    let lowest = tails.clone().reduce(f64::min);
+    let highest = tails.reduce(f64::max);
+    let count = report.agents.len();
+    (count > 0).then(|| {
+        let (lowest, highest) = (told(lowest, 1), told(highest, 1));
+        format!("agents   {count}, whose own p99 are {lowest} to {highest} µs")
+    })
+}
+
+fn counts(report: &Report) -> Vec<String> {
+    let counts = &report.counts;
+    let mut calls = format!("calls    ok {}, failed {}", counts.ok, report.failed());
+    let failed = counts.failed.iter();
+    let names: Vec<_> = failed.map(|(name, n)| format!("{name} {n}")).collect();
+    if !names.is_empty() {
+        calls += &format!(" ({})", names.join(", "));
+    }
+    calls += &format!(", censored {}", counts.censored);
+    let rate = match counts.offered_rps {
+        Some(offered) => format!(
+            "rate     {:.1} ok/s of {offered:.1} offered (open loop)",
+            counts.rps
+        ),
+        None => format!("rate     {:.1} ok/s (closed loop)", counts.rps),
+    };
+    vec![calls, rate]
+}
+
+/// The head of a table of percentiles in µs.
+pub(super) fn percentile_head() -> String {
+    let names = ["p50", "p90", "p99", "p99.9", "max"];
+    row("µs", names.map(str::to_owned))
+}
+
+/// A row of the table.
+pub(super) fn percentiles(name: &str, values: &Percentiles) -> String {
+    row(name, values.values().map(|value| told(value, 1)))
+}
+
+fn row(name: &str, cells: [String; 5]) -> String {
+    let mut text = format!("{name:<8}");
+    cells
+        .iter()
+        .for_each(|cell| text += &format!(" {cell:>10}"));
+    text
+}
+
+/// The messages of streams, in a line.
+fn messages(messages: &MessageReport) -> String {
+    let tail = |values: &Percentiles| (told(values.p50, 1), told(values.p99, 1));
+    let (each, timed) = match messages.each_us.max {
+        Some(_) => ("each", tail(&messages.each_us)),
+        None => ("first", tail(&messages.first_us)),
+    };
+    format!(
+        "messages {} out, {} in ({:.1}/s); {each} p50 {}, p99 {}",
+        messages.sent, messages.received, messages.received_per_s, timed.0, timed.1
+    )
+}
+
+fn cost(report: &Report) -> String {
+    let mut text = "cpu      ".to_owned();
+    if let Some(cpu) = report.cost.target_cpu_us_per_rpc {
+        text += &format!("target {cpu:.2} µs per call, ");
+    }
+    let share = report.cost.generator_cpu_share * 100.0;
+    let plural = if report.setup.cores == 1 { "" } else { "s" };
+    text += &format!(
+        "generator {share:.0} % of {} core{plural}",
+        report.setup.cores
+    );
+    if let Some(share) = report.cost.steal_share {
+        text += &format!(", steal {:.1} %", share * 100.0);
+    }
+    text
+}
+
+fn target(report: &Report, used: &Used) -> String {
+    let mut text = "target   ".to_owned();
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    if let Some(resident) = used.memory.resident_bytes {
+        text += &format!("{:.1} MiB resident", mib(resident));
+    }
+    if let Some(peak) = used.memory.peak_bytes {
+        text += &format!(", {:.1} MiB at most", mib(peak));
+    }
+    if let Some(switches) = used.switches {
+        let all = switches.voluntary + switches.involuntary;
+        let calls = report.counts.ended_in_window.max(1) as f64;
+        text += &format!(", {:.2} switches per call", all as f64 / calls);
+    }
+    text
+}

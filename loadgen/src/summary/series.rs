@@ -1,0 +1,98 @@
+//! The summaries of commands that make many runs, or none of the usual kind.
+
+use super::run::{percentile_head, percentiles};
+use super::{bounded, told};
+use crate::command::{Calibration, Search, Sweep};
+
+/// Points that a table shows; what is over stays in the JSON.
+const POINTS_MAX: usize = 9;
+
+/// A row for each point of the grid.
+pub(super) fn sweep(sweep: &Sweep) -> String {
+    let head = [
+        "conns",
+        "streams",
+        "offered/s",
+        "ok/s",
+        "p50",
+        "p99",
+        "cpu µs",
+    ];
+    let mut lines = vec![row(head.map(str::to_owned))];
+    for point in sweep.points.iter().take(POINTS_MAX) {
+        let report = &point.report;
+        lines.push(row([
+            report.setup.connections.to_string(),
+            report.setup.streams.to_string(),
+            point
+                .rate
+                .map_or("closed".to_owned(), |rate| format!("{rate:.0}")),
+            format!("{:.0}", report.counts.rps),
+            told(report.latency_us.p50, 0),
+            told(report.latency_us.p99, 0),
+            told(report.cost.target_cpu_us_per_rpc, 2),
+        ]));
+    }
+    if sweep.points.len() > POINTS_MAX {
+        let more = sweep.points.len() - POINTS_MAX;
+        lines.push(format!("and {more} more points, in the JSON and the HTML"));
+    }
+    bounded(lines, &sweep.warnings)
+}
+
+fn row(cells: [String; 7]) -> String {
+    let text = cells.iter().map(|cell| format!("{cell:>10}"));
+    text.collect::<String>().trim_end().to_owned()
+}
+
+/// The rate that held, and how it was confirmed.
+pub(super) fn search(search: &Search) -> String {
+    let (name, limit) = (&search.percentile, search.limit_us);
+    let mut lines = vec![match search.rate {
+        Some(rate) => format!("{rate:.0} calls/s hold {name} within {limit:.0} µs"),
+        None => format!("no rate was confirmed to hold {name} within {limit:.0} µs"),
+    }];
+    if search.generator_limited {
+        lines.push("the generator came to its limit first: the target may hold more".to_owned());
+    }
+    lines.push(format!("         {} probes", search.probes.len()));
+    if let Some(report) = &search.confirmation {
+        let seconds = report.setup.duration_s;
+        lines.push(format!(
+            "confirmed for {seconds:.0} s: {:.1} ok/s, CPU {} µs per call",
+            report.counts.rps,
+            told(report.cost.target_cpu_us_per_rpc, 2)
+        ));
+        lines.push(percentile_head());
+        lines.push(percentiles("latency", &report.latency_us));
+    }
+    bounded(lines, &search.warnings)
+}
+
+/// The two ceilings.
+pub(super) fn calibration(calibration: &Calibration) -> String {
+    let (null, echo) = (&calibration.null, &calibration.echo);
+    let setup = &null.setup;
+    let lines = vec![
+        format!(
+            "the generator alone, {} connections × {} streams, {}, {} cores",
+            setup.connections, setup.streams, setup.engine, setup.cores
+        ),
+        format!(
+            "{:<16}{:>12}{:>18}{:>16}",
+            "", "per second", "generator µs", "server µs"
+        ),
+        format!(
+            "{:<16}{:>12.0}{:>18}{:>16}",
+            "null responder",
+            null.counts.rps,
+            told(null.cost.generator_cpu_us_per_rpc, 3),
+            told(null.cost.target_cpu_us_per_rpc, 3)
+        ),
+        format!(
+            "{:<16}{:>12.0}{:>18.3}{:>16.3}",
+            "raw echo", echo.rps, echo.generator_cpu_us, echo.server_cpu_us
+        ),
+    ];
+    bounded(lines, &calibration.warnings)
+}

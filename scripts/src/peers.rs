@@ -1,0 +1,229 @@
+//! The load generator against servers of other families: grpc-go and grpc-js.
+//!
+//! What they need is fetched and built under the target folder; a machine without Go or Node
+//! leaves its part out, and says so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::failure::{Attempt, Failure};
+use crate::process::Server;
+use crate::test::{Context, Stage};
+
+/// The calls that every family must answer well: a name, the method, and its flags.
+const CASES: &[(&str, &str, &[&str])] = &[
+    ("unary", "GetUser", &["--data", r#"{"id": {{rand 1 100}}}"#]),
+    (
+        "server_streaming",
+        "ListUsers",
+        &["--data", r#"{"page_size": 20}"#],
+    ),
+    (
+        "client_streaming",
+        "ImportUsers",
+        &["--data", r#"{"id": 7, "name": "Ada"}"#, "--messages", "10"],
+    ),
+    (
+        "ping_pong",
+        "Lookup",
+        &["--data", r#"{"id": {{seq 1}}}"#, "--messages", "5"],
+    ),
+    (
+        "free_turns",
+        "Lookup",
+        &[
+            "--data",
+            r#"{"id": 3}"#,
+            "--messages",
+            "20",
+            "--turns",
+            "free",
+        ],
+    ),
+    (
+        "compressed",
+        "GetUser",
+        &["--data", r#"{"id": 7}"#, "--compress", "gzip"],
+    ),
+    (
+        "open_loop",
+        "GetUser",
+        &["--data", r#"{"id": 7}"#, "--rate", "100"],
+    ),
+];
+
+/// A family of servers, ready to start.
+struct Family {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<PathBuf>,
+}
+
+/// Drives each family that this machine can run, plain and over TLS; the schema comes from the
+/// servers themselves.
+pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
+    for (name, install) in [("go", go as fn(&Context) -> _), ("node", node)] {
+        let family = match install(context) {
+            Ok(family) => family,
+            Err(reason) => {
+                stage.skip(&format!("load-{name}-{engine}"), reason);
+                continue;
+            }
+        };
+        if let Err(failure) = drive(context, stage, engine, &family) {
+            stage.fault(failure);
+        }
+    }
+}
+
+fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
+    let output = command.output().attempt(|| what.to_owned())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().last().unwrap_or_default();
+    Err(Failure::new(what, last))
+}
+
+fn go(context: &Context) -> Result<Family, Failure> {
+    let folder = context.target.join("go");
+    let program = folder.join("peer");
+    let mut build = Command::new("go");
+    build
+        .args(["build", "-modcacherw", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(context.root.join("scripts/go"))
+        .env("GOPATH", &folder);
+    finish(&mut build, "build the Go peer")?;
+    Ok(Family {
+        name: "go",
+        program,
+        arguments: vec![context.root.join("proto")],
+    })
+}
+
+fn node(context: &Context) -> Result<Family, Failure> {
+    let folder = context.target.join("node");
+    fs::create_dir_all(&folder).attempt(|| format!("make {folder:?}"))?;
+    for name in ["package.json", "package-lock.json", "server.js"] {
+        let from = context.root.join("scripts/node").join(name);
+        fs::copy(&from, folder.join(name)).attempt(|| format!("copy {from:?}"))?;
+    }
+    let mut install = Command::new("npm");
+    install
+        .args(["ci", "--silent", "--no-audit", "--no-fund"])
+        .current_dir(&folder);
+    finish(&mut install, "install the Node peer with npm")?;
+    Ok(Family {
+        name: "node",
+        program: PathBuf::from("node"),
+        arguments: vec![
+            folder.join("server.js"),
+            context.root.join("proto/user.proto"),
+        ],
+    })
+}
+
+fn drive(
+    context: &Context,
+    stage: &mut Stage,
+    engine: &str,
+    family: &Family,
+) -> Result<(), Failure> {
+    let name = format!("load-{}-{engine}", family.name);
+    let server = start(context, family, &[])?;
+    for (case, method, flags) in CASES {
+        judge(stage, &format!("{name}-{case}"), || {
+            load(context, &server, engine, method, flags)
+        });
+    }
+    server.end();
+    let folder = context.target.join("peer-certificates");
+    let (cert, key) = match certificate(&folder) {
+        Ok(files) => files,
+        Err(reason) => {
+            stage.skip(&format!("{name}-tls"), reason);
+            return Ok(());
+        }
+    };
+    let server = start(context, family, &[&cert, &key])?;
+    let cert = cert.to_string_lossy();
+    let flags = ["--tls", "--cacert", &cert, "--servername", "localhost"];
+    let flags = [&flags[..], &["--data", r#"{"id": 7}"#]].concat();
+    judge(stage, &format!("{name}-tls"), || {
+        load(context, &server, engine, "GetUser", &flags)
+    });
+    server.end();
+    Ok(())
+}
+
+fn start(context: &Context, family: &Family, more: &[&Path]) -> Result<Server, Failure> {
+    let mut command = Command::new(&family.program);
+    command.args(&family.arguments).args(more);
+    let log = context.logs.join(format!("peer-{}.log", family.name));
+    Server::start(&mut command, None, &log)
+}
+
+/// A certificate for localhost that vouches for itself, and its key.
+fn certificate(folder: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+    fs::create_dir_all(folder).attempt(|| format!("make {folder:?}"))?;
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
+        .args(["-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&cert);
+    finish(&mut openssl, "make a certificate with openssl")?;
+    Ok((cert, key))
+}
+
+fn judge(stage: &mut Stage, name: &str, run: impl FnOnce() -> Result<(), Failure>) {
+    match run() {
+        Ok(()) => stage.note(format!("ok {name}")),
+        Err(failure) => stage.fault(format!("{name}: {failure}")),
+    }
+}
+
+/// Runs the generator once; calls must have been made, and none may have failed.
+fn load(
+    context: &Context,
+    server: &Server,
+    engine: &str,
+    method: &str,
+    flags: &[&str],
+) -> Result<(), Failure> {
+    let report = context.logs.join("peer-report.json");
+    let mut command = Command::new(context.target.join("debug/corespun-load"));
+    command
+        .args(["run", "--target", &server.address, "--engine", engine])
+        .args(["--method", &format!("user.UserService/{method}")])
+        .args(["--duration", "300ms", "--warmup", "200ms", "--strict"])
+        .args(["--connections", "2", "--streams", "2"])
+        .args(flags)
+        .arg("--json")
+        .arg(&report);
+    finish(&mut command, "run corespun-load")?;
+    let text = fs::read_to_string(&report).attempt(|| format!("read {report:?}"))?;
+    let found: Value = serde_json::from_str(&text).attempt(|| format!("understand {report:?}"))?;
+    let good = found["ok"].as_u64().unwrap_or_default() > 0;
+    if good
+        && found["failed"]
+            .as_object()
+            .is_some_and(|failed| failed.is_empty())
+    {
+        return Ok(());
+    }
+    let said = format!("{} good, failed: {}", found["ok"], found["failed"]);
+    Err(Failure::new("get good answers only", said))
+}
