@@ -20,6 +20,8 @@ use crate::timer::TimerKey;
 const RECEIVE_AHEAD_MAX: usize = 1024 * 1024;
 /// A send of this size may be a part of what the protocol has: it is asked again afterwards.
 const PARTIAL_BYTES: usize = 64 * 1024;
+/// How often a turn asks one protocol for more output, where sends complete at once.
+const ROUNDS_MAX: usize = 16;
 /// How much a turn sends of one socket, where sends complete at once: the next share waits for the
 /// next turn, so that a reader of large replies does not hold up the others.
 const TURN_SEND_BYTES: usize = 512 * 1024;
@@ -203,7 +205,7 @@ impl Socket {
             return;
         }
         let mut sent = 0;
-        while sent < TURN_SEND_BYTES {
+        for _ in 0..ROUNDS_MAX {
             if self.failed || self.closing || self.sending.is_some() {
                 return;
             }
@@ -214,6 +216,9 @@ impl Socket {
                 return;
             }
             sent += len;
+            if sent >= TURN_SEND_BYTES {
+                break;
+            }
         }
         context.dirty.mark(self.conn, Reasons::TRANSMIT);
     }
@@ -225,7 +230,7 @@ impl Socket {
         self.closing |= flow == Some(Flow::Close);
         if output.is_empty() || flow.is_none() {
             give_buffer(output);
-            return false;
+            return 0;
         }
         let len = output.len();
         context.counters.sends.increment();
@@ -242,7 +247,7 @@ impl Socket {
                 self.on_ended(true, context);
             }
         }
-        true
+        len
     }
 
     /// Stops receiving from a peer that sends without reading, until it has read, and from one

@@ -20,10 +20,6 @@ use crate::interrupt::Interrupt;
 pub(super) use coordinator::run;
 
 /// The protocol's messages, as generated.
-#[expect(
-    dead_code,
-    reason = "only a server with reflection needs the descriptors"
-)]
 mod wire {
     corespun::include_proto!("corespun.load.v1");
 }
