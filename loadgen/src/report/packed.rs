@@ -17,7 +17,7 @@ use crate::measure::{add, histogram};
 pub struct Packed(String);
 
 impl Packed {
-    /// Packs a histogram of the bounds that [`histogram`] gives.
+    /// Packs a histogram of the bounds that all of ours have.
     pub fn pack(histogram: &Histogram<u64>) -> Self {
         Self(STANDARD.encode(Self::bytes(histogram)))
     }
