@@ -190,10 +190,17 @@ mod tests {
 
     #[test]
     fn a_process_tells_all_of_it() {
-        let target = Target::Process(std::process::id() as i32);
+        // Not this process: threads of other tests end meanwhile and take their counts along.
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "for i in 1 2 3 4 5; do sleep 0.1; done; sleep 9; :"])
+            .spawn()
+            .unwrap();
+        let target = Target::Process(child.id() as i32);
         let before = target.read().unwrap();
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(450));
         let used = target.read().unwrap().since(&before);
+        child.kill().unwrap();
+        child.wait().unwrap();
         assert!(used.memory.peak_bytes >= used.memory.resident_bytes);
         assert!(used.memory.resident_bytes.unwrap() > 100_000, "{used:?}");
         assert!(used.switches.unwrap().voluntary >= 1, "{used:?}");
