@@ -46,6 +46,14 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts a server of ours on any free port and on this engine; one that took another fails.
+    pub fn start_on(command: &mut Command, engine: &str, log: &Path) -> Result<Self, Failure> {
+        command.args(["--listen", "127.0.0.1:0", "--engine", engine]);
+        let server = Self::start(command, None, log)?;
+        server.check_engine(engine)?;
+        Ok(server)
+    }
+
     fn wait_until_listening(&mut self) -> Result<(), Failure> {
         let start = Instant::now();
         loop {
@@ -76,7 +84,7 @@ impl Server {
     }
 
     /// A server that quietly took another engine would make a test of the wrong thing.
-    pub fn check_engine(&self, engine: &str) -> Result<(), Failure> {
+    fn check_engine(&self, engine: &str) -> Result<(), Failure> {
         let said = format!("engine={engine}");
         if self.greeting.split_whitespace().any(|word| word == said) {
             return Ok(());

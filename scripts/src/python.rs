@@ -186,8 +186,7 @@ fn users(
     for (script, stubs) in clients {
         let mut command = users_server(context, engine)?;
         let log = context.logs.join(format!("users-{engine}-{script}.log"));
-        let server = Server::start(&mut command, None, &log)?;
-        server.check_engine(engine)?;
+        let server = Server::start_on(&mut command, engine, &log)?;
         stage.note(format!("# {script} against: {}", server.greeting));
         stage.command(python.script(script, stubs).arg(&server.address));
         finish(server, stage, &format!("{script}_then_drain"));
@@ -199,8 +198,7 @@ fn users(
 fn users_server(context: &Context, engine: &str) -> Result<Command, Failure> {
     let store = workspace::scratch(&context.root, &format!("test-store-{engine}"))?;
     let mut command = program(context, "users");
-    command.args(["--listen", "127.0.0.1:0", "--shards", "2"]);
-    command.args(["--engine", engine, "--db"]);
+    command.args(["--shards", "2", "--db"]);
     command.arg(store.join("users.db"));
     Ok(command)
 }
@@ -215,8 +213,7 @@ fn services(
     let mut command = users_server(context, engine)?;
     command.args(["--drain-delay", "2"]);
     let log = context.logs.join(format!("users-{engine}-services.log"));
-    let server = Server::start(&mut command, None, &log)?;
-    server.check_engine(engine)?;
+    let server = Server::start_on(&mut command, engine, &log)?;
     let mut client = python.script("services_client.py", "full");
     stage.command(client.arg(&server.address).arg(server.id().to_string()));
     finish(server, stage, "services_client.py_then_drain");
@@ -232,11 +229,9 @@ fn echo(
 ) -> Result<(), Failure> {
     for encoding in ["gzip", "deflate"] {
         let mut command = program(context, "echo");
-        command.args(["--listen", "127.0.0.1:0", "--shards", "2"]);
-        command.args(["--engine", engine, "--compress", encoding]);
+        command.args(["--shards", "2", "--compress", encoding]);
         let log = context.logs.join(format!("echo-{engine}-{encoding}.log"));
-        let server = Server::start(&mut command, None, &log)?;
-        server.check_engine(engine)?;
+        let server = Server::start_on(&mut command, engine, &log)?;
         let mut client = python.script("echo_client.py", "full");
         stage.command(client.arg(&server.address).arg(encoding));
         finish(server, stage, "echo_client.py_then_drain");
@@ -252,16 +247,9 @@ fn bench(
     engine: &str,
 ) -> Result<(), Failure> {
     let mut command = program(context, "bench-corespun");
-    command.args([
-        "--listen",
-        "127.0.0.1:0",
-        "--shards",
-        "1",
-        "--engine",
-        engine,
-    ]);
+    command.args(["--shards", "1"]);
     let log = context.logs.join(format!("bench-corespun-{engine}.log"));
-    let server = Server::start(&mut command, None, &log)?;
+    let server = Server::start_on(&mut command, engine, &log)?;
     stage.command(
         python
             .script("bench_client.py", "full")
@@ -315,8 +303,7 @@ fn secure(
     }
     let serve = |demand: &[&str]| {
         let mut command = program(context, "whoami");
-        command.args(["--listen", "127.0.0.1:0", "--shards", "2"]);
-        command.args(["--engine", engine]);
+        command.args(["--shards", "2"]);
         let files = [
             ("--tls-cert", "server.pem"),
             ("--tls-key", "server.key"),
@@ -327,10 +314,9 @@ fn secure(
         }
         command.args(demand);
         let log = format!("whoami-{engine}-{}.log", demand.len());
-        Server::start(&mut command, None, &context.logs.join(log))
+        Server::start_on(&mut command, engine, &context.logs.join(log))
     };
     let (optional, required) = (serve(&["--tls-client-optional"])?, serve(&[])?);
-    optional.check_engine(engine)?;
     let mut script = python.script("secure.py", "whoami");
     script.args([&optional.address, &required.address]);
     script.arg(optional.id().to_string()).arg(&folder);

@@ -12,23 +12,25 @@
 //!
 //! ```no_run
 //! use std::rc::Rc;
-//! use corespun_runtime::{Peer, Protocol, SocketHandle, turn_time};
+//! use corespun_runtime::{Peer, Protocol, turn_time};
 //! use corespun_tls::{Acceptor, ConfigError, Handshake, TlsConfig};
 //!
-//! # fn echo() -> Box<dyn Protocol> { unimplemented!() }
-//! # fn refused() -> Box<dyn Protocol> { unimplemented!() }
 //! fn load() -> Result<Acceptor, ConfigError> {
 //!     TlsConfig::from_pem_files("server.pem", "server.key").client_ca("clients.pem").load()
 //! }
 //!
-//! fn accept(acceptor: &Acceptor, peer: Peer, _socket: SocketHandle) -> Box<dyn Protocol> {
+//! /// What is spoken on a socket of this peer, once it has shown its certificate.
+//! fn accept(
+//!     acceptor: &Acceptor,
+//!     peer: Peer,
+//!     spoken: fn() -> Box<dyn Protocol>,
+//! ) -> Result<Box<dyn Protocol>, corespun_tls::Error> {
 //!     let name = Rc::from(peer.address.map_or(String::new(), |address| address.to_string()));
-//!     let inside = |handshake: Handshake| {
+//!     let inside = move |handshake: Handshake| {
 //!         assert!(!handshake.certificates.is_empty(), "none is let in without one");
-//!         echo()
+//!         spoken()
 //!     };
-//!     let wrapped = acceptor.accept(name, turn_time(), Box::new(inside));
-//!     wrapped.unwrap_or_else(|_| refused())
+//!     acceptor.accept(name, turn_time(), Box::new(inside))
 //! }
 //! ```
 //!

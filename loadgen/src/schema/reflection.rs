@@ -3,6 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use corespun_codec::{Code, Status};
+use corespun_proto::reflection::{
+    ServerReflectionRequest, ServerReflectionResponse, server_reflection,
+    server_reflection_request::MessageRequest as Question,
+    server_reflection_response::MessageResponse as Answer,
+};
 use corespun_runtime::{Engine, LocalConfig, LocalShard};
 use prost::Message;
 use prost_reflect::DescriptorPool;
@@ -13,62 +18,11 @@ use super::{Schema, split_name};
 use crate::endpoint::Endpoint;
 use crate::error::LoadError;
 
-/// Newest first: v1alpha is what servers have that are older than 2023.
-const PATHS: [&str; 2] = [
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-];
+/// What older servers have alone; the messages are the same.
+const V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
 /// More files than any service's schema has.
 const FILES_MAX: usize = 10_000;
-
-/// A question to the server, one of these; both versions have the same messages.
-#[derive(Clone, PartialEq, Message)]
-struct Question {
-    #[prost(string, optional, tag = "3")]
-    file_by_filename: Option<String>,
-    #[prost(string, optional, tag = "4")]
-    file_containing_symbol: Option<String>,
-    #[prost(string, optional, tag = "7")]
-    list_services: Option<String>,
-}
-
-/// The answer: one of these.
-#[derive(Clone, PartialEq, Message)]
-struct Answer {
-    #[prost(message, optional, tag = "4")]
-    files: Option<Files>,
-    #[prost(message, optional, tag = "6")]
-    services: Option<Services>,
-    #[prost(message, optional, tag = "7")]
-    error: Option<Failure>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Files {
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    descriptors: Vec<Vec<u8>>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Services {
-    #[prost(message, repeated, tag = "1")]
-    service: Vec<Service>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Service {
-    #[prost(string, tag = "1")]
-    name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Failure {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-}
 
 /// Asks the server for all that it takes to call `methods`. Blocks until it has answered.
 ///
@@ -83,7 +37,7 @@ pub(crate) fn reflect(
     let mut shard = LocalShard::new(config).map_err(LoadError::Start)?;
     shard.block_on(async {
         let mut refusal = Status::unimplemented("");
-        for path in PATHS {
+        for path in [server_reflection::SERVER_REFLECTION_INFO.path(), V1ALPHA] {
             let inquiry = Inquiry::open(endpoint, path).await;
             let inquiry = inquiry.map_err(LoadError::Connect)?;
             match collect(&inquiry, endpoint, methods).await? {
@@ -125,24 +79,17 @@ async fn collect(
     let services: BTreeSet<_> = methods.iter().map(|method| split_name(method).0).collect();
     let mut files = FileMap::new();
     for service in services {
-        let question = Question {
-            file_containing_symbol: Some(service.to_owned()),
-            ..Question::default()
-        };
-        match ask(inquiry, &question).await {
+        let question = Question::FileContainingSymbol(service.to_owned());
+        match ask(inquiry, question).await {
             Err(status) => return Ok(Err(status)),
-            Ok(Answer { error: Some(_), .. }) => {
+            Ok(Some(Answer::ErrorResponse(_))) => {
                 return Err(unknown(inquiry, methods, service).await);
             }
             Ok(answer) => keep(endpoint, answer, &mut files)?,
         }
     }
     while let Some(name) = missing(&files) {
-        let question = Question {
-            file_by_filename: Some(name.clone()),
-            ..Question::default()
-        };
-        match ask(inquiry, &question).await {
+        match ask(inquiry, Question::FileByFilename(name.clone())).await {
             Err(status) => return Ok(Err(status)),
             Ok(answer) => keep(endpoint, answer, &mut files)?,
         }
@@ -154,16 +101,25 @@ async fn collect(
     Ok(Ok(files))
 }
 
-async fn ask(inquiry: &Inquiry, question: &Question) -> Result<Answer, Status> {
-    let bytes = inquiry.ask(&question.encode_to_vec()).await?;
-    Answer::decode(bytes.as_slice()).map_err(|error| Status::internal(error.to_string()))
+/// `None` when the server answered with nothing that is known here.
+async fn ask(inquiry: &Inquiry, question: Question) -> Result<Option<Answer>, Status> {
+    let request = ServerReflectionRequest {
+        message_request: Some(question),
+        ..ServerReflectionRequest::default()
+    };
+    let bytes = inquiry.ask(&request.encode_to_vec()).await?;
+    let response = ServerReflectionResponse::decode(bytes.as_slice());
+    let response = response.map_err(|error| Status::internal(error.to_string()))?;
+    Ok(response.message_response)
 }
 
-fn keep(endpoint: &Endpoint, answer: Answer, files: &mut FileMap) -> Result<(), LoadError> {
-    if let Some(error) = answer.error {
-        return Err(failure(endpoint, &error.message));
-    }
-    for bytes in answer.files.unwrap_or_default().descriptors {
+fn keep(endpoint: &Endpoint, answer: Option<Answer>, files: &mut FileMap) -> Result<(), LoadError> {
+    let told = match answer {
+        Some(Answer::FileDescriptorResponse(told)) => told.file_descriptor_proto,
+        Some(Answer::ErrorResponse(error)) => return Err(failure(endpoint, &error.error_message)),
+        _ => Vec::new(),
+    };
+    for bytes in told {
         let file = FileDescriptorProto::decode(bytes.as_slice());
         let file = file.map_err(|error| failure(endpoint, &error.to_string()))?;
         files.insert(file.name().to_owned(), file);
@@ -183,13 +139,9 @@ fn missing(files: &FileMap) -> Option<String> {
 
 /// The server does not know the service: what it does know is told instead.
 async fn unknown(inquiry: &Inquiry, methods: &[&str], service: &str) -> LoadError {
-    let question = Question {
-        list_services: Some("*".to_owned()),
-        ..Question::default()
-    };
-    let known = match ask(inquiry, &question).await {
-        Ok(answer) => answer.services.unwrap_or_default().service,
-        Err(_) => Vec::new(),
+    let known = match ask(inquiry, Question::ListServices("*".to_owned())).await {
+        Ok(Some(Answer::ListServicesResponse(services))) => services.service,
+        _ => Vec::new(),
     };
     let method = methods
         .iter()

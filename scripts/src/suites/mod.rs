@@ -110,16 +110,12 @@ fn reports(suite: Suite, context: &Context, stage: &mut Stage) -> Vec<Report> {
     })
 }
 
-/// Compiles the programs that the suites talk to. The test is there for its dependencies: without
-/// one cargo would choose other features than for the tests, and compile everything again.
+/// Compiles the programs that the suites talk to, with all others: for a part of them cargo would
+/// choose other features than for the tests, and compile everything again.
 fn build(context: &Context, stage: &mut Stage) -> bool {
     let mut cargo = Command::new("cargo");
-    let targets = ["--bin", "plain", "--bin", "one-call", "--test", "probes"];
-    cargo
-        .current_dir(&context.root)
-        .args(["build", "--workspace"])
-        .args(targets);
-    stage.command(&mut cargo)
+    let targets = ["build", "--workspace", "--all-targets"];
+    stage.command(cargo.current_dir(&context.root).args(targets))
 }
 
 /// The engines that this machine has for `suite`.
@@ -142,17 +138,9 @@ fn against_servers(
     let mut reports = Vec::new();
     for engine in engines {
         let mut command = Command::new(context.target.join("debug/plain"));
-        command.args([
-            "--listen",
-            "127.0.0.1:0",
-            "--shards",
-            "1",
-            "--engine",
-            engine,
-        ]);
+        command.args(["--shards", "1"]);
         let log = context.logs.join(format!("plain-{engine}.log"));
-        let server = Server::start(&mut command, None, &log)?;
-        server.check_engine(engine)?;
+        let server = Server::start_on(&mut command, engine, &log)?;
         reports.extend(suite(&server, engine)?);
         server.stop()?;
     }

@@ -32,14 +32,25 @@ impl Count {
             } else if !has_summaries && line.starts_with("FAILED ") {
                 count.failed += 1;
             } else if line.starts_with("SKIPPED ") && line.contains(':') {
-                let line = line.to_owned();
-                // A test that runs twice in one stage is still one missing thing.
-                if !count.skipped.contains(&line) {
-                    count.skipped.push(line);
-                }
+                count.add_skipped([line.to_owned()]);
             }
         }
         count
+    }
+
+    /// Adds lines `SKIPPED name: reason`. A test that runs twice in one stage is still one missing
+    /// thing.
+    pub fn add_skipped(&mut self, lines: impl IntoIterator<Item = String>) {
+        for line in lines {
+            if !self.skipped.contains(&line) {
+                self.skipped.push(line);
+            }
+        }
+    }
+
+    /// Whether there is no case at all, not even a skipped one.
+    pub fn is_empty(&self) -> bool {
+        self.passed + self.failed + self.ignored == 0 && self.skipped.is_empty()
     }
 
     /// The line that tells the whole run in any language.

@@ -64,6 +64,14 @@ impl Name {
             .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// Whether the stage counts what it tries.
+    fn has_cases(self) -> bool {
+        !matches!(
+            self,
+            Self::Fmt | Self::Tidy | Self::Clippy | Self::Doc | Self::Build
+        )
+    }
+
     /// The most a stage may take before it is killed: a hang must not eat the whole run.
     fn limit(self) -> Duration {
         let minutes = match self {
@@ -108,6 +116,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     for name in Name::value_variants().iter().filter(chosen) {
         println!("{}", name.text());
         let mut stage = Stage::begin(&context.logs, &name.text(), name.limit())?;
+        if name.has_cases() {
+            stage.expect_cases();
+        }
         run_stage(*name, &context, &mut stage);
         let outcome = stage.finish(&name.text());
         println!("{}", line(&outcome));

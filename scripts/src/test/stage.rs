@@ -1,5 +1,6 @@
 //! One stage of a test run: commands whose output goes to a log, timed, bounded, counted.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -19,8 +20,11 @@ pub struct Stage {
     log: PathBuf,
     start: Instant,
     limit: Duration,
+    has_cases: bool,
     faults: Vec<String>,
+    skipped: RefCell<Vec<String>>,
     remarks: Vec<String>,
+    log_fault: RefCell<Option<String>>,
 }
 
 /// What became of a stage.
@@ -55,15 +59,24 @@ impl Stage {
             log,
             start: Instant::now(),
             limit,
+            has_cases: false,
             faults: Vec::new(),
+            skipped: RefCell::default(),
             remarks: Vec::new(),
+            log_fault: RefCell::default(),
         })
+    }
+
+    /// From here on the stage fails if no case of it runs and none is skipped by name.
+    pub fn expect_cases(&mut self) {
+        self.has_cases = true;
     }
 
     /// Writes one line to the log.
     pub fn note(&self, line: impl Display) {
-        // A log that cannot be written to will be missed where it is read.
-        let _ = self.open().and_then(|mut log| writeln!(log, "{line}"));
+        if let Err(error) = self.open().and_then(|mut log| writeln!(log, "{line}")) {
+            *self.log_fault.borrow_mut() = Some(format!("write {:?}: {error}", self.log));
+        }
     }
 
     /// Writes down a fault, which makes the stage fail.
@@ -80,7 +93,9 @@ impl Stage {
 
     /// Writes down that a part could not run on this machine.
     pub fn skip(&self, name: &str, reason: impl Display) {
-        self.note(format!("SKIPPED {name}: {reason}"));
+        let line = format!("SKIPPED {name}: {reason}");
+        self.note(&line);
+        self.skipped.borrow_mut().push(line);
     }
 
     fn open(&self) -> std::io::Result<File> {
@@ -131,12 +146,23 @@ impl Stage {
     }
 
     /// Closes the stage: counts its log and, if it failed, prints the end of it.
-    pub fn finish(self, name: &str) -> Outcome {
+    pub fn finish(mut self, name: &str) -> Outcome {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let mut count = Count::read(&text);
+        // Counted from memory too: what could not be logged must not be lost.
+        count.add_skipped(self.skipped.take());
+        if let Some(fault) = self.log_fault.take() {
+            self.fault(fault);
+        }
+        if self.has_cases && self.faults.is_empty() && count.is_empty() {
+            self.fault("no case ran, and none was skipped by name");
+        }
         let held = self.faults.is_empty() && count.failed == 0;
         if !held {
+            for fault in &self.faults {
+                println!("    fault: {fault}");
+            }
             // A stage that broke before it could count a case must still show in the sum.
             count.failed = count.failed.max(1);
             let lines: Vec<_> = text.lines().collect();
@@ -192,6 +218,26 @@ mod tests {
         let outcome = outcome("echo ok a; echo ok b >&2", Duration::from_secs(9));
         assert!(outcome.held);
         assert_eq!(outcome.count.passed, 2);
+    }
+
+    #[test]
+    fn a_stage_of_no_cases_fails() {
+        let name = format!("stage-empty-{}", std::process::id());
+        let outcome = |skip: bool| {
+            let mut stage =
+                Stage::begin(&std::env::temp_dir(), &name, Duration::from_secs(9)).unwrap();
+            stage.expect_cases();
+            // A full disk takes the log away just so.
+            fs::remove_file(std::env::temp_dir().join(format!("{name}.log"))).unwrap();
+            if skip {
+                stage.skip("part", "its tool is missing");
+            }
+            stage.finish(&name)
+        };
+        assert!(!outcome(false).held);
+        let skipped = outcome(true);
+        assert_eq!(skipped.count.skipped.len(), 1);
+        assert!(!skipped.held);
     }
 
     #[test]

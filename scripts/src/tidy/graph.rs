@@ -86,6 +86,7 @@ const ROOMS: &[Room] = &[
                 "corespun",
                 "corespun-codec",
                 "corespun-http2",
+                "corespun-proto",
                 "corespun-runtime",
                 "corespun-tls",
             ],
