@@ -11,6 +11,7 @@ mod data;
 mod fields;
 mod held;
 mod opening;
+mod queues;
 mod reader;
 mod receive;
 mod send;

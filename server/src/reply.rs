@@ -64,10 +64,10 @@ impl Reply<'_> {
             }
             None => {
                 let mut framed = corespun_runtime::take_buffer();
-                if message::encode(&message, &mut framed).is_ok() {
-                    self.http2.send_data(self.stream, &framed, false);
+                match message::encode(&message, &mut framed) {
+                    Ok(_) => self.bytes(framed),
+                    Err(_) => corespun_runtime::give_buffer(framed),
                 }
-                corespun_runtime::give_buffer(framed);
             }
         }
         self.ok(parts.as_deref().map(|parts| &parts.trailers));
@@ -76,20 +76,24 @@ impl Reply<'_> {
     /// The same for a message that goes out compressed, whose length is known only then.
     fn compressed<R: Message>(&mut self, response: Response<R>) {
         match Framed::new(response, self.form.sending) {
-            Ok(framed) => {
-                self.framed(&framed);
-                corespun_runtime::give_buffer(framed.bytes);
-            }
+            Ok(framed) => self.framed(framed),
             Err(status) => self.status(&status),
         }
     }
 
     /// The same for a response that was encoded by a task.
-    pub(crate) fn framed(&mut self, framed: &Framed) {
+    pub(crate) fn framed(&mut self, framed: Framed) {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
         self.head(parts.map(|parts| &parts.metadata), framed.encoding);
-        self.http2.send_data(self.stream, &framed.bytes, false);
+        self.bytes(framed.bytes);
         self.ok(parts.map(|parts| &parts.trailers));
+    }
+
+    /// A framed message in a buffer of the pool.
+    fn bytes(&mut self, framed: Vec<u8>) {
+        if let Some(spare) = self.http2.send_buffer(self.stream, framed, false) {
+            corespun_runtime::give_buffer(spare);
+        }
     }
 
     /// The response head; it goes out with the first message at the earliest, so that an error

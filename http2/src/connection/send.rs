@@ -1,5 +1,4 @@
-//! Output: frames go straight into one buffer; what the windows refuse waits in its stream's
-//! queue and goes out in turns.
+//! Output: frames go straight into one buffer, as far as the windows admit.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -9,16 +8,10 @@ use crate::block_cache::BlockCache;
 use crate::error::{ErrorCode, OpenError};
 use crate::frame::{HEAD_BYTES, write};
 use crate::hpack::Field;
-use crate::stream::{Queue, State, StreamKey, Trailers};
+use crate::stream::{State, StreamKey, Trailers};
 
 /// The largest stream identifier (RFC 9113 §5.1.1).
 const STREAM_ID_MAX: u32 = 0x7fff_ffff;
-
-/// Entries of streams that are gone that the line of senders may hold besides as many as are open.
-const LINE_SLACK: usize = 16;
-
-/// What one stream may send before the next has its turn.
-const TURN_BYTES: usize = 16 << 10;
 
 impl Connection {
     /// A stream can be opened now.
@@ -100,7 +93,7 @@ impl Connection {
         }
     }
 
-    fn write_block<'f>(
+    pub(super) fn write_block<'f>(
         &mut self,
         id: u32,
         fields: impl Iterator<Item = Field<'f>>,
@@ -135,7 +128,7 @@ impl Connection {
 
     /// We have ended the stream. A server that ends before its client tells it to stop sending,
     /// strictly after the trailers (RFC 9113 §8.1).
-    fn end_sent(&mut self, key: StreamKey) {
+    pub(super) fn end_sent(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.at_mut(key) else {
             return;
         };
@@ -193,68 +186,63 @@ impl Connection {
     /// Sends body bytes; what the windows refuse is copied into the stream's queue. A stream that
     /// is gone is left alone.
     pub fn send_data(&mut self, stream: StreamKey, bytes: &[u8], end_stream: bool) {
-        let Some(entry) = self.streams.at_mut(stream) else {
-            return;
-        };
-        if !entry.state.may_send() {
-            return;
+        if let Some(sent) = self.send_unqueued(stream, bytes, end_stream) {
+            self.enqueue(stream, end_stream, |queue| queue.push(&bytes[sent..]));
         }
-        let mut rest = bytes;
-        if entry.queue.is_none() {
-            if bytes.is_empty() {
-                if end_stream {
-                    write::data_head(&mut self.sender.out, stream.id, 0, true);
-                    self.end_sent(stream);
-                }
-                return;
-            }
-            // Streams that stand in line come first, else those who come fresh would starve them.
-            if self.sender.ready.is_empty() {
-                let bytes_high = self.limits.output_bytes_high;
-                let sent = self.write_data(stream, bytes, end_stream, bytes_high);
-                rest = &bytes[sent..];
-                if rest.is_empty() {
-                    return;
-                }
-            }
-        }
-        let Some(entry) = self.streams.at_mut(stream) else {
-            return;
-        };
-        let queue = entry.queue.get_or_insert_default();
-        if queue.end {
-            return;
-        }
-        let before = queue.pinned_bytes();
-        queue.push(rest);
-        queue.end = end_stream;
-        let after = queue.pinned_bytes();
-        self.on_queue_resized(before, after);
-        self.await_write_progress();
-        self.stand_in_line(stream);
     }
 
-    /// Puts a stream into the line of those that have bytes to send and may.
-    pub(super) fn stand_in_line(&mut self, key: StreamKey) {
-        let Self {
-            sender, streams, ..
-        } = self;
-        // While the connection's window is closed the line does not move: those that were reset
-        // in it must not pile up.
-        if sender.ready.len() > 2 * streams.len() + LINE_SLACK {
-            sender.ready.retain(|&key| streams.at(key).is_some());
+    /// [`Connection::send_data`] of a whole buffer, which a queue that is empty keeps in place of
+    /// a copy if much of it has to wait. Otherwise it is given back, with its bytes.
+    pub fn send_buffer(
+        &mut self,
+        stream: StreamKey,
+        buffer: Vec<u8>,
+        end_stream: bool,
+    ) -> Option<Vec<u8>> {
+        let Some(sent) = self.send_unqueued(stream, &buffer, end_stream) else {
+            return Some(buffer);
+        };
+        let mut left = Some(buffer);
+        self.enqueue(stream, end_stream, |queue| {
+            left = left.take().and_then(|buffer| queue.keep(buffer, sent));
+        });
+        left
+    }
+
+    /// Sends what can be sent without a queue. `None` when that was all of it, or the stream takes
+    /// nothing more; else how many bytes went out.
+    fn send_unqueued(
+        &mut self,
+        stream: StreamKey,
+        bytes: &[u8],
+        end_stream: bool,
+    ) -> Option<usize> {
+        let entry = self.streams.at_mut(stream)?;
+        if !entry.state.may_send() {
+            return None;
         }
-        if let Some(stream) = streams.at_mut(key)
-            && stream.wants_turn()
-        {
-            stream.listed = true;
-            sender.ready.push_back(key);
+        if entry.queue.is_some() {
+            return Some(0);
         }
+        if bytes.is_empty() {
+            if end_stream {
+                write::data_head(&mut self.sender.out, stream.id, 0, true);
+                self.end_sent(stream);
+            }
+            return None;
+        }
+        // Streams that stand in line come first, else those who come fresh would starve them.
+        if !self.sender.ready.is_empty() {
+            return Some(0);
+        }
+        let bytes_high = self.limits.output_bytes_high;
+        let sent = self.write_data(stream, bytes, end_stream, bytes_high);
+        (sent < bytes.len()).then_some(sent)
     }
 
     /// Writes as many DATA frames as the windows and an output of `bytes_high` admit; how many
     /// bytes went out. END_STREAM goes with the last byte.
-    fn write_data(
+    pub(super) fn write_data(
         &mut self,
         key: StreamKey,
         bytes: &[u8],
@@ -285,25 +273,6 @@ impl Connection {
             }
         }
         sent
-    }
-
-    /// Bytes that wait in the stream's queue.
-    pub fn queued(&self, stream: StreamKey) -> usize {
-        let queue = self
-            .streams
-            .at(stream)
-            .and_then(|entry| entry.queue.as_ref());
-        queue.map_or(0, |queue| queue.len())
-    }
-
-    /// The next stream whose queue has run empty since it was last asked for.
-    pub fn next_drained(&mut self) -> Option<StreamKey> {
-        while let Some(key) = self.sender.drained.pop_front() {
-            if self.is_open(key) {
-                return Some(key);
-            }
-        }
-        None
     }
 
     /// Ends a stream at once with RST_STREAM; its queued bytes are dropped.
@@ -366,73 +335,5 @@ impl Connection {
     /// The connection's window is to be given back to the peer.
     fn owes_credit(&self) -> bool {
         self.receive_window.is_due() && !self.shutdown.failed
-    }
-
-    /// Sends from the queues in turns until the windows close or the output is high.
-    fn flush_queues(&mut self) {
-        if self.shutdown.failed {
-            return;
-        }
-        // One DATA frame at least: heads and replies, however many, must not starve it.
-        let bytes_high = match self.abuse.is_data_written() {
-            true => self.limits.output_bytes_high,
-            false => self.limits.output_bytes_high.max(self.sender.out.len() + 1),
-        };
-        while let Some(&key) = self.sender.ready.front() {
-            let Some(stream) = self.streams.at_mut(key) else {
-                self.sender.ready.pop_front();
-                continue;
-            };
-            let Some(mut queue) = stream.queue.take() else {
-                stream.listed = false;
-                self.sender.ready.pop_front();
-                continue;
-            };
-            let turn = queue.len().min(TURN_BYTES);
-            let ends = queue.end && queue.trailers.is_none() && turn == queue.len();
-            let sent = self.write_data(key, &queue.rest()[..turn], ends, bytes_high);
-            queue.spend(sent);
-            if sent > 0 {
-                self.timers.on_write_progress();
-            }
-            self.sender.ready.pop_front();
-            if queue.len() == 0 {
-                self.on_queue_resized(queue.pinned_bytes(), 0);
-                self.finish_queue(key, &queue);
-                continue;
-            }
-            let Some(stream) = self.streams.at_mut(key) else {
-                self.on_queue_resized(queue.pinned_bytes(), 0);
-                continue;
-            };
-            stream.queue = Some(queue);
-            stream.listed = stream.send_window.available() > 0;
-            if !stream.listed {
-                continue;
-            }
-            if sent == 0 {
-                self.sender.ready.push_front(key);
-            } else {
-                self.sender.ready.push_back(key);
-            }
-            if sent < turn {
-                // The connection's window or the output stands against it, not the stream's.
-                return;
-            }
-        }
-    }
-
-    fn finish_queue(&mut self, key: StreamKey, queue: &Queue) {
-        if let Some(stream) = self.streams.at_mut(key) {
-            stream.listed = false;
-        }
-        match &queue.trailers {
-            Some(trailers) => {
-                self.write_block(key.id, trailers.iter(), None, true);
-                self.end_sent(key);
-            }
-            None if queue.end => {}
-            None => self.sender.drained.push_back(key),
-        }
     }
 }

@@ -8,6 +8,10 @@ use crate::hpack::{Field, Indexing};
 /// pays for moving a live one.
 const COMPACT_BYTES: usize = 64 << 10;
 
+/// Live bytes from which on a buffer is kept in place of a copy: smaller ones had better go back
+/// to where they came from.
+const KEEP_BYTES: usize = 64 << 10;
+
 /// Body bytes in order, then perhaps trailers, then perhaps the end.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -31,6 +35,19 @@ impl Queue {
             self.spent = 0;
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Adds the buffer's bytes from `spent` on: by keeping the buffer if the queue is empty and
+    /// most of a large one is left, else by copying, and then the buffer comes back.
+    pub(crate) fn keep(&mut self, buffer: Vec<u8>, spent: usize) -> Option<Vec<u8>> {
+        let live = buffer.len() - spent;
+        if self.len() > 0 || live < KEEP_BYTES || live < buffer.capacity() / 2 {
+            self.push(&buffer[spent..]);
+            return Some(buffer);
+        }
+        self.bytes = buffer;
+        self.spent = spent;
+        None
     }
 
     pub(crate) fn rest(&self) -> &[u8] {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use corespun_codec::Status;
 use corespun_codec::pipe::{Doorbell, Pipe};
 use corespun_http2::StreamKey;
-use corespun_runtime::{JoinError, JoinHandle, give_buffer, spawn};
+use corespun_runtime::{JoinError, JoinHandle, spawn};
 
 use super::Connection;
 use crate::bell::{Bell, Completion, Framed};
@@ -50,10 +50,7 @@ impl Connection {
                 let mut reply = self.reply(stream, known.form);
                 reply.watch = Some(watch);
                 match answer.framed(known.form) {
-                    Ok(framed) => {
-                        reply.framed(&framed);
-                        give_buffer(framed.bytes);
-                    }
+                    Ok(framed) => reply.framed(framed),
                     Err(status) => reply.status(&status),
                 }
                 None

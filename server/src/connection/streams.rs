@@ -3,7 +3,6 @@
 use corespun_codec::pipe::Finish;
 use corespun_codec::{Encoding, MetadataMap, Status};
 use corespun_http2::{ErrorCode, StreamKey};
-use corespun_runtime::give_buffer;
 
 use super::Connection;
 use crate::bell::Completion;
@@ -28,10 +27,7 @@ impl Connection {
             Ok(_) if is_congested => reply.status(&Status::resource_exhausted(
                 "the caller's other replies wait unread, and there are too many of them",
             )),
-            Ok(framed) => {
-                reply.framed(&framed);
-                give_buffer(framed.bytes);
-            }
+            Ok(framed) => reply.framed(framed),
             Err(status) => reply.status(&status),
         }
     }
