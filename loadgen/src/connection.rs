@@ -43,6 +43,10 @@ pub(crate) struct LoadConnection {
     scratch: Vec<u8>,
     /// No call in flight runs out of time before this.
     expiry: Option<Duration>,
+    /// When a call last could start again after none could.
+    room_since: Duration,
+    /// No call could start when that was last asked.
+    was_full: bool,
     /// No new call may start here.
     retiring: bool,
     /// Nothing may happen here any more.
@@ -65,6 +69,8 @@ impl LoadConnection {
             validator: Validator::default(),
             scratch: Vec::new(),
             expiry: None,
+            room_since: Duration::ZERO,
+            was_full: true,
             retiring: false,
             over: false,
         }
@@ -194,6 +200,14 @@ impl LoadConnection {
 
     /// Sends every call that is due and finds room.
     fn start_due(&mut self, now: Duration) {
+        if self.was_full && self.may_start() {
+            self.room_since = now;
+        }
+        self.start_while_room(now);
+        self.was_full = !self.may_start();
+    }
+
+    fn start_while_room(&mut self, now: Duration) {
         let phases = self.core.phases.get();
         while self.may_start() {
             let due = self.lane.borrow_mut().due(now, &phases);
@@ -238,6 +252,7 @@ impl LoadConnection {
         };
         drop(rng);
         let mut call = Call::new(stream, place, intended, now);
+        call.ready = intended.max(self.room_since);
         if let Some(timeout) = made.timeout {
             call.deadline = now + timeout;
             self.expiry = self.expiry.into_iter().chain([call.deadline]).min();

@@ -21,6 +21,7 @@ pub(crate) struct Call {
     /// Its place in the mix.
     pub(crate) place: usize,
     pub(crate) intended: Duration,
+    pub(crate) ready: Duration,
     pub(crate) sent: Duration,
     /// When it runs out of time; `Duration::MAX` if it does not.
     pub(crate) deadline: Duration,
@@ -38,6 +39,7 @@ impl Call {
             stream,
             place,
             intended,
+            ready: intended,
             sent: now,
             first: None,
             deadline: Duration::MAX,
@@ -51,6 +53,7 @@ impl Call {
     pub(crate) fn times(&self, ended: Duration) -> Times {
         Times {
             intended: self.intended,
+            ready: self.ready,
             sent: self.sent,
             first: self.first,
             ended,

@@ -11,7 +11,8 @@
 //!   (`--rate`) a timetable says when that is; a call that finds no free stream waits with its
 //!   clock running, and no call is skipped or put off. In a closed loop a call is meant to start
 //!   when it is sent, so that waiting for one's turn goes unseen: the report says so.
-//! - **Service** time runs from the sending, **lag** from the intended start to the sending.
+//! - **Service** time runs from the sending, **lag** from the intended start to the sending,
+//!   **late** from the moment at which a stream was free for it.
 //! - **The window** comes after the warm-up. A call belongs to it if it was meant to start within
 //!   it, whenever it ends. After the window its calls have one more second to leave, if there was
 //!   no room before, and to end. What has not ended then is **censored**: counted, with its age

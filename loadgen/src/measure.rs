@@ -68,6 +68,8 @@ impl Phases {
 pub struct Times {
     /// When it was meant to start.
     pub intended: Duration,
+    /// When it could be sent: at its intended start, or once a stream was free for it.
+    pub ready: Duration,
     /// When its request was handed to the socket.
     pub sent: Duration,
     /// When the first of its response was read; `None` if nothing of it came.
@@ -91,6 +93,8 @@ pub struct Latencies {
     pub service: Histogram<u64>,
     /// From the intended start to the sending.
     pub lag: Histogram<u64>,
+    /// The generator's own part of the lag: from the moment at which a stream was free.
+    pub late: Histogram<u64>,
     /// From the sending to the first of the response.
     pub first_byte: Histogram<u64>,
 }
@@ -101,6 +105,7 @@ impl Default for Latencies {
             response: histogram(),
             service: histogram(),
             lag: histogram(),
+            late: histogram(),
             first_byte: histogram(),
         }
     }
@@ -114,6 +119,7 @@ impl Latencies {
             .saturating_record(nanos(times.sent, times.ended));
         self.lag
             .saturating_record(nanos(times.intended, times.sent));
+        self.late.saturating_record(nanos(times.ready, times.sent));
         if let Some(first) = times.first {
             self.first_byte.saturating_record(nanos(times.sent, first));
         }
@@ -124,15 +130,17 @@ impl Latencies {
         add(&mut self.response, &other.response);
         add(&mut self.service, &other.service);
         add(&mut self.lag, &other.lag);
+        add(&mut self.late, &other.late);
         add(&mut self.first_byte, &other.first_byte);
     }
 
     /// Each histogram with the name that logs and reports give it.
-    pub fn named(&self) -> [(&'static str, &Histogram<u64>); 4] {
+    pub fn named(&self) -> [(&'static str, &Histogram<u64>); 5] {
         [
             ("response", &self.response),
             ("service", &self.service),
             ("lag", &self.lag),
+            ("late", &self.late),
             ("first_byte", &self.first_byte),
         ]
     }

@@ -41,6 +41,8 @@ pub struct Report {
     pub service_us: Percentiles,
     /// From the moment at which a call was meant to start to its sending; none in a closed loop.
     pub lag_us: Option<Percentiles>,
+    /// The generator's own part of the lag: from the moment at which a stream was free.
+    pub late_us: Option<Percentiles>,
     /// From the sending of a call to the first of its response.
     pub first_byte_us: Percentiles,
     /// What it cost.
@@ -180,6 +182,8 @@ pub struct Histograms {
     pub service: Packed,
     /// From the intended start to the sending.
     pub lag: Packed,
+    /// The generator's own part of the lag.
+    pub late: Packed,
     /// From the sending to the first of the response.
     pub first_byte: Packed,
     /// How late the generator was.
@@ -223,6 +227,7 @@ impl Report {
             latency_us: Percentiles::of(&latencies.response),
             service_us: Percentiles::of(&latencies.service),
             lag_us: plan.pace.rate.map(|_| Percentiles::of(&latencies.lag)),
+            late_us: plan.pace.rate.map(|_| Percentiles::of(&latencies.late)),
             first_byte_us: Percentiles::of(&latencies.first_byte),
             cost: cost(plan, &record, &window),
             interrupted: window.interrupted,
@@ -237,6 +242,7 @@ impl Report {
                 response: Packed::pack(&latencies.response),
                 service: Packed::pack(&latencies.service),
                 lag: Packed::pack(&latencies.lag),
+                late: Packed::pack(&latencies.late),
                 first_byte: Packed::pack(&latencies.first_byte),
                 stall: Packed::pack(&record.gaps),
             },

@@ -9,7 +9,7 @@ use crate::report::{Report, samples_needed};
 /// Above this share of its cores the generator itself is what is measured.
 const GENERATOR_SHARE_MAX: f64 = 0.9;
 
-/// Above this share of the median latency, the lag of the timetable is no longer small.
+/// Above this share of the median latency, what delays the sending is no longer small.
 const LAG_SHARE_MAX: f64 = 0.1;
 
 /// Above this share of time given to others by the hypervisor, tails are not the target's.
@@ -32,6 +32,7 @@ pub(crate) fn all(
         .then(|| "interrupted: the window is shorter than planned".to_owned()));
     add(loop_kind(report));
     add(saturated(report));
+    add(no_room(report));
     add(steal(report));
     add(failed(report));
     add(lost(report));
@@ -57,11 +58,23 @@ fn saturated(report: &Report) -> Option<String> {
             "generator saturated: it used {percent:.0} % of its cores, so it may be the slow part"
         ));
     }
-    let (lag, latency) = (report.lag_us?.p99?, report.latency_us.p50?);
-    (lag > LAG_SHARE_MAX * latency).then(|| {
+    let (late, latency) = (report.late_us?.p99?, report.latency_us.p50?);
+    (late > LAG_SHARE_MAX * latency).then(|| {
         format!(
-            "generator late: calls left up to {lag:.0} µs (p99) after their time, against a \
+            "generator late: calls left up to {late:.0} µs (p99) after they could, against a \
              median latency of {latency:.0} µs"
+        )
+    })
+}
+
+/// All streams were in use: the target's doing, which the latency contains and the service hides.
+fn no_room(report: &Report) -> Option<String> {
+    let (lag, late) = (report.lag_us?.p99?, report.late_us?.p99?);
+    let latency = report.latency_us.p50?;
+    (lag - late > LAG_SHARE_MAX * latency).then(|| {
+        format!(
+            "streams busy: calls waited up to {lag:.0} µs (p99) to be sent; the latency contains \
+             it, and more --streams or --connections avoid it"
         )
     })
 }
@@ -165,6 +178,7 @@ mod tests {
         for &(lag, service, outcome) in calls {
             let times = Times {
                 intended: at(0),
+                ready: at(0),
                 sent: at(lag),
                 first: None,
                 ended: at(lag + service),

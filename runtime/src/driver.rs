@@ -74,6 +74,9 @@ pub(crate) trait Driver {
     /// The turn's kernel entry: submits, and sleeps as `wait` permits.
     fn wait(&mut self, wait: Wait) -> io::Result<()>;
 
+    /// Starts at once what would else start with the next wait: what follows in this turn is long.
+    fn submit(&mut self) -> io::Result<()>;
+
     /// Reports everything that happened up to the end of the last wait.
     fn dispatch(&mut self, sink: &mut dyn Sink);
 

@@ -1,5 +1,7 @@
 //! One core: a turn is completions → receive → timers → tasks → transmit → one kernel entry.
 
+mod flush;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,13 +21,10 @@ use crate::mailbox::Message;
 use crate::net;
 use crate::protocol::{Accept, SocketHandle};
 use crate::slots::ConnId;
-use crate::socket::After;
 use crate::sockets::{Inbox, Intake, Sockets};
 
 /// Task polls per turn; what is left goes on after the sockets had their turn.
 const POLLS_MAX: usize = 256;
-/// How often a turn flushes sockets that were touched while flushing.
-const FLUSHES_MAX: usize = 4;
 /// Pause before a listener that ran out of descriptors tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a ring may take to let go of its memory at the end.
@@ -61,6 +60,7 @@ pub(crate) struct Shard {
     fired: Vec<Alarm>,
     requests: Vec<Request>,
     dirty: Vec<ConnId>,
+    postponed: Vec<ConnId>,
 }
 
 impl Shard {
@@ -80,6 +80,7 @@ impl Shard {
             fired: Vec::new(),
             requests: Vec::new(),
             dirty: Vec::new(),
+            postponed: Vec::new(),
         }
     }
 
@@ -125,8 +126,7 @@ impl Shard {
         self.fire_timers();
         self.run_tasks(main);
         self.serve_requests();
-        self.flush();
-        Ok(())
+        self.flush()
     }
 
     /// How long this turn may sleep: not at all while anything is left to do.
@@ -367,27 +367,6 @@ impl Shard {
             self.sockets.remove(id);
             self.open(id, protocol, false);
         }
-    }
-
-    /// Pumps every dirty socket: one send each.
-    fn flush(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for _ in 0..FLUSHES_MAX {
-            self.context.dirty.swap(&mut dirty);
-            if dirty.is_empty() {
-                break;
-            }
-            for id in dirty.drain(..) {
-                let reasons = self.context.dirty.take(id);
-                let Some(socket) = self.sockets.socket(id) else {
-                    continue;
-                };
-                if socket.pump(reasons, &mut *self.driver, &self.context) == After::Close {
-                    self.close(id);
-                }
-            }
-        }
-        self.dirty = dirty;
     }
 }
 

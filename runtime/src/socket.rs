@@ -119,6 +119,11 @@ impl Socket {
         }
     }
 
+    /// Receiving waits until the peer has read, or until more than its share is dealt with.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     pub(crate) fn on_received(&mut self, bytes: &[u8], context: &Context) {
         if self.sending.is_some() {
             self.received += bytes.len();

@@ -164,24 +164,38 @@ fn messages_larger_than_the_peers_window() {
 #[test]
 fn buffers_that_wait_are_kept() {
     let message: Vec<u8> = (0..200_000u32).map(|n| (n % 251) as u8).collect();
-    for (window, len, kept) in [(0, 200_000, true), (65_535, 200_000, true), (0, 1000, false)] {
+    for (window, len, kept) in [
+        (0, 200_000, true),
+        (65_535, 200_000, true),
+        (0, 1000, false),
+    ] {
         let mut end = End::fresh(Config::server());
         end.feed(&[PREFACE, &settings(&[(4, window)]), &settings_ack()].concat());
         end.feed(&open(1));
         let key = head(&mut end, 1);
-        let spare = end.connection.send_buffer(key, message[..len].to_vec(), false);
+        let spare = end
+            .connection
+            .send_buffer(key, message[..len].to_vec(), false);
         assert_eq!(spare.is_none(), kept, "window {window}, {len} bytes");
         let queued = end.connection.queued(key);
         assert_eq!(queued, len - len.min(window as usize), "window {window}");
         let more = end.connection.send_buffer(key, vec![7; 90_000], true);
-        assert_eq!(more.is_some(), true, "a queue that is not empty keeps its own buffer");
+        assert_eq!(
+            more.is_some(),
+            true,
+            "a queue that is not empty keeps its own buffer"
+        );
         end.feed(&[window_update(0, 300_000), window_update(1, 300_000)].concat());
         let mut got = Vec::new();
         for _ in 0..8 {
             let data = end.frames().into_iter().filter(|frame| frame.kind == DATA);
             data.for_each(|frame| got.extend_from_slice(&frame.payload));
         }
-        assert_eq!(got, [&message[..len], &[7; 90_000][..]].concat(), "window {window}");
+        assert_eq!(
+            got,
+            [&message[..len], &[7; 90_000][..]].concat(),
+            "window {window}"
+        );
         assert_eq!(end.connection.queued_bytes(), 0);
     }
 }

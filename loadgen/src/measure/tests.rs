@@ -16,6 +16,7 @@ const PHASES: Phases = Phases {
 fn times(intended: u64, sent: u64, ended: u64) -> Times {
     Times {
         intended: at(intended),
+        ready: at(intended),
         sent: at(sent),
         first: Some(at(sent)),
         ended: at(ended),

@@ -17,8 +17,8 @@ use crate::timeline::Moment;
 
 /// An interval log that is written while a run goes on.
 ///
-/// Each second of the measured window gives four lines, tagged `response`, `service`, `lag` and
-/// `first_byte`; values are nanoseconds, times count from the start of the window.
+/// Each second of the measured window gives five lines, tagged `response`, `service`, `lag`, `late`
+/// and `first_byte`; values are nanoseconds, times count from the start of the window.
 #[derive(Debug)]
 pub struct HdrLog {
     path: PathBuf,
@@ -116,6 +116,7 @@ mod tests {
             let mut record = Record::default();
             let times = Times {
                 intended: at(0),
+                ready: at(0),
                 sent: at(1),
                 first: Some(at(3)),
                 ended: at(7),
@@ -150,6 +151,7 @@ mod tests {
             ("response", 7),
             ("service", 6),
             ("lag", 1),
+            ("late", 1),
             ("first_byte", 2),
         ];
         let expected: Vec<_> = (0..2)

@@ -31,6 +31,7 @@ impl Report {
         merged.service_us = Percentiles::of(&sums.service);
         merged.first_byte_us = Percentiles::of(&sums.first_byte);
         merged.lag_us = first.lag_us.map(|_| Percentiles::of(&sums.lag));
+        merged.late_us = first.late_us.map(|_| Percentiles::of(&sums.late));
         merged.methods = MethodRow::merge(reports)?;
         merged.outcomes = outcomes(reports)?;
         let messages = reports.iter().filter_map(|report| report.messages.as_ref());
@@ -63,6 +64,7 @@ struct Sums {
     response: Histogram<u64>,
     service: Histogram<u64>,
     lag: Histogram<u64>,
+    late: Histogram<u64>,
     first_byte: Histogram<u64>,
     stall: Histogram<u64>,
 }
@@ -80,6 +82,7 @@ impl Sums {
             response: sum(|all| &all.response)?,
             service: sum(|all| &all.service)?,
             lag: sum(|all| &all.lag)?,
+            late: sum(|all| &all.late)?,
             first_byte: sum(|all| &all.first_byte)?,
             stall: sum(|all| &all.stall)?,
         })
@@ -90,6 +93,7 @@ impl Sums {
             response: Packed::pack(&self.response),
             service: Packed::pack(&self.service),
             lag: Packed::pack(&self.lag),
+            late: Packed::pack(&self.late),
             first_byte: Packed::pack(&self.first_byte),
             stall: Packed::pack(&self.stall),
         }

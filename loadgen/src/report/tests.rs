@@ -19,6 +19,7 @@ pub(crate) fn report(flags: &str, calls: u64) -> Report {
     };
     let times = |sent, ended| Times {
         intended: at(10),
+        ready: at(10),
         sent: at(sent),
         first: Some(at(ended - 5)),
         ended: at(ended),

@@ -276,6 +276,10 @@ impl Driver for Uring {
         Ok(())
     }
 
+    fn submit(&mut self) -> io::Result<()> {
+        self.wait(Wait::Poll)
+    }
+
     fn dispatch(&mut self, sink: &mut dyn Sink) {
         self.reap_all(sink);
         while let Some(id) = self.starved.pop() {

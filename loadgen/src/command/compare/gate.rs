@@ -15,8 +15,8 @@ const FACTOR_MAX: f64 = 2.0;
 /// The share of offered calls that must have ended well.
 const ACHIEVED_MIN: f64 = 0.99;
 
-/// Above this share of the median latency, the lag of the timetable is not small.
-const LAG_SHARE_MAX: f64 = 0.5;
+/// Above this share of the median latency, the generator's own lateness is not small.
+const LATE_SHARE_MAX: f64 = 0.5;
 
 /// How the machine treated most turns: what all of them suffered singles out none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,16 +64,16 @@ pub(super) fn rejection(report: &Report, usual: Usual) -> Option<String> {
     late(report)
 }
 
-/// In an open loop: the timetable was not kept.
+/// In an open loop: calls were not made, or the generator was late with them.
 fn late(report: &Report) -> Option<String> {
     let offered = report.counts.offered_rps?;
     if report.counts.rps < offered * ACHIEVED_MIN {
         let share = report.counts.rps / offered * 100.0;
         return Some(format!("only {share:.1} % of the offered calls"));
     }
-    let lag = report.lag_us?.p50?;
+    let late = report.late_us?.p50?;
     let latency = report.latency_us.p50?;
-    (lag > LAG_SHARE_MAX * latency).then(|| format!("timetable late by {lag:.0} µs"))
+    (late > LATE_SHARE_MAX * latency).then(|| format!("generator late by {late:.0} µs"))
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
         short.counts.offered_rps = Some(short.counts.rps * 1.02);
         assert!(rejection(&short, QUIET).unwrap().contains("98.0 %"));
         let mut late = good();
-        late.lag_us = Some(late.latency_us);
+        late.late_us = Some(late.latency_us);
         assert!(rejection(&late, QUIET).unwrap().contains("late"));
     }
 }

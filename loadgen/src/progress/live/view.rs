@@ -194,6 +194,7 @@ mod tests {
         let mut record = Record::default();
         let times = Times {
             intended: at(1),
+            ready: at(1),
             sent: at(1),
             first: None,
             ended: at(3),
