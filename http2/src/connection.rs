@@ -2,7 +2,8 @@
 //!
 //! Methods come in four kinds. *Input*: [`Connection::receive`], [`Connection::advance`].
 //! *Commands*: `open`,
-//! `send_headers`, `send_data`, `data_in_place`, `release`, `reset`, `ping`, `drain`, `go_away`.
+//! `send_headers`, `send_data`, `data_in_place`, `release`, `reset`, `ping`, `drain`, `go_away`,
+//! `keep_alive`, `limit_pings`.
 //! *Output*: [`Connection::transmit`]. *Questions*: everything that takes `&self`.
 
 mod abuse;
@@ -10,6 +11,7 @@ mod control;
 mod data;
 mod fields;
 mod held;
+mod keepalive;
 mod opening;
 mod reader;
 mod receive;
@@ -33,6 +35,7 @@ use crate::stream::{StreamKey, StreamTable};
 use abuse::Abuse;
 use fields::FieldReader;
 use held::Held;
+use keepalive::Presence;
 use reader::Reader;
 use shutdown::Shutdown;
 use time::Timers;
@@ -90,6 +93,7 @@ pub struct Connection {
     abuse: Abuse,
     held: Held,
     timers: Timers,
+    presence: Presence,
 }
 
 /// What is needed to write.
@@ -162,6 +166,7 @@ impl Connection {
             abuse: Abuse::new(&limits),
             held: Held::default(),
             timers: Timers::default(),
+            presence: Presence::default(),
             limits,
         }
     }
