@@ -181,6 +181,12 @@ impl Connection {
         self.streams.len()
     }
 
+    /// Streams that the peer (server) or we (client) have opened since the connection began, those
+    /// refused for a limit included.
+    pub fn streams_opened(&self) -> u64 {
+        self.abuse.streams()
+    }
+
     /// The stream is open in some direction.
     pub fn is_open(&self, stream: StreamKey) -> bool {
         self.streams.at(stream).is_some()

@@ -96,6 +96,11 @@ impl Abuse {
         self.streams += 1;
     }
 
+    /// Streams opened in the connection's life.
+    pub(super) fn streams(&self) -> u64 {
+        self.streams
+    }
+
     /// Streams opened since the last transmit.
     pub(super) fn new_streams(&self) -> u64 {
         self.streams - self.streams_before

@@ -77,7 +77,8 @@ impl Timers {
 
     /// Sets a timer to `bound` after `from`; a moment past the end of time is none.
     pub(super) fn set(&mut self, timer: Timer, from: Duration, bound: Duration) {
-        self.put(timer, from.checked_add(bound));
+        let is_bounded = bound < Duration::MAX;
+        self.put(timer, from.checked_add(bound).filter(|_| is_bounded));
     }
 
     pub(super) fn clear(&mut self, timer: Timer) {

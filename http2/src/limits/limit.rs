@@ -92,6 +92,13 @@ limits! {
     RequestProgressTime = "request_progress_time", CANCEL;
     /// A server's bound on connections at once, kept by the layer above: one more is closed unread.
     Connections = "connections", NO_ERROR;
+    /// A server's bound on the age of a connection, kept by the layer above: it drains.
+    ConnectionAge = "connection_age", NO_ERROR;
+    /// A server's bound on what a connection may take to drain for its age, kept by the layer above:
+    /// each call that is left is ended.
+    ConnectionAgeGrace = "connection_age_grace", NO_ERROR;
+    /// A server's bound on connections without streams, kept by the layer above: it drains.
+    ConnectionIdle = "connection_idle", NO_ERROR;
 }
 
 impl fmt::Display for Limit {
