@@ -1,6 +1,7 @@
 //! Channels and the four kinds of calls.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use corespun_codec::{Method, Request, RequestParts, Response, Sender, Status, Streaming};
 use corespun_http2::StreamKey;
@@ -81,6 +82,12 @@ impl Channel {
     /// UNAVAILABLE when that failed.
     pub async fn ready(&self) -> Result<(), Status> {
         self.subchannel.link().await.map(|_| ())
+    }
+
+    /// The silence after which the channel's next connection asks whether its server is still there:
+    /// [`Config::keepalive_time`], doubled for each time that a server has complained.
+    pub fn keepalive_time(&self) -> Duration {
+        self.subchannel.keepalive_time()
     }
 
     /// Calls a method with one request and one response. Dropping the future cancels the call.

@@ -26,14 +26,24 @@ pub struct Config {
     pub encoding: Encoding,
     /// How long an attempt to connect may take, the first SETTINGS of the server included.
     pub connect_timeout: Duration,
+    /// The silence of the server after which a PING asks whether it is still there; 10 s at least.
+    /// [`Duration::MAX`], the default, for never: servers allow no more than one PING in five minutes
+    /// unless they are told to. After a server has answered `too_many_pings` the channel's next
+    /// connections wait twice as long.
+    pub keepalive_time: Duration,
+    /// How long the server may be silent after that. Then the connection ends, its calls with
+    /// UNAVAILABLE.
+    pub keepalive_timeout: Duration,
+    /// PINGs are sent while there is no call, too. Most servers do not permit that.
+    pub permit_without_stream: bool,
     /// Speaks TLS, also where the target does not say `https://`. Where it does and this is
     /// `None`, the authorities that Mozilla trusts are believed.
     pub tls: Option<Connector>,
 }
 
 impl Default for Config {
-    /// Messages of up to 4 MiB and 20 s to connect, as gRPC clients in other languages, nothing
-    /// compressed either way, and the limits of [`Limits::default`].
+    /// Messages of up to 4 MiB, 20 s to connect and no keepalive, as gRPC clients in other
+    /// languages, nothing compressed either way, and the limits of [`Limits::default`].
     fn default() -> Self {
         Self {
             http2: Limits::default(),
@@ -42,6 +52,9 @@ impl Default for Config {
             accept_encodings: Encodings::IDENTITY,
             encoding: Encoding::Identity,
             connect_timeout: Duration::from_secs(20),
+            keepalive_time: Duration::MAX,
+            keepalive_timeout: Duration::from_secs(20),
+            permit_without_stream: false,
             tls: None,
         }
     }

@@ -36,7 +36,7 @@
 //! request is at hand, that is for unary and server-streaming calls.
 //!
 //! **Not here:** the server, the records of TLS, several addresses and balancing between them,
-//! backoff between attempts to connect, retries by policy, keepalive, interceptors.
+//! backoff between attempts to connect, retries by policy, interceptors.
 #![forbid(unsafe_code)]
 
 mod bell;
@@ -46,6 +46,7 @@ mod client_streaming;
 mod config;
 mod connection;
 mod deadline;
+mod keepalive;
 mod link;
 mod outgoing;
 mod secure;

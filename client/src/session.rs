@@ -20,6 +20,7 @@ use crate::bell::Bell;
 use crate::call::{Call, Failure};
 use crate::config::Config;
 use crate::deadline::expired;
+use crate::keepalive;
 use crate::outgoing::RequestBlocks;
 use known::Known;
 use opening::Queue;
@@ -74,8 +75,10 @@ impl Session {
         } else {
             "http"
         };
+        let mut http2 = corespun_http2::Connection::new(http2);
+        http2.keep_alive(keepalive::of(config));
         Self {
-            http2: corespun_http2::Connection::new(http2),
+            http2,
             calls: Vec::new(),
             requests: RequestBlocks::new(scheme, authority, config.accept_encodings),
             known: Known::default(),
@@ -123,6 +126,11 @@ impl Session {
         if !self.is_open() {
             self.queue.wake_all();
         }
+    }
+
+    /// The server has ended the connection because of too many PINGs.
+    pub(crate) fn is_told_off(&self) -> bool {
+        self.http2.is_told_off()
     }
 
     /// Whom errors name.

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use corespun_codec::Status;
 use corespun_runtime::{connect, spawn, timeout};
 
 use crate::config::Config;
+use crate::keepalive::KeepaliveTime;
 use crate::link::Link;
 use crate::secure;
 use crate::target::Target;
@@ -17,6 +19,7 @@ use crate::target::Target;
 pub(crate) struct Subchannel {
     target: Target,
     config: Config,
+    keepalive_time: KeepaliveTime,
     /// False when there is a connection but no way to make another.
     connects: bool,
     state: RefCell<State>,
@@ -43,6 +46,7 @@ impl Subchannel {
     pub(crate) fn new(target: Target, config: Config) -> Self {
         Self {
             target,
+            keepalive_time: KeepaliveTime::new(&config),
             config,
             connects: true,
             state: RefCell::new(State::Idle),
@@ -53,6 +57,7 @@ impl Subchannel {
     pub(crate) fn over(target: Target, config: Config, link: Rc<Link>) -> Self {
         Self {
             target,
+            keepalive_time: KeepaliveTime::new(&config),
             config,
             connects: false,
             state: RefCell::new(State::Ready(link)),
@@ -61,6 +66,10 @@ impl Subchannel {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    pub(crate) fn keepalive_time(&self) -> Duration {
+        self.keepalive_time.now()
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -86,6 +95,9 @@ impl Subchannel {
             State::Ready(link) if link.is_open() => Source::Open(Rc::clone(link)),
             State::Ready(link) if !self.connects => Source::Only(Rc::clone(link)),
             State::Idle | State::Ready(_) => {
+                if matches!(&*state, State::Ready(link) if link.session().is_told_off()) {
+                    self.keepalive_time.double();
+                }
                 let attempt = Rc::new(Attempt::default());
                 *state = State::Connecting(Rc::clone(&attempt));
                 self.start(&attempt);
@@ -97,7 +109,11 @@ impl Subchannel {
     /// Connects in a task of its own: the call that asked first may be dropped meanwhile.
     fn start(self: &Rc<Self>, attempt: &Rc<Attempt>) {
         let (attempt, subchannel) = (Rc::clone(attempt), Rc::downgrade(self));
-        let (target, config) = (self.target.clone(), self.config.clone());
+        let target = self.target.clone();
+        let config = Config {
+            keepalive_time: self.keepalive_time.now(),
+            ..self.config.clone()
+        };
         spawn(async move {
             let outcome = establish(&target, &config).await;
             if let Err(status) = &outcome {

@@ -18,6 +18,9 @@ const SPLIT: Method<String, String> = Method::new("/test.Words/Split", Kind::Ser
 /// GOAWAY that leaves out every stream, which no server of ours says once it has seen one.
 const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
+/// The same with ENHANCE_YOUR_CALM and the reason.
+const TOLD_OFF: &[u8] = b"\0\0\x16\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0btoo_many_pings";
+
 /// What a connection does with the first call on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Habit {
@@ -27,6 +30,8 @@ enum Habit {
     Leave,
     /// Says GOAWAY once it has, and answers.
     LeaveAfter,
+    /// Says GOAWAY because of too many PINGs, as if it had not seen it.
+    TellOff,
     /// Refuses its stream.
     Refuse,
     /// Closes the socket.
@@ -51,7 +56,7 @@ impl Scripted {
     fn on_call(&mut self, stream: StreamKey) {
         match self.habit {
             Habit::Refuse => self.http2.reset(stream, ErrorCode::REFUSED_STREAM),
-            Habit::Vanish | Habit::Leave => self.vanished = true,
+            Habit::Vanish | Habit::Leave | Habit::TellOff => self.vanished = true,
             Habit::LeaveAfter => {
                 self.http2.go_away(ErrorCode::NO_ERROR);
                 self.answer(stream);
@@ -99,6 +104,9 @@ impl Protocol for Scripted {
         self.http2.transmit(out);
         if self.vanished && self.habit == Habit::Leave {
             out.extend_from_slice(&GOAWAY);
+        }
+        if self.vanished && self.habit == Habit::TellOff {
+            out.extend_from_slice(TOLD_OFF);
         }
         match self.vanished || self.http2.is_finished() {
             true => Flow::Close,
@@ -180,5 +188,29 @@ fn unprocessed_calls_go_to_another_connection_once() {
             no,
             "it may have been processed"
         );
+    });
+}
+
+/// gRFC A8: whoever sent too many PINGs sends half as many from then on.
+#[test]
+fn a_channel_that_was_told_off_doubles_its_keepalive_time() {
+    on_each_engine(async |engine| {
+        for (habits, seconds) in [
+            (&[Habit::Answer][..], 15),
+            (&[Habit::Leave, Habit::Answer], 15),
+            (&[Habit::TellOff, Habit::Answer], 30),
+        ] {
+            let server = serve(engine, habits);
+            let config = corespun_client::Config {
+                keepalive_time: Duration::from_secs(15),
+                ..corespun_client::Config::default()
+            };
+            let target = server.addresses()[0].to_string();
+            let channel = Channel::lazy_with(&target, config).unwrap();
+            let request = Request::new("hello".to_owned());
+            channel.unary(UPPER, request).await.unwrap();
+            let expected = Duration::from_secs(seconds);
+            assert_eq!(channel.keepalive_time(), expected);
+        }
     });
 }

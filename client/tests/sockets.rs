@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use corespun_client::{Channel, Config};
 use corespun_codec::{Code, Request, Status};
-use corespun_runtime::{Engine, now, sleep, spawn, timeout};
+use corespun_runtime::{Engine, now, sleep, spawn, spawn_blocking, timeout};
 use engines::on_each_engine;
 use words::{ASLEEP, ASLEEP_MOST, ECHO, JOIN, NOWHERE, SLEEP, SPLIT, UPPER, serve};
 
@@ -316,5 +316,42 @@ fn other_ways_to_name_a_server() {
         assert!(channel.unary(UPPER, text("x")).await.is_ok());
         let status = Channel::connect("name-without-port").await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
+    });
+}
+
+#[test]
+fn what_a_drain_cuts_off_is_told_to_both_sides() {
+    on_each_engine(async |engine| {
+        let server = serve("127.0.0.1:0", engine, PLENTY);
+        let channel = connected(&server).await;
+        let nap = |span: &str| {
+            let (channel, request) = (channel.clone(), text(span));
+            spawn(async move { channel.unary(SLEEP, request).await })
+        };
+        let (short, long) = (nap("100"), nap("60000"));
+        sleep(Duration::from_millis(50)).await;
+        let stopped = spawn(spawn_blocking(move || server.stop()));
+        assert!(short.await.unwrap().is_ok(), "within the grace");
+        let status = long.await.unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().contains("grace"), "{status}");
+        let cut_off = stopped.await.unwrap().unwrap();
+        assert_eq!((cut_off.connections, cut_off.calls), (1, 1));
+        assert_eq!(
+            cut_off.to_string(),
+            "cut off: 1 connections with 1 calls; late calls: 0"
+        );
+    });
+}
+
+#[test]
+fn a_drain_that_everybody_heeds_cuts_nothing_off() {
+    on_each_engine(async |engine| {
+        let server = serve("127.0.0.1:0", engine, PLENTY);
+        let channel = connected(&server).await;
+        channel.unary(UPPER, text("hello")).await.unwrap();
+        let stopped = spawn(spawn_blocking(move || server.stop()));
+        let cut_off = stopped.await.unwrap().unwrap();
+        assert_eq!(cut_off, corespun_server::CutOff::default());
     });
 }

@@ -6,10 +6,10 @@ mod support;
 
 use std::time::Duration;
 
-use corespun_client::Channel;
+use corespun_client::{Channel, Config};
 use corespun_codec::{Code, Kind, Method, Request, Response, Status};
 use corespun_http2::{ErrorCode, StreamKey};
-use corespun_runtime::{JoinHandle, block_on, spawn};
+use corespun_runtime::{Flow, JoinHandle, Protocol, block_on, spawn};
 use support::{HEAD, Pair, Seen, framed};
 
 const SAY: Method<String, String> = Method::new("/test.Words/Say", Kind::Unary);
@@ -430,6 +430,49 @@ fn the_connection_closes_behind_its_channel_and_its_calls() {
         assert_eq!(responses.message().await.unwrap().as_deref(), Some("yes"));
         assert_eq!(responses.message().await, Ok(None));
         assert_eq!(pair.flow, corespun_runtime::Flow::Close);
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_silent_server_is_asked_whether_it_is_there() {
+    block_on(async {
+        // Ten seconds are the least (gRFC A8).
+        let config = Config {
+            keepalive_time: Duration::from_secs(1),
+            keepalive_timeout: Duration::from_secs(20),
+            ..Config::default()
+        };
+        let (mut pair, channel) = Pair::with(100, &config);
+        pair.settle().await;
+        let ten = Duration::from_secs(10);
+        for _ in 0..5 {
+            pair.now += ten;
+            pair.client.advance(pair.now);
+            let mut quiet = Vec::new();
+            pair.client.transmit(&mut quiet);
+            assert!(quiet.is_empty(), "no call, no PING");
+        }
+        let call = hello(&channel);
+        pair.request().await;
+        pair.now += ten;
+        assert!(pair.client.deadline().is_some_and(|due| due <= pair.now));
+        pair.settle().await;
+        pair.now += Duration::from_secs(21);
+        pair.client.advance(pair.now);
+        assert_eq!(pair.settle().await, [], "it has answered");
+        assert!(!call.is_finished());
+        // From here on the server says nothing.
+        pair.now += Duration::from_secs(30);
+        pair.client.advance(pair.now);
+        let mut ping = Vec::new();
+        assert_eq!(pair.client.transmit(&mut ping), Flow::Open);
+        assert_eq!((ping.len(), ping[3], ping[4]), (17, 6, 0), "PING");
+        pair.client.advance(pair.now + Duration::from_secs(20));
+        assert_eq!(pair.client.transmit(&mut Vec::new()), Flow::Close);
+        let status = call.await.unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().contains("keepalive_time"), "{status}");
     })
     .unwrap();
 }

@@ -4,7 +4,9 @@
 //! HTTP/2 (order of pseudo-headers, `connection`, forbidden characters) is refused before it
 //! comes here.
 
-use crate::{Encoding, Encodings, HeadError, MetadataMap, PeerIdentity, Status, timeout};
+use crate::{
+    Drain, Draining, Encoding, Encodings, HeadError, MetadataMap, PeerIdentity, Status, timeout,
+};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -47,6 +49,8 @@ pub struct RequestHead {
     pub peer: Option<Rc<str>>,
     /// What else is known of who calls; not from the header list.
     pub identity: Option<Rc<PeerIdentity>>,
+    /// Tells when the connection drains; not from the header list.
+    pub drain: Option<Rc<Drain>>,
     /// The host that the caller addressed.
     pub authority: String,
     /// How the messages are encoded.
@@ -58,6 +62,11 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
+    /// Is ready once the connection drains that the request came on.
+    pub fn draining(&self) -> Draining {
+        self.drain.as_ref().map(Drain::watch).unwrap_or_default()
+    }
+
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.metadata.clear();
@@ -65,6 +74,7 @@ impl RequestHead {
         self.timeout = None;
         self.peer = None;
         self.identity = None;
+        self.drain = None;
         self.encoding = Encoding::Identity;
         self.accept_encodings = Encodings::IDENTITY;
         self.content_type = ContentType::Grpc;
@@ -106,9 +116,9 @@ pub fn parse_request_in<'a>(
     fields: impl Iterator<Item = Field<'a>>,
     head: &mut RequestHead,
 ) -> Result<&'a [u8], HeadError> {
-    let (peer, identity) = (head.peer.take(), head.identity.take());
+    let (peer, identity, drain) = (head.peer.take(), head.identity.take(), head.drain.take());
     head.clear();
-    (head.peer, head.identity) = (peer, identity);
+    (head.peer, head.identity, head.drain) = (peer, identity, drain);
     let mut seen = Seen::default();
     for (name, value) in fields {
         seen.note(name, value, head);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Method`], [`Kind`] | the constant that names an RPC and its message types |
 //! | [`Request`], [`Response`], [`Extensions`] | a message with what travels beside it |
+//! | [`Draining`] | how a handler learns that its connection is about to end |
 //! | [`Status`], [`Code`] | how a call ended; to and from trailers |
 //! | [`details`] | typed details of a status, the standard ones of `google.rpc` |
 //! | [`MetadataMap`] | pairs of key and value, flat |
@@ -47,6 +48,7 @@ mod base64;
 mod code;
 mod compression;
 pub mod details;
+mod draining;
 mod encoding;
 mod error;
 mod extensions;
@@ -65,6 +67,7 @@ mod status;
 pub mod timeout;
 
 pub use code::Code;
+pub use draining::{Drain, Draining};
 pub use encoding::{Encoding, Encodings};
 pub use error::{HeadError, MetadataError};
 pub use extensions::Extensions;

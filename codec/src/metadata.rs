@@ -92,6 +92,18 @@ impl MetadataMap {
         self.push(key, |bytes| base64::encode(value, bytes))
     }
 
+    /// Adds all pairs of `other` behind those there are.
+    pub fn append_all(&mut self, other: &Self) {
+        if self.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        for (key, value) in other.iter() {
+            // Only a map of 4 GiB refuses.
+            drop(self.push(key, |bytes| bytes.extend_from_slice(value)));
+        }
+    }
+
     /// Adds a pair in place of all that have its key.
     ///
     /// # Errors

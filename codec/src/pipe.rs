@@ -116,6 +116,14 @@ impl State {
         }
     }
 
+    /// The head is not to wait for the first message.
+    fn send_head(&mut self) {
+        if self.initial.is_some() && !self.head_due {
+            self.head_due = true;
+            self.ring();
+        }
+    }
+
     fn writer_dropped(&mut self) {
         if self.side == Side::Client && self.finished.is_none() && self.failure.is_none() {
             self.finished = Some(Ok(()));
@@ -356,9 +364,12 @@ impl Finisher {
         let parts = parts.map_or_else(Default::default, |parts| *parts);
         let mut cell = self.state.borrow_mut();
         let state = &mut *cell;
-        state.sending.framing = state.sending.choose(parts.encoding);
+        // A head that has gone said what messages are compressed as, and cannot be added to.
+        if let Some(initial) = &mut state.initial {
+            initial.append_all(&parts.metadata);
+            state.sending.framing = state.sending.choose(parts.encoding);
+        }
         let encoded = state.sending.framing.encode(&message, &mut state.output);
-        state.initial = Some(parts.metadata);
         state.trailers = parts.trailers;
         state.finished.get_or_insert(encoded);
         state.ring();

@@ -1,6 +1,6 @@
 //! A message on its way in: with its head, its deadline and what interceptors added.
 
-use crate::{Encoding, Extensions, MetadataMap, RequestHead};
+use crate::{Draining, Encoding, Extensions, MetadataMap, RequestHead};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -136,6 +136,13 @@ impl<T> Request<T> {
     /// The host that the caller addressed; empty when it named none.
     pub fn authority(&self) -> &str {
         self.head().map_or("", |head| &head.authority)
+    }
+
+    /// Is ready once the connection drains that the request came on, so that a call which lasts can
+    /// come to an end of its own (server).
+    pub fn draining(&self) -> Draining {
+        self.head()
+            .map_or_else(Draining::default, |head| head.draining())
     }
 
     /// What interceptors added.

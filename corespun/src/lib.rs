@@ -40,6 +40,9 @@
 //! `.health(&health)` and `.reflection()` on the builder add the services that probes and tools
 //! such as `grpcurl` ask for.
 //!
+//! On SIGTERM a server drains: callers are sent elsewhere and calls under way finish, within a grace.
+//! A handler that streams without end learns of it from [`Request::draining`].
+//!
 //! What belongs around calls (authentication, limits, metrics) is an interceptor: a plain function,
 //! an async one, or a layer of `tower` that needs no body.
 //!
@@ -91,12 +94,12 @@ pub mod tls {
 pub use corespun_client::{Channel, ClientStreaming};
 pub use corespun_codec::details::{self, ErrorDetails};
 pub use corespun_codec::{
-    Code, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method, PeerIdentity,
+    Code, Draining, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method, PeerIdentity,
     Request, Response, Sender, Status, Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
 pub use corespun_server::{
-    CancelGuard, CancelWatch, Ended, Error, Health, Incoming, Interceptor, PlainRequest,
+    CancelGuard, CancelWatch, CutOff, Ended, Error, Health, Incoming, Interceptor, PlainRequest,
     PlainResponse, Server, Service, TlsConfig, intercept_async, intercept_tower,
 };
 /// The message types' crate, which generated code names through this path.

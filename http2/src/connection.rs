@@ -2,7 +2,8 @@
 //!
 //! Methods come in four kinds. *Input*: [`Connection::receive`], [`Connection::advance`].
 //! *Commands*: `open`,
-//! `send_headers`, `send_data`, `data_in_place`, `release`, `reset`, `ping`, `drain`, `go_away`.
+//! `send_headers`, `send_data`, `data_in_place`, `release`, `reset`, `ping`, `drain`, `go_away`,
+//! `keep_alive`, `limit_pings`.
 //! *Output*: [`Connection::transmit`]. *Questions*: everything that takes `&self`.
 
 mod abuse;
@@ -10,6 +11,7 @@ mod control;
 mod data;
 mod fields;
 mod held;
+mod keepalive;
 mod opening;
 mod queues;
 mod reader;
@@ -34,6 +36,7 @@ use crate::stream::{StreamKey, StreamTable};
 use abuse::Abuse;
 use fields::FieldReader;
 use held::Held;
+use keepalive::Presence;
 use reader::Reader;
 use shutdown::Shutdown;
 use time::Timers;
@@ -91,6 +94,7 @@ pub struct Connection {
     abuse: Abuse,
     held: Held,
     timers: Timers,
+    presence: Presence,
 }
 
 /// What is needed to write.
@@ -163,6 +167,7 @@ impl Connection {
             abuse: Abuse::new(&limits),
             held: Held::default(),
             timers: Timers::default(),
+            presence: Presence::default(),
             limits,
         }
     }
@@ -175,6 +180,12 @@ impl Connection {
     /// Streams open in either direction, those with only queued bytes left included.
     pub fn open_streams(&self) -> usize {
         self.streams.len()
+    }
+
+    /// Streams that the peer (server) or we (client) have opened since the connection began, those
+    /// refused for a limit included.
+    pub fn streams_opened(&self) -> u64 {
+        self.abuse.streams()
     }
 
     /// The stream is open in some direction.

@@ -79,7 +79,8 @@ pub struct Limits {
     pub reset_budget: u32,
     /// Tokens that the bucket of `reset_budget` regains each second.
     pub reset_budget_per_second: u32,
-    /// Frames that are legal and of no use, as a bucket: PING and SETTINGS (CVE-2019-9512, -9515;
+    /// Frames that are legal and of no use, as a bucket: PING (unless [`crate::PingPolicy`] counts
+    /// strikes) and SETTINGS (CVE-2019-9512, -9515;
     /// a PING after DATA of ours is free, since callers measure bandwidth so), SETTINGS that shift
     /// the windows of open streams (one more per 16 streams), empty DATA and CONTINUATION
     /// (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements of SETTINGS that

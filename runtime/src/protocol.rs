@@ -66,6 +66,10 @@ pub trait Protocol {
 
     /// A graceful shutdown was asked for: finish what is open, then answer [`Flow::Close`].
     fn drain(&mut self, _now: Duration) {}
+
+    /// The time for that is over: end at once what is still open. One last
+    /// [`transmit`](Self::transmit) follows, whose answer is taken for [`Flow::Close`].
+    fn cut(&mut self, _now: Duration) {}
 }
 
 /// Who connected, and through which door.

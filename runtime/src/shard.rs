@@ -27,6 +27,8 @@ use crate::sockets::{Inbox, Intake, Sockets};
 const POLLS_MAX: usize = 256;
 /// Pause before a listener that ran out of descriptors tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long peers that a drain has cut off may take to read why.
+const LAST_WORDS_TIME: Duration = Duration::from_millis(500);
 /// How long a ring may take to let go of its memory at the end.
 const TEARDOWN_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -43,7 +45,13 @@ pub(crate) struct Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Running,
-    Draining { deadline: Duration },
+    Draining {
+        deadline: Duration,
+    },
+    /// What a drain left open has been cut, and says so to its peers.
+    Cutting {
+        until: Duration,
+    },
     Stopped,
 }
 
@@ -103,12 +111,15 @@ impl Shard {
     fn is_over(&self) -> bool {
         match self.state {
             State::Running => false,
-            State::Draining { deadline } => {
-                let idle = self.sockets.accepted() == 0 && !self.driver.is_listening();
-                idle || self.context.turn_time.get() >= deadline
-            }
+            State::Draining { .. } => self.is_deserted(),
+            State::Cutting { until } => self.is_deserted() || self.context.turn_time.get() >= until,
             State::Stopped => true,
         }
+    }
+
+    /// Nobody is connected and nobody can be.
+    fn is_deserted(&self) -> bool {
+        self.sockets.accepted() == 0 && !self.driver.is_listening()
     }
 
     /// One turn. `main` is called when it is the tasks' time.
@@ -123,6 +134,7 @@ impl Shard {
         self.context.turn_time.set(clock::now());
         self.dispatch();
         self.take_messages()?;
+        self.end_grace();
         self.fire_timers();
         self.run_tasks(main);
         self.serve_requests();
@@ -135,7 +147,7 @@ impl Shard {
             return Wait::Poll;
         }
         let mut next = self.context.timers.borrow().next_deadline();
-        if let State::Draining { deadline } = self.state {
+        if let State::Draining { deadline } | State::Cutting { until: deadline } = self.state {
             next = Some(next.map_or(deadline, |next| next.min(deadline)));
         }
         let wait = match next {
@@ -308,6 +320,25 @@ impl Shard {
         {
             socket.drain(&self.context);
             self.context.dirty.mark(id, Reasons::TRANSMIT);
+        }
+    }
+
+    /// Cuts what is left when a drain has had its time.
+    fn end_grace(&mut self) {
+        let now = self.context.turn_time.get();
+        if !matches!(self.state, State::Draining { deadline } if deadline <= now) {
+            return;
+        }
+        self.state = State::Cutting {
+            until: now + LAST_WORDS_TIME,
+        };
+        for id in self.sockets.ids() {
+            if let Some(socket) = self.sockets.socket(id)
+                && socket.is_accepted
+            {
+                socket.cut(&self.context);
+                self.context.dirty.ask_close(id);
+            }
         }
     }
 

@@ -159,6 +159,14 @@ impl Socket {
         self.call(context, |protocol| protocol.drain(now));
     }
 
+    /// Ends what a graceful end was waited for in vain.
+    pub(crate) fn cut(&mut self, context: &Context) {
+        let now = context.turn_time.get();
+        if !self.closing {
+            self.call(context, |protocol| protocol.cut(now));
+        }
+    }
+
     /// Does what this turn asks for: advance, transmit, send, and note the next deadline.
     pub(crate) fn pump(
         &mut self,

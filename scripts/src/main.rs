@@ -7,6 +7,7 @@
 //! | `cargo x conformance` | the suites that others wrote, and the page about them |
 //! | `cargo x demo` | the service, then its latency beside tonic's |
 //! | `cargo x attacks` | known attacks against a real server, and their table |
+//! | `cargo x drains` | servers drained under load, and the table of what became of the calls |
 //! | `cargo x fuzz` | inputs that break a promise, sought by coverage |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
 //!
@@ -18,6 +19,7 @@ mod attacks;
 mod bench;
 mod cpus;
 mod demo;
+mod drains;
 mod failure;
 mod fuzz;
 mod peers;
@@ -53,6 +55,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Attack a real server on both engines and print how each attack was met.
     Attacks(attacks::Arguments),
+    /// Drain servers under the load of Python's clients, none of whose calls may fail.
+    Drains(drains::Arguments),
     /// Look for inputs that break a promise of the protocol core.
     Fuzz(fuzz::Arguments),
     /// Measure with a tool that is not ours.
@@ -80,6 +84,7 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Conformance(arguments) => suites::conformance(&root, &arguments),
         Task::Demo(arguments) => demo::run(&root, &arguments).map(|()| true),
         Task::Attacks(arguments) => attacks::run(&root, &arguments),
+        Task::Drains(arguments) => drains::run(&root, &arguments),
         Task::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
@@ -106,6 +111,7 @@ mod tests {
         assert!(parse("x conformance --write docs/conformance.md").is_ok());
         assert!(parse("x demo --seconds 3").is_ok());
         assert!(parse("x attacks --write docs/attacks.md").is_ok());
+        assert!(parse("x drains --turns 3 --write docs/drains.md").is_ok());
         assert!(parse("x fuzz all --minutes 0.5").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
     }

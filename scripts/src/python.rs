@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::drains;
 use crate::failure::{Attempt, Failure};
 use crate::peers;
 use crate::process::Server;
@@ -35,7 +36,7 @@ const SEED: &str = "scripts/python/seed/user.proto";
 const WHOAMI: &str = "proto/whoami.proto";
 
 /// A Python that can speak gRPC, with stubs for all schemas.
-struct Python {
+pub struct Python {
     program: PathBuf,
     scripts: PathBuf,
     stubs: PathBuf,
@@ -56,11 +57,29 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [users, services, echo, bench, client, secure, load] {
+    for part in [
+        users,
+        services,
+        echo,
+        bench,
+        client,
+        secure,
+        load,
+        keepalive,
+        drains::short,
+    ] {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }
     }
+}
+
+/// A Python with all that it needs.
+///
+/// # Errors
+/// It cannot be had on this machine, or the stubs cannot be generated.
+pub fn ready(context: &Context) -> Result<Python, Failure> {
+    Python::prepare(context, install(context)?)
 }
 
 /// Makes the virtual environment, once; what goes wrong is this machine's lack, not our fault.
@@ -154,7 +173,7 @@ impl Python {
     }
 
     /// A command that runs one of our scripts with the stubs of one schema.
-    fn script(&self, name: &str, stubs: &str) -> Command {
+    pub fn script(&self, name: &str, stubs: &str) -> Command {
         let mut command = Command::new(&self.program);
         let path = [self.stubs.join(stubs), self.scripts.clone()];
         let path = std::env::join_paths(path).unwrap_or_default();
@@ -167,7 +186,7 @@ impl Python {
 }
 
 /// A program of the workspace, from the one profile that tests use.
-fn program(context: &Context, name: &str) -> Command {
+pub fn program(context: &Context, name: &str) -> Command {
     Command::new(context.target.join("debug").join(name))
 }
 
@@ -196,7 +215,12 @@ fn users(
 
 /// The user service with a fresh store, on two shards.
 fn users_server(context: &Context, engine: &str) -> Result<Command, Failure> {
-    let store = workspace::scratch(&context.root, &format!("test-store-{engine}"))?;
+    users_on(context, engine, "test-store")
+}
+
+/// The same on a store of this name.
+fn users_on(context: &Context, engine: &str, name: &str) -> Result<Command, Failure> {
+    let store = workspace::scratch(&context.root, &format!("{name}-{engine}"))?;
     let mut command = program(context, "users");
     command.args(["--shards", "2", "--db"]);
     command.arg(store.join("users.db"));
@@ -287,6 +311,33 @@ fn load(
     let mut script = python.script("load_cases.py", "full");
     script.arg(context.target.join("debug/corespun-load"));
     stage.command(script.arg(context.root.join(FULL)).arg(engine));
+    Ok(())
+}
+
+/// A client that asks too often, against a server with the defaults and one that permits it.
+fn keepalive(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    let serve = |name: &str, flags: &[&str]| {
+        let mut command = users_on(context, engine, &format!("test-store-{name}"))?;
+        let log = format!("users-{engine}-{name}.log");
+        let server = Server::start(command.args(flags), None, &context.logs.join(log))?;
+        server.check_engine(engine).map(|()| server)
+    };
+    let strict = serve("strict", &[])?;
+    let flags = ["--keepalive-min-time", "100ms", "--permit-without-stream"];
+    let permitting = serve("permitting", &flags)?;
+    let mut script = python.script("keepalive.py", "full");
+    stage.command(script.args([&strict.address, &permitting.address]));
+    finish(strict, stage, "keepalive.py_then_drain");
+    finish(
+        permitting,
+        stage,
+        "keepalive.py_then_drain_of_the_permitting_one",
+    );
     Ok(())
 }
 

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corespun_codec::{PeerIdentity, TlsPeer, UnixPeer};
+use corespun_http2::{Limit, LimitHits};
 use corespun_runtime::{Accept, Flow, Input, Peer, Protocol, SocketHandle, turn_time};
 use corespun_tls::Handshake;
 
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::cut_off::CutCounts;
+use crate::lifetime::{Lifetime, Lifetimes};
 use crate::limit_stats::LimitCounts;
+use crate::occupancy::{Occupancy, Place};
 use crate::routes::Routes;
 
 /// How one listener is served.
@@ -25,6 +29,8 @@ pub(crate) struct Acceptor {
     service: Rc<Served>,
     /// By listener.
     doors: Vec<Door>,
+    lifetimes: Lifetimes,
+    occupancy: Arc<Occupancy>,
 }
 
 /// What all connections of a shard share.
@@ -32,6 +38,14 @@ struct Served {
     routes: Rc<Routes>,
     config: Config,
     limit_counts: Arc<LimitCounts>,
+    cut_counts: CutCounts,
+}
+
+/// What the acceptors of all shards share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) occupancy: Arc<Occupancy>,
+    pub(crate) cut_counts: CutCounts,
 }
 
 impl Acceptor {
@@ -40,18 +54,29 @@ impl Acceptor {
         config: Config,
         doors: Vec<Door>,
         limit_counts: Arc<LimitCounts>,
+        shared: Shared,
     ) -> Self {
+        let lifetimes = Lifetimes::new(config.lifetime.clone());
         let service = Rc::new(Served {
             routes: Rc::new(routes),
             config,
             limit_counts,
+            cut_counts: shared.cut_counts,
         });
-        Self { service, doors }
+        Self {
+            service,
+            doors,
+            lifetimes,
+            occupancy: shared.occupancy,
+        }
     }
 }
 
 impl Accept for Acceptor {
     fn accept(&mut self, peer: Peer, socket: SocketHandle) -> Box<dyn Protocol> {
+        let Some(place) = self.occupancy.enter() else {
+            return self.refuse(&peer);
+        };
         let unix = peer.credentials.map(|found| UnixPeer {
             pid: found.pid,
             uid: found.uid,
@@ -61,27 +86,43 @@ impl Accept for Acceptor {
             name: peer.address.map(|address| Rc::from(address.to_string())),
             unix,
             socket,
+            lifetime: self.lifetimes.draw(),
+            place,
         };
         match self.doors.get(peer.listener) {
             Some(Door::Tls(tls)) => secured(tls, Rc::clone(&self.service), caller),
-            Some(Door::Plain) | None => Box::new(caller.connection(&self.service, None)),
+            Some(Door::Plain) | None => Box::new(caller.into_connection(&self.service, None)),
         }
     }
 }
 
-/// Who came, and on which socket.
+impl Acceptor {
+    /// Closes a connection that there is no place for.
+    fn refuse(&self, peer: &Peer) -> Box<dyn Protocol> {
+        tracing::debug!(?peer, "no more connections are taken");
+        let mut hits = LimitHits::NONE;
+        hits.add(Limit::Connections, 1);
+        self.service.limit_counts.add(&hits);
+        Box::new(Closed)
+    }
+}
+
+/// Who came, on which socket, and for how long.
 struct Caller {
     name: Option<Rc<str>>,
     unix: Option<UnixPeer>,
     socket: SocketHandle,
+    lifetime: Lifetime,
+    place: Place,
 }
 
 impl Caller {
-    fn connection(&self, service: &Served, tls: Option<TlsPeer>) -> Connection {
-        let routes = Rc::clone(&service.routes);
-        let name = self.name.clone();
-        let connection = Connection::new(routes, &service.config, name, self.socket, turn_time())
-            .counting_in(Arc::clone(&service.limit_counts));
+    fn into_connection(self, service: &Served, tls: Option<TlsPeer>) -> Connection {
+        let (routes, now) = (Rc::clone(&service.routes), turn_time());
+        let mut connection = Connection::new(routes, &service.config, self.name, self.socket, now)
+            .counting_in(Arc::clone(&service.limit_counts))
+            .belonging(service.cut_counts.clone(), self.place);
+        connection.live(&self.lifetime, now);
         let identity = PeerIdentity {
             tls,
             unix: self.unix,
@@ -98,6 +139,8 @@ impl Caller {
 
 fn secured(tls: &corespun_tls::Acceptor, service: Rc<Served>, caller: Caller) -> Box<dyn Protocol> {
     let name = caller.name.clone().unwrap_or_else(|| "a Unix peer".into());
+    // Asked for once only, but the compiler does not know that.
+    let mut caller = Some(caller);
     let inside = move |handshake: Handshake| -> Box<dyn Protocol> {
         let peer = TlsPeer {
             certificates: handshake.certificates,
@@ -106,7 +149,10 @@ fn secured(tls: &corespun_tls::Acceptor, service: Rc<Served>, caller: Caller) ->
             version: handshake.version,
             cipher: handshake.cipher,
         };
-        Box::new(caller.connection(&service, Some(peer)))
+        match caller.take() {
+            Some(caller) => Box::new(caller.into_connection(&service, Some(peer))),
+            None => Box::new(Closed),
+        }
     };
     match tls.accept(name, turn_time(), Box::new(inside)) {
         Ok(protocol) => protocol,

@@ -3,11 +3,15 @@
 use corespun_codec::{Encoding, Encodings};
 use corespun_http2::Limits;
 
+use crate::lifetime::Lifetime;
+
 /// Limits of a server's connections and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The bounds of HTTP/2.
     pub http2: Limits,
+    /// How long connections live, and how the ends of each make sure of each other.
+    pub lifetime: Lifetime,
     /// The largest request message in bytes, inflated if it came compressed; a larger one gets
     /// RESOURCE_EXHAUSTED.
     pub message_bytes_max: usize,
@@ -27,11 +31,12 @@ pub struct Config {
 
 impl Default for Config {
     /// As gRPC servers in other languages: messages of up to 4 MiB come in and any go out, all
-    /// compressions are read and none is written; plain bodies of up to 64 KiB, and the limits of
-    /// [`Limits::default`].
+    /// compressions are read and none is written; plain bodies of up to 64 KiB, and the bounds of
+    /// [`Limits::default`] and [`Lifetime::default`].
     fn default() -> Self {
         Self {
             http2: Limits::default(),
+            lifetime: Lifetime::default(),
             message_bytes_max: 4 << 20,
             plain_body_bytes_max: 64 << 10,
             send_bytes_max: usize::MAX,

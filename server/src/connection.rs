@@ -3,6 +3,7 @@
 mod backlog;
 mod bounds;
 mod interception;
+mod life;
 mod plain;
 mod requests;
 mod streams;
@@ -12,21 +13,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corespun_codec::message::{Framing, Sending};
-use corespun_codec::{Encodings, HeadError, PeerIdentity, RequestHead, Status, head};
+use corespun_codec::{Drain, Encodings, HeadError, PeerIdentity, RequestHead, Status, head};
 use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
 use self::backlog::Backlog;
+use self::life::Life;
 use crate::bell::Bell;
 use crate::call::{Call, Known, ReplyForm, Target};
 use crate::config::Config;
+use crate::cut_off::CutCounts;
 use crate::limit_stats::LimitCounts;
+use crate::occupancy::Place;
 use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
-
-/// How long the acknowledgement of the PING between two GOAWAY frames is waited for.
-const DRAIN_PING_MAX: Duration = Duration::from_secs(5);
 
 /// A gRPC connection on the server's side; a [`Protocol`] for any pump.
 pub struct Connection {
@@ -52,6 +53,12 @@ pub struct Connection {
     /// How long such a request may go without a byte.
     request_progress_max: Duration,
     limit_counts: Option<Arc<LimitCounts>>,
+    cut_counts: Option<CutCounts>,
+    /// What the connection counts as among all of the server.
+    place: Option<Place>,
+    life: Option<Box<Life>>,
+    /// Tells calls that the connection drains.
+    drain: Rc<Drain>,
     /// Where rung tokens are taken to; empty in between.
     rung: Vec<u64>,
     backlog: Backlog,
@@ -98,6 +105,10 @@ impl Connection {
             request_due: None,
             request_progress_max,
             limit_counts: None,
+            cut_counts: None,
+            place: None,
+            life: None,
+            drain: Rc::default(),
             rung: Vec::new(),
             backlog: Backlog::default(),
             turn_output_bytes_max,
@@ -105,12 +116,20 @@ impl Connection {
         };
         // The peer's time to speak begins now, not with its first byte.
         connection.advance_http2(now);
+        connection.live(&config.lifetime, now);
         connection
     }
 
     /// Adds the limits that the peer exceeds to the counts of a shard.
     pub(crate) fn counting_in(mut self, counts: Arc<LimitCounts>) -> Self {
         self.limit_counts = Some(counts);
+        self
+    }
+
+    /// Adds to the counts of the server what is cut off, and keeps its place there.
+    pub(crate) fn belonging(mut self, cut_counts: CutCounts, place: Place) -> Self {
+        self.cut_counts = Some(cut_counts);
+        self.place = Some(place);
         self
     }
 
@@ -145,7 +164,8 @@ impl Connection {
             }
             Event::Trailers { stream, .. } => self.on_data(now, stream, &[], true),
             Event::Reset { stream, .. } => self.take_call(stream).cancel(),
-            Event::SettingsChanged | Event::GoAway { .. } | Event::PingAck(_) => {}
+            Event::PingAck(_) => self.note_last_stream(now),
+            Event::SettingsChanged | Event::GoAway { .. } => {}
         }
     }
 
@@ -189,6 +209,7 @@ impl Connection {
         let mut head = RequestHead {
             peer: self.peer.clone(),
             identity: self.identity.clone(),
+            drain: Some(Rc::clone(&self.drain)),
             ..RequestHead::default()
         };
         let list = self.http2.headers();
@@ -274,6 +295,10 @@ impl Protocol for Connection {
         if self.drain_due.is_some_and(|due| due <= now) {
             self.drain_due = None;
             self.http2.go_away(corespun_http2::ErrorCode::NO_ERROR);
+            self.note_last_stream(now);
+        }
+        if self.life_due().is_some_and(|due| due <= now) {
+            self.mind_life(now);
         }
         if self.request_due.is_some_and(|due| due <= now) {
             self.expire_requests(now);
@@ -315,8 +340,9 @@ impl Protocol for Connection {
 
     fn deadline(&self) -> Option<Duration> {
         let http2 = self.http2.deadline();
-        let dues = [http2, self.drain_due, self.request_due, self.backlog.due()];
-        dues.into_iter().flatten().min()
+        let own = [self.drain_due, self.request_due, self.life_due()];
+        let dues = [http2, self.backlog.due()].into_iter().chain(own);
+        dues.flatten().min()
     }
 
     fn wants_input(&self) -> bool {
@@ -328,14 +354,20 @@ impl Protocol for Connection {
     }
 
     fn drain(&mut self, now: Duration) {
-        self.drain_due = Some(now + DRAIN_PING_MAX);
-        self.lend_output();
-        self.http2.drain();
+        self.leave(now, b"");
+    }
+
+    fn cut(&mut self, _now: Duration) {
+        self.note_cut();
+        if !self.closing {
+            self.cut_calls("the server shut down, and its calls have had their grace");
+        }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.note_cut();
         self.abandon();
     }
 }

@@ -1,5 +1,6 @@
 //! The flags that every server binary shares.
 
+mod lifetime;
 mod limits;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use corespun_runtime::{CpuList, Engine};
 use corespun_tls::TlsConfig;
 
 use crate::server::ServerBuilder;
+pub use lifetime::LifetimeFlags;
 pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
 
 /// Where and how to serve; flatten it into a `clap` parser.
@@ -59,6 +61,10 @@ pub struct Flags {
     #[command(flatten)]
     pub limits: LimitFlags,
 
+    /// How long connections live
+    #[command(flatten)]
+    pub lifetime: LifetimeFlags,
+
     /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain_delay: u32,
@@ -76,6 +82,7 @@ impl Flags {
     /// Applies the flags to a server.
     pub fn apply(&self, mut server: ServerBuilder) -> ServerBuilder {
         self.limits.apply(&mut server.config.http2);
+        self.lifetime.apply(&mut server.config.lifetime);
         for address in &self.listen {
             server = server.listen(address);
         }

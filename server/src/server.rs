@@ -1,16 +1,19 @@
 //! The server as a whole: its start, its shards, and its end.
 
 mod builder;
+mod lifetime;
 
 use std::time::Duration;
 
 use corespun_runtime::{Accept, Address, Engine, Notice, spawn};
 use corespun_tls::TlsConfig;
 
-use crate::acceptor::{Acceptor, Door};
+use crate::acceptor::{Acceptor, Door, Shared};
 use crate::builtin::Builtin;
+use crate::cut_off::{CutCounts, CutOff};
 use crate::error::Error;
 use crate::limit_stats::LimitStats;
+use crate::occupancy::Occupancy;
 use crate::routes::Routes;
 use builder::Listen;
 pub use builder::ServerBuilder;
@@ -66,6 +69,11 @@ impl ServerBuilder {
         let watched = tls.clone();
         let stats = limit_stats.clone();
         let offered = builtin.clone();
+        let cut_counts = CutCounts::default();
+        let shared = Shared {
+            occupancy: Occupancy::new(config.lifetime.max_connections),
+            cut_counts: cut_counts.clone(),
+        };
         let running = runtime.start(move |shard| {
             let made = interceptors.iter().map(|factory| factory(shard));
             let mut routes = Routes::intercepted(made.collect::<Result<_, _>>()?);
@@ -78,24 +86,38 @@ impl ServerBuilder {
                 spawn(tls.watch(RELOAD_PAUSE));
             }
             let (config, doors) = (config.clone(), doors.clone());
-            let acceptor = Acceptor::new(routes, config, doors, stats.add_shard());
+            let acceptor = Acceptor::new(routes, config, doors, stats.add_shard(), shared.clone());
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
         Ok(Running {
             runtime: running,
             limit_stats,
+            cut_counts,
             builtin,
             tls,
         })
     }
 
-    /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: health says that
-    /// nothing serves, the delay of [`drain_delay`](Self::drain_delay) passes, and the calls under
-    /// way finish within the grace period. A second signal ends at once.
+    /// As [`serve`](Self::serve), with a line in the log about what was cut off.
     ///
     /// # Errors
     /// As [`ServerBuilder::start`], or a shard failed.
-    pub fn run(mut self) -> Result<(), Error> {
+    pub fn run(self) -> Result<(), Error> {
+        let cut_off = self.serve()?;
+        tracing::info!("{cut_off}");
+        Ok(())
+    }
+
+    /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: health says that
+    /// nothing serves, the delay of [`drain_delay`](Self::drain_delay) passes, every connection gets
+    /// GOAWAY and every call is told (see [`Draining`](corespun_codec::Draining)), and the calls
+    /// under way finish within the [`grace`](Self::grace). Those left then are ended with
+    /// UNAVAILABLE. A second signal ends at once, without a word to them. All of these are the end
+    /// that was asked for, no failure; what was cut off is told.
+    ///
+    /// # Errors
+    /// As [`ServerBuilder::start`], or a shard failed.
+    pub fn serve(mut self) -> Result<CutOff, Error> {
         self.runtime = self.runtime.catch_signals();
         if self.tls.is_some() {
             self.runtime = self.runtime.catch_hangup();
@@ -109,12 +131,14 @@ impl ServerBuilder {
             runtime,
             builtin,
             tls,
+            cut_counts,
             ..
         } = running;
-        Ok(runtime.wait_for_signal(|notice| match notice {
+        runtime.wait_for_signal(|notice| match notice {
             Notice::Draining => builtin.close(),
             Notice::Hangup => tls.iter().for_each(corespun_tls::Acceptor::refresh),
-        })?)
+        })?;
+        Ok(cut_counts.total())
     }
 }
 
@@ -122,6 +146,7 @@ impl ServerBuilder {
 pub struct Running {
     runtime: corespun_runtime::Running,
     limit_stats: LimitStats,
+    cut_counts: CutCounts,
     builtin: Builtin,
     tls: Option<corespun_tls::Acceptor>,
 }
@@ -159,13 +184,14 @@ impl Running {
         }
     }
 
-    /// Drains, without delay, and waits for the end.
+    /// Drains, without delay, and waits for the end; what was cut off.
     ///
     /// # Errors
     /// A shard failed.
-    pub fn stop(self) -> Result<(), Error> {
+    pub fn stop(self) -> Result<CutOff, Error> {
         self.builtin.close();
         self.runtime.stop();
-        Ok(self.runtime.join()?)
+        self.runtime.join()?;
+        Ok(self.cut_counts.total())
     }
 }

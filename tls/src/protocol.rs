@@ -299,4 +299,10 @@ impl<R: Role> Protocol for Tls<R> {
             Stage::Failed => {}
         }
     }
+
+    fn cut(&mut self, now: Duration) {
+        if let Stage::Open { inner, .. } = &mut self.stage {
+            inner.cut(now);
+        }
+    }
 }

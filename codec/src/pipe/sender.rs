@@ -46,11 +46,7 @@ impl<T> Sender<T> {
     /// wait for it (server). From then on an error no longer comes in place of a response, which
     /// is what a caller's retry policy looks at.
     pub fn send_headers(&mut self) {
-        let mut state = self.state.borrow_mut();
-        if state.initial.is_some() && !state.head_due {
-            state.head_due = true;
-            state.ring();
-        }
+        self.state.borrow_mut().send_head();
     }
 
     /// Compresses the messages as `encoding` ([`Encoding::Identity`] for not at all), whatever the

@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use prost::Message;
 
-use super::State;
+use super::{Side, State};
 use crate::message;
-use crate::{Extensions, MetadataMap, RequestParts, Status};
+use crate::{Draining, Extensions, MetadataMap, RequestParts, Status};
 
 /// Reads the messages of one side of a streaming call, in order.
 pub struct Streaming<T> {
@@ -72,6 +72,48 @@ impl<T> Streaming<T> {
     /// What was added to the request on its way.
     pub fn extensions(&self) -> &Extensions {
         &self.parts.extensions
+    }
+
+    /// Is ready once the connection drains that the call came on, so that a call which lasts can
+    /// come to an end of its own (server).
+    pub fn draining(&self) -> Draining {
+        let head = self.parts.head.as_ref();
+        head.map_or_else(Draining::default, |head| head.draining())
+    }
+
+    /// Changes the metadata that goes ahead of the response (server); false when it has gone. What
+    /// the response itself brings comes behind it.
+    pub fn with_response_metadata(&mut self, change: impl FnOnce(&mut MetadataMap)) -> bool {
+        match &mut self.state.borrow_mut().initial {
+            Some(metadata) => {
+                change(metadata);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Sends the head with that metadata now instead of with the response, for callers that wait
+    /// for it before they send more (server). From then on an error no longer comes in place of a
+    /// response, and metadata of the response is left out.
+    ///
+    /// ```
+    /// # use corespun_codec::{MetadataError, Response, Status, Streaming};
+    /// async fn upload(parts: &mut Streaming<String>) -> Result<Response<String>, Status> {
+    ///     parts.with_response_metadata(|map| map.append("x-upload", "42").unwrap());
+    ///     parts.send_headers();
+    ///     while let Some(part) = parts.message().await? {
+    ///         // …
+    /// #       drop(part);
+    ///     }
+    ///     Ok(Response::new("stored".to_owned()))
+    /// }
+    /// ```
+    pub fn send_headers(&mut self) {
+        let mut state = self.state.borrow_mut();
+        if state.side == Side::Server {
+            state.send_head();
+        }
     }
 
     /// Waits for the peer's head (client).

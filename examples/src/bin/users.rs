@@ -41,13 +41,14 @@ fn serve(Arguments { db, flags }: Arguments) -> Result<(), Box<dyn Error>> {
         tracing::info!(path = %db.display(), "filled a new database");
     }
     let open = move |_shard| Ok(UserServiceServer::new(Users::new(Store::open(&db)?)));
-    flags
+    let cut_off = flags
         .apply(Server::builder())
         .service(open)
         .plain(|_shard| Ok(probe))
         .health(&Health::new())
         .reflection()
-        .run()?;
+        .serve()?;
+    eprintln!("users: {cut_off}");
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use super::keepalive::PingStrikes;
 use super::{Connection, Role};
 use crate::error::ConnectionError;
 use crate::frame::HEAD_BYTES;
@@ -45,11 +46,14 @@ pub(super) struct Abuse {
     /// Streams opened in the connection's life, and until the last transmit.
     streams: u64,
     streams_before: u64,
-    /// DATA frames of ours in the connection's life, until the last transmit, and until the
-    /// peer's last PING.
+    /// DATA frames of ours in the connection's life, and until the last transmit.
     data_frames: u64,
     data_frames_before: u64,
-    data_frames_at_ping: u64,
+    /// Header blocks of ours in the connection's life.
+    blocks: u64,
+    /// Both, until the peer's last PING.
+    sent_at_ping: u64,
+    pub(super) pings: PingStrikes,
     /// Allocated with the first limit that is exceeded.
     hits: Option<Box<LimitHits>>,
     /// The part of `hits` that nobody has asked for yet.
@@ -72,7 +76,9 @@ impl Abuse {
             streams_before: 0,
             data_frames: 0,
             data_frames_before: 0,
-            data_frames_at_ping: 0,
+            blocks: 0,
+            sent_at_ping: 0,
+            pings: PingStrikes::default(),
             hits: None,
             fresh_hits: None,
         }
@@ -90,6 +96,11 @@ impl Abuse {
         self.streams += 1;
     }
 
+    /// Streams opened in the connection's life.
+    pub(super) fn streams(&self) -> u64 {
+        self.streams
+    }
+
     /// Streams opened since the last transmit.
     pub(super) fn new_streams(&self) -> u64 {
         self.streams - self.streams_before
@@ -98,6 +109,11 @@ impl Abuse {
     /// A DATA frame of ours is written.
     pub(super) fn on_data_sent(&mut self) {
         self.data_frames += 1;
+    }
+
+    /// A header block of ours is written.
+    pub(super) fn on_block_sent(&mut self) {
+        self.blocks += 1;
     }
 
     /// DATA of ours was written since the last transmit.
@@ -125,11 +141,19 @@ impl Abuse {
         }
     }
 
-    pub(super) fn on_ping(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        if core::mem::replace(&mut self.data_frames_at_ping, self.data_frames) != self.data_frames {
-            return Ok(());
+    /// A PING costs a strike where those are counted, else a glitch, never both.
+    pub(super) fn on_ping(
+        &mut self,
+        now: Duration,
+        has_streams: bool,
+    ) -> Result<(), ConnectionError> {
+        let sent = self.data_frames + self.blocks;
+        let is_owed = core::mem::replace(&mut self.sent_at_ping, sent) != sent;
+        match self.pings.is_on() {
+            true => self.pings.on_ping(now, is_owed, has_streams),
+            false if is_owed => Ok(()),
+            false => self.charge_glitches(now, 1),
         }
-        self.charge_glitches(now, 1)
     }
 
     pub(super) fn on_settings(

@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use super::receive::Report;
+use super::shutdown::TOO_MANY_PINGS;
 use super::time::Timer;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
@@ -111,7 +112,7 @@ impl Connection {
             self.on_drain_ping_ack(opaque);
             return Ok(Some(Event::PingAck(opaque)));
         }
-        self.abuse.on_ping(now)?;
+        self.abuse.on_ping(now, self.streams.len() > 0)?;
         self.abuse.on_reply(&self.limits)?;
         write::ping(&mut self.sender.out, payload, true);
         Ok(None)
@@ -215,6 +216,8 @@ impl Connection {
             ));
         }
         self.shutdown.peer_last = Some(last);
+        self.shutdown.is_told_off |=
+            code == ErrorCode::ENHANCE_YOUR_CALM && debug == TOO_MANY_PINGS;
         Ok(Some(Event::GoAway { last, code }))
     }
 

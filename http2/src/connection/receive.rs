@@ -33,7 +33,7 @@ impl Connection {
     }
 
     fn next_event<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
-        self.timers.now = now;
+        self.timers.heard_at = now;
         if !self.reader.is_established {
             self.shake_hands(input)?;
         }
@@ -185,6 +185,7 @@ impl Connection {
             ));
         }
         if self.is_forgiven(stream) {
+            self.shutdown.on_late_stream(stream);
             self.abuse.on_late_frame(now)?;
             return self.fields.discard(block).map(|()| None);
         }

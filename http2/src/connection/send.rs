@@ -100,6 +100,7 @@ impl Connection {
         cache: Option<&mut BlockCache>,
         end_stream: bool,
     ) {
+        self.abuse.on_block_sent();
         let Self {
             sender, peer, role, ..
         } = self;

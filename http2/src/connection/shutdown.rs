@@ -4,10 +4,14 @@ use super::Connection;
 use crate::error::{Cause, ConnectionError, ErrorCode};
 use crate::flow::WINDOW_BYTES_MAX;
 use crate::frame::write;
+use crate::limits::Limit;
 
 /// The payload of the PING between the two GOAWAY frames; its acknowledgement proves that every
 /// stream that the peer opened before it knew has arrived.
 const DRAIN_PING: u64 = 0x636f_7265_7370_756e;
+
+/// The debug data of the GOAWAY that answers too many PINGs; gRPC clients look for it (gRFC A8).
+pub(super) const TOO_MANY_PINGS: &[u8] = b"too_many_pings";
 
 #[derive(Debug, Default)]
 pub(super) struct Shutdown {
@@ -19,12 +23,27 @@ pub(super) struct Shutdown {
     local_last: Option<u32>,
     /// The last stream that the peer promised to process.
     pub(super) peer_last: Option<u32>,
+    /// The peer said that we send too many PINGs.
+    pub(super) is_told_off: bool,
+    /// The debug data of a graceful end.
+    reason: &'static [u8],
+    /// Streams that came above the last that we promised to process, and the highest of them.
+    late_streams: u64,
+    late_last: u32,
 }
 
 impl Shutdown {
     /// A new stream of the peer comes too late.
     pub(super) fn refuses(&self, stream: u32) -> bool {
         self.local_last.is_some_and(|last| stream > last)
+    }
+
+    /// HEADERS came on a stream that is not known: its first ones count, if it is above the last.
+    pub(super) fn on_late_stream(&mut self, stream: u32) {
+        if self.refuses(stream) && stream > self.late_last {
+            self.late_last = stream;
+            self.late_streams += 1;
+        }
     }
 
     pub(super) fn closes_to_new(&self) -> bool {
@@ -36,6 +55,11 @@ impl Connection {
     /// Starts a graceful end (RFC 9113 §6.8): GOAWAY with the highest identifier and a PING now,
     /// GOAWAY with the real last stream when the PING is acknowledged. Streams up to it finish.
     pub fn drain(&mut self) {
+        self.drain_for(b"");
+    }
+
+    /// The same with debug data in both frames, which say why to whoever reads a log.
+    pub fn drain_for(&mut self, reason: &'static [u8]) {
         let Shutdown {
             failed,
             draining,
@@ -46,8 +70,9 @@ impl Connection {
             return;
         }
         self.shutdown.draining = true;
+        self.shutdown.reason = reason;
         let last = WINDOW_BYTES_MAX;
-        write::go_away(&mut self.sender.out, last, ErrorCode::NO_ERROR, b"");
+        write::go_away(&mut self.sender.out, last, ErrorCode::NO_ERROR, reason);
         write::ping(&mut self.sender.out, &DRAIN_PING.to_be_bytes(), false);
     }
 
@@ -60,8 +85,9 @@ impl Connection {
     /// Announces that no stream above the last one seen will be processed.
     pub fn go_away(&mut self, code: ErrorCode) {
         if self.shutdown.local_last.is_none() && !self.shutdown.failed {
-            self.shutdown.local_last = Some(self.ids.last_peer);
-            write::go_away(&mut self.sender.out, self.ids.last_peer, code, b"");
+            let last = self.ids.last_peer;
+            self.shutdown.local_last = Some(last);
+            write::go_away(&mut self.sender.out, last, code, self.shutdown.reason);
         }
     }
 
@@ -75,12 +101,32 @@ impl Connection {
         self.shutdown.closes_to_new()
     }
 
+    /// The final GOAWAY is out: no further stream is taken.
+    pub fn is_last_announced(&self) -> bool {
+        self.shutdown.local_last.is_some()
+    }
+
+    /// Streams that the peer opened too late to be taken. It learns from GOAWAY that they were not
+    /// processed, and may open them elsewhere.
+    pub fn late_streams(&self) -> u64 {
+        self.shutdown.late_streams
+    }
+
+    /// The peer has ended the connection because of too many PINGs: the next one must send fewer.
+    pub fn is_told_off(&self) -> bool {
+        self.shutdown.is_told_off
+    }
+
     pub(super) fn fail(&mut self, error: &ConnectionError) {
         self.shutdown.failed = true;
         self.timers.stop();
         if let Cause::LimitExceeded(limit) = error.cause {
             self.abuse.hit(limit);
         }
-        write::go_away(&mut self.sender.out, self.ids.last_peer, error.code, b"");
+        let debug = match error.cause {
+            Cause::LimitExceeded(Limit::Pings) => TOO_MANY_PINGS,
+            _ => b"",
+        };
+        write::go_away(&mut self.sender.out, self.ids.last_peer, error.code, debug);
     }
 }

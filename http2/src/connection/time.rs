@@ -26,15 +26,17 @@ pub(super) enum Timer {
     FirstSettings,
     SettingsAck,
     HeaderBlock,
+    Keepalive,
     WriteProgress,
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Preface,
         Self::FirstSettings,
         Self::SettingsAck,
         Self::HeaderBlock,
+        Self::Keepalive,
         Self::WriteProgress,
     ];
 
@@ -44,6 +46,7 @@ impl Timer {
             Self::FirstSettings => Limit::FirstSettingsTime,
             Self::SettingsAck => Limit::SettingsAckTime,
             Self::HeaderBlock => Limit::HeaderBlockTime,
+            Self::Keepalive => Limit::KeepaliveTime,
             Self::WriteProgress => Limit::WriteProgressTime,
         }
     }
@@ -53,8 +56,10 @@ impl Timer {
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     started: bool,
-    /// The latest time that was told.
-    pub(super) now: Duration,
+    /// The time that came with the latest input.
+    pub(super) heard_at: Duration,
+    /// The time that [`Connection::advance`] was told last.
+    advanced_at: Duration,
     table: [Option<Duration>; Timer::ALL.len()],
     /// The earliest of the table.
     due: Option<Duration>,
@@ -65,9 +70,15 @@ pub(super) struct Timers {
 }
 
 impl Timers {
+    /// The latest time that was told.
+    fn now(&self) -> Duration {
+        self.heard_at.max(self.advanced_at)
+    }
+
     /// Sets a timer to `bound` after `from`; a moment past the end of time is none.
-    fn set(&mut self, timer: Timer, from: Duration, bound: Duration) {
-        self.put(timer, from.checked_add(bound));
+    pub(super) fn set(&mut self, timer: Timer, from: Duration, bound: Duration) {
+        let is_bounded = bound < Duration::MAX;
+        self.put(timer, from.checked_add(bound).filter(|_| is_bounded));
     }
 
     pub(super) fn clear(&mut self, timer: Timer) {
@@ -111,7 +122,7 @@ impl Connection {
         if self.shutdown.failed {
             return Ok(None);
         }
-        self.timers.now = now;
+        self.timers.advanced_at = now;
         if !self.timers.started {
             self.start_clock();
         }
@@ -124,13 +135,15 @@ impl Connection {
     /// The peer has from now on to show that it speaks HTTP/2.
     pub(super) fn start_clock(&mut self) {
         self.timers.started = true;
-        let now = self.timers.now;
+        let now = self.timers.now();
+        self.timers.heard_at = now;
         if self.role == Role::Server {
             let bound = self.limits.preface_time_max;
             self.timers.set(Timer::Preface, now, bound);
         }
         let bound = self.limits.first_settings_time_max;
         self.timers.set(Timer::FirstSettings, now, bound);
+        self.await_sound(now);
     }
 
     pub(super) fn is_clock_started(&self) -> bool {
@@ -144,7 +157,8 @@ impl Connection {
         self.timers.clear(Timer::FirstSettings);
         if !self.settled {
             let bound = self.limits.settings_ack_time_max;
-            self.timers.set(Timer::SettingsAck, self.timers.now, bound);
+            let now = self.timers.now();
+            self.timers.set(Timer::SettingsAck, now, bound);
         }
     }
 
@@ -153,7 +167,8 @@ impl Connection {
     pub(super) fn await_whole(&mut self) {
         if !self.timers.is_set(Timer::HeaderBlock) {
             let bound = self.limits.header_block_time_max;
-            self.timers.set(Timer::HeaderBlock, self.timers.now, bound);
+            let now = self.timers.now();
+            self.timers.set(Timer::HeaderBlock, now, bound);
         }
     }
 
@@ -176,8 +191,8 @@ impl Connection {
 
     fn next_sweep(&mut self) {
         let quarter = self.limits.write_progress_time_max / SWEEPS_PER_BOUND;
-        self.timers
-            .set(Timer::WriteProgress, self.timers.now, quarter);
+        let now = self.timers.now();
+        self.timers.set(Timer::WriteProgress, now, quarter);
     }
 
     /// Acts on the timers that are due.
@@ -187,13 +202,16 @@ impl Connection {
             if !due {
                 continue;
             }
-            if timer != Timer::WriteProgress {
-                return Err(ConnectionError::limit(timer.limit()));
+            match timer {
+                Timer::Keepalive => self.mind_silence(now)?,
+                Timer::WriteProgress => {
+                    if self.timers.stalled.is_empty() {
+                        self.sweep()?;
+                    }
+                    return Ok(self.give_up_stalled());
+                }
+                _ => return Err(ConnectionError::limit(timer.limit())),
             }
-            if self.timers.stalled.is_empty() {
-                self.sweep()?;
-            }
-            return Ok(self.give_up_stalled());
         }
         Ok(None)
     }

@@ -68,6 +68,8 @@ limits! {
     Resets = "resets", ENHANCE_YOUR_CALM;
     /// [`Limits::glitch_budget`](crate::Limits::glitch_budget).
     Glitches = "glitches", ENHANCE_YOUR_CALM;
+    /// [`PingPolicy::strikes_max`](crate::PingPolicy::strikes_max).
+    Pings = "pings", ENHANCE_YOUR_CALM;
     /// [`Limits::queued_replies_max`](crate::Limits::queued_replies_max).
     QueuedReplies = "queued_replies", ENHANCE_YOUR_CALM;
     /// [`Limits::empty_data_frames_max`](crate::Limits::empty_data_frames_max).
@@ -82,10 +84,21 @@ limits! {
     SettingsAckTime = "settings_ack_time", SETTINGS_TIMEOUT;
     /// [`Limits::header_block_time_max`](crate::Limits::header_block_time_max).
     HeaderBlockTime = "header_block_time", ENHANCE_YOUR_CALM;
+    /// [`Keepalive::timeout`](crate::Keepalive::timeout).
+    KeepaliveTime = "keepalive_time", NO_ERROR;
     /// [`Limits::write_progress_time_max`](crate::Limits::write_progress_time_max).
     WriteProgressTime = "write_progress_time", ENHANCE_YOUR_CALM;
     /// [`Limits::request_progress_time_max`](crate::Limits::request_progress_time_max).
     RequestProgressTime = "request_progress_time", CANCEL;
+    /// A server's bound on connections at once, kept by the layer above: one more is closed unread.
+    Connections = "connections", NO_ERROR;
+    /// A server's bound on the age of a connection, kept by the layer above: it drains.
+    ConnectionAge = "connection_age", NO_ERROR;
+    /// A server's bound on what a connection may take to drain for its age, kept by the layer above:
+    /// each call that is left is ended.
+    ConnectionAgeGrace = "connection_age_grace", NO_ERROR;
+    /// A server's bound on connections without streams, kept by the layer above: it drains.
+    ConnectionIdle = "connection_idle", NO_ERROR;
 }
 
 impl fmt::Display for Limit {

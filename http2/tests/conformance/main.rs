@@ -5,6 +5,7 @@ mod credit;
 mod end;
 mod flow;
 mod frames;
+mod keepalive;
 mod limits;
 mod limits_bytes;
 mod limits_glitches;

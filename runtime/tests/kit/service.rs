@@ -70,6 +70,10 @@ impl Protocol for Echo {
     fn drain(&mut self, _now: Duration) {
         self.ended |= !self.manner.ignore_drain;
     }
+
+    fn cut(&mut self, _now: Duration) {
+        self.output.extend_from_slice(b"cut");
+    }
 }
 
 /// An echo service on `addresses`.

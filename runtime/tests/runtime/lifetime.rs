@@ -311,6 +311,9 @@ fn a_drain_ends_when_the_grace_is_over() {
         let took = began.elapsed();
         assert!(took >= grace, "{took:?}");
         assert!(took < grace + Duration::from_secs(5), "{took:?}");
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).expect("an orderly end");
+        assert_eq!(rest, b"cut", "the last words");
     });
 }
 

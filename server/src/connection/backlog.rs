@@ -41,6 +41,11 @@ impl Backlog {
         (!self.is_empty()).then_some(self.turn)
     }
 
+    /// The peer has ended, and what it said before waits.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ends
+    }
+
     /// The peer's end is to be met after what waits.
     pub(super) fn end(&mut self) {
         self.ends = true;

@@ -107,7 +107,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a drain may take before what is left is cut off.
+    /// How long a drain may take before what is left is cut off: those calls end with UNAVAILABLE.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.runtime = self.runtime.grace(grace);
         self

@@ -30,6 +30,7 @@ fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
 fn hits_are_summed_over_connections_and_shards() {
     let mut config = Config::default();
     config.http2.glitch_budget = 5;
+    config.lifetime.keepalive_min_time = Duration::ZERO;
     config.http2.preface_time_max = Duration::from_secs(2);
     let server = Server::builder().listen("127.0.0.1:0").shards(2);
     let running = server.config(config).start().expect("a server");

@@ -9,6 +9,7 @@ mod fairness;
 mod health;
 mod interceptors;
 mod layers;
+mod lifetime;
 mod limit_stats;
 mod plain;
 mod streams;

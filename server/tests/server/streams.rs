@@ -5,7 +5,9 @@ use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Streaming};
+use corespun_codec::{
+    Code, Kind, MetadataMap, Method, Request, Response, Sender, Status, Streaming,
+};
 use corespun_http2::{Config as Http2Config, StreamKey};
 use corespun_runtime::{block_on, sleep, spawn};
 use corespun_server::{CancelGuard, Config, Routes, Service};
@@ -31,7 +33,7 @@ fn trailers(map: &mut corespun_codec::MetadataMap) {
 }
 
 fn answer(text: String) -> Result<Response<String>, Status> {
-    if text == "fail" {
+    if text.ends_with("fail") {
         let mut status = Status::aborted("asked to");
         trailers(status.metadata_mut());
         return Err(status);
@@ -102,6 +104,11 @@ impl Service for Talk {
                 let mut text = String::new();
                 while let Some(part) = requests.message().await? {
                     text.push_str(&part);
+                    if part == "early" {
+                        let add = |map: &mut MetadataMap| map.append("x-early", "1").unwrap();
+                        assert!(requests.with_response_metadata(add));
+                        requests.send_headers();
+                    }
                 }
                 answer(text)
             },
@@ -195,6 +202,41 @@ fn a_head_can_go_ahead_of_the_first_message() {
             assert_eq!(answer.status().code(), Code::DeadlineExceeded);
             assert_eq!(all(&answer.trailers, "x-after"), ["1", "2"]);
         }
+    });
+}
+
+#[test]
+fn a_handler_that_gathers_can_send_its_head_first() {
+    with(async |pair, _| {
+        for (texts, code) in [
+            (&["early", "words"][..], Code::Ok),
+            (&["early"], Code::Ok),
+            (&["early", "fail"], Code::Aborted),
+        ] {
+            let stream = pair.open(JOIN.path(), &[], false);
+            pair.send(stream, &texts[0].to_owned(), false);
+            until(pair, stream, |answer| !answer.head.is_empty()).await;
+            let answer = &pair.answers[&stream.id];
+            assert_eq!(all(&answer.head, "x-early"), ["1"]);
+            assert!(!answer.ended && answer.body.is_empty(), "{answer:?}");
+            for text in &texts[1..] {
+                pair.send(stream, &(*text).to_owned(), false);
+            }
+            pair.client.send_data(stream, b"", true);
+            until(pair, stream, |answer| answer.ended).await;
+            let answer = &pair.answers[&stream.id];
+            assert_eq!(answer.status().code(), code);
+            assert!(answer.field("x-before").is_none(), "the head has gone");
+            assert_eq!(all(&answer.trailers, "x-after"), ["1", "2"]);
+        }
+        // Without a wait in between both go out in one head.
+        let stream = start(pair, JOIN.path(), &[], "early");
+        until(pair, stream, |answer| answer.ended).await;
+        let head = &pair.answers[&stream.id].head;
+        assert_eq!(
+            (all(head, "x-early"), all(head, "x-before")),
+            (vec!["1"], vec!["0"])
+        );
     });
 }
 

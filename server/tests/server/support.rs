@@ -53,7 +53,7 @@ pub struct Pair {
     seen: BTreeMap<u8, Vec<(String, String)>>,
     wire: Vec<u8>,
     /// The moment of the turn at hand; it moves when the server has left something for the next.
-    turn: Duration,
+    pub turn: Duration,
 }
 
 impl Pair {

@@ -299,6 +299,8 @@ fn a_drain_reaches_inside() {
     assert!(!pair.client.inner.drained.get());
     pair.client.protocol.drain(pair.now);
     assert!(pair.client.inner.drained.get());
+    pair.server.protocol.cut(pair.now);
+    assert!(pair.server.inner.cut.get() && !pair.client.inner.cut.get());
 }
 
 #[test]

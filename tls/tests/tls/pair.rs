@@ -21,6 +21,7 @@ pub struct Inner {
     pub output: RefCell<Vec<u8>>,
     pub ended: Cell<bool>,
     pub drained: Cell<bool>,
+    pub cut: Cell<bool>,
     pub advanced: Cell<usize>,
     pub deadline: Cell<Option<Duration>>,
     /// Answers [`Flow::Close`] once all output was handed over.
@@ -86,6 +87,10 @@ impl Protocol for Probe {
 
     fn drain(&mut self, _now: Duration) {
         self.0.drained.set(true);
+    }
+
+    fn cut(&mut self, _now: Duration) {
+        self.0.cut.set(true);
     }
 }
 

@@ -1,0 +1,123 @@
+//! Flags about how long connections live, by gRPC's own names.
+
+use std::time::Duration;
+
+use crate::lifetime::Lifetime;
+
+/// How long connections live and how each end makes sure of the other; flatten it into a `clap`
+/// parser. Times are such as `2h`, `5m`, `20s`, `1500ms` or `never`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LifetimeFlags {
+    /// Silence of a caller after which it is asked whether it is still there
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = span)]
+    pub keepalive_time: Duration,
+
+    /// How long it may be silent after that
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = span)]
+    pub keepalive_timeout: Duration,
+
+    /// How often a caller may send PING [0s: as often as other frames without use]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
+    pub keepalive_min_time: Duration,
+
+    /// Callers may send PING as often while they have no call
+    #[arg(long)]
+    pub permit_without_stream: bool,
+
+    /// Age at which a connection drains, give or take a tenth
+    #[arg(long, value_name = "TIME", default_value = "never", value_parser = span)]
+    pub max_connection_age: Duration,
+
+    /// How long its calls may take after that
+    #[arg(long, value_name = "TIME", default_value = "never", value_parser = span)]
+    pub max_connection_age_grace: Duration,
+
+    /// How long a connection may be without a call before it drains
+    #[arg(long, value_name = "TIME", default_value = "never", value_parser = span)]
+    pub max_connection_idle: Duration,
+
+    /// Connections at once, on all shards together [default: no bound]
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<usize>,
+}
+
+impl LifetimeFlags {
+    /// Sets what the flags say.
+    pub fn apply(&self, lifetime: &mut Lifetime) {
+        *lifetime = Lifetime {
+            keepalive_time: self.keepalive_time,
+            keepalive_timeout: self.keepalive_timeout,
+            keepalive_min_time: self.keepalive_min_time,
+            permit_without_stream: self.permit_without_stream,
+            max_connection_age: self.max_connection_age,
+            max_connection_age_grace: self.max_connection_age_grace,
+            max_connection_idle: self.max_connection_idle,
+            max_connections: self.max_connections.unwrap_or(usize::MAX),
+        };
+    }
+}
+
+/// Reads a time with its unit.
+fn span(text: &str) -> Result<Duration, String> {
+    if text == "never" {
+        return Ok(Duration::MAX);
+    }
+    let units = [("ms", 1), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let found = units.iter().find_map(|(unit, millis)| {
+        let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        count.checked_mul(*millis)
+    });
+    let wrong = || format!("{text:?} is not a time such as 2h, 5m, 20s, 1500ms or never");
+    found.map(Duration::from_millis).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: LifetimeFlags,
+    }
+
+    fn parse(line: &str) -> Lifetime {
+        let line = Line::try_parse_from(line.split(' '));
+        let mut lifetime = Lifetime::default();
+        line.expect("a line").flags.apply(&mut lifetime);
+        lifetime
+    }
+
+    #[test]
+    fn without_flags_the_defaults_hold() {
+        assert_eq!(parse("server"), Lifetime::default());
+    }
+
+    #[test]
+    fn flags_are_told_apart() {
+        let line = "server --keepalive-time 1h --keepalive-timeout 2s --keepalive-min-time 3ms \
+                    --permit-without-stream --max-connection-age 4m --max-connection-idle 5s \
+                    --max-connection-age-grace 6s --max-connections 7";
+        let line: Vec<&str> = line.split_whitespace().collect();
+        let expected = Lifetime {
+            keepalive_time: Duration::from_secs(3600),
+            keepalive_timeout: Duration::from_secs(2),
+            keepalive_min_time: Duration::from_millis(3),
+            permit_without_stream: true,
+            max_connection_age: Duration::from_secs(240),
+            max_connection_age_grace: Duration::from_secs(6),
+            max_connection_idle: Duration::from_secs(5),
+            max_connections: 7,
+        };
+        assert_eq!(parse(&line.join(" ")), expected);
+    }
+
+    #[test]
+    fn times_need_a_unit() {
+        for wrong in ["", "5", "s", "-1s", "1.5s", "1d", "99999999999999999h"] {
+            assert!(span(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(span("0s"), Ok(Duration::ZERO));
+    }
+}
