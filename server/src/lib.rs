@@ -57,6 +57,7 @@ mod reply;
 mod routes;
 mod server;
 mod service;
+mod surround;
 mod watch;
 
 pub use builtin::health::Health;
@@ -67,10 +68,13 @@ pub use corespun_tls::TlsConfig;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::{Flags, LimitFlag, LimitFlagError, LimitFlags};
-pub use interceptor::{Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async};
+pub use interceptor::{
+    Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async, observe,
+};
 pub use layer::{Gate, Passing, intercept_tower};
 pub use limit_stats::LimitStats;
 pub use plain::{PlainRequest, PlainResponse};
 pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};
+pub use surround::Surround;

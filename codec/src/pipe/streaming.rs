@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use prost::Message;
 
-use super::{State, Tap};
+use super::{Side, State, Tap};
 use crate::message::{self, PREFIX_BYTES};
 use crate::{Extensions, MessageBytes, MetadataMap, RequestParts, Status};
 
@@ -198,7 +198,13 @@ impl<T> Streaming<T> {
     /// Tells whoever listens how the call has ended, outside of the state's borrow: what they do
     /// then may end in the other half of this call.
     fn tell_end(&self, outcome: Result<(), &Status>) {
-        let tap = self.state.borrow_mut().tap.take();
+        let mut state = self.state.borrow_mut();
+        if state.side == Side::Server {
+            // There the handler's end is the call's, and more may be written until then.
+            return;
+        }
+        let tap = state.tap.take();
+        drop(state);
         if let Some(tap) = tap {
             tap.ended(outcome);
         }
