@@ -26,6 +26,10 @@ pub struct Config {
     pub encoding: Encoding,
     /// How long an attempt to connect may take, the first SETTINGS of the server included.
     pub connect_timeout: Duration,
+    /// Puts the [trace context](corespun_codec::TraceContext) that is current when a call is made
+    /// into its metadata, unless that has one. Off for servers of strangers, whom our traces do not
+    /// concern.
+    pub trace_context: bool,
     /// Speaks TLS, also where the target does not say `https://`. Where it does and this is
     /// `None`, the authorities that Mozilla trusts are believed.
     pub tls: Option<Connector>,
@@ -33,7 +37,7 @@ pub struct Config {
 
 impl Default for Config {
     /// Messages of up to 4 MiB and 20 s to connect, as gRPC clients in other languages, nothing
-    /// compressed either way, and the limits of [`Limits::default`].
+    /// compressed either way, traces handed on, and the limits of [`Limits::default`].
     fn default() -> Self {
         Self {
             http2: Limits::default(),
@@ -42,6 +46,7 @@ impl Default for Config {
             accept_encodings: Encodings::IDENTITY,
             encoding: Encoding::Identity,
             connect_timeout: Duration::from_secs(20),
+            trace_context: true,
             tls: None,
         }
     }
