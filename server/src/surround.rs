@@ -1,6 +1,8 @@
 //! What is in force whenever a call's handler is polled: a span that is entered, a context that is
 //! current. Other tasks of the shard run outside of it.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -51,7 +53,6 @@ pub(crate) fn surround(extensions: &mut Extensions, inner: Rc<dyn Surround>) {
 }
 
 /// What a handler is polled under.
-#[derive(Default)]
 pub(crate) struct Terms {
     /// When its time is up.
     pub(crate) deadline: Option<Duration>,
@@ -59,6 +60,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// Those of a call that goes to its handler.
     pub(crate) fn of(parts: &RequestParts) -> Self {
         Self {
             deadline: parts.deadline,
@@ -66,13 +68,6 @@ impl Terms {
         }
     }
 
-    /// Goes into what surrounds the call, until the guard is dropped.
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        Entered::new(self.around.as_ref())
-    }
-}
-
-impl Terms {
     /// A time alone.
     pub(crate) fn until(deadline: Option<Duration>) -> Self {
         Self {
@@ -88,6 +83,14 @@ impl Terms {
             around: around(extensions),
         }
     }
+
+    /// Goes into what surrounds the call, until the guard is dropped.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        if let Some(around) = &self.around {
+            around.0.enter();
+        }
+        Entered(self.around.as_ref())
+    }
 }
 
 /// What surrounds a call so far.
@@ -98,15 +101,6 @@ fn around(extensions: &Extensions) -> Option<Surroundings> {
 /// While this lives, what surrounds a call is in force.
 pub(crate) struct Entered<'a>(Option<&'a Surroundings>);
 
-impl<'a> Entered<'a> {
-    fn new(around: Option<&'a Surroundings>) -> Self {
-        if let Some(around) = around {
-            around.0.enter();
-        }
-        Self(around)
-    }
-}
-
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         if let Some(around) = self.0 {
@@ -115,11 +109,11 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Polls `work` inside of what surrounds the call so far.
+/// Has `work` polled inside of what surrounds a call.
 pub(crate) async fn within<F: Future + Unpin>(terms: Terms, mut work: F) -> F::Output {
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         let _entered = terms.enter();
-        std::pin::Pin::new(&mut work).poll(context)
+        Pin::new(&mut work).poll(context)
     })
     .await
 }
