@@ -7,6 +7,7 @@ fn main() -> Result<(), corespun_build::Error> {
         "grpc/channelz/v1/channelz.proto",
         "grpc/health/v1/health.proto",
         "grpc/reflection/v1/reflection.proto",
+        "opentelemetry/proto/collector/trace/v1/trace_service.proto",
     ];
     corespun_build::configure()
         .server(false)

@@ -1,10 +1,13 @@
 //! Unary calls in memory: our HTTP/2 core as the client, a whole server connection, no sockets.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use corespun::otel::{Otlp, Sampler, Tracer};
 use corespun::runtime::{Flow, Input, Protocol, SocketHandle, block_on};
-use corespun::server::{Config as ServerConfig, Connection as ServerConnection};
+use corespun::server::{Config as ServerConfig, Connection as ServerConnection, Routes, observe};
+use corespun::{CallObserver, Incoming, Interceptor, MessageBytes};
 use corespun_benches::answers::{USER_EMAIL, USER_NAME};
 use corespun_benches::services;
 use corespun_benches::services::user::{UserRequest, user_service};
@@ -30,8 +33,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Self {
-        let routes = Rc::new(services::routes());
+    fn new(routes: Routes) -> Self {
+        let routes = Rc::new(routes);
         let (config, socket) = (ServerConfig::default(), SocketHandle::detached());
         let mut request = Vec::new();
         message::encode(&UserRequest { id: 7 }, &mut request).expect("a small message");
@@ -98,7 +101,7 @@ fn head() -> [Field<'static>; 6] {
 async fn bench_calls(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("unary/in-memory");
     for calls in [1, 10, 100] {
-        let mut pair = Pair::new();
+        let mut pair = Pair::new(services::routes());
         assert_eq!(pair.turn(1), REPLY_BYTES, "the reply is there in full");
         group.throughput(Throughput::Elements(calls as u64));
         group.bench_with_input(
@@ -111,9 +114,57 @@ async fn bench_calls(criterion: &mut Criterion) {
     }
 }
 
+/// Counts the bytes of responses.
+#[derive(Default)]
+struct Volume(Cell<usize>);
+
+impl CallObserver for Volume {
+    fn sent(&self, message: MessageBytes) {
+        self.0.set(self.0.get() + message.wire);
+    }
+}
+
+/// A tracer whose spans nobody takes: there is room for a while, then they are dropped.
+fn tracer(sampler: Sampler) -> Tracer {
+    let otlp = Otlp::new("http://127.0.0.1:9").pause(Duration::from_secs(3600));
+    let builder = Tracer::builder("bench").sampler(sampler).export(otlp);
+    builder.start().expect("an exporter")
+}
+
+/// What each thing around a call costs, ten calls at a time.
+async fn bench_around(criterion: &mut Criterion) {
+    let volume = Rc::new(Volume::default());
+    let watch = observe(move |_call: &Incoming| Some(volume.clone() as _));
+    let nothing = |_call: &mut Incoming| Ok(());
+    let cases: [(&str, Vec<Rc<dyn Interceptor>>); 5] = [
+        ("nothing", Vec::new()),
+        ("interceptor", vec![Rc::new(nothing)]),
+        ("observer", vec![Rc::new(watch)]),
+        (
+            "span-unsampled",
+            vec![Rc::new(tracer(Sampler::NEVER).server())],
+        ),
+        (
+            "span-sampled",
+            vec![Rc::new(tracer(Sampler::ALWAYS).server())],
+        ),
+    ];
+    let mut group = criterion.benchmark_group("unary/around");
+    group.throughput(Throughput::Elements(10));
+    for (name, interceptors) in cases {
+        let mut pair = Pair::new(services::intercepted(interceptors));
+        group.bench_function(name, |bencher| bencher.iter(|| pair.turn(10)));
+    }
+}
+
+async fn bench_all(criterion: &mut Criterion) {
+    bench_calls(criterion).await;
+    bench_around(criterion).await;
+}
+
 fn bench_unary(criterion: &mut Criterion) {
     // Handlers belong to a shard, so the whole bench runs as a task of one.
-    block_on(bench_calls(criterion)).expect("a shard on this thread");
+    block_on(bench_all(criterion)).expect("a shard on this thread");
 }
 
 criterion_group!(benches, bench_unary);

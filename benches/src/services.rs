@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use corespun::prost::bytes::Bytes;
-use corespun::server::{Routes, Service};
+use corespun::server::{Interceptor, Routes, Service};
 use corespun::{Request, Response, Sender, Status, Streaming};
 
 use crate::answers::{self, USER_EMAIL, USER_NAME};
@@ -33,7 +34,12 @@ pub struct Benchmark;
 
 /// Both services, registered for one shard.
 pub fn routes() -> Routes {
-    let mut routes = Routes::new();
+    intercepted(Vec::new())
+}
+
+/// The same with interceptors around all calls.
+pub fn intercepted(interceptors: Vec<Rc<dyn Interceptor>>) -> Routes {
+    let mut routes = Routes::intercepted(interceptors);
     routes.add(users());
     routes.add(benchmark());
     routes

@@ -83,7 +83,7 @@ impl Unary {
             && message.len() <= message_bytes_max
         {
             self.answered = true;
-            return self.sink.message(message);
+            return self.sink.message(message, message.len());
         }
         self.body.extend_from_slice(bytes);
         message::reserve_rest(&mut self.body, message_bytes_max);
@@ -97,7 +97,8 @@ impl Unary {
             Some((frame, _)) => {
                 self.answered = true;
                 let mut plain = Vec::new();
-                self.sink.message(framing.open(frame, &mut plain)?)?;
+                let message = framing.open(frame, &mut plain)?;
+                self.sink.message(message, frame.bytes.len())?;
                 self.body = Vec::new();
                 Ok(())
             }

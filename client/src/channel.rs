@@ -3,7 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{Method, Request, RequestParts, Response, Sender, Status, Streaming};
+use corespun_codec::pipe::Tap;
+use corespun_codec::{
+    MessageBytes, Method, Request, RequestParts, Response, Sender, Status, Streaming,
+};
 use corespun_http2::StreamKey;
 use prost::Message;
 
@@ -11,6 +14,7 @@ use crate::call::{Call, Shape, Unary};
 use crate::client_streaming::ClientStreaming;
 use crate::config::Config;
 use crate::deadline::within;
+use crate::interceptor::Interceptor;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
 use crate::secure;
@@ -18,6 +22,7 @@ use crate::session::Session;
 use crate::slot::{Slot, Waiting};
 use crate::subchannel::Subchannel;
 use crate::target::Target;
+use crate::watch::{Interceptors, Watch};
 
 /// How many connections in a row a call may find closing before it has opened its stream.
 const OPEN_TRIES_MAX: usize = 5;
@@ -30,6 +35,8 @@ const OPEN_TRIES_MAX: usize = 5;
 #[derive(Clone)]
 pub struct Channel {
     subchannel: Rc<Subchannel>,
+    /// Who is asked about each call, if anybody is.
+    interceptors: Option<Interceptors>,
 }
 
 impl Channel {
@@ -66,14 +73,33 @@ impl Channel {
         let target = Target::parse(target)?;
         let config = secure::settle(&target, config)?;
         let subchannel = Rc::new(Subchannel::new(target, config));
-        Ok(Self { subchannel })
+        Ok(Self {
+            subchannel,
+            interceptors: None,
+        })
     }
 
     /// A channel over a connection that is there already.
     pub(crate) fn over(authority: &str, config: &Config, link: Rc<Link>) -> Self {
         let target = Target::named(authority);
         let subchannel = Rc::new(Subchannel::over(target, config.clone(), link));
-        Self { subchannel }
+        Self {
+            subchannel,
+            interceptors: None,
+        }
+    }
+
+    /// The same channel, over the same connection, with an interceptor around the calls that are
+    /// made through it, behind those that were added before.
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        let before = self.interceptors.as_deref().unwrap_or_default();
+        let all = before.iter().cloned().chain([Rc::new(interceptor) as _]);
+        self.interceptors = Some(all.collect());
+        self
+    }
+
+    pub(crate) fn target(&self) -> &Rc<str> {
+        self.subchannel.target().text()
     }
 
     /// Waits for a connection, and makes one if there is none.
@@ -103,6 +129,22 @@ impl Channel {
         Q: Message,
         R: Message + Default + 'static,
     {
+        match &self.interceptors {
+            None => self.call_unary(method, request, None).await,
+            Some(all) => Box::pin(self.intercepted_unary(all, method, request)).await,
+        }
+    }
+
+    pub(crate) async fn call_unary<Q, R>(
+        &self,
+        method: Method<Q, R>,
+        request: Request<Q>,
+        watch: Option<&Rc<Watch>>,
+    ) -> Result<Response<R>, Status>
+    where
+        Q: Message,
+        R: Message + Default + 'static,
+    {
         let (message, parts) = request.into_parts();
         let outgoing = self.outgoing(method.path(), parts)?;
         outgoing.framing.measure(&message)?;
@@ -117,15 +159,25 @@ impl Channel {
                     shape: Shape::Unary(Unary::new(slot.clone())),
                 };
                 session.put_call(stream, call);
-                session.send_message(stream, &message, outgoing.framing);
-                stream
+                let wire = session.send_message(stream, &message, outgoing.framing);
+                (stream, wire)
             };
-            let (link, stream) = self.open(&outgoing, begin).await?;
+            let (link, (stream, wire)) = self.open(&outgoing, begin).await?;
+            if let Some(watch) = watch {
+                tell_sent(watch, &link, &message, wire);
+            }
             let waiting = Waiting::new(Rc::clone(&slot), Rc::clone(link.bell()), stream);
             drop(link);
             match waiting.await {
                 Err(failure) if failure.unprocessed && !retried => retried = true,
-                outcome => return outcome.map_err(|failure| failure.status),
+                outcome => {
+                    if let Some(watch) = watch
+                        && outcome.is_ok()
+                    {
+                        watch.received(slot.size());
+                    }
+                    return outcome.map_err(|failure| failure.status);
+                }
             }
         }
     }
@@ -144,6 +196,22 @@ impl Channel {
         Q: Message,
         R: Message + Default,
     {
+        match &self.interceptors {
+            None => self.call_server_streaming(method, request, None).await,
+            Some(all) => Box::pin(self.intercepted_server_streaming(all, method, request)).await,
+        }
+    }
+
+    pub(crate) async fn call_server_streaming<Q, R>(
+        &self,
+        method: Method<Q, R>,
+        request: Request<Q>,
+        watch: Option<&Rc<Watch>>,
+    ) -> Result<Response<Streaming<R>>, Status>
+    where
+        Q: Message,
+        R: Message + Default,
+    {
         let (message, parts) = request.into_parts();
         let outgoing = self.outgoing(method.path(), parts)?;
         outgoing.framing.measure(&message)?;
@@ -153,10 +221,14 @@ impl Channel {
                 let pipe = session.pipe(stream, outgoing.framing);
                 let responses = pipe.streaming::<R>();
                 let unprocessed = session.put_streamed(stream, outgoing.deadline, pipe);
-                session.send_message(stream, &message, outgoing.framing);
-                (responses, unprocessed)
+                let wire = session.send_message(stream, &message, outgoing.framing);
+                (responses, unprocessed, wire)
             };
-            let (_, (mut responses, unprocessed)) = self.open(&outgoing, begin).await?;
+            let (link, (mut responses, unprocessed, wire)) = self.open(&outgoing, begin).await?;
+            if let Some(watch) = watch {
+                tell_sent(watch, &link, &message, wire);
+            }
+            drop(link);
             match responses.wait_for_head().await {
                 Ok(()) => return Ok(with_metadata(responses)),
                 Err(_) if unprocessed.get() && !retried => retried = true,
@@ -198,14 +270,29 @@ impl Channel {
         method: Method<Q, R>,
         request: Request<()>,
     ) -> Result<(Sender<Q>, Streaming<R>), Status> {
-        let outgoing = self.outgoing(method.path(), request.into_parts().1)?;
+        match &self.interceptors {
+            None => self.call_start(method, request.into_parts().1, None).await,
+            Some(all) => Box::pin(self.intercepted_start(all, method, request)).await,
+        }
+    }
+
+    pub(crate) async fn call_start<Q, R>(
+        &self,
+        method: Method<Q, R>,
+        parts: RequestParts,
+        watch: Option<&Rc<Watch>>,
+    ) -> Result<(Sender<Q>, Streaming<R>), Status> {
+        let outgoing = self.outgoing(method.path(), parts)?;
         let begin = |session: &mut Session, stream: StreamKey| {
             let pipe = session.pipe(stream, outgoing.framing);
             let ends = (pipe.sender::<Q>(), pipe.streaming::<R>());
             session.put_streamed(stream, outgoing.deadline, pipe);
             ends
         };
-        let (_, ends) = self.open(&outgoing, begin).await?;
+        let (link, ends) = self.open(&outgoing, begin).await?;
+        if let Some(watch) = watch {
+            watch.opened(link.session().peer());
+        }
         Ok(ends)
     }
 
@@ -241,8 +328,17 @@ impl std::fmt::Debug for Channel {
     }
 }
 
+/// Tells those around a call that its one request went out, `wire` bytes of it.
+fn tell_sent<Q: Message>(watch: &Watch, link: &Link, message: &Q, wire: usize) {
+    let is_first = watch.opened(link.session().peer());
+    if is_first {
+        let plain = message.encoded_len();
+        watch.sent(MessageBytes { plain, wire });
+    }
+}
+
 /// A stream whose head has come, with the head's metadata beside it.
-fn with_metadata<R>(responses: Streaming<R>) -> Response<Streaming<R>> {
+pub(crate) fn with_metadata<R>(responses: Streaming<R>) -> Response<Streaming<R>> {
     let metadata = responses.metadata().clone();
     let mut response = Response::new(responses);
     if !metadata.is_empty() {

@@ -36,6 +36,10 @@ pub struct Config {
     pub keepalive_timeout: Duration,
     /// PINGs are sent while there is no call, too. Most servers do not permit that.
     pub permit_without_stream: bool,
+    /// Puts the [trace context](corespun_codec::TraceContext) that is current when a call is made
+    /// into its metadata, unless that has one. Off for servers of strangers, whom our traces do not
+    /// concern.
+    pub trace_context: bool,
     /// Speaks TLS, also where the target does not say `https://`. Where it does and this is
     /// `None`, the authorities that Mozilla trusts are believed.
     pub tls: Option<Connector>,
@@ -43,7 +47,8 @@ pub struct Config {
 
 impl Default for Config {
     /// Messages of up to 4 MiB, 20 s to connect and no keepalive, as gRPC clients in other
-    /// languages, nothing compressed either way, and the limits of [`Limits::default`].
+    /// languages, nothing compressed either way, traces handed on, and the limits of
+    /// [`Limits::default`].
     fn default() -> Self {
         Self {
             http2: Limits::default(),
@@ -55,6 +60,7 @@ impl Default for Config {
             keepalive_time: Duration::MAX,
             keepalive_timeout: Duration::from_secs(20),
             permit_without_stream: false,
+            trace_context: true,
             tls: None,
         }
     }

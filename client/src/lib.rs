@@ -9,7 +9,8 @@
 //! A unary call writes its head and its message straight into the connection's output and leaves
 //! a slot behind; the response is decoded from the kernel's buffer into that slot. A streaming
 //! call speaks with its connection through a [`corespun_codec::pipe`]. All of it lives on one
-//! shard: a [`Channel`] is a cheap handle to clone there, and stays there.
+//! shard: a [`Channel`] is a cheap handle to clone there, and stays there. What belongs around calls
+//! is an [`Interceptor`] of the channel.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -36,9 +37,10 @@
 //! request is at hand, that is for unary and server-streaming calls.
 //!
 //! **Not here:** the server, the records of TLS, several addresses and balancing between them,
-//! backoff between attempts to connect, retries by policy, interceptors.
+//! backoff between attempts to connect, retries by policy.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod bell;
 mod call;
 mod channel;
@@ -46,6 +48,8 @@ mod client_streaming;
 mod config;
 mod connection;
 mod deadline;
+mod interception;
+mod interceptor;
 mod keepalive;
 mod link;
 mod outgoing;
@@ -54,9 +58,12 @@ mod session;
 mod slot;
 mod subchannel;
 mod target;
+mod watch;
 
+pub use answer::Answer;
 pub use channel::Channel;
 pub use client_streaming::ClientStreaming;
 pub use config::Config;
 pub use connection::Connection;
 pub use corespun_tls::{ClientTlsConfig, Connector, Roots};
+pub use interceptor::{Calling, Ended, Interceptor, Step, Waiting, intercept_async, observe};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use corespun_codec::head::{self, Target};
 use corespun_codec::message::Framing;
 use corespun_codec::{
-    Encoding, Encodings, MetadataMap, RequestHead, RequestParts, Status, timeout,
+    Encoding, Encodings, MetadataMap, RequestHead, RequestParts, Status, TraceContext, timeout,
 };
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{BlockCache, Connection, OpenError, StreamKey};
@@ -37,7 +37,14 @@ impl Outgoing {
         parts: RequestParts,
         config: &Config,
     ) -> Result<Self, Status> {
-        let RequestParts { head, encoding, .. } = parts;
+        let RequestParts {
+            mut head, encoding, ..
+        } = parts;
+        if config.trace_context
+            && let Some(context) = TraceContext::current()
+        {
+            hand_on(&context, &mut head)?;
+        }
         let granted = head.as_ref().and_then(|head| head.timeout);
         if granted == Some(Duration::ZERO) {
             return Err(expired());
@@ -59,6 +66,15 @@ impl Outgoing {
             .as_ref()
             .map_or(MetadataMap::EMPTY, |head| &head.metadata)
     }
+}
+
+/// Puts a trace context into a request's metadata, unless there is one.
+fn hand_on(context: &TraceContext, head: &mut Option<Rc<RequestHead>>) -> Result<(), Status> {
+    let head = head.get_or_insert_default();
+    if !TraceContext::is_in(&head.metadata) {
+        context.write(&mut Rc::make_mut(head).metadata)?;
+    }
+    Ok(())
 }
 
 /// Writes the heads of requests. Those without timeout and metadata are the same at each call of

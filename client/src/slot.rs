@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use corespun_codec::pipe::Doorbell;
-use corespun_codec::{Response, ResponseParts, Status, message};
+use corespun_codec::{MessageBytes, Response, ResponseParts, Status, message};
 use corespun_http2::StreamKey;
 use prost::Message;
 
@@ -16,8 +16,8 @@ use crate::call::{Failure, cardinality};
 
 /// The connection's view of a slot, whatever its message type.
 pub(crate) trait Sink {
-    /// Decodes the message, straight from where it was received.
-    fn message(&self, bytes: &[u8]) -> Result<(), Status>;
+    /// Decodes the message, straight from where it was received; `wire` bytes of it travelled.
+    fn message(&self, bytes: &[u8], wire: usize) -> Result<(), Status>;
 
     /// Says how the call ended; the first word counts.
     fn finish(&self, outcome: Result<Option<Box<ResponseParts>>, Failure>);
@@ -28,6 +28,7 @@ pub(crate) struct Slot<R>(RefCell<Content<R>>);
 
 struct Content<R> {
     message: Option<R>,
+    size: MessageBytes,
     outcome: Option<Result<Option<Box<ResponseParts>>, Failure>>,
     waker: Option<Waker>,
 }
@@ -36,15 +37,28 @@ impl<R> Default for Slot<R> {
     fn default() -> Self {
         Self(RefCell::new(Content {
             message: None,
+            size: MessageBytes::default(),
             outcome: None,
             waker: None,
         }))
     }
 }
 
+impl<R> Slot<R> {
+    /// The size of the message that came.
+    pub(crate) fn size(&self) -> MessageBytes {
+        self.0.borrow().size
+    }
+}
+
 impl<R: Message + Default> Sink for Slot<R> {
-    fn message(&self, bytes: &[u8]) -> Result<(), Status> {
-        self.0.borrow_mut().message = Some(message::decode(bytes)?);
+    fn message(&self, bytes: &[u8], wire: usize) -> Result<(), Status> {
+        let mut content = self.0.borrow_mut();
+        content.message = Some(message::decode(bytes)?);
+        content.size = MessageBytes {
+            plain: bytes.len(),
+            wire,
+        };
         Ok(())
     }
 

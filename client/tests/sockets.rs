@@ -1,5 +1,7 @@
 //! A channel over real sockets, against our server, on both engines.
 
+#[path = "sockets/around.rs"]
+mod around;
 #[path = "sockets/compression.rs"]
 mod compression;
 mod engines;

@@ -11,6 +11,8 @@
 //! | [`head`] | header fields to a [`RequestHead`] and back |
 //! | [`message`] | the five-byte prefix; messages out of bytes in any pieces |
 //! | [`pipe`], [`Streaming`], [`Sender`] | messages between a connection and whoever streams |
+//! | [`CallObserver`] | who hears of the messages and the end of a call |
+//! | [`TraceContext`] | the trace that a call belongs to |
 //! | [`timeout`], [`percent`] | two small wire forms |
 //! | [`Encoding`], [`Encodings`] | compressions by name, and what a peer accepts |
 //!
@@ -58,6 +60,7 @@ pub mod head;
 pub mod message;
 mod metadata;
 mod method;
+mod observer;
 mod peer;
 pub mod percent;
 pub mod pipe;
@@ -65,6 +68,7 @@ mod request;
 mod response;
 mod status;
 pub mod timeout;
+mod trace;
 
 pub use code::Code;
 pub use draining::{Drain, Draining};
@@ -74,8 +78,10 @@ pub use extensions::Extensions;
 pub use head::{ContentType, RequestHead};
 pub use metadata::MetadataMap;
 pub use method::{Kind, Method};
+pub use observer::{CallObserver, MessageBytes};
 pub use peer::{PeerIdentity, TlsPeer, UnixPeer};
 pub use pipe::{Sender, Streaming};
 pub use request::{IntoRequest, Request, RequestParts};
 pub use response::{Response, ResponseParts};
 pub use status::Status;
+pub use trace::{SpanId, TraceContext, TraceId};

@@ -25,8 +25,8 @@ use std::task::Waker;
 
 use prost::Message;
 
-use crate::message::{Deframer, Framing, Sending};
-use crate::{Encoding, MetadataMap, Response, Status};
+use crate::message::{Deframer, Framing, PREFIX_BYTES, Sending};
+use crate::{Encoding, MessageBytes, MetadataMap, Response, Status};
 
 /// Bytes queued for the connection above which [`Sender::send`] waits.
 pub const OUTPUT_BYTES_HIGH: usize = 64 << 10;
@@ -35,6 +35,20 @@ pub const OUTPUT_BYTES_HIGH: usize = 64 << 10;
 pub trait Doorbell {
     /// There is output, credit or an end under `token`.
     fn ring(&self, token: u64);
+}
+
+/// Hears what passes through a pipe.
+pub trait Tap {
+    /// A message was read.
+    fn received(&self, message: MessageBytes);
+
+    /// A message was written.
+    fn sent(&self, message: MessageBytes);
+
+    /// The reader has read the end, or was dropped (client): once, and the last to be told.
+    fn ended(&self, outcome: Result<(), &Status>) {
+        let _ = outcome;
+    }
 }
 
 /// Which end of the call the connection serves.
@@ -81,9 +95,24 @@ pub(crate) struct State {
     rung: bool,
     bell: Rc<dyn Doorbell>,
     token: u64,
+    tap: Option<Rc<dyn Tap>>,
 }
 
 impl State {
+    /// Encodes a message into the output.
+    fn write<M: Message>(&mut self, framing: Framing, message: &M) -> Result<(), Status> {
+        let start = self.output.len();
+        let encoded = framing.encode(message, &mut self.output);
+        if let Some(tap) = &self.tap
+            && encoded.is_ok()
+        {
+            let wire = self.output.len() - start - PREFIX_BYTES;
+            let plain = message.encoded_len();
+            tap.sent(MessageBytes { plain, wire });
+        }
+        encoded
+    }
+
     /// Rings once until the connection has answered.
     fn ring(&mut self) {
         if !self.rung {
@@ -121,6 +150,15 @@ impl State {
         if self.initial.is_some() && !self.head_due {
             self.head_due = true;
             self.ring();
+        }
+    }
+
+    /// How the call ends for a reader that reads no further.
+    fn outcome_so_far(&self) -> Result<(), Status> {
+        match (&self.failure, &self.end) {
+            (Some(status), _) | (None, Some(Err(status))) => Err(status.clone()),
+            (None, Some(Ok(_))) => Ok(()),
+            (None, None) => Err(Status::cancelled("the call was dropped before its end")),
         }
     }
 
@@ -178,6 +216,7 @@ impl Pipe {
             rung: false,
             bell,
             token,
+            tap: None,
         };
         Self {
             state: Rc::new(RefCell::new(state)),
@@ -189,6 +228,11 @@ impl Pipe {
         let mut state = self.state();
         state.deframer.set_encoding(receiving);
         state.sending = sending;
+    }
+
+    /// Lets `tap` hear of the messages from now on.
+    pub fn set_tap(&self, tap: Rc<dyn Tap>) {
+        self.state().tap = Some(tap);
     }
 
     fn state(&self) -> RefMut<'_, State> {
@@ -369,7 +413,7 @@ impl Finisher {
             initial.append_all(&parts.metadata);
             state.sending.framing = state.sending.choose(parts.encoding);
         }
-        let encoded = state.sending.framing.encode(&message, &mut state.output);
+        let encoded = state.write(state.sending.framing, &message);
         state.trailers = parts.trailers;
         state.finished.get_or_insert(encoded);
         state.ring();

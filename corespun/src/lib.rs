@@ -86,6 +86,12 @@ pub mod auth {
     pub use corespun_auth::*;
 }
 
+/// Traces of calls: spans, W3C trace context, and OTLP to a collector.
+#[cfg(feature = "otel")]
+pub mod otel {
+    pub use corespun_otel::*;
+}
+
 /// TLS: how a server or a client is told of keys, certificates and whom to believe.
 pub mod tls {
     pub use corespun_tls::*;
@@ -94,8 +100,8 @@ pub mod tls {
 pub use corespun_client::{Channel, ClientStreaming};
 pub use corespun_codec::details::{self, ErrorDetails};
 pub use corespun_codec::{
-    Code, Draining, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method, PeerIdentity,
-    Request, Response, Sender, Status, Streaming,
+    CallObserver, Code, Draining, Encoding, Encodings, Extensions, IntoRequest, Kind, MessageBytes,
+    MetadataMap, Method, PeerIdentity, Request, Response, Sender, Status, Streaming, TraceContext,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
 pub use corespun_server::{

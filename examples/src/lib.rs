@@ -4,6 +4,7 @@
 //!   users         Users (service) ──▶ Store ──▶ SQLite, one connection per shard
 //!   whoami        tells callers what TLS or the kernel says of them
 //!   echo          what a call carries beside its messages: metadata, details, compression
+//!   users-relay   the same service, which asks another server, its traces handed on
 //!   users-client  tour: GetUser, ListUsers, ImportUsers, Lookup, each answer checked
 //! ```
 //!
@@ -36,11 +37,14 @@
 
 pub mod echo;
 mod import;
+mod relay;
 mod service;
 mod store;
+pub mod telemetry;
 pub mod tour;
 
 pub use import::{IMPORT_BYTES_MAX, IMPORT_USERS_MAX};
+pub use relay::Relay;
 pub use service::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Users};
 pub use store::{FIRST_USERS, ImportError, OpenCause, OpenError, Store};
 

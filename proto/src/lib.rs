@@ -42,3 +42,54 @@ pub mod reflection {
 pub mod channelz {
     include!(concat!(env!("OUT_DIR"), "/grpc.channelz.v1.rs"));
 }
+
+/// The protocol of OpenTelemetry, `opentelemetry/proto`; its packages refer to each other by where
+/// they stand here.
+pub mod opentelemetry {
+    /// What the schemas have as their second name.
+    pub mod proto {
+        /// What all signals share.
+        pub mod common {
+            /// The stable version.
+            pub mod v1 {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/opentelemetry.proto.common.v1.rs"
+                ));
+            }
+        }
+
+        /// Whose signals they are.
+        pub mod resource {
+            /// The stable version.
+            pub mod v1 {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/opentelemetry.proto.resource.v1.rs"
+                ));
+            }
+        }
+
+        /// Spans.
+        pub mod trace {
+            /// The stable version.
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/opentelemetry.proto.trace.v1.rs"));
+            }
+        }
+
+        /// How signals get to a collector.
+        pub mod collector {
+            /// Spans.
+            pub mod trace {
+                /// The stable version.
+                pub mod v1 {
+                    include!(concat!(
+                        env!("OUT_DIR"),
+                        "/opentelemetry.proto.collector.trace.v1.rs"
+                    ));
+                }
+            }
+        }
+    }
+}

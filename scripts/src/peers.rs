@@ -79,7 +79,8 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
+/// Runs a command whose output matters only when it fails.
+pub fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
     let output = command.output().attempt(|| what.to_owned())?;
     if output.status.success() {
         return Ok(());

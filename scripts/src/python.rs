@@ -5,6 +5,8 @@
 //! stubs. The seed's schema and the full one share a package name, so their stubs are generated
 //! into separate folders and used by separate processes.
 
+mod traces;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,8 +18,8 @@ use crate::process::Server;
 use crate::test::{Context, Stage};
 use crate::workspace;
 
-/// What is installed; grpcio-tools brings the protobuf that its stubs need, and trustme issues
-/// certificates.
+/// What is installed; grpcio-tools brings the protobuf that its stubs need, trustme issues
+/// certificates, and OpenTelemetry traces a caller.
 const PACKAGES: &[&str] = &[
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
@@ -25,6 +27,9 @@ const PACKAGES: &[&str] = &[
     "grpcio-health-checking==1.85.1",
     "grpcio-reflection==1.85.1",
     "trustme==1.2.1",
+    "opentelemetry-sdk==1.45.2",
+    "opentelemetry-exporter-otlp-proto-grpc==1.45.2",
+    "opentelemetry-instrumentation-grpc==0.66b2",
 ];
 
 /// The service's own schema, which all full clients are generated from.
@@ -57,7 +62,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         Ok(python) => python,
         Err(failure) => return stage.fault(failure),
     };
-    for part in [
+    let parts = [
         users,
         services,
         echo,
@@ -67,7 +72,9 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         load,
         keepalive,
         drains::short,
-    ] {
+        traces::run,
+    ];
+    for part in parts {
         if let Err(failure) = part(context, &python, stage, engine) {
             stage.fault(failure);
         }

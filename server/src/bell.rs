@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::mem;
 
-use corespun_codec::message::Sending;
+use corespun_codec::message::{PREFIX_BYTES, Sending};
 use corespun_codec::pipe::Doorbell;
-use corespun_codec::{Encoding, Response, ResponseParts, Status};
+use corespun_codec::{Encoding, MessageBytes, Response, ResponseParts, Status};
 use corespun_http2::StreamKey;
 use corespun_runtime::{SocketHandle, give_buffer, take_buffer};
 use prost::Message;
@@ -20,6 +20,8 @@ pub(crate) struct Completion {
 pub(crate) struct Framed {
     pub(crate) bytes: Vec<u8>,
     pub(crate) encoding: Encoding,
+    /// Of the message alone, for those who count.
+    pub(crate) size: MessageBytes,
     pub(crate) parts: Option<Box<ResponseParts>>,
 }
 
@@ -36,8 +38,13 @@ impl Framed {
             give_buffer(bytes);
             return Err(status);
         }
+        let size = MessageBytes {
+            plain: message.encoded_len(),
+            wire: bytes.len() - PREFIX_BYTES,
+        };
         Ok(Self {
             bytes,
+            size,
             encoding: framing.encoding,
             parts,
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use corespun_codec::message::Sending;
 use corespun_codec::pipe::Pipe;
-use corespun_codec::{ContentType, HeadError, RequestHead, RequestParts};
+use corespun_codec::{ContentType, HeadError, MessageBytes, RequestHead, RequestParts};
 use corespun_runtime::JoinHandle;
 
 use crate::plain::PlainHead;
@@ -77,6 +77,33 @@ pub(crate) enum Call {
     },
     /// A plain request whose body is coming.
     Plain(Box<PlainCall>),
+}
+
+/// A request message that has come whole, without its prefix.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<'a> {
+    /// As encoded: inflated, if it came compressed.
+    pub(crate) bytes: &'a [u8],
+    /// How many bytes of it travelled.
+    pub(crate) wire_bytes: usize,
+}
+
+impl<'a> Whole<'a> {
+    /// A message that came as it was encoded.
+    pub(crate) fn uncompressed(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            wire_bytes: bytes.len(),
+        }
+    }
+
+    /// Its size, for those who count.
+    pub(crate) fn size(self) -> MessageBytes {
+        MessageBytes {
+            plain: self.bytes.len(),
+            wire: self.wire_bytes,
+        }
+    }
 }
 
 /// A request message of which a part has come.

@@ -9,7 +9,6 @@ pub(crate) use unary::Unary;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::time::Duration;
 
 use corespun_codec::pipe::Pipe;
 use corespun_codec::{Kind, RequestParts, Status};
@@ -18,6 +17,7 @@ use corespun_runtime::JoinHandle;
 use crate::bell::Framed;
 use crate::call::ReplyForm;
 use crate::reply::Reply;
+use crate::surround::Terms;
 
 /// A unary call's framed response, when it is there.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Framed, Status>>>>;
@@ -64,13 +64,18 @@ pub(crate) fn expired() -> Status {
 /// DEADLINE_EXCEEDED when its time is up first.
 pub(crate) async fn guarded<T, F>(
     mut future: Pin<Box<F>>,
-    deadline: Option<Duration>,
+    terms: Terms,
 ) -> Result<Result<T, Status>, Status>
 where
     F: Future<Output = Result<T, Status>>,
 {
+    let deadline = terms.deadline;
     let caught = poll_fn(move |context| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        let poll = || {
+            let _entered = terms.enter();
+            future.as_mut().poll(context)
+        };
+        match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(polled) => polled,
             Err(_) => std::task::Poll::Ready(Err(panicked())),
         }

@@ -32,16 +32,19 @@
 
 use std::future::ready;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_codec::pipe::Finisher;
 use corespun_codec::{
-    Code, Extensions, Kind, MetadataMap, Request, RequestHead, RequestParts, Response, Status,
+    CallObserver, Code, Extensions, Kind, MetadataMap, Request, RequestHead, RequestParts,
+    Response, Status,
 };
 use prost::Message;
 
 use crate::bell::Framed;
 use crate::call::ReplyForm;
+use crate::surround::{Surround, surround};
 use crate::watch::Ends;
 
 /// Code around every call of a server or a service.
@@ -131,6 +134,41 @@ where
     }
 }
 
+/// An interceptor that has calls watched: `start` is asked about each, and says who, if anybody,
+/// hears of its messages and its end.
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+/// use corespun_codec::{CallObserver, MessageBytes};
+/// use corespun_server::{Incoming, Server, observe};
+///
+/// #[derive(Default)]
+/// struct Volume(Cell<usize>);
+///
+/// impl CallObserver for Volume {
+///     fn sent(&self, message: MessageBytes) {
+///         self.0.set(self.0.get() + message.wire);
+///     }
+/// }
+///
+/// let server = Server::builder().intercept(|_shard| {
+///     let volume = Rc::new(Volume::default());
+///     Ok(observe(move |_call: &Incoming| Some(volume.clone() as _)))
+/// });
+/// ```
+pub fn observe<F>(start: F) -> impl Interceptor
+where
+    F: Fn(&Incoming) -> Option<Rc<dyn CallObserver>> + 'static,
+{
+    move |call: &mut Incoming| {
+        if let Some(observer) = start(call) {
+            call.observe(observer);
+        }
+        Ok(())
+    }
+}
+
 /// A call on its way to its handler: all of its request but the messages.
 pub struct Incoming {
     method: &'static str,
@@ -190,6 +228,17 @@ impl Incoming {
     /// ahead of every [`Interceptor::end`].
     pub fn on_end(&mut self, tell: impl FnOnce(&Ended<'_>) + 'static) {
         self.ends.push(Box::new(tell));
+    }
+
+    /// Lets `observer` hear of the call's messages, the request included, and of its end.
+    pub fn observe(&mut self, observer: Rc<dyn CallObserver>) {
+        self.ends.observe(observer);
+    }
+
+    /// Has every poll of the handler, and of interceptors behind this one that wait, happen inside
+    /// `inner`, and inside of what was added before.
+    pub fn surround(&mut self, inner: Rc<dyn Surround>) {
+        surround(self.extensions_mut(), inner);
     }
 
     /// The call, with an empty one of the same method left in its place.

@@ -60,6 +60,7 @@ mod reply;
 mod routes;
 mod server;
 mod service;
+mod surround;
 mod watch;
 
 pub use builtin::health::Health;
@@ -71,7 +72,9 @@ pub use cut_off::CutOff;
 pub use error::Error;
 #[cfg(feature = "flags")]
 pub use flags::{Flags, LifetimeFlags, LimitFlag, LimitFlagError, LimitFlags};
-pub use interceptor::{Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async};
+pub use interceptor::{
+    Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async, observe,
+};
 pub use layer::{Gate, Passing, intercept_tower};
 pub use lifetime::Lifetime;
 pub use limit_stats::LimitStats;
@@ -79,3 +82,4 @@ pub use plain::{PlainRequest, PlainResponse};
 pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};
+pub use surround::Surround;

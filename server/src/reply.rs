@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use corespun_codec::message::{PREFIX_BYTES, write_prefix};
 use corespun_codec::{
-    ContentType, Encoding, HeadError, MetadataMap, Response, ResponseParts, Status, head, message,
+    ContentType, Encoding, HeadError, MessageBytes, MetadataMap, Response, ResponseParts, Status,
+    head, message,
 };
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{BlockCache, Connection, StreamKey};
@@ -70,6 +71,7 @@ impl Reply<'_> {
                 }
             }
         }
+        self.count(MessageBytes::uncompressed(len));
         self.ok(parts.as_deref().map(|parts| &parts.trailers));
     }
 
@@ -86,6 +88,7 @@ impl Reply<'_> {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
         self.head(parts.map(|parts| &parts.metadata), framed.encoding);
         self.bytes(framed.bytes);
+        self.count(framed.size);
         self.ok(parts.map(|parts| &parts.trailers));
     }
 
@@ -170,6 +173,13 @@ impl Reply<'_> {
     /// The answer to a request that is no call.
     pub(crate) fn refuse(&mut self, error: &HeadError) {
         self.trailers_only(error.http_status_text(), &error.status, &MetadataMap::new());
+    }
+
+    /// Tells those who watch the call of its one message.
+    fn count(&self, message: MessageBytes) {
+        if let Some(watch) = &self.watch {
+            watch.sent(message);
+        }
     }
 
     fn tell(&mut self, outcome: Result<(), &Status>) {

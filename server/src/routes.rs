@@ -12,6 +12,7 @@ use crate::handler::{Handler, Streamed, Unary, run_responding, run_sending};
 use crate::interceptor::Interceptor;
 use crate::plain::{Plain, PlainRequest, PlainResponse};
 use crate::service::{Scope, Service};
+use crate::surround::Terms;
 
 /// The methods of one shard.
 #[derive(Default)]
@@ -125,10 +126,10 @@ impl Routes {
             move |bytes, parts: RequestParts, pipe| {
                 let bytes = bytes.ok_or_else(no_message)?;
                 let request = message::decode::<Q>(bytes)?;
-                let deadline = parts.deadline;
+                let terms = Terms::of(&parts);
                 let request = Request::with_parts(request, parts);
                 let future = handler(Rc::clone(&service), request, pipe.sender());
-                Ok(run_sending(Box::pin(future), deadline, pipe.finisher()))
+                Ok(run_sending(Box::pin(future), terms, pipe.finisher()))
             },
         );
         self.insert(method.path(), Rc::new(start));
@@ -151,10 +152,10 @@ impl Routes {
         let start = Streamed::new(
             Kind::ClientStreaming,
             move |_, parts: RequestParts, pipe| {
-                let deadline = parts.deadline;
+                let terms = Terms::of(&parts);
                 let requests = pipe.streaming().with_parts(parts);
                 let future = handler(Rc::clone(&service), requests);
-                Ok(run_responding(Box::pin(future), deadline, pipe.finisher()))
+                Ok(run_responding(Box::pin(future), terms, pipe.finisher()))
             },
         );
         self.insert(method.path(), Rc::new(start));
@@ -175,10 +176,10 @@ impl Routes {
     {
         let service = Rc::clone(service);
         let start = Streamed::new(Kind::BidiStreaming, move |_, parts: RequestParts, pipe| {
-            let deadline = parts.deadline;
+            let terms = Terms::of(&parts);
             let requests = pipe.streaming().with_parts(parts);
             let future = handler(Rc::clone(&service), requests, pipe.sender());
-            Ok(run_sending(Box::pin(future), deadline, pipe.finisher()))
+            Ok(run_sending(Box::pin(future), terms, pipe.finisher()))
         });
         self.insert(method.path(), Rc::new(start));
     }

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{RequestHead, Status};
+use corespun_codec::pipe::Tap;
+use corespun_codec::{CallObserver, MessageBytes, RequestHead, Status};
 use corespun_runtime::now;
 
 use crate::interceptor::Ended;
@@ -24,11 +25,44 @@ struct Shared {
     tell: RefCell<Vec<Tell>>,
     /// Interceptors that were asked while the call was waiting.
     reached: Cell<usize>,
+    observers: RefCell<Vec<Rc<dyn CallObserver>>>,
+}
+
+impl Tap for Shared {
+    fn received(&self, message: MessageBytes) {
+        for observer in &*self.observers.borrow() {
+            observer.received(message);
+        }
+    }
+
+    fn sent(&self, message: MessageBytes) {
+        for observer in &*self.observers.borrow() {
+            observer.sent(message);
+        }
+    }
 }
 
 impl Ends {
     pub(crate) fn push(&mut self, tell: Tell) {
         self.shared().tell.borrow_mut().push(tell);
+    }
+
+    pub(crate) fn observe(&mut self, observer: Rc<dyn CallObserver>) {
+        self.shared().observers.borrow_mut().push(observer);
+    }
+
+    /// Who hears of the call's messages, if anybody does.
+    pub(crate) fn tap(&self) -> Option<Rc<dyn Tap>> {
+        let shared = self.0.as_ref()?;
+        let is_observed = !shared.observers.borrow().is_empty();
+        is_observed.then(|| Rc::clone(shared) as Rc<dyn Tap>)
+    }
+
+    /// A request message goes to the handler.
+    pub(crate) fn received(&self, message: MessageBytes) {
+        if let Some(shared) = &self.0 {
+            shared.received(message);
+        }
     }
 
     /// From here on the call goes its way apart from its watch.
@@ -73,6 +107,13 @@ impl Watch {
         }
     }
 
+    /// The response message goes out.
+    pub(crate) fn sent(&self, message: MessageBytes) {
+        if let Some(shared) = &self.ends.0 {
+            shared.sent(message);
+        }
+    }
+
     /// The call has ended.
     pub(crate) fn end(mut self, outcome: Result<(), &Status>) {
         self.tell(outcome);
@@ -91,6 +132,9 @@ impl Watch {
             reached = reached.max(shared.reached.get());
             for tell in shared.tell.take() {
                 unharmed(|| tell(&ended));
+            }
+            for observer in shared.observers.take() {
+                unharmed(|| observer.ended(outcome, ended.elapsed));
             }
         }
         for interceptor in self.scope.interceptors[..reached].iter().rev() {

@@ -116,25 +116,28 @@ impl Session {
     }
 
     /// Sends the one request of a call behind its head, encoded in place where it goes out plain
-    /// and the windows admit it whole. The message is one that `framing` measures.
+    /// and the windows admit it whole. The message is one that `framing` measures; answers how many
+    /// bytes of it travel.
     pub(crate) fn send_message<Q: Message>(
         &mut self,
         stream: StreamKey,
         message: &Q,
         framing: Framing,
-    ) {
+    ) -> usize {
         let len = message.encoded_len();
         if framing.encoding == Encoding::Identity
             && let Some(out) = self.http2.data_in_place(stream, PREFIX_BYTES + len, true)
         {
             write_prefix(out, false, len);
             message.encode_raw(out);
-            return;
+            return len;
         }
         let mut framed = corespun_runtime::take_buffer();
         if framing.encode(message, &mut framed).is_ok() {
             self.http2.send_data(stream, &framed, true);
         }
+        let wire = framed.len().saturating_sub(PREFIX_BYTES);
         corespun_runtime::give_buffer(framed);
+        wire
     }
 }

@@ -117,7 +117,7 @@ impl<T: Message> Sender<T> {
                 true => state.sending.framing,
                 false => Framing::plain(state.sending.framing.bytes_max),
             };
-            let encoded = framing.encode(&message, &mut state.output);
+            let encoded = state.write(framing, &message);
             state.ring();
             Poll::Ready(encoded)
         })

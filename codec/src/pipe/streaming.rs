@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use prost::Message;
 
-use super::{Side, State};
-use crate::message;
-use crate::{Draining, Extensions, MetadataMap, RequestParts, Status};
+use super::{Side, State, Tap};
+use crate::message::{self, PREFIX_BYTES};
+use crate::{Draining, Extensions, MessageBytes, MetadataMap, RequestParts, Status};
 
 /// Reads the messages of one side of a streaming call, in order.
 pub struct Streaming<T> {
@@ -116,6 +116,11 @@ impl<T> Streaming<T> {
         }
     }
 
+    /// Lets `tap` hear of the messages from now on.
+    pub fn set_tap(&self, tap: Rc<dyn Tap>) {
+        self.state.borrow_mut().tap = Some(tap);
+    }
+
     /// Waits for the peer's head (client).
     ///
     /// # Errors
@@ -154,6 +159,18 @@ impl<T: Message + Default> Streaming<T> {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
+        let polled = self.poll_next_message(context);
+        if self.ended {
+            let outcome = match &polled {
+                Poll::Ready(Err(status)) => Err(status),
+                _ => Ok(()),
+            };
+            self.tell_end(outcome);
+        }
+        polled
+    }
+
+    fn poll_next_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<T>, Status>> {
         let mut cell = self.state.borrow_mut();
         let state = &mut *cell;
         if let Some(status) = &state.failure {
@@ -164,8 +181,12 @@ impl<T: Message + Default> Streaming<T> {
             self.metadata = metadata;
         }
         let before = state.deframer.buffered_bytes();
+        let mut plain = 0;
         let decoded = match state.deframer.next() {
-            Ok(Some(bytes)) => message::decode(bytes),
+            Ok(Some(bytes)) => {
+                plain = bytes.len();
+                message::decode(bytes)
+            }
             Ok(None) => match state.end.take() {
                 Some(Ok(trailers)) => {
                     self.trailers = trailers.clone();
@@ -187,7 +208,12 @@ impl<T: Message + Default> Streaming<T> {
         match decoded {
             Ok(message) => {
                 state.deframer.done();
-                state.settle(before - state.deframer.buffered_bytes());
+                let taken = before - state.deframer.buffered_bytes();
+                if let Some(tap) = &state.tap {
+                    let wire = taken - PREFIX_BYTES;
+                    tap.received(MessageBytes { plain, wire });
+                }
+                state.settle(taken);
                 if state.credit > 0 {
                     state.ring();
                 }
@@ -210,6 +236,23 @@ impl<T: Message + Default> Stream for Streaming<T> {
     }
 }
 
+impl<T> Streaming<T> {
+    /// Tells whoever listens how the call has ended, outside of the state's borrow: what they do
+    /// then may end in the other half of this call.
+    fn tell_end(&self, outcome: Result<(), &Status>) {
+        let mut state = self.state.borrow_mut();
+        if state.side == Side::Server {
+            // There the handler's end is the call's, and more may be written until then.
+            return;
+        }
+        let tap = state.tap.take();
+        drop(state);
+        if let Some(tap) = tap {
+            tap.ended(outcome);
+        }
+    }
+}
+
 impl<T> Drop for Streaming<T> {
     fn drop(&mut self) {
         let mut state = self.state.borrow_mut();
@@ -217,6 +260,11 @@ impl<T> Drop for Streaming<T> {
         state.stop_reading();
         if state.end.is_none() && state.failure.is_none() {
             state.ring();
+        }
+        if state.tap.is_some() {
+            let outcome = state.outcome_so_far();
+            drop(state);
+            self.tell_end(outcome.as_ref().map(|()| ()));
         }
     }
 }

@@ -1,16 +1,15 @@
 //! `users`: the user service on SQLite.
 
 use std::error::Error;
-use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use corespun::server::Flags;
 use corespun::{Health, PlainRequest, PlainResponse, Server};
+use corespun_examples::telemetry::{Telemetry, TraceFlags};
 use corespun_examples::user::UserServiceServer;
 use corespun_examples::{Store, Users};
-use tracing_subscriber::EnvFilter;
 
 /// Serves users from an SQLite database, which is created and filled when it is not there.
 #[derive(Parser)]
@@ -19,6 +18,9 @@ struct Arguments {
     /// The database file
     #[arg(long, value_name = "PATH", default_value = "users.db")]
     db: PathBuf,
+
+    #[command(flatten)]
+    traces: TraceFlags,
 
     #[command(flatten)]
     flags: Flags,
@@ -34,20 +36,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(Arguments { db, flags }: Arguments) -> Result<(), Box<dyn Error>> {
-    log(&flags.log)?;
+fn serve(Arguments { db, traces, flags }: Arguments) -> Result<(), Box<dyn Error>> {
+    let telemetry = Telemetry::start("users", &flags.log, &traces)?;
     // Once, before the shards start: they would race to create the table.
     if Store::create(&db)? {
         tracing::info!(path = %db.display(), "filled a new database");
     }
     let open = move |_shard| Ok(UserServiceServer::new(Users::new(Store::open(&db)?)));
-    let cut_off = flags
-        .apply(Server::builder())
+    let cut_off = telemetry
+        .around(flags.apply(Server::builder()))
         .service(open)
         .plain(|_shard| Ok(probe))
         .health(&Health::new())
         .reflection()
         .serve()?;
+    telemetry.finish();
     eprintln!("users: {cut_off}");
     Ok(())
 }
@@ -59,15 +62,4 @@ fn probe(request: &PlainRequest<'_>) -> PlainResponse {
         (_, "/healthz") => PlainResponse::new(405, "").header("allow", "GET, HEAD"),
         (_, path) => PlainResponse::new(404, format!("nothing is served at {path}\n")),
     }
-}
-
-fn log(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| format!("failed to read --log {filter:?}: {error}"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
-        .init();
-    Ok(())
 }

@@ -78,7 +78,9 @@ impl Name {
             Self::Fmt | Self::Tidy => 2,
             Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
             Self::H2spec | Self::Httpwg | Self::Stories => 10,
-            Self::Bench | Self::PythonUring | Self::PythonEpoll => 10,
+            Self::Bench => 10,
+            // The first of them fetches and builds what all need.
+            Self::PythonUring | Self::PythonEpoll => 20,
         };
         Duration::from_secs(60 * minutes)
     }

@@ -40,6 +40,7 @@ const ANYTHING: &[&str] = &[
     "corespun-codec",
     "corespun-http2",
     "corespun-load",
+    "corespun-otel",
     "corespun-proto",
     "corespun-runtime",
     "corespun-server",
@@ -63,6 +64,17 @@ const ROOMS: &[Room] = &[
     ),
     room("server", "corespun-server", FOUNDATIONS),
     room("client", "corespun-client", FOUNDATIONS),
+    room(
+        "otel",
+        "corespun-otel",
+        &[
+            "corespun-client",
+            "corespun-codec",
+            "corespun-proto",
+            "corespun-runtime",
+            "corespun-server",
+        ],
+    ),
     room("codegen", "corespun-build", &[]),
     room(
         "corespun",
@@ -71,6 +83,7 @@ const ROOMS: &[Room] = &[
             "corespun-auth",
             "corespun-client",
             "corespun-codec",
+            "corespun-otel",
             "corespun-proto",
             "corespun-runtime",
             "corespun-server",

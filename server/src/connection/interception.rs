@@ -6,18 +6,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use corespun_codec::Status;
 use corespun_codec::pipe::{Doorbell, Pipe};
+use corespun_codec::{MessageBytes, Status};
 use corespun_http2::StreamKey;
 use corespun_runtime::{JoinError, JoinHandle, spawn};
 
 use super::Connection;
 use crate::bell::{Bell, Completion, Framed};
-use crate::call::{Call, Known, ReplyForm};
+use crate::call::{Call, Known, ReplyForm, Whole};
 use crate::handler::guarded;
 use crate::interceptor::{Answer, Incoming, Step};
 use crate::routes::Route;
 use crate::service::Scope;
+use crate::surround::{Terms, within};
 use crate::watch::Watch;
 
 /// A call that interceptors let pass, or that waits for the one at `waits_for`.
@@ -64,7 +65,7 @@ impl Connection {
         stream: StreamKey,
         known: &Rc<Known>,
         route: &Route,
-        message: &[u8],
+        message: Whole<'_>,
         deadline: Option<Duration>,
     ) {
         let Some(admitted) = self.admit(stream, known, route, deadline) else {
@@ -74,16 +75,17 @@ impl Connection {
         let mut held = 0;
         let (task, watch) = match admitted.waits_for {
             None => {
+                admitted.call.ends.received(message.size());
                 reply.watch = Some(admitted.watch);
                 let parts = admitted.call.into_parts();
-                let task = route.handler.call(message, parts, &mut reply);
+                let task = route.handler.call(message.bytes, parts, &mut reply);
                 (task, reply.watch.take())
             }
             Some(at) => {
                 let (call, watch) = admitted.part();
                 let (bell, stream) = reply.claim();
                 let kept = Kept::new(message, &bell, stream);
-                held = message.len();
+                held = message.bytes.len();
                 let outcome = unary_later(route.clone(), call, at, kept, known.form);
                 let task = spawn(async move {
                     let outcome = outcome.await;
@@ -119,7 +121,7 @@ impl Connection {
         stream: StreamKey,
         known: &Rc<Known>,
         route: &Route,
-        message: Option<&[u8]>,
+        message: Option<Whole<'_>>,
         deadline: Option<Duration>,
         end_stream: bool,
     ) {
@@ -130,12 +132,14 @@ impl Connection {
         let mut held = 0;
         let (started, watch) = match admitted.waits_for {
             None => {
+                listen(&admitted.call, &pipe, message.map(Whole::size));
                 let parts = admitted.call.into_parts();
-                (route.handler.start(message, parts, &pipe), admitted.watch)
+                let bytes = message.map(|message| message.bytes);
+                (route.handler.start(bytes, parts, &pipe), admitted.watch)
             }
             Some(at) => {
                 let (call, watch) = admitted.part();
-                held = message.map_or(0, <[u8]>::len);
+                held = message.map_or(0, |message| message.bytes.len());
                 let message = message.map(|message| Kept::new(message, &self.bell, stream));
                 let later = stream_later(route.clone(), call, at, message, pipe.share());
                 (Ok(spawn(later)), watch)
@@ -149,17 +153,26 @@ impl Connection {
 /// A request message that interceptors let wait; its connection hears when it is kept no longer.
 struct Kept {
     bytes: Vec<u8>,
+    wire_bytes: usize,
     bell: Rc<Bell>,
     token: u64,
 }
 
 impl Kept {
-    fn new(message: &[u8], bell: &Rc<Bell>, stream: StreamKey) -> Self {
+    fn new(message: Whole<'_>, bell: &Rc<Bell>, stream: StreamKey) -> Self {
         Self {
             // Not a pooled buffer: what waits must cost what was sent.
-            bytes: message.to_vec(),
+            bytes: message.bytes.to_vec(),
+            wire_bytes: message.wire_bytes,
             bell: Rc::clone(bell),
             token: stream.to_token(),
+        }
+    }
+
+    fn message(&self) -> Whole<'_> {
+        Whole {
+            bytes: &self.bytes,
+            wire_bytes: self.wire_bytes,
         }
     }
 }
@@ -176,6 +189,17 @@ impl Admitted {
         self.watch.ends = self.call.ends.share();
         (self.call, self.watch)
     }
+}
+
+/// Lets those who watch a call hear of its messages: of one that is there, and of those to come.
+fn listen(call: &Incoming, pipe: &Pipe, first: Option<MessageBytes>) {
+    let Some(tap) = call.ends.tap() else {
+        return;
+    };
+    if let Some(size) = first {
+        tap.received(size);
+    }
+    pipe.set_tap(tap);
 }
 
 /// Asks one interceptor after the other; the one that wants to wait, if any.
@@ -200,7 +224,8 @@ async fn resume(scope: Rc<Scope>, mut call: Incoming, at: usize) -> Result<Incom
             step = interceptor.start(&mut call)?;
         }
         if step == Step::Wait {
-            interceptor.wait(&mut call).await?;
+            let terms = Terms::around(call.extensions());
+            within(terms, interceptor.wait(&mut call)).await?;
             step = Step::Pass;
         }
     }
@@ -213,9 +238,9 @@ async fn resume_in_time(
     call: Incoming,
     at: usize,
 ) -> Result<Result<Incoming, Answer>, Status> {
-    let deadline = call.request().deadline();
+    let terms = Terms::until(call.request().deadline());
     let resumed = Box::pin(async move { Ok(resume(scope, call, at).await) });
-    let outcome = guarded(resumed, deadline).await?;
+    let outcome = guarded(resumed, terms).await?;
     Ok(outcome.unwrap_or_else(|_| Err(panicked().into())))
 }
 
@@ -229,6 +254,7 @@ async fn unary_later(
 ) -> Result<Framed, Status> {
     match resume_in_time(Rc::clone(&route.scope), call, at).await? {
         Ok(call) => {
+            call.ends.received(kept.message().size());
             let parts = call.into_parts();
             let outcome = route.handler.call_later(&kept.bytes, parts, form);
             drop(kept);
@@ -245,8 +271,10 @@ async fn stream_later(route: Route, call: Incoming, at: usize, kept: Option<Kept
         Ok(Err(answer)) => return answer.finish(pipe.finisher()),
         Err(overdue) => return pipe.finisher().expire(overdue),
     };
-    let message = kept.as_ref().map(|kept| &kept.bytes[..]);
-    let started = route.handler.start(message, call.into_parts(), &pipe);
+    let message = kept.as_ref().map(Kept::message);
+    listen(&call, &pipe, message.map(Whole::size));
+    let bytes = message.map(|message| message.bytes);
+    let started = route.handler.start(bytes, call.into_parts(), &pipe);
     drop(kept);
     match started {
         // Its outcome goes through the pipe.

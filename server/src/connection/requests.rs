@@ -10,7 +10,7 @@ use corespun_http2::{Block, StreamKey};
 use corespun_runtime::JoinHandle;
 
 use super::Connection;
-use crate::call::{Call, Collecting, Known, Target};
+use crate::call::{Call, Collecting, Known, Target, Whole};
 use crate::handler::expired;
 use crate::watch::Watch;
 
@@ -79,6 +79,7 @@ impl Connection {
                     && let Some(message) = message::whole(bytes)
                     && message.len() <= self.message_bytes_max
                 {
+                    let message = Whole::uncompressed(message);
                     self.dispatch(now, stream, &known, message, deadline);
                     // For a call that goes on: its request must not pin the connection's window.
                     return self.http2.release(stream, bytes.len());
@@ -180,11 +181,16 @@ impl Connection {
             known, deadline, ..
         } = collecting;
         if !frame.compressed {
-            return self.dispatch(now, stream, known, frame.bytes, *deadline);
+            let message = Whole::uncompressed(frame.bytes);
+            return self.dispatch(now, stream, known, message, *deadline);
         }
         let mut plain = corespun_runtime::take_buffer();
         match framing.open(frame, &mut plain) {
-            Ok(message) => self.dispatch(now, stream, known, message, *deadline),
+            Ok(bytes) => {
+                let wire_bytes = frame.bytes.len();
+                let message = Whole { bytes, wire_bytes };
+                self.dispatch(now, stream, known, message, *deadline);
+            }
             Err(status) => self.reply(stream, known.form).status(&status),
         }
         corespun_runtime::give_buffer(plain);
@@ -196,7 +202,7 @@ impl Connection {
         now: Duration,
         stream: StreamKey,
         known: &Rc<Known>,
-        message: &[u8],
+        message: Whole<'_>,
         deadline: Option<Duration>,
     ) {
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -216,7 +222,7 @@ impl Connection {
         }
         let mut reply = self.reply(stream, known.form);
         let parts = known.parts(deadline);
-        if let Some(task) = route.handler.call(message, parts, &mut reply) {
+        if let Some(task) = route.handler.call(message.bytes, parts, &mut reply) {
             let waiting = Call::Waiting {
                 id: stream.id,
                 known: Rc::clone(known),
@@ -231,7 +237,7 @@ impl Connection {
         &mut self,
         stream: StreamKey,
         known: &Rc<Known>,
-        message: Option<&[u8]>,
+        message: Option<Whole<'_>>,
         deadline: Option<Duration>,
         end_stream: bool,
     ) {
@@ -242,7 +248,8 @@ impl Connection {
             return self.start_intercepted(stream, known, route, message, deadline, end_stream);
         }
         let pipe = self.open_pipe(stream, known, end_stream);
-        let started = route.handler.start(message, known.parts(deadline), &pipe);
+        let bytes = message.map(|message| message.bytes);
+        let started = route.handler.start(bytes, known.parts(deadline), &pipe);
         self.put_streaming(stream, known, pipe, started, None);
     }
 

@@ -3,7 +3,6 @@
 use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::time::Duration;
 
 use corespun_codec::pipe::{Finisher, Pipe};
 use corespun_codec::{Kind, RequestParts, Response, Status};
@@ -13,6 +12,7 @@ use prost::Message;
 use super::{Handler, Later, guarded, panicked};
 use crate::call::ReplyForm;
 use crate::reply::Reply;
+use crate::surround::Terms;
 
 /// Starts one kind of streaming call.
 pub(crate) trait StreamStart:
@@ -69,14 +69,14 @@ fn not_unary() -> Status {
 /// Runs a handler that writes its messages into a sender and returns how it ended.
 pub(crate) fn run_sending<Fut>(
     handler: Pin<Box<Fut>>,
-    deadline: Option<Duration>,
+    terms: Terms,
     finisher: Finisher,
 ) -> JoinHandle<()>
 where
     Fut: Future<Output = Result<(), Status>> + 'static,
 {
     spawn(async move {
-        match guarded(handler, deadline).await {
+        match guarded(handler, terms).await {
             Ok(outcome) => finisher.finish(outcome),
             Err(overdue) => finisher.expire(overdue),
         }
@@ -86,7 +86,7 @@ where
 /// Runs a handler that returns its one response.
 pub(crate) fn run_responding<R, Fut>(
     handler: Pin<Box<Fut>>,
-    deadline: Option<Duration>,
+    terms: Terms,
     finisher: Finisher,
 ) -> JoinHandle<()>
 where
@@ -94,7 +94,7 @@ where
     Fut: Future<Output = Result<Response<R>, Status>> + 'static,
 {
     spawn(async move {
-        match guarded(handler, deadline).await {
+        match guarded(handler, terms).await {
             Ok(Ok(response)) => finisher.respond(response),
             Ok(Err(status)) => finisher.finish(Err(status)),
             Err(overdue) => finisher.expire(overdue),

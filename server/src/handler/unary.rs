@@ -17,6 +17,7 @@ use super::{Handler, Later, guarded, panicked};
 use crate::bell::{Completion, Framed};
 use crate::call::ReplyForm;
 use crate::reply::Reply;
+use crate::surround::Terms;
 
 /// Room for one handler future: it cannot move once polled, so its storage is kept and set anew.
 type Storage<Fut> = Pin<Box<Option<Fut>>>;
@@ -60,7 +61,7 @@ where
         parts: RequestParts,
         reply: &mut Reply<'_>,
     ) -> Option<JoinHandle<()>> {
-        let deadline = parts.deadline;
+        let terms = Terms::of(&parts);
         let request = match message::decode::<Q>(message) {
             Ok(request) => Request::with_parts(request, parts),
             Err(status) => {
@@ -76,6 +77,7 @@ where
         let reservation = Reservation::take();
         let mut context = Context::from_waker(reservation.waker());
         let polled = catch_unwind(AssertUnwindSafe(|| {
+            let _entered = terms.enter();
             storage
                 .as_mut()
                 .set(Some((self.handler)(Rc::clone(&self.service), request)));
@@ -83,8 +85,9 @@ where
         }));
         match polled {
             Ok(Poll::Pending) => {
-                let waiting = self.wait(storage, deadline, reply);
-                if deadline.is_some() {
+                let is_timed = terms.deadline.is_some();
+                let waiting = self.wait(storage, terms, reply);
+                if is_timed {
                     // The task's own first poll is what sets the deadline's timer.
                     reservation.waker().wake_by_ref();
                 }
@@ -107,7 +110,7 @@ where
     }
 
     fn call_later(&self, message: &[u8], parts: RequestParts, form: ReplyForm) -> Later {
-        let deadline = parts.deadline;
+        let terms = Terms::of(&parts);
         let request = match message::decode::<Q>(message) {
             Ok(request) => Request::with_parts(request, parts),
             Err(status) => return Box::pin(ready(Err(status))),
@@ -117,7 +120,7 @@ where
             return Box::pin(ready(Err(panicked())));
         };
         Box::pin(async move {
-            let outcome = guarded(future, deadline).await.flatten();
+            let outcome = guarded(future, terms).await.flatten();
             outcome.and_then(|response| Framed::new(response, form.sending))
         })
     }
@@ -136,7 +139,7 @@ where
     fn wait(
         &self,
         mut storage: Storage<Fut>,
-        deadline: Option<std::time::Duration>,
+        terms: Terms,
         reply: &Reply<'_>,
     ) -> impl Future<Output = ()> + 'static {
         let (bell, stream) = reply.claim();
@@ -144,7 +147,7 @@ where
         let pool = Rc::clone(&self.storage);
         async move {
             let polling = poll_fn(|context| poll(&mut storage, context));
-            let outcome = guarded(Box::pin(polling), deadline).await.flatten();
+            let outcome = guarded(Box::pin(polling), terms).await.flatten();
             keep(&pool, storage);
             let outcome = outcome.and_then(|response| Framed::new(response, sending));
             bell.complete(Completion { stream, outcome });

@@ -15,3 +15,4 @@ mod plain;
 mod streams;
 mod support;
 mod waiting;
+mod watched;

@@ -1,0 +1,327 @@
+//! Which trace a call belongs to: W3C Trace Context, as `traceparent` and `tracestate` tell it.
+//!
+//! A context is *current* while the handler that it was made for is polled, and only then: what
+//! else runs on the shard in between does not see it. The client puts the current one on each call
+//! that it sends, so a trace goes on through a service whose handlers know nothing of it.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::pin::pin;
+use std::rc::Rc;
+
+use crate::{MetadataError, MetadataMap};
+
+/// Where the identifiers travel.
+const TRACEPARENT: &str = "traceparent";
+
+/// Where what each vendor adds travels.
+const TRACESTATE: &str = "tracestate";
+
+/// The length of `traceparent` in version 00, and of its known part in later ones.
+const TRACEPARENT_BYTES: usize = 55;
+
+/// Trace Context 2, 3.3.1.1: a list holds no more members.
+const STATE_MEMBERS_MAX: usize = 32;
+
+/// Trace Context 2, 3.3.1.3: what a key, and a value, may have in bytes.
+const STATE_PART_BYTES_MAX: usize = 256;
+
+thread_local! {
+    static CURRENT: RefCell<Option<TraceContext>> = const { RefCell::new(None) };
+}
+
+/// Names a trace: 16 bytes, not all of them zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId([u8; 16]);
+
+/// Names a span within its trace: 8 bytes, not all of them zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpanId([u8; 8]);
+
+impl TraceId {
+    /// The trace of these bytes; `None` when all are zero.
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        (bytes != [0; 16]).then_some(Self(bytes))
+    }
+
+    /// The bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl SpanId {
+    /// The span of these bytes; `None` when all are zero.
+    pub fn from_bytes(bytes: [u8; 8]) -> Option<Self> {
+        (bytes != [0; 8]).then_some(Self(bytes))
+    }
+
+    /// The bytes.
+    pub fn to_bytes(self) -> [u8; 8] {
+        self.0
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A place in a trace: the span that whatever comes next is a child of.
+///
+/// ```
+/// use corespun_codec::{MetadataMap, TraceContext};
+///
+/// let mut metadata = MetadataMap::new();
+/// let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// metadata.insert("traceparent", parent)?;
+/// let context = TraceContext::read(&metadata).unwrap();
+/// assert_eq!(context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+/// assert!(context.is_sampled());
+/// context.in_scope(|| assert_eq!(TraceContext::current(), Some(context.clone())));
+/// assert_eq!(TraceContext::current(), None);
+/// # Ok::<(), corespun_codec::MetadataError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceContext {
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: u8,
+    state: Option<Rc<str>>,
+}
+
+/// Whoever began the trace, or goes on with it, records its spans.
+const SAMPLED: u8 = 1;
+
+/// The trace's name is random in its last seven bytes (level 2).
+const RANDOM: u8 = 2;
+
+impl TraceContext {
+    /// The first span of a new trace, whose name is random.
+    pub fn root(trace_id: TraceId, span_id: SpanId, sampled: bool) -> Self {
+        Self {
+            trace_id,
+            span_id,
+            flags: RANDOM | u8::from(sampled),
+            state: None,
+        }
+    }
+
+    /// Another span of the same trace.
+    pub fn child(&self, span_id: SpanId, sampled: bool) -> Self {
+        Self {
+            span_id,
+            flags: (self.flags & RANDOM) | u8::from(sampled),
+            ..self.clone()
+        }
+    }
+
+    /// What a caller's metadata tells. `None` when there is no `traceparent`, more than one, or one
+    /// that breaks the rules: then a new trace begins. A `tracestate` that breaks them is left out.
+    pub fn read(metadata: &MetadataMap) -> Option<Self> {
+        let mut parents = metadata.get_all(TRACEPARENT);
+        let (parent, None) = (parents.next()?, parents.next()) else {
+            return None;
+        };
+        let mut context = Self::parse(parent)?;
+        context.state = read_state(metadata);
+        Some(context)
+    }
+
+    /// What a `traceparent` says (Trace Context 2, 3.2 and 4.3).
+    pub fn parse(traceparent: &str) -> Option<Self> {
+        let bytes = traceparent.as_bytes();
+        let (known, rest) = bytes.split_at_checked(TRACEPARENT_BYTES)?;
+        let version = hex::<1>(&known[..2])?[0];
+        let is_as_long_as_it_says = match version {
+            0 => rest.is_empty(),
+            0xff => false,
+            _ => matches!(rest.first(), None | Some(b'-')),
+        };
+        let dashes = [known[2], known[35], known[52]] == [b'-'; 3];
+        if !is_as_long_as_it_says || !dashes {
+            return None;
+        }
+        Some(Self {
+            trace_id: TraceId::from_bytes(hex(&known[3..35])?)?,
+            span_id: SpanId::from_bytes(hex(&known[36..52])?)?,
+            flags: hex::<1>(&known[53..])?[0] & (SAMPLED | RANDOM),
+            state: None,
+        })
+    }
+
+    /// Puts this context into metadata, in place of one that is there.
+    ///
+    /// # Errors
+    /// The metadata is full.
+    pub fn write(&self, metadata: &mut MetadataMap) -> Result<(), MetadataError> {
+        metadata.insert(TRACEPARENT, &self.to_string())?;
+        match &self.state {
+            Some(state) => metadata.insert(TRACESTATE, state),
+            None => {
+                metadata.remove(TRACESTATE);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether metadata says already which trace its call belongs to.
+    pub fn is_in(metadata: &MetadataMap) -> bool {
+        metadata.contains_key(TRACEPARENT)
+    }
+
+    /// The trace.
+    pub fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// The span.
+    pub fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// Whether the span is recorded.
+    pub fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// The byte of flags, of which the known ones are kept.
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// What vendors have added, as `tracestate` has it; empty when there is none.
+    pub fn state(&self) -> &str {
+        self.state.as_deref().unwrap_or_default()
+    }
+
+    /// The context of the code that runs now on this thread, if it has one.
+    pub fn current() -> Option<Self> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Makes `context` the current one, and gives the one before: for whoever polls on behalf of
+    /// another. Put that back when the poll returns.
+    pub fn swap_current(context: Option<Self>) -> Option<Self> {
+        CURRENT.with_borrow_mut(|current| mem::replace(current, context))
+    }
+
+    /// Runs `work` with this context as the current one.
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _scope = Scope(Self::swap_current(Some(self.clone())));
+        work()
+    }
+
+    /// Has this context current whenever `work` is polled: for a task that a handler starts, which
+    /// would else have none.
+    pub async fn follow<F: Future>(self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        poll_fn(|context| self.in_scope(|| work.as_mut().poll(context))).await
+    }
+}
+
+/// Puts back the context that was current before.
+struct Scope(Option<TraceContext>);
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        drop(TraceContext::swap_current(self.0.take()));
+    }
+}
+
+/// The form of `traceparent`, version 00.
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "00-{}-{}-{:02x}",
+            self.trace_id, self.span_id, self.flags
+        )
+    }
+}
+
+/// The bytes that lower-case hexadecimal digits stand for.
+fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; N];
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return None;
+    };
+    if pairs.len() != N {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+/// The members of all `tracestate` fields in one list; `None` when there is none that is of use.
+fn read_state(metadata: &MetadataMap) -> Option<Rc<str>> {
+    let mut keys: Vec<&str> = Vec::new();
+    let mut state = String::new();
+    for list in metadata.get_all(TRACESTATE) {
+        for member in list
+            .split(',')
+            .map(|member| member.trim_matches([' ', '\t']))
+        {
+            if member.is_empty() {
+                continue;
+            }
+            let (key, value) = member.split_once('=')?;
+            let is_new = is_state_key(key) && is_state_value(value) && !keys.contains(&key);
+            if !is_new || keys.len() == STATE_MEMBERS_MAX {
+                return None;
+            }
+            keys.push(key);
+            if !state.is_empty() {
+                state.push(',');
+            }
+            state.push_str(member);
+        }
+    }
+    (!state.is_empty()).then(|| state.into())
+}
+
+/// A key: a small letter or digit, then more of these and `_-*/@` (Trace Context 2, 3.3.1.3.1).
+fn is_state_key(key: &str) -> bool {
+    let is_first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_rest = |byte: &u8| is_first(byte) || b"_-*/@".contains(byte);
+    key.len() <= STATE_PART_BYTES_MAX
+        && key.as_bytes().first().is_some_and(is_first)
+        && key.as_bytes().iter().all(|byte| is_rest(byte))
+}
+
+/// A value: printable ASCII but `,` and `=` (Trace Context 2, 3.3.1.3.2).
+fn is_state_value(value: &str) -> bool {
+    let is_part = |byte: u8| matches!(byte, 0x20..=0x7e) && byte != b'=';
+    (1..=STATE_PART_BYTES_MAX).contains(&value.len()) && value.bytes().all(is_part)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! What a server here logs and traces, as its flags and `RUST_LOG` say.
+
+use std::error::Error;
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use corespun::otel::{Otlp, Sampler, Tracer};
+use corespun::server::ServerBuilder;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// How long the end of a program waits for its last spans to be with the collector.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Flags about traces.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TraceFlags {
+    /// OpenTelemetry collector to send spans of calls to, such as http://127.0.0.1:4317
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<String>,
+
+    /// Share of the traces that begin here to record, from 0 to 1
+    #[arg(long, value_name = "RATIO", default_value_t = 1.0, value_parser = ratio)]
+    pub trace_ratio: f64,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.parse().ok();
+    let ratio = ratio.filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| format!("a ratio is from 0 to 1, not {text}"))
+}
+
+/// The tracer of a program, if it traces at all.
+#[derive(Debug)]
+pub struct Telemetry {
+    tracer: Option<Tracer>,
+}
+
+impl Telemetry {
+    /// Starts to log what `RUST_LOG` says, or `filter` where it is not set. Calls have spans when
+    /// there is a collector to send them to, or when `RUST_LOG` is set: then each is a line in the
+    /// log, too.
+    ///
+    /// # Errors
+    /// The filter or the collector's endpoint makes no sense.
+    pub fn start(service: &str, filter: &str, flags: &TraceFlags) -> Result<Self, Box<dyn Error>> {
+        let asked = std::env::var("RUST_LOG").ok();
+        let filter = asked.as_deref().unwrap_or(filter);
+        let parsed = EnvFilter::try_new(filter)
+            .map_err(|error| format!("failed to read the log filter {filter:?}: {error}"))?;
+        let spans = match asked {
+            Some(_) => FmtSpan::CLOSE,
+            None => FmtSpan::NONE,
+        };
+        tracing_subscriber::fmt()
+            .with_env_filter(parsed)
+            .with_ansi(stderr().is_terminal())
+            .with_span_events(spans)
+            .with_writer(stderr)
+            .init();
+        let mut builder = Tracer::builder(service).sampler(Sampler::ratio(flags.trace_ratio));
+        if let Some(endpoint) = &flags.otlp {
+            builder = builder.export(Otlp::new(endpoint));
+        }
+        let traces = asked.is_some() || flags.otlp.is_some();
+        Ok(Self {
+            tracer: traces.then(|| builder.start()).transpose()?,
+        })
+    }
+
+    /// Puts spans around the calls of a server.
+    pub fn around(&self, server: ServerBuilder) -> ServerBuilder {
+        match self.tracer.clone() {
+            Some(tracer) => server.intercept(move |_shard| Ok(tracer.server())),
+            None => server,
+        }
+    }
+
+    /// The tracer, for the calls of channels.
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.tracer.as_ref()
+    }
+
+    /// Waits for the last spans to go out.
+    pub fn finish(self) {
+        let Some(tracer) = self.tracer else { return };
+        if !tracer.flush(FLUSH_TIME_MAX) {
+            tracing::warn!(stats = ?tracer.stats(), "spans are left behind");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which traces are recorded.
+
+use corespun_codec::{TraceContext, TraceId};
+
+/// Records a share of the traces that begin here, and goes along with the decision of whoever began
+/// the others. The share is decided by the trace's name, so every service that looks at the same
+/// name with the same ratio comes to the same answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampler {
+    /// A trace whose number is below is recorded; numbers have 63 bits.
+    bound: u64,
+}
+
+/// One more than the largest number of a trace.
+const NUMBERS: f64 = (1u64 << 63) as f64;
+
+impl Sampler {
+    /// Records all traces that begin here.
+    pub const ALWAYS: Self = Self { bound: 1 << 63 };
+
+    /// Records none that begin here.
+    pub const NEVER: Self = Self { bound: 0 };
+
+    /// Records this share of the traces that begin here: 0.01 is one in a hundred. What lies
+    /// outside of 0 to 1 counts as the nearer of the two.
+    pub fn ratio(ratio: f64) -> Self {
+        Self {
+            bound: (ratio.clamp(0.0, 1.0) * NUMBERS) as u64,
+        }
+    }
+
+    /// Whether a span is recorded, of which this is the trace and, perhaps, the parent.
+    pub fn samples(self, parent: Option<&TraceContext>, trace_id: TraceId) -> bool {
+        match parent {
+            Some(parent) => parent.is_sampled(),
+            None => number(trace_id) < self.bound,
+        }
+    }
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self::ALWAYS
+    }
+}
+
+/// A trace's number: the lower half of its name, which is random, without the last bit.
+fn number(trace_id: TraceId) -> u64 {
+    (u128::from_be_bytes(trace_id.to_bytes()) as u64) >> 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corespun_codec::SpanId;
+
+    fn trace(number: u64) -> TraceId {
+        TraceId::from_bytes((1 << 64 | u128::from(number)).to_be_bytes()).unwrap()
+    }
+
+    #[test]
+    fn both_sides_of_the_ratio() {
+        let check = |ratio: f64, number: u64, expected: bool| {
+            let sampled = Sampler::ratio(ratio).samples(None, trace(number));
+            assert_eq!(sampled, expected, "{ratio} of {number:x}");
+        };
+        let half = 1 << 63;
+        for (ratio, number, expected) in [
+            (0.0, 0, false),
+            (-1.0, 0, false),
+            (f64::NAN, 0, false),
+            (0.5, half - 1, true),
+            (0.5, half, false),
+            (1.0, u64::MAX, true),
+            (7.0, u64::MAX, true),
+        ] {
+            check(ratio, number, expected);
+        }
+        assert_eq!(Sampler::ratio(1.0), Sampler::ALWAYS);
+        assert_eq!(Sampler::ratio(0.0), Sampler::NEVER);
+    }
+
+    #[test]
+    fn a_share_is_about_its_share() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let sampler = Sampler::ratio(0.25);
+        let sampled = (0..100_000).filter(|_| sampler.samples(None, trace(random.u64(..))));
+        let share = sampled.count() as f64 / 100_000.0;
+        assert!((0.24..0.26).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn a_parent_has_decided() {
+        let span = SpanId::from_bytes([1; 8]).unwrap();
+        for decided in [false, true] {
+            let parent = TraceContext::root(trace(0), span, decided);
+            let sampler = if decided {
+                Sampler::NEVER
+            } else {
+                Sampler::ALWAYS
+            };
+            assert_eq!(sampler.samples(Some(&parent), trace(0)), decided);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Two services in a row, each with its tracer.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_client::Channel;
+use corespun_codec::{Kind, Method, Request, Response, Sender, Status, Streaming, TraceContext};
+use corespun_otel::{Otlp, Sampler, Tracer};
+use corespun_runtime::{Engine, LocalConfig, LocalShard, sleep};
+use corespun_server::{Routes, Running, Server, Service};
+
+pub const TELL: Method<String, String> = Method::new("/test.Relay/Tell", Kind::Unary);
+pub const LATER: Method<String, String> = Method::new("/test.Relay/Later", Kind::Unary);
+pub const CHAT: Method<String, String> = Method::new("/test.Relay/Chat", Kind::BidiStreaming);
+
+/// The collector stands for another program: its engine is not what is tested.
+pub const ENGINE_OF_COLLECTOR: Engine = Engine::Epoll;
+
+/// The tests' own connections rest while a server waits for their end.
+pub const GRACE: Duration = Duration::from_millis(200);
+
+/// Runs a test on each engine.
+pub fn on_each_engine(test: impl AsyncFn(Engine)) {
+    for engine in [Engine::Uring, Engine::Epoll] {
+        match LocalShard::new(LocalConfig { engine, cpu: None }) {
+            Ok(mut shard) => shard.block_on(test(engine)),
+            Err(error) => println!("SKIPPED {engine}: {error}"),
+        }
+    }
+}
+
+/// Hands calls on to the next of its kind, if there is one, and answers the trace that it saw.
+struct Relay {
+    next: Option<Channel>,
+}
+
+impl Relay {
+    async fn tell(&self, request: Request<String>) -> Result<Response<String>, Status> {
+        let text = request.into_inner();
+        tracing::info!("a handler speaks");
+        match &self.next {
+            Some(next) => next.unary(TELL, Request::new(text)).await,
+            None if text == "fail" => Err(Status::internal("asked to")),
+            None => {
+                let seen = TraceContext::current().map(|context| context.to_string());
+                Ok(Response::new(seen.unwrap_or_default()))
+            }
+        }
+    }
+}
+
+impl Service for Relay {
+    const NAME: &'static str = "test.Relay";
+
+    fn register(self, routes: &mut Routes) {
+        let service = Rc::new(self);
+        let tell = |relay: Rc<Self>, request| async move { relay.tell(request).await };
+        routes.unary(TELL, &service, tell);
+        let later = |relay: Rc<Self>, request| async move {
+            sleep(Duration::from_millis(2)).await;
+            relay.tell(request).await
+        };
+        routes.unary(LATER, &service, later);
+        let chat = |relay: Rc<Self>, mut texts: Streaming<String>, mut out: Sender<String>| async move {
+            while let Some(text) = texts.message().await? {
+                let told = relay.tell(Request::new(text)).await?;
+                out.send(told.into_inner()).await?;
+            }
+            Ok(())
+        };
+        routes.bidi_streaming(CHAT, &service, chat);
+    }
+}
+
+/// A tracer whose spans go to the collector at `endpoint` when they are flushed.
+pub fn tracer(name: &str, endpoint: &Running, sampler: Sampler) -> Tracer {
+    let endpoint = endpoint.addresses()[0].to_string();
+    let otlp = Otlp::new(format!("http://{endpoint}")).pause(Duration::from_secs(600));
+    let builder = Tracer::builder(name).sampler(sampler);
+    builder.export(otlp).start().unwrap()
+}
+
+/// A relay that hands on to `next`.
+pub fn relay(engine: Engine, tracer: &Tracer, next: Option<&Running>) -> Running {
+    let next = next.map(|next| next.addresses()[0].to_string());
+    let (around, inside) = (tracer.clone(), tracer.clone());
+    Server::builder()
+        .listen("127.0.0.1:0")
+        .shards(1)
+        .engine(engine)
+        .grace(GRACE)
+        .intercept(move |_shard| Ok(around.server()))
+        .service(move |_shard| {
+            let lazy = |target: &String| {
+                let channel = Channel::lazy(target)?;
+                Ok::<_, Status>(channel.intercept(inside.client()))
+            };
+            let next = next.as_ref().map(lazy).transpose();
+            Ok(Relay {
+                next: next.map_err(|status| status.to_string())?,
+            })
+        })
+        .start()
+        .unwrap()
+}

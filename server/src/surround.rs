@@ -1,0 +1,119 @@
+//! What is in force whenever a call's handler is polled: a span that is entered, a context that is
+//! current. Other tasks of the shard run outside of it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::{Extensions, RequestParts};
+
+/// Put around every poll of a call's handler, and of the interceptors that wait behind the one
+/// that added it; see [`Incoming::surround`](crate::Incoming::surround).
+///
+/// A call is polled again and again until it is done; each [`Surround::enter`] is followed by one
+/// [`Surround::leave`], also when the handler panics, before anything else of the shard runs.
+pub trait Surround {
+    /// The handler is about to be polled.
+    fn enter(&self);
+
+    /// The poll has returned.
+    fn leave(&self);
+}
+
+/// One inside another.
+struct Nested {
+    outer: Surroundings,
+    inner: Rc<dyn Surround>,
+}
+
+impl Surround for Nested {
+    fn enter(&self) {
+        self.outer.0.enter();
+        self.inner.enter();
+    }
+
+    fn leave(&self) {
+        self.inner.leave();
+        self.outer.0.leave();
+    }
+}
+
+/// All that surrounds a call; travels among its extensions.
+#[derive(Clone)]
+struct Surroundings(Rc<dyn Surround>);
+
+/// Adds `inner`, inside of what is there.
+pub(crate) fn surround(extensions: &mut Extensions, inner: Rc<dyn Surround>) {
+    let all = match extensions.remove::<Surroundings>() {
+        Some(outer) => Rc::new(Nested { outer, inner }),
+        None => inner,
+    };
+    extensions.insert(Surroundings(all));
+}
+
+/// What a handler is polled under.
+pub(crate) struct Terms {
+    /// When its time is up.
+    pub(crate) deadline: Option<Duration>,
+    around: Option<Surroundings>,
+}
+
+impl Terms {
+    /// Those of a call that goes to its handler.
+    pub(crate) fn of(parts: &RequestParts) -> Self {
+        Self {
+            deadline: parts.deadline,
+            around: around(&parts.extensions),
+        }
+    }
+
+    /// A time alone.
+    pub(crate) fn until(deadline: Option<Duration>) -> Self {
+        Self {
+            deadline,
+            around: None,
+        }
+    }
+
+    /// What surrounds a call so far, without a time.
+    pub(crate) fn around(extensions: &Extensions) -> Self {
+        Self {
+            deadline: None,
+            around: around(extensions),
+        }
+    }
+
+    /// Goes into what surrounds the call, until the guard is dropped.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        if let Some(around) = &self.around {
+            around.0.enter();
+        }
+        Entered(self.around.as_ref())
+    }
+}
+
+/// What surrounds a call so far.
+fn around(extensions: &Extensions) -> Option<Surroundings> {
+    extensions.get::<Surroundings>().cloned()
+}
+
+/// While this lives, what surrounds a call is in force.
+pub(crate) struct Entered<'a>(Option<&'a Surroundings>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(around) = self.0 {
+            around.0.leave();
+        }
+    }
+}
+
+/// Has `work` polled inside of what surrounds a call.
+pub(crate) async fn within<F: Future + Unpin>(terms: Terms, mut work: F) -> F::Output {
+    poll_fn(|context| {
+        let _entered = terms.enter();
+        Pin::new(&mut work).poll(context)
+    })
+    .await
+}
