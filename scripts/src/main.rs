@@ -7,6 +7,7 @@
 //! | `cargo x conformance` | the suites that others wrote, and the page about them |
 //! | `cargo x demo` | the service, then its latency beside tonic's |
 //! | `cargo x attacks` | known attacks against a real server, and their table |
+//! | `cargo x overload` | three times what a server can do, with admission and without |
 //! | `cargo x fuzz` | inputs that break a promise, sought by coverage |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
 //!
@@ -20,6 +21,7 @@ mod cpus;
 mod demo;
 mod failure;
 mod fuzz;
+mod overload;
 mod peers;
 mod process;
 mod python;
@@ -53,6 +55,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Attack a real server on both engines and print how each attack was met.
     Attacks(attacks::Arguments),
+    /// Offer a server three times what it can do, with admission and without.
+    Overload(overload::Arguments),
     /// Look for inputs that break a promise of the protocol core.
     Fuzz(fuzz::Arguments),
     /// Measure with a tool that is not ours.
@@ -80,6 +84,7 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Conformance(arguments) => suites::conformance(&root, &arguments),
         Task::Demo(arguments) => demo::run(&root, &arguments).map(|()| true),
         Task::Attacks(arguments) => attacks::run(&root, &arguments),
+        Task::Overload(arguments) => overload::run(&root, &arguments),
         Task::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
@@ -106,6 +111,7 @@ mod tests {
         assert!(parse("x conformance --write docs/conformance.md").is_ok());
         assert!(parse("x demo --seconds 3").is_ok());
         assert!(parse("x attacks --write docs/attacks.md").is_ok());
+        assert!(parse("x overload --turns 1 --write docs/overload.md").is_ok());
         assert!(parse("x fuzz all --minutes 0.5").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
     }

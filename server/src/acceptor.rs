@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::limit_stats::LimitCounts;
 use crate::routes::Routes;
+use crate::valve::Valve;
 
 /// How one listener is served.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ struct Served {
     routes: Rc<Routes>,
     config: Config,
     limit_counts: Arc<LimitCounts>,
+    valve: Rc<Valve>,
 }
 
 impl Acceptor {
@@ -40,11 +42,13 @@ impl Acceptor {
         config: Config,
         doors: Vec<Door>,
         limit_counts: Arc<LimitCounts>,
+        valve: Rc<Valve>,
     ) -> Self {
         let service = Rc::new(Served {
             routes: Rc::new(routes),
             config,
             limit_counts,
+            valve,
         });
         Self { service, doors }
     }
@@ -81,7 +85,8 @@ impl Caller {
         let routes = Rc::clone(&service.routes);
         let name = self.name.clone();
         let connection = Connection::new(routes, &service.config, name, self.socket, turn_time())
-            .counting_in(Arc::clone(&service.limit_counts));
+            .counting_in(Arc::clone(&service.limit_counts))
+            .behind(Rc::clone(&service.valve));
         let identity = PeerIdentity {
             tls,
             unix: self.unix,

@@ -6,6 +6,7 @@ mod interception;
 mod plain;
 mod requests;
 mod streams;
+mod valve;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::limit_stats::LimitCounts;
 use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
+use crate::valve::Valve;
 
 /// How long the acknowledgement of the PING between two GOAWAY frames is waited for.
 const DRAIN_PING_MAX: Duration = Duration::from_secs(5);
@@ -57,6 +59,10 @@ pub struct Connection {
     backlog: Backlog,
     /// Output after which what is left of the input waits for the next turn, in bytes.
     turn_output_bytes_max: usize,
+    /// What the shard's connections share, if they do.
+    valve: Option<Rc<Valve>>,
+    /// What was counted there as kept here.
+    counted_bytes: usize,
     closing: bool,
 }
 
@@ -101,6 +107,8 @@ impl Connection {
             rung: Vec::new(),
             backlog: Backlog::default(),
             turn_output_bytes_max,
+            valve: None,
+            counted_bytes: 0,
             closing: false,
         };
         // The peer's time to speak begins now, not with its first byte.
@@ -257,6 +265,7 @@ impl Protocol for Connection {
             Input::Bytes(bytes) => {
                 self.receive_bytes(now, bytes);
                 self.count_limit_hits();
+                self.settle();
             }
             Input::End if self.backlog.is_empty() => self.abandon(),
             Input::End => self.backlog.end(),
@@ -291,6 +300,7 @@ impl Protocol for Connection {
             self.resume(now);
         }
         self.count_limit_hits();
+        self.settle();
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
@@ -304,6 +314,7 @@ impl Protocol for Connection {
         if let Some(spare) = self.http2.take_spare_output() {
             corespun_runtime::give_buffer(spare);
         }
+        self.settle();
         // Also a peer that has ended gets the rest of its replies, as far as its windows go.
         let finished = self.closing || self.http2.is_finished();
         if finished && !self.http2.has_output() {
@@ -337,5 +348,6 @@ impl Protocol for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.abandon();
+        self.leave_shard();
     }
 }

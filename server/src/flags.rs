@@ -1,6 +1,7 @@
 //! The flags that every server binary shares.
 
 mod limits;
+mod overload;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use corespun_tls::TlsConfig;
 
 use crate::server::ServerBuilder;
 pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
+pub use overload::{AdmissionFlag, AdmissionFlagError, OverloadFlags};
 
 /// Where and how to serve; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
@@ -59,6 +61,10 @@ pub struct Flags {
     #[command(flatten)]
     pub limits: LimitFlags,
 
+    /// What happens to calls that are too many
+    #[command(flatten)]
+    pub overload: OverloadFlags,
+
     /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain_delay: u32,
@@ -76,6 +82,7 @@ impl Flags {
     /// Applies the flags to a server.
     pub fn apply(&self, mut server: ServerBuilder) -> ServerBuilder {
         self.limits.apply(&mut server.config.http2);
+        self.overload.apply(&mut server.config);
         for address in &self.listen {
             server = server.listen(address);
         }

@@ -39,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 mod acceptor;
+mod admission;
 mod bell;
 mod builtin;
 mod call;
@@ -52,13 +53,16 @@ mod handler;
 mod interceptor;
 mod layer;
 mod limit_stats;
+mod overload_stats;
 mod plain;
 mod reply;
 mod routes;
 mod server;
 mod service;
+mod valve;
 mod watch;
 
+pub use admission::{Admission, Signals};
 pub use builtin::health::Health;
 pub use cancel::{CancelGuard, CancelWatch};
 pub use config::Config;
@@ -66,11 +70,15 @@ pub use connection::Connection;
 pub use corespun_tls::TlsConfig;
 pub use error::Error;
 #[cfg(feature = "flags")]
+pub use flags::{AdmissionFlag, AdmissionFlagError, OverloadFlags};
+#[cfg(feature = "flags")]
 pub use flags::{Flags, LimitFlag, LimitFlagError, LimitFlags};
 pub use interceptor::{Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async};
 pub use layer::{Gate, Passing, intercept_tower};
 pub use limit_stats::LimitStats;
+pub use overload_stats::{OverloadHits, OverloadStats};
 pub use plain::{PlainRequest, PlainResponse};
 pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};
+pub use valve::Valve;

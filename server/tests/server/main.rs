@@ -10,6 +10,8 @@ mod health;
 mod interceptors;
 mod layers;
 mod limit_stats;
+mod overload;
+mod overload_sockets;
 mod plain;
 mod streams;
 mod support;
