@@ -37,11 +37,13 @@ mod flags;
 mod listeners;
 pub mod monoio_host;
 pub mod services;
+mod work;
 
 pub use corespun_runtime::{CPU_MAX, CpuList, CpuListError};
 pub use echo::{Echo, UNSENT_BYTES_MAX};
 pub use flags::{EngineFlag, ServerFlags, announce};
 pub use listeners::Listeners;
+pub use work::Work;
 
 /// An error on its way to the user, from any shard.
 pub type AnyError = Box<dyn Error + Send + Sync>;

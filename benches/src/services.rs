@@ -9,6 +9,7 @@ use corespun::prost::bytes::Bytes;
 use corespun::server::{Interceptor, Routes, Service};
 use corespun::{Request, Response, Sender, Status, Streaming};
 
+use crate::Work;
 use crate::answers::{self, USER_EMAIL, USER_NAME};
 use benchmark::{BenchmarkService, BenchmarkServiceServer, Payload, SimpleRequest, SimpleResponse};
 use user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
@@ -25,8 +26,11 @@ pub mod benchmark {
 }
 
 /// `user.UserService` with constant answers; it has no state.
-#[derive(Debug, Clone, Copy)]
-pub struct Users;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Users {
+    /// What each `GetUser` costs beside the call itself.
+    work: Work,
+}
 
 /// `grpc.testing.BenchmarkService`: payloads of the size that the request asks for.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +51,12 @@ pub fn intercepted(interceptors: Vec<Rc<dyn Interceptor>>) -> Routes {
 
 /// `user.UserService`, ready to be served.
 pub fn users() -> impl Service {
-    UserServiceServer::new(Users)
+    UserServiceServer::new(Users::default())
+}
+
+/// The same with work to do for each `GetUser`.
+pub fn working_users(work: Work) -> impl Service {
+    UserServiceServer::new(Users { work })
 }
 
 /// `grpc.testing.BenchmarkService`, ready to be served.
@@ -68,6 +77,7 @@ impl UserService for Users {
         &self,
         request: Request<UserRequest>,
     ) -> Result<Response<UserResponse>, Status> {
+        self.work.run();
         Ok(Response::new(user(request.get_ref().id)))
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::connect::Request;
 use crate::dirty::Dirty;
+use crate::lag::Meter;
 use crate::mailbox::Mailbox;
 use crate::slots::ConnId;
 use crate::stats::Counters;
@@ -48,6 +49,8 @@ pub(crate) struct Context {
     /// How long one send may be in flight.
     pub(crate) send_time_max: Duration,
     pub(crate) counters: Rc<Counters>,
+    /// How long work waits, if anybody wants to know.
+    pub(crate) meter: Meter,
 }
 
 static INSTANCES: AtomicU64 = AtomicU64::new(1);
@@ -72,6 +75,7 @@ impl Context {
             turn_time: Cell::new(now),
             send_time_max: SEND_TIME_MAX,
             counters: Rc::default(),
+            meter: Meter::default(),
         }
     }
 

@@ -71,6 +71,9 @@ pub(crate) trait Driver {
     /// Whether the next [`wait`](Self::wait) must not block, as events are left from this turn.
     fn has_work(&self) -> bool;
 
+    /// Whether the kernel has something to report already, so that the next wait will not sleep.
+    fn has_news(&mut self) -> io::Result<bool>;
+
     /// The turn's kernel entry: submits, and sleeps as `wait` permits.
     fn wait(&mut self, wait: Wait) -> io::Result<()>;
 

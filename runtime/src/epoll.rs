@@ -405,14 +405,24 @@ impl Driver for Epoll {
         !self.readable.is_empty() || self.accepting
     }
 
+    fn has_news(&mut self) -> io::Result<bool> {
+        if !self.has_work() && self.found == 0 {
+            self.wait(Wait::Poll)?;
+        }
+        Ok(self.has_work() || self.found > 0)
+    }
+
     fn wait(&mut self, wait: Wait) -> io::Result<()> {
+        if self.found > 0 {
+            // What a look ahead has found is to be dealt with first.
+            return Ok(());
+        }
         let timeout = match wait {
             Wait::Poll => Some(Duration::ZERO),
             Wait::AtMost(span) => Some(span),
             Wait::Forever => None,
         };
         self.counters.enters.increment();
-        self.found = 0;
         match epoll_wait(self.epoll.0.as_fd(), &mut self.events, timeout) {
             Ok(found) => self.found = found,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -77,6 +77,7 @@
 //! | `shard`, `socket`, `sockets` | the turn, and the pump between a protocol and a driver |
 //! | `driver`, `ring`, `op`, `buffer`, `epoll` | the engines; all `unsafe` code of the project |
 //! | `task`, `timer`, `sleep`, `mailbox`, `remote` | tasks, time, and the one way in from outside |
+//! | `lag`, `stats` | how long work waits for its shard, and what that counts |
 //! | `runtime`, `launch`, `local`, `balance`, `signal` | shards on threads, and how they end |
 //!
 //! **Not here:** HTTP, gRPC, TLS, or any other meaning of the bytes; those are protocols.
@@ -100,6 +101,7 @@ mod driver;
 mod engine;
 mod epoll;
 mod error;
+mod lag;
 mod launch;
 mod local;
 mod mailbox;
@@ -128,6 +130,7 @@ pub use context::{shard_id, turn_time};
 pub use cpu_list::{CPU_MAX, CpuList, CpuListError};
 pub use engine::{Engine, EngineError};
 pub use error::{RunError, StartError};
+pub use lag::{TurnStart, lag, measure_lag, turn_start};
 pub use local::{LocalConfig, LocalShard, block_on};
 pub use protocol::{Accept, Credentials, Flow, Input, Peer, Protocol, SocketHandle};
 pub use remote::{Invocation, invoke_on, spawn_blocking};

@@ -93,5 +93,14 @@ where
 ///
 /// When `f` does; the panic is passed on.
 pub async fn spawn_blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    blocking::unblock(f).await
+    let place = context::try_with(|context| {
+        let meter = &context.meter;
+        let now = context.turn_time.get();
+        meter.is_on().then(|| meter.blocking.enter(now))
+    });
+    blocking::unblock(move || {
+        drop(place);
+        f()
+    })
+    .await
 }

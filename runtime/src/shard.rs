@@ -125,13 +125,16 @@ impl Shard {
     /// One turn. `main` is called when it is the tasks' time.
     pub(crate) fn turn(&mut self, main: &mut dyn FnMut()) -> io::Result<()> {
         self.context.counters.turns.increment();
-        let wait = self.plan_wait();
+        let ended = self.end_turn()?;
+        let wait = self.plan_wait(ended);
         let waited = self.driver.wait(wait);
         if wait != Wait::Poll {
             self.context.mailbox.unpark();
         }
         waited?;
-        self.context.turn_time.set(clock::now());
+        let now = clock::now();
+        self.context.turn_time.set(now);
+        self.context.meter.begin_turn(now);
         self.dispatch();
         self.take_messages()?;
         self.end_grace();
@@ -141,8 +144,20 @@ impl Shard {
         self.flush()
     }
 
+    /// Notes that the turn before is over, and when, if anybody wants to know.
+    fn end_turn(&mut self) -> io::Result<Option<Duration>> {
+        let meter = &self.context.meter;
+        if !meter.is_on() {
+            return Ok(None);
+        }
+        let has_news = self.driver.has_news()?;
+        let now = clock::now();
+        meter.end_turn(now, has_news);
+        Ok(Some(now))
+    }
+
     /// How long this turn may sleep: not at all while anything is left to do.
-    fn plan_wait(&self) -> Wait {
+    fn plan_wait(&self, now: Option<Duration>) -> Wait {
         if self.context.has_work() || self.driver.has_work() {
             return Wait::Poll;
         }
@@ -152,7 +167,7 @@ impl Shard {
         }
         let wait = match next {
             None => Wait::Forever,
-            Some(deadline) => match deadline.checked_sub(clock::now()) {
+            Some(deadline) => match deadline.checked_sub(now.unwrap_or_else(clock::now)) {
                 None | Some(Duration::ZERO) => return Wait::Poll,
                 Some(span) => Wait::AtMost(span),
             },
@@ -358,7 +373,12 @@ impl Shard {
 
     fn run_tasks(&mut self, main: &mut dyn FnMut()) {
         self.context.executor.wake_yielded();
+        let meter = &self.context.meter;
+        if meter.is_on() && self.context.executor.ready_len() > 0 {
+            meter.begin_tasks(clock::now());
+        }
         let polls = self.context.executor.run(POLLS_MAX);
+        meter.end_tasks(polls);
         self.context.counters.polls.add(polls as u64);
         main();
     }

@@ -8,6 +8,7 @@
 //! | `cargo x demo` | the service, then its latency beside tonic's |
 //! | `cargo x attacks` | known attacks against a real server, and their table |
 //! | `cargo x drains` | servers drained under load, and the table of what became of the calls |
+//! | `cargo x overload` | three times what a server can do, with admission and without |
 //! | `cargo x fuzz` | inputs that break a promise, sought by coverage |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
 //!
@@ -22,6 +23,7 @@ mod demo;
 mod drains;
 mod failure;
 mod fuzz;
+mod overload;
 mod peers;
 mod process;
 mod python;
@@ -57,6 +59,8 @@ enum Task {
     Attacks(attacks::Arguments),
     /// Drain servers under the load of Python's clients, none of whose calls may fail.
     Drains(drains::Arguments),
+    /// Offer a server three times what it can do, with admission and without.
+    Overload(overload::Arguments),
     /// Look for inputs that break a promise of the protocol core.
     Fuzz(fuzz::Arguments),
     /// Measure with a tool that is not ours.
@@ -85,6 +89,7 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Demo(arguments) => demo::run(&root, &arguments).map(|()| true),
         Task::Attacks(arguments) => attacks::run(&root, &arguments),
         Task::Drains(arguments) => drains::run(&root, &arguments),
+        Task::Overload(arguments) => overload::run(&root, &arguments),
         Task::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
@@ -112,6 +117,7 @@ mod tests {
         assert!(parse("x demo --seconds 3").is_ok());
         assert!(parse("x attacks --write docs/attacks.md").is_ok());
         assert!(parse("x drains --turns 3 --write docs/drains.md").is_ok());
+        assert!(parse("x overload --turns 1 --write docs/overload.md").is_ok());
         assert!(parse("x fuzz all --minutes 0.5").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
     }

@@ -84,7 +84,7 @@ impl Server {
     }
 
     /// A server that quietly took another engine would make a test of the wrong thing.
-    fn check_engine(&self, engine: &str) -> Result<(), Failure> {
+    pub fn check_engine(&self, engine: &str) -> Result<(), Failure> {
         let said = format!("engine={engine}");
         if self.greeting.split_whitespace().any(|word| word == said) {
             return Ok(());

@@ -331,8 +331,7 @@ fn keepalive(
     let serve = |name: &str, flags: &[&str]| {
         let mut command = users_on(context, engine, &format!("test-store-{name}"))?;
         let log = format!("users-{engine}-{name}.log");
-        let server = Server::start(command.args(flags), None, &context.logs.join(log))?;
-        server.check_engine(engine).map(|()| server)
+        Server::start_on(command.args(flags), engine, &context.logs.join(log))
     };
     let strict = serve("strict", &[])?;
     let flags = ["--keepalive-min-time", "100ms", "--permit-without-stream"];

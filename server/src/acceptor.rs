@@ -16,6 +16,7 @@ use crate::lifetime::{Lifetime, Lifetimes};
 use crate::limit_stats::LimitCounts;
 use crate::occupancy::{Occupancy, Place};
 use crate::routes::Routes;
+use crate::valve::Valve;
 
 /// How one listener is served.
 #[derive(Clone)]
@@ -39,6 +40,7 @@ struct Served {
     config: Config,
     limit_counts: Arc<LimitCounts>,
     cut_counts: CutCounts,
+    valve: Rc<Valve>,
 }
 
 /// What the acceptors of all shards share.
@@ -55,6 +57,7 @@ impl Acceptor {
         doors: Vec<Door>,
         limit_counts: Arc<LimitCounts>,
         shared: Shared,
+        valve: Rc<Valve>,
     ) -> Self {
         let lifetimes = Lifetimes::new(config.lifetime.clone());
         let service = Rc::new(Served {
@@ -62,6 +65,7 @@ impl Acceptor {
             config,
             limit_counts,
             cut_counts: shared.cut_counts,
+            valve,
         });
         Self {
             service,
@@ -121,6 +125,7 @@ impl Caller {
         let (routes, now) = (Rc::clone(&service.routes), turn_time());
         let mut connection = Connection::new(routes, &service.config, self.name, self.socket, now)
             .counting_in(Arc::clone(&service.limit_counts))
+            .behind(Rc::clone(&service.valve))
             .belonging(service.cut_counts.clone(), self.place);
         connection.live(&self.lifetime, now);
         let identity = PeerIdentity {

@@ -3,6 +3,7 @@
 use corespun_codec::{Encoding, Encodings};
 use corespun_http2::Limits;
 
+use crate::admission::Admission;
 use crate::lifetime::Lifetime;
 
 /// Limits of a server's connections and calls.
@@ -27,12 +28,21 @@ pub struct Config {
     /// [`Response`](corespun_codec::Response) or a [`Sender`](corespun_codec::Sender) may choose
     /// otherwise.
     pub encoding: Encoding,
+    /// Whether and when a shard refuses calls that would wait too long for it.
+    pub admission: Option<Admission>,
+    /// What the calls of one shard may keep together, in bytes of memory: requests that are coming
+    /// and replies that have not gone out, of all connections, each of which has bounds of its own
+    /// in [`Limits`]. Beyond it new calls get RESOURCE_EXHAUSTED, and so does the newest call of a
+    /// connection that keeps still more.
+    pub shard_bytes_max: usize,
 }
 
 impl Default for Config {
     /// As gRPC servers in other languages: messages of up to 4 MiB come in and any go out, all
     /// compressions are read and none is written; plain bodies of up to 64 KiB, and the bounds of
-    /// [`Limits::default`] and [`Lifetime::default`].
+    /// [`Limits::default`] and [`Lifetime::default`]. No call is refused for the time it would
+    /// wait. A shard keeps 256 MiB: 64 of the largest messages, or all that eight connections may
+    /// keep at their worst.
     fn default() -> Self {
         Self {
             http2: Limits::default(),
@@ -42,6 +52,8 @@ impl Default for Config {
             send_bytes_max: usize::MAX,
             accept_encodings: Encodings::ALL,
             encoding: Encoding::Identity,
+            admission: None,
+            shard_bytes_max: 256 << 20,
         }
     }
 }

@@ -7,6 +7,7 @@ mod life;
 mod plain;
 mod requests;
 mod streams;
+mod valve;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::occupancy::Place;
 use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
+use crate::valve::Valve;
 
 /// A gRPC connection on the server's side; a [`Protocol`] for any pump.
 pub struct Connection {
@@ -64,6 +66,10 @@ pub struct Connection {
     backlog: Backlog,
     /// Output after which what is left of the input waits for the next turn, in bytes.
     turn_output_bytes_max: usize,
+    /// What the shard's connections share, if they do.
+    valve: Option<Rc<Valve>>,
+    /// What was counted there as kept here.
+    counted_bytes: usize,
     closing: bool,
 }
 
@@ -112,6 +118,8 @@ impl Connection {
             rung: Vec::new(),
             backlog: Backlog::default(),
             turn_output_bytes_max,
+            valve: None,
+            counted_bytes: 0,
             closing: false,
         };
         // The peer's time to speak begins now, not with its first byte.
@@ -278,6 +286,7 @@ impl Protocol for Connection {
             Input::Bytes(bytes) => {
                 self.receive_bytes(now, bytes);
                 self.count_limit_hits();
+                self.settle();
             }
             Input::End if self.backlog.is_empty() => self.abandon(),
             Input::End => self.backlog.end(),
@@ -316,6 +325,7 @@ impl Protocol for Connection {
             self.resume(now);
         }
         self.count_limit_hits();
+        self.settle();
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
@@ -329,6 +339,7 @@ impl Protocol for Connection {
         if let Some(spare) = self.http2.take_spare_output() {
             corespun_runtime::give_buffer(spare);
         }
+        self.settle();
         // Also a peer that has ended gets the rest of its replies, as far as its windows go.
         let finished = self.closing || self.http2.is_finished();
         if finished && !self.http2.has_output() {
@@ -369,5 +380,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.note_cut();
         self.abandon();
+        self.leave_shard();
     }
 }

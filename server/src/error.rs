@@ -11,6 +11,8 @@ pub enum Error {
     Address(String),
     /// No address to listen on was given.
     NoAddress,
+    /// A method that is to be exempt from admission is not served; the text names it.
+    Exempt(String),
     /// The schemas of the services do not go together; the text names the file.
     Reflection(String),
     /// A key or a certificate is of no use.
@@ -26,6 +28,10 @@ impl fmt::Display for Error {
         match self {
             Self::Address(text) => f.write_str(text),
             Self::NoAddress => f.write_str("failed to start: no address to listen on was given"),
+            Self::Exempt(method) => write!(
+                f,
+                "failed to exempt {method} from admission: no such method is served"
+            ),
             Self::Reflection(text) => write!(f, "failed to offer reflection: {text}"),
             Self::Tls(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),

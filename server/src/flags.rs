@@ -2,6 +2,7 @@
 
 mod lifetime;
 mod limits;
+mod overload;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use corespun_tls::TlsConfig;
 use crate::server::ServerBuilder;
 pub use lifetime::LifetimeFlags;
 pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
+pub use overload::{AdmissionFlag, AdmissionFlagError, OverloadFlags};
 
 /// Where and how to serve; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
@@ -65,6 +67,10 @@ pub struct Flags {
     #[command(flatten)]
     pub lifetime: LifetimeFlags,
 
+    /// What happens to calls that are too many
+    #[command(flatten)]
+    pub overload: OverloadFlags,
+
     /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain_delay: u32,
@@ -83,6 +89,7 @@ impl Flags {
     pub fn apply(&self, mut server: ServerBuilder) -> ServerBuilder {
         self.limits.apply(&mut server.config.http2);
         self.lifetime.apply(&mut server.config.lifetime);
+        self.overload.apply(&mut server.config);
         for address in &self.listen {
             server = server.listen(address);
         }

@@ -39,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 mod acceptor;
+mod admission;
 mod bell;
 mod builtin;
 mod call;
@@ -55,14 +56,17 @@ mod layer;
 mod lifetime;
 mod limit_stats;
 mod occupancy;
+mod overload_stats;
 mod plain;
 mod reply;
 mod routes;
 mod server;
 mod service;
 mod surround;
+mod valve;
 mod watch;
 
+pub use admission::{Admission, Signals};
 pub use builtin::health::Health;
 pub use cancel::{CancelGuard, CancelWatch};
 pub use config::Config;
@@ -71,15 +75,19 @@ pub use corespun_tls::TlsConfig;
 pub use cut_off::CutOff;
 pub use error::Error;
 #[cfg(feature = "flags")]
-pub use flags::{Flags, LifetimeFlags, LimitFlag, LimitFlagError, LimitFlags};
+pub use flags::{AdmissionFlag, AdmissionFlagError, LifetimeFlags, OverloadFlags};
+#[cfg(feature = "flags")]
+pub use flags::{Flags, LimitFlag, LimitFlagError, LimitFlags};
 pub use interceptor::{
     Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async, observe,
 };
 pub use layer::{Gate, Passing, intercept_tower};
 pub use lifetime::Lifetime;
 pub use limit_stats::LimitStats;
+pub use overload_stats::{OverloadHits, OverloadStats};
 pub use plain::{PlainRequest, PlainResponse};
 pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};
 pub use surround::Surround;
+pub use valve::Valve;

@@ -1,5 +1,7 @@
 //! A reply on its way out: head, message and trailers straight into the connection's output.
 
+mod away;
+
 use std::rc::Rc;
 
 use corespun_codec::message::{PREFIX_BYTES, write_prefix};

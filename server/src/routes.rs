@@ -14,6 +14,9 @@ use crate::plain::{Plain, PlainRequest, PlainResponse};
 use crate::service::{Scope, Service};
 use crate::surround::Terms;
 
+/// What tells whether a server lives is answered also when it has no time for calls.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 /// The methods of one shard.
 #[derive(Default)]
 pub struct Routes {
@@ -33,6 +36,8 @@ pub(crate) struct Route {
     pub(crate) method: &'static str,
     pub(crate) handler: Rc<dyn Handler>,
     pub(crate) scope: Rc<Scope>,
+    /// Calls are never turned away to keep the shard on time.
+    pub(crate) exempt: bool,
 }
 
 impl Routes {
@@ -80,8 +85,24 @@ impl Routes {
             method: path,
             handler,
             scope,
+            exempt: path.starts_with(HEALTH),
         };
         self.methods.insert(path, route);
+    }
+
+    /// Exempts a method, or all of a service (`/package.Service/*`), from admission; false when
+    /// there is none.
+    pub(crate) fn exempt(&mut self, pattern: &str) -> bool {
+        let mut found = false;
+        for (path, route) in &mut self.methods {
+            let is_meant = match pattern.strip_suffix('*') {
+                Some(service) => service.ends_with('/') && path.starts_with(service),
+                None => *path == pattern,
+            };
+            route.exempt |= is_meant;
+            found |= is_meant;
+        }
+        found
     }
 
     /// Names of the services, in the order they were added.

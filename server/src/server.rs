@@ -14,7 +14,9 @@ use crate::cut_off::{CutCounts, CutOff};
 use crate::error::Error;
 use crate::limit_stats::LimitStats;
 use crate::occupancy::Occupancy;
+use crate::overload_stats::OverloadStats;
 use crate::routes::Routes;
+use crate::valve::Valve;
 use builder::Listen;
 pub use builder::ServerBuilder;
 
@@ -49,6 +51,7 @@ impl ServerBuilder {
             factories,
             interceptors,
             limit_stats,
+            overload_stats,
             builtin,
         } = self;
         if listen.is_empty() {
@@ -67,7 +70,7 @@ impl ServerBuilder {
             });
         }
         let watched = tls.clone();
-        let stats = limit_stats.clone();
+        let (stats, overloads) = (limit_stats.clone(), overload_stats.clone());
         let offered = builtin.clone();
         let cut_counts = CutCounts::default();
         let shared = Shared {
@@ -81,18 +84,26 @@ impl ServerBuilder {
                 factory(shard, &mut routes)?;
             }
             offered.add_to(&mut routes)?;
+            for method in config.admission.iter().flat_map(|a| &a.exempt) {
+                if !routes.exempt(method) {
+                    return Err(Error::Exempt(method.clone()).into());
+                }
+            }
             // One shard looks after the files for all.
             if let Some(tls) = watched.clone().filter(|_| shard.index() == 0) {
                 spawn(tls.watch(RELOAD_PAUSE));
             }
             let (config, doors) = (config.clone(), doors.clone());
-            let acceptor = Acceptor::new(routes, config, doors, stats.add_shard(), shared.clone());
+            let valve = Valve::counting_in(&config, overloads.add_shard());
+            let limits = stats.add_shard();
+            let acceptor = Acceptor::new(routes, config, doors, limits, shared.clone(), valve);
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
         Ok(Running {
             runtime: running,
             limit_stats,
             cut_counts,
+            overload_stats,
             builtin,
             tls,
         })
@@ -147,6 +158,7 @@ pub struct Running {
     runtime: corespun_runtime::Running,
     limit_stats: LimitStats,
     cut_counts: CutCounts,
+    overload_stats: OverloadStats,
     builtin: Builtin,
     tls: Option<corespun_tls::Acceptor>,
 }
@@ -170,6 +182,11 @@ impl Running {
     /// How often callers exceeded each limit.
     pub fn limit_stats(&self) -> &LimitStats {
         &self.limit_stats
+    }
+
+    /// How many calls were turned away to stay on time and within memory.
+    pub fn overload_stats(&self) -> &OverloadStats {
+        &self.overload_stats
     }
 
     /// Reads the files of keys and certificates again; answers whether they had changed. Without

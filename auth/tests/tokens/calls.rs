@@ -10,7 +10,7 @@ use corespun_runtime::block_on;
 use corespun_server::{Routes, Server, Service};
 use serde_json::json;
 
-use crate::issuer::{Issuer, in_seconds};
+use crate::issuer::{Issuer, in_seconds, tamper};
 use crate::{but, good, strict};
 
 const OPEN: Method<String, String> = Method::new("/test.Greeter/Open", Kind::Unary);
@@ -61,12 +61,17 @@ fn callers_get_the_code_of_what_they_lack() {
     let valid = issuer.token(&good());
     let ended = issuer.token(&but(json!({ "exp": in_seconds(-120) })));
     let foreign = Issuer::es256().token(&good());
+    let tampered = tamper(&valid);
+    let (nonsense, empty) = ("nonsense".to_owned(), String::new());
     let cases = [
         (OPEN, None, Ok("")),
         (READ, Some(&valid), Ok("ada")),
         (READ, None, Err(Code::Unauthenticated)),
         (READ, Some(&ended), Err(Code::Unauthenticated)),
         (READ, Some(&foreign), Err(Code::Unauthenticated)),
+        (READ, Some(&tampered), Err(Code::Unauthenticated)),
+        (READ, Some(&nonsense), Err(Code::Unauthenticated)),
+        (READ, Some(&empty), Err(Code::Unauthenticated)),
         (ROOT, Some(&valid), Err(Code::PermissionDenied)),
     ];
     let target = server.addresses()[0].to_string();

@@ -268,6 +268,10 @@ impl Driver for Uring {
         self.queue.has_backlog() || !self.stopped.is_empty()
     }
 
+    fn has_news(&mut self) -> io::Result<bool> {
+        Ok(self.queue.has_news())
+    }
+
     fn wait(&mut self, wait: Wait) -> io::Result<()> {
         self.buffers.publish();
         if self.queue.enter(wait)?.is_some() {

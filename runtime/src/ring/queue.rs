@@ -78,6 +78,18 @@ impl Queue {
         !self.backlog.is_empty()
     }
 
+    /// Whether completions wait in their queue, or the work that makes them waits for an entry.
+    pub(super) fn has_news(&self) -> bool {
+        // SAFETY: the only views of the queues at this moment.
+        let (submissions, completions) = unsafe {
+            (
+                self.ring().submission_shared(),
+                self.ring().completion_shared(),
+            )
+        };
+        submissions.taskrun() || !completions.is_empty()
+    }
+
     /// One kernel entry: submits what is queued, runs deferred work, and sleeps as `wait`
     /// permits. Skipped when there is neither to submit nor to run nor to wait for.
     ///

@@ -86,6 +86,11 @@ impl Executor {
         !self.ready.borrow().is_empty() || !self.yielded.borrow().is_empty()
     }
 
+    /// How many tasks wait to be polled.
+    pub(crate) fn ready_len(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
     /// Wakes the tasks that yielded in the last turn.
     pub(crate) fn wake_yielded(&self) {
         if self.yielded.borrow().is_empty() {

@@ -36,15 +36,10 @@ pub(super) fn run(
     let otlp = format!("http://{}", collector.address);
 
     let mut command = users_server(context, engine)?;
-    let users = Server::start(command.args(["--otlp", &otlp]), None, &log("users"))?;
+    let users = Server::start_on(command.args(["--otlp", &otlp]), engine, &log("users"))?;
     let mut command = program(context, "users-relay");
-    command.args(["--listen", "127.0.0.1:0", "--shards", "2"]);
-    command.args(["--engine", engine, "--otlp", &otlp]);
-    command.args(["--next", &users.address]);
-    let relay = Server::start(&mut command, None, &log("relay"))?;
-    for server in [&users, &relay] {
-        server.check_engine(engine)?;
-    }
+    command.args(["--shards", "2", "--otlp", &otlp, "--next", &users.address]);
+    let relay = Server::start_on(&mut command, engine, &log("relay"))?;
     let mut caller = python.script("traced_client.py", "full");
     let has_called = stage.command(caller.args([&relay.address, &otlp]));
     // Each sends its last spans at its end, and the collector writes its last lines.

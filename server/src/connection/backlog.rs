@@ -36,6 +36,11 @@ impl Backlog {
         self.bytes.len() - self.taken
     }
 
+    /// What it costs in memory.
+    pub(super) fn pinned_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// When to go on: at any moment after that of the turn whose share is used up.
     pub(super) fn due(&self) -> Option<Duration> {
         (!self.is_empty()).then_some(self.turn)

@@ -109,8 +109,9 @@ impl Connection {
     /// Counts a message that is kept for as long as interceptors wait: whoever they would refuse
     /// must not make us keep as many as there may be streams.
     fn hold_kept(&mut self, stream: StreamKey, bytes: usize) {
-        if bytes > 0 && !self.http2.hold(stream, bytes) {
-            self.shed();
+        if bytes > 0 {
+            let fits = self.http2.hold(stream, bytes);
+            self.stay_in_bounds(fits);
         }
     }
 

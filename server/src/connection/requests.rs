@@ -42,6 +42,9 @@ impl Connection {
             return self.reply(stream, known.form).status(&expired());
         }
         if handler.kind().client_streams() {
+            if self.turn_away(now, stream, &known, deadline) {
+                return;
+            }
             return self.start_stream(stream, &known, None, deadline, end_stream);
         }
         if end_stream {
@@ -75,6 +78,9 @@ impl Connection {
             Call::Expecting {
                 known, deadline, ..
             } => {
+                if self.turn_away(now, stream, &known, deadline) {
+                    return self.http2.release(stream, bytes.len());
+                }
                 if end_stream
                     && let Some(message) = message::whole(bytes)
                     && message.len() <= self.message_bytes_max
@@ -109,9 +115,7 @@ impl Connection {
                     }
                 }
                 self.put_call(stream, call);
-                if !fits {
-                    self.shed();
-                }
+                self.stay_in_bounds(fits);
             }
             Call::Plain(call) => self.on_plain_data(now, stream, call, bytes, end_stream),
             call @ Call::Waiting { .. } => self.put_call(stream, call),
@@ -161,9 +165,7 @@ impl Connection {
             None => {
                 let fits = self.http2.hold(stream, collecting.body.capacity());
                 self.put_call(stream, Call::Collecting(collecting));
-                if !fits {
-                    self.shed();
-                }
+                self.stay_in_bounds(fits);
             }
         }
     }

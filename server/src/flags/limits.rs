@@ -96,16 +96,23 @@ fn count<T: FromStr>(text: &str) -> Result<T, LimitFlagError> {
     text.parse().map_err(wrong)
 }
 
-/// A time in seconds or milliseconds: `10s`, `1500ms`.
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, LimitFlagError> {
-        let (digits, of) = match text.strip_suffix("ms") {
-            Some(digits) => (digits, Self::from_millis as fn(u64) -> Self),
-            None => (text.strip_suffix('s').unwrap_or(""), Self::from_secs as _),
-        };
-        let number = digits.parse().map(of);
-        number.map_err(|_| LimitFlagError(format!("{text:?} is not a time such as 10s or 1500ms")))
+        parse_time(text)
     }
+}
+
+/// A time in seconds or milliseconds: `10s`, `1500ms`.
+pub(super) fn parse_time(text: &str) -> Result<Duration, LimitFlagError> {
+    let (digits, of) = match text.strip_suffix("ms") {
+        Some(digits) => (digits, Duration::from_millis as fn(u64) -> Duration),
+        None => (
+            text.strip_suffix('s').unwrap_or(""),
+            Duration::from_secs as _,
+        ),
+    };
+    let number = digits.parse().map(of);
+    number.map_err(|_| LimitFlagError(format!("{text:?} is not a time such as 10s or 1500ms")))
 }
 
 /// How the value of a named bound is read.

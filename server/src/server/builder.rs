@@ -8,11 +8,13 @@ use corespun_runtime::{Balance, Engine, Runtime, RuntimeBuilder, ShardId};
 use corespun_tls::TlsConfig;
 
 use super::BoxError;
+use crate::admission::Admission;
 use crate::builtin::health::Health;
 use crate::builtin::{Builtin, Offer};
 use crate::config::Config;
 use crate::interceptor::Interceptor;
 use crate::limit_stats::LimitStats;
+use crate::overload_stats::OverloadStats;
 use crate::plain::{PlainRequest, PlainResponse};
 use crate::routes::Routes;
 use crate::service::Service;
@@ -37,6 +39,7 @@ pub struct ServerBuilder {
     pub(super) factories: Vec<Factory>,
     pub(super) interceptors: Vec<InterceptorFactory>,
     pub(super) limit_stats: LimitStats,
+    pub(super) overload_stats: OverloadStats,
     pub(super) builtin: Builtin,
 }
 
@@ -50,6 +53,7 @@ impl ServerBuilder {
             factories: Vec::new(),
             interceptors: Vec::new(),
             limit_stats: LimitStats::default(),
+            overload_stats: OverloadStats::default(),
             builtin: Builtin::default(),
         }
     }
@@ -156,6 +160,19 @@ impl ServerBuilder {
     /// any thread.
     pub fn limit_stats(&self) -> LimitStats {
         self.limit_stats.clone()
+    }
+
+    /// Refuses calls that would wait too long for their shard; without it none is. Which shard
+    /// a connection is on decides, not what the others have to do.
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.config.admission = Some(admission);
+        self
+    }
+
+    /// How many calls are turned away to stay on time and within memory; take it before
+    /// [`ServerBuilder::run`] and read it from any thread.
+    pub fn overload_stats(&self) -> OverloadStats {
+        self.overload_stats.clone()
     }
 
     /// Compresses messages as `encoding` for callers that accept it. Services, responses and

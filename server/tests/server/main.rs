@@ -11,6 +11,8 @@ mod interceptors;
 mod layers;
 mod lifetime;
 mod limit_stats;
+mod overload;
+mod overload_sockets;
 mod plain;
 mod streams;
 mod support;

@@ -8,7 +8,7 @@ use corespun_codec::{Status, message};
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{Block, BlockCache, Config as Http2Config, Event, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
-use corespun_server::{Config, Connection, Routes};
+use corespun_server::{Config, Connection, Routes, Valve};
 
 /// What came back on one stream.
 #[derive(Debug, Default)]
@@ -62,9 +62,22 @@ impl Pair {
     }
 
     pub fn with(routes: Routes, config: Config, client: Http2Config) -> Self {
+        Self::join(Self::server(routes, &config), client)
+    }
+
+    /// A pair whose server shares the valve of a shard with others.
+    pub fn behind(valve: &Rc<Valve>, routes: Routes, config: &Config) -> Self {
+        let server = Self::server(routes, config).behind(Rc::clone(valve));
+        Self::join(server, Http2Config::client())
+    }
+
+    fn server(routes: Routes, config: &Config) -> Connection {
         let socket = SocketHandle::detached();
         let peer = Some(Rc::from("127.0.0.1:9"));
-        let server = Connection::new(Rc::new(routes), &config, peer, socket, Duration::ZERO);
+        Connection::new(Rc::new(routes), config, peer, socket, Duration::ZERO)
+    }
+
+    fn join(server: Connection, client: Http2Config) -> Self {
         let client = corespun_http2::Connection::new(client);
         let mut pair = Self {
             client,

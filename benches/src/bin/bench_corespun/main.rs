@@ -4,11 +4,12 @@
 
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use corespun::Server;
-use corespun::server::{Config, LimitFlags};
-use corespun_benches::{AnyError, EngineFlag, ServerFlags, services};
+use corespun::server::{Config, LimitFlags, OverloadFlags};
+use corespun_benches::{AnyError, EngineFlag, ServerFlags, Work, services};
 use tracing_subscriber::EnvFilter;
 
 /// Serves user.UserService and grpc.testing.BenchmarkService on corespun.
@@ -23,6 +24,13 @@ struct Program {
 
     #[command(flatten)]
     limits: LimitFlags,
+
+    #[command(flatten)]
+    overload: OverloadFlags,
+
+    /// CPU time that each GetUser takes beside the call itself, in microseconds.
+    #[arg(long, value_name = "MICROS", default_value_t = 0)]
+    work_us: u32,
 
     /// What to log, such as info or corespun_runtime=debug.
     #[arg(long, value_name = "FILTER", default_value = "info")]
@@ -44,6 +52,8 @@ fn run(program: Program) -> Result<(), AnyError> {
         server: flags,
         engine,
         limits,
+        overload,
+        work_us,
         log,
     } = program;
     tracing_subscriber::fmt()
@@ -53,6 +63,8 @@ fn run(program: Program) -> Result<(), AnyError> {
         .init();
     let mut config = Config::default();
     limits.apply(&mut config.http2);
+    overload.apply(&mut config);
+    let work = Work::lasting(Duration::from_micros(work_us.into()));
     let mut server = Server::builder()
         .config(config)
         .shards(flags.shard_count())
@@ -64,7 +76,7 @@ fn run(program: Program) -> Result<(), AnyError> {
         server = server.cpus(cpus.as_slice().to_vec());
     }
     server
-        .service(|_shard| Ok(services::users()))
+        .service(move |_shard| Ok(services::working_users(work)))
         .service(|_shard| Ok(services::benchmark()))
         .run()?;
     Ok(())

@@ -1,0 +1,108 @@
+//! How many calls a server's shards turned away to stay on time and within their memory.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Calls that were turned away, since the server began.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct OverloadHits {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl OverloadHits {
+            fn add(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+
+        /// What one shard adds to. Atomic only so that others may read: one thread writes, and
+        /// only when a call is turned away.
+        #[derive(Debug, Default)]
+        pub(crate) struct OverloadCounts {
+            $(pub(crate) $name: Count,)*
+        }
+
+        impl OverloadCounts {
+            fn snapshot(&self) -> OverloadHits {
+                OverloadHits { $($name: self.$name.0.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+counts! {
+    /// RESOURCE_EXHAUSTED, as they would have waited longer than the target of
+    /// [`Admission`](crate::Admission).
+    overloaded,
+    /// DEADLINE_EXCEEDED without a handler, as they had waited longer than their callers do.
+    late,
+    /// RESOURCE_EXHAUSTED, as the shard kept more than
+    /// [`Config::shard_bytes_max`](crate::Config::shard_bytes_max).
+    full,
+    /// Ended for the same reason while their request was coming.
+    shed,
+    /// Times a shard became overloaded.
+    episodes,
+}
+
+/// One number that only goes up.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The counts of a server, readable from any thread while it runs and after. Cheap to clone; all
+/// clones show the same counts.
+#[derive(Clone, Debug, Default)]
+pub struct OverloadStats {
+    shards: Arc<Mutex<Vec<Arc<OverloadCounts>>>>,
+}
+
+impl OverloadStats {
+    /// The counts of all shards together.
+    pub fn total(&self) -> OverloadHits {
+        let mut total = OverloadHits::default();
+        for hits in self.by_shard() {
+            total.add(hits);
+        }
+        total
+    }
+
+    /// The counts of each shard that has started, in the order of their start.
+    pub fn by_shard(&self) -> Vec<OverloadHits> {
+        let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        shards.iter().map(|counts| counts.snapshot()).collect()
+    }
+
+    /// The counts of one more shard.
+    pub(crate) fn add_shard(&self) -> Arc<OverloadCounts> {
+        let counts = Arc::<OverloadCounts>::default();
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        shards.push(Arc::clone(&counts));
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_is_the_sum_of_the_shards() {
+        let stats = OverloadStats::default();
+        let (first, second) = (stats.add_shard(), stats.add_shard());
+        first.late.increment();
+        second.late.increment();
+        second.full.increment();
+        let total = stats.total();
+        assert_eq!((total.late, total.full, total.overloaded), (2, 1, 0));
+        assert_eq!(stats.by_shard()[0].late, 1);
+    }
+}

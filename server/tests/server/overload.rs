@@ -1,0 +1,273 @@
+//! A shard that has more to do than it can, or keeps more than it may: who is turned away, with
+//! what, and who is not. Waits are played, so that no test depends on how fast the machine is.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Streaming};
+use corespun_http2::StreamKey;
+use corespun_runtime::{TurnStart, block_on, yield_now};
+use corespun_server::{Admission, Config, Routes, Service, Signals, Valve};
+
+use crate::support::Pair;
+
+const SAY: Method<String, String> = Method::new("/test.Busy/Say", Kind::Unary);
+const LIST: Method<String, String> = Method::new("/test.Busy/List", Kind::ServerStreaming);
+const JOIN: Method<String, String> = Method::new("/test.Busy/Join", Kind::ClientStreaming);
+const CHAT: Method<String, String> = Method::new("/test.Busy/Chat", Kind::BidiStreaming);
+const CHECK: Method<String, String> = Method::new("/grpc.health.v1.Health/Check", Kind::Unary);
+
+thread_local! {
+    /// The moment of the turn.
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// How long its bytes have waited.
+    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// Calls that reached a handler.
+    static HANDLED: Cell<u32> = const { Cell::new(0) };
+}
+
+const PLAYED: Signals = Signals {
+    turn_start: || {
+        let mut start = TurnStart::default();
+        start.waited = WAITED.get();
+        start
+    },
+    lag: || WAITED.get(),
+};
+
+const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+struct Busy;
+
+async fn say(request: Request<String>) -> Result<Response<String>, Status> {
+    HANDLED.set(HANDLED.get() + 1);
+    Ok(Response::new(request.into_inner()))
+}
+
+async fn chat(mut requests: Streaming<String>, mut out: Sender<String>) -> Result<(), Status> {
+    HANDLED.set(HANDLED.get() + 1);
+    while let Some(text) = requests.message().await? {
+        out.send(text).await?;
+    }
+    Ok(())
+}
+
+impl Service for Busy {
+    const NAME: &'static str = "test.Busy";
+
+    fn register(self, routes: &mut Routes) {
+        let service = Rc::new(self);
+        routes.unary(SAY, &service, |_, request| say(request));
+        routes.unary(CHECK, &service, |_, request| say(request));
+        routes.server_streaming(
+            LIST,
+            &service,
+            |_, request: Request<String>, mut out| async move {
+                HANDLED.set(HANDLED.get() + 1);
+                out.send(request.into_inner()).await
+            },
+        );
+        routes.client_streaming(
+            JOIN,
+            &service,
+            |_, mut requests: Streaming<String>| async move {
+                HANDLED.set(HANDLED.get() + 1);
+                let first = requests.message().await?;
+                Ok(Response::new(first.unwrap_or_default()))
+            },
+        );
+        routes.bidi_streaming(CHAT, &service, |_, requests, out| chat(requests, out));
+    }
+}
+
+fn routes() -> Routes {
+    let mut routes = Routes::new();
+    routes.add(Busy);
+    routes
+}
+
+fn on_shard(test: impl AsyncFnOnce()) {
+    block_on(test()).unwrap();
+}
+
+fn pair(valve: &Rc<Valve>, config: &Config) -> Pair {
+    let mut pair = Pair::behind(valve, routes(), config);
+    pair.clock = || NOW.get();
+    pair
+}
+
+/// A pair behind an admission of 5 ms for 100 ms.
+fn admitting() -> Pair {
+    let config = Config {
+        admission: Some(Admission::new().target(ms(5))),
+        ..Config::default()
+    };
+    let valve = Valve::with_signals(&config, PLAYED);
+    pair(&valve, &config)
+}
+
+/// A turn at a moment, whose bytes have waited so long, with one call; how that ended.
+async fn call(
+    pair: &mut Pair,
+    (now, waited): (u64, u64),
+    method: Method<String, String>,
+    timeout: &str,
+) -> StreamKey {
+    NOW.set(ms(now));
+    WAITED.set(ms(waited));
+    let stream = pair.open(method.path(), &[("grpc-timeout", timeout)], false);
+    pair.send(stream, &"text".to_owned(), true);
+    for _ in 0..5 {
+        pair.exchange();
+        yield_now().await;
+    }
+    stream
+}
+
+fn code(pair: &Pair, stream: StreamKey) -> Option<Code> {
+    let answer = pair.answers.get(&stream.id).filter(|answer| answer.ended)?;
+    Some(answer.status().code())
+}
+
+/// Checks that a call was refused in one block, and answers when it may come again, in ms.
+fn pushback(pair: &Pair, stream: StreamKey) -> u64 {
+    let answer = &pair.answers[&stream.id];
+    assert_eq!(answer.status().code(), Code::ResourceExhausted);
+    assert!(answer.trailers.is_empty() && answer.body.is_empty());
+    let field = answer.field("grpc-retry-pushback-ms");
+    field.expect("when to come again").parse().unwrap()
+}
+
+#[test]
+fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
+    on_shard(async || {
+        let mut pair = admitting();
+        // Late for an interval: nobody is refused yet.
+        for now in [1000, 1050, 1099] {
+            let stream = call(&mut pair, (now, 50), SAY, "").await;
+            assert_eq!(code(&pair, stream), Some(Code::Ok), "at {now}");
+        }
+        HANDLED.set(0);
+        for (now, method) in (1150..).zip([SAY, LIST, JOIN, CHAT]) {
+            let stream = call(&mut pair, (now, 50), method, "").await;
+            let pushback = pushback(&pair, stream);
+            assert!((100..=150).contains(&pushback), "{pushback}");
+        }
+        assert_eq!(HANDLED.get(), 0);
+        let stream = call(&mut pair, (1154, 50), CHECK, "").await;
+        assert_eq!(code(&pair, stream), Some(Code::Ok), "health is exempt");
+        let stream = call(&mut pair, (1155, 5), SAY, "").await;
+        assert_eq!(code(&pair, stream), Some(Code::Ok), "this one is in time");
+        // Retries of those who come later are further away.
+        for now in (1200..3000).step_by(20) {
+            call(&mut pair, (now, 50), SAY, "").await;
+        }
+        let stream = call(&mut pair, (3000, 50), SAY, "").await;
+        assert!(pushback(&pair, stream) > 1000);
+        // The wait is gone, and after an interval so is the overload.
+        for now in (3001..3300).step_by(20) {
+            let stream = call(&mut pair, (now, 0), SAY, "").await;
+            assert_eq!(code(&pair, stream), Some(Code::Ok), "at {now}");
+        }
+        let stream = call(&mut pair, (3301, 50), SAY, "").await;
+        assert_eq!(code(&pair, stream), Some(Code::Ok), "a burst");
+    });
+}
+
+#[test]
+fn calls_that_waited_longer_than_their_callers_do_reach_no_handler() {
+    use Code::{DeadlineExceeded, Ok};
+    on_shard(async || {
+        let mut pair = admitting();
+        for (now, method) in (1000..).step_by(1000).zip([SAY, LIST, JOIN, CHAT]) {
+            for (timeout, expected) in [("50m", DeadlineExceeded), ("51m", Ok), ("", Ok)] {
+                HANDLED.set(0);
+                let stream = call(&mut pair, (now, 50), method, timeout).await;
+                assert_eq!(code(&pair, stream), Some(expected), "{method:?} {timeout}");
+                assert_eq!(HANDLED.get(), u32::from(expected == Ok), "{timeout}");
+                let answer = &pair.answers[&stream.id];
+                assert_eq!(answer.field("grpc-retry-pushback-ms"), None);
+            }
+        }
+    });
+}
+
+/// Begins a request of so many bytes; its last one is kept back.
+fn begin(pair: &mut Pair, bytes: usize) -> (StreamKey, Vec<u8>) {
+    let mut framed = Vec::new();
+    corespun_codec::message::encode(&"x".repeat(bytes), &mut framed).unwrap();
+    let last = framed.split_off(framed.len() - 1);
+    let stream = pair.open(SAY.path(), &[], false);
+    pair.client.send_data(stream, &framed, false);
+    pair.exchange();
+    (stream, last)
+}
+
+#[test]
+fn the_bytes_of_all_connections_are_bounded_together() {
+    on_shard(async || {
+        let config = Config {
+            message_bytes_max: 100_000,
+            shard_bytes_max: 300_000,
+            ..Config::default()
+        };
+        let valve = Valve::with_signals(&config, PLAYED);
+        let mut pairs: Vec<_> = (0..3).map(|_| pair(&valve, &config)).collect();
+        let mut begun = Vec::new();
+        for pair in &mut pairs {
+            begun.push(begin(pair, 90_000));
+        }
+        assert!(valve.bytes() > 250_000, "{}", valve.bytes());
+        let before = valve.bytes();
+        // The bytes beyond the bound cost the connection that brings them its newest call.
+        let (fourth, _) = begin(&mut pairs[0], 90_000);
+        assert_eq!(code(&pairs[0], fourth), Some(Code::ResourceExhausted));
+        assert_eq!(valve.bytes(), before);
+        assert_eq!(code(&pairs[0], begun[0].0), None, "the older one lives on");
+        for (pair, (stream, last)) in pairs.iter_mut().zip(begun) {
+            pair.client.send_data(stream, &last, true);
+            pair.exchange();
+            assert_eq!(code(pair, stream), Some(Code::Ok));
+        }
+        assert_eq!(valve.bytes(), 0);
+        drop(pairs);
+        assert_eq!(valve.bytes(), 0);
+    });
+}
+
+#[test]
+fn a_full_shard_turns_new_calls_away_until_there_is_room() {
+    on_shard(async || {
+        let config = Config {
+            message_bytes_max: 1_000,
+            shard_bytes_max: 100_000,
+            ..Config::default()
+        };
+        let valve = Valve::with_signals(&config, PLAYED);
+        let (mut deaf, mut other) = (pair(&valve, &config), pair(&valve, &config));
+        // Replies that their caller gives no credit for wait here.
+        deaf.releases = false;
+        let mut refused = None;
+        for _ in 0..400 {
+            let stream = deaf.open(SAY.path(), &[], false);
+            deaf.send(stream, &"x".repeat(900), true);
+            deaf.exchange();
+            if code(&deaf, stream) == Some(Code::ResourceExhausted) {
+                refused = Some(stream);
+                break;
+            }
+        }
+        assert!(pushback(&deaf, refused.expect("a refusal")) >= 250);
+        let stream = call(&mut other, (1, 0), SAY, "").await;
+        assert!(pushback(&other, stream) >= 250, "and so is everybody else");
+        let stream = call(&mut other, (1, 0), CHECK, "").await;
+        assert_eq!(code(&other, stream), Some(Code::Ok), "but for health");
+        drop(deaf);
+        assert_eq!(valve.bytes(), 0, "what a connection kept goes with it");
+        let stream = call(&mut other, (2, 0), SAY, "").await;
+        assert_eq!(code(&other, stream), Some(Code::Ok));
+    });
+}
