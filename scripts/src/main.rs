@@ -16,6 +16,7 @@
 
 mod attacks;
 mod bench;
+mod browser;
 mod cpus;
 mod demo;
 mod failure;

@@ -10,8 +10,12 @@ use corespun_tls::Handshake;
 
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::http1::{Front, Http1, Spoken};
 use crate::limit_stats::LimitCounts;
 use crate::routes::Routes;
+
+/// The name of HTTP/1.1 where protocols are agreed on (RFC 7301 §6).
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
 
 /// How one listener is served.
 #[derive(Clone)]
@@ -64,7 +68,7 @@ impl Accept for Acceptor {
         };
         match self.doors.get(peer.listener) {
             Some(Door::Tls(tls)) => secured(tls, Rc::clone(&self.service), caller),
-            Some(Door::Plain) | None => Box::new(caller.connection(&self.service, None)),
+            Some(Door::Plain) | None => caller.plain(&self.service),
         }
     }
 }
@@ -77,6 +81,38 @@ struct Caller {
 }
 
 impl Caller {
+    /// What runs on a socket without TLS: HTTP/2, or what the first bytes say if browsers come.
+    fn plain(self, service: &Rc<Served>) -> Box<dyn Protocol> {
+        if service.config.grpc_web.is_none() {
+            return Box::new(self.connection(service, None));
+        }
+        let service = Rc::clone(service);
+        let patience = service.config.http2.preface_time_max;
+        let open = move |spoken, now| -> Box<dyn Protocol> {
+            match spoken {
+                Spoken::Http2 => Box::new(self.connection(&service, None)),
+                Spoken::Http1 => Box::new(self.http1(&service, None, now)),
+            }
+        };
+        Box::new(Front::new(turn_time(), patience, Box::new(open)))
+    }
+
+    /// A connection of HTTP/1.1.
+    fn http1(&self, service: &Served, tls: Option<TlsPeer>, now: Duration) -> Http1 {
+        let config = &service.config;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let web = config.grpc_web.clone().unwrap_or_default();
+        let inner = self.connection(service, tls);
+        Http1::new(
+            inner,
+            scheme,
+            &config.http2,
+            web.idle_max(),
+            self.socket,
+            now,
+        )
+    }
+
     fn connection(&self, service: &Served, tls: Option<TlsPeer>) -> Connection {
         let routes = Rc::clone(&service.routes);
         let name = self.name.clone();
@@ -99,6 +135,7 @@ impl Caller {
 fn secured(tls: &corespun_tls::Acceptor, service: Rc<Served>, caller: Caller) -> Box<dyn Protocol> {
     let name = caller.name.clone().unwrap_or_else(|| "a Unix peer".into());
     let inside = move |handshake: Handshake| -> Box<dyn Protocol> {
+        let is_http1 = handshake.alpn == HTTP1;
         let peer = TlsPeer {
             certificates: handshake.certificates,
             names: handshake.names,
@@ -106,7 +143,11 @@ fn secured(tls: &corespun_tls::Acceptor, service: Rc<Served>, caller: Caller) ->
             version: handshake.version,
             cipher: handshake.cipher,
         };
-        Box::new(caller.connection(&service, Some(peer)))
+        if is_http1 {
+            Box::new(caller.http1(&service, Some(peer), turn_time()))
+        } else {
+            Box::new(caller.connection(&service, Some(peer)))
+        }
     };
     match tls.accept(name, turn_time(), Box::new(inside)) {
         Ok(protocol) => protocol,

@@ -3,6 +3,8 @@
 use corespun_codec::{Encoding, Encodings};
 use corespun_http2::Limits;
 
+use crate::web::GrpcWeb;
+
 /// Limits of a server's connections and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -23,6 +25,8 @@ pub struct Config {
     /// [`Response`](corespun_codec::Response) or a [`Sender`](corespun_codec::Sender) may choose
     /// otherwise.
     pub encoding: Encoding,
+    /// Whose pages may call by gRPC-Web; `None` serves no browsers and no HTTP/1.1.
+    pub grpc_web: Option<GrpcWeb>,
 }
 
 impl Default for Config {
@@ -37,6 +41,7 @@ impl Default for Config {
             send_bytes_max: usize::MAX,
             accept_encodings: Encodings::ALL,
             encoding: Encoding::Identity,
+            grpc_web: None,
         }
     }
 }

@@ -11,6 +11,8 @@ pub enum Error {
     Address(String),
     /// No address to listen on was given.
     NoAddress,
+    /// An origin of pages that no browser would send: this one.
+    Origin(String),
     /// The schemas of the services do not go together; the text names the file.
     Reflection(String),
     /// A key or a certificate is of no use.
@@ -26,6 +28,11 @@ impl fmt::Display for Error {
         match self {
             Self::Address(text) => f.write_str(text),
             Self::NoAddress => f.write_str("failed to start: no address to listen on was given"),
+            Self::Origin(text) => write!(
+                f,
+                "failed to allow pages of {text:?}: an origin is a scheme and a host, such as \
+                 https://app.example, with a port unless it is the scheme's own"
+            ),
             Self::Reflection(text) => write!(f, "failed to offer reflection: {text}"),
             Self::Tls(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),

@@ -49,6 +49,7 @@ mod error;
 #[cfg(feature = "flags")]
 mod flags;
 mod handler;
+mod http1;
 mod interceptor;
 mod layer;
 mod limit_stats;
@@ -58,6 +59,7 @@ mod routes;
 mod server;
 mod service;
 mod watch;
+mod web;
 
 pub use builtin::health::Health;
 pub use cancel::{CancelGuard, CancelWatch};
@@ -74,3 +76,4 @@ pub use plain::{PlainRequest, PlainResponse};
 pub use routes::Routes;
 pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};
+pub use web::GrpcWeb;

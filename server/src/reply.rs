@@ -13,6 +13,7 @@ use prost::Message;
 use crate::bell::{Bell, Framed};
 use crate::call::ReplyForm;
 use crate::watch::Watch;
+use crate::web::GrpcWeb;
 
 /// The blocks that nearly every reply repeats, as this connection's encoder writes them: two
 /// bytes for the head, one for the trailers, once the peer's table has them.
@@ -29,6 +30,7 @@ pub(crate) struct Reply<'a> {
     pub(crate) bell: &'a Rc<Bell>,
     pub(crate) stream: StreamKey,
     pub(crate) form: ReplyForm,
+    pub(crate) web: Option<&'a GrpcWeb>,
     /// Who wants to know how the call ends, if there are interceptors.
     pub(crate) watch: Option<Watch>,
 }
@@ -54,10 +56,13 @@ impl Reply<'_> {
             parts.as_deref().map(|parts| &parts.metadata),
             Encoding::Identity,
         );
-        match self
-            .http2
-            .data_in_place(self.stream, PREFIX_BYTES + len, false)
-        {
+        let in_place = match self.form.web {
+            Some(form) if form.writes_text => None,
+            _ => self
+                .http2
+                .data_in_place(self.stream, PREFIX_BYTES + len, false),
+        };
+        match in_place {
             Some(out) => {
                 write_prefix(out, false, len);
                 message.encode_raw(out);
@@ -65,7 +70,7 @@ impl Reply<'_> {
             None => {
                 let mut framed = corespun_runtime::take_buffer();
                 if message::encode(&message, &mut framed).is_ok() {
-                    self.http2.send_data(self.stream, &framed, false);
+                    self.body(&framed);
                 }
                 corespun_runtime::give_buffer(framed);
             }
@@ -88,8 +93,16 @@ impl Reply<'_> {
     pub(crate) fn framed(&mut self, framed: &Framed) {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
         self.head(parts.map(|parts| &parts.metadata), framed.encoding);
-        self.http2.send_data(self.stream, &framed.bytes, false);
+        self.body(&framed.bytes);
         self.ok(parts.map(|parts| &parts.trailers));
+    }
+
+    /// Framed messages.
+    pub(crate) fn body(&mut self, framed: &[u8]) {
+        match self.form.web {
+            Some(form) => self.web_body(form, framed, false),
+            None => self.http2.send_data(self.stream, framed, false),
+        }
     }
 
     /// The response head; it goes out with the first message at the earliest, so that an error
@@ -99,6 +112,9 @@ impl Reply<'_> {
         let content_type = self.form.content_type;
         let compressed = (encoding != Encoding::Identity)
             .then(|| constant(b"grpc-encoding", encoding.name().as_bytes()));
+        if let Some(form) = self.form.web {
+            return self.web_head(form, metadata, compressed);
+        }
         match metadata {
             None if content_type == ContentType::Grpc && compressed.is_none() => {
                 let fields = [
@@ -123,6 +139,12 @@ impl Reply<'_> {
     /// Trailers of a call that went well.
     pub(crate) fn ok(&mut self, trailers: Option<&MetadataMap>) {
         self.tell(Ok(()));
+        if let Some(form) = self.form.web {
+            let none = MetadataMap::new();
+            let trailers = trailers.unwrap_or(&none).fields();
+            let status: (&[u8], &[u8]) = (b"grpc-status", b"0");
+            return self.web_trailers(form, std::iter::once(status).chain(trailers));
+        }
         let status = constant(b"grpc-status", b"0");
         match trailers.filter(|trailers| !trailers.is_empty()) {
             None => {
@@ -144,10 +166,11 @@ impl Reply<'_> {
             Err(status) => {
                 self.tell(Err(status));
                 let mut scratch = Vec::new();
-                let fields = status
-                    .fields(&mut scratch)
-                    .chain(metadata.fields())
-                    .map(literal);
+                let fields = status.fields(&mut scratch).chain(metadata.fields());
+                if let Some(form) = self.form.web {
+                    return self.web_trailers(form, fields);
+                }
+                let fields = fields.map(literal);
                 self.http2.send_headers(self.stream, fields, None, true);
             }
         }
@@ -176,6 +199,9 @@ impl Reply<'_> {
 
     fn trailers_only(&mut self, http_status: &[u8], status: &Status, metadata: &MetadataMap) {
         self.tell(Err(status));
+        if let Some(form) = self.form.web {
+            return self.web_trailers_only(form, http_status, status, metadata);
+        }
         let start = [
             literal((&b":status"[..], http_status)),
             constant(b"content-type", self.form.content_type.as_bytes()),

@@ -103,7 +103,7 @@ impl Connection {
     }
 
     /// Ends a call with `status` whatever it has come to.
-    fn end_call(&mut self, stream: StreamKey, status: &Status) {
+    pub(super) fn end_call(&mut self, stream: StreamKey, status: &Status) {
         match self.take_call(stream) {
             Call::Expecting { known, .. } => self.reply(stream, known.form).status(status),
             Call::Collecting(collecting) => {

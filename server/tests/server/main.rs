@@ -14,3 +14,4 @@ mod plain;
 mod streams;
 mod support;
 mod waiting;
+mod web;
