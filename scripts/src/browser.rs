@@ -27,7 +27,7 @@ pub fn run(context: &Context, stage: &mut Stage) {
     let mut build = Command::new("cargo");
     build
         .current_dir(&context.root)
-        // With the test cargo chooses the same features as for all tests, and compiles nothing anew.
+        // With the test cargo chooses the features of all tests, and compiles nothing anew.
         .args([
             "build",
             "--quiet",

@@ -60,8 +60,12 @@ pub struct Flags {
     #[command(flatten)]
     pub limits: LimitFlags,
 
-    /// Origin whose pages may call by gRPC-Web, such as https://app.example, or * for all; repeatable
-    #[arg(long, value_name = "ORIGIN")]
+    /// Origins whose pages may call by gRPC-Web; none turns it off.
+    #[arg(
+        help = "Origin whose pages may call: https://app.example, or * for all; repeatable",
+        long,
+        value_name = "ORIGIN"
+    )]
     pub web_origin: Vec<String>,
 
     /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING

@@ -210,7 +210,8 @@ mod tests {
                 ok,
                 one1,
                 body,
-                "200 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+                "200 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n\
+                 2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
             ),
             (
                 ok,

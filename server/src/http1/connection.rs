@@ -40,6 +40,8 @@ pub(crate) struct Http1 {
     socket: SocketHandle,
     /// What came and was not looked at yet; from the shard's pool, and back when empty.
     input: Vec<u8>,
+    /// How much of its front is dealt with.
+    taken: usize,
     scan: Scan,
     exchange: Option<Exchange>,
     /// Likewise from the pool.
@@ -146,6 +148,7 @@ impl Http1 {
             bounds,
             socket,
             input: Vec::new(),
+            taken: 0,
             scan: Scan::default(),
             exchange: None,
             output: Vec::new(),
@@ -164,6 +167,9 @@ impl Http1 {
         if self.closing {
             self.input.clear();
         }
+        // Once for all that was taken: a read may hold a thousand requests.
+        let taken = std::mem::take(&mut self.taken).min(self.input.len());
+        self.input.drain(..taken);
         if self.input.is_empty() {
             give_buffer(std::mem::take(&mut self.input));
         }
@@ -203,24 +209,25 @@ impl Http1 {
 
     fn take_head(&mut self, now: Duration) -> bool {
         // The answers to a hundred requests in one read must not all be kept.
-        if self.input.is_empty() || self.output.len() >= self.bounds.output_bytes_high {
+        let input = &self.input[self.taken..];
+        if input.is_empty() || self.output.len() >= self.bounds.output_bytes_high {
             return false;
         }
         if !std::mem::replace(&mut self.head_begun, true) {
             self.head_due = now.checked_add(self.bounds.head_time_max);
         }
-        let end = self.scan.end(&self.input, self.bounds.head_bytes_max);
+        let end = self.scan.end(input, self.bounds.head_bytes_max);
         let parsed = end.and_then(|end| match end {
             None => Ok(None),
             Some(end) => {
-                let head = head::parse(&self.input[..end], self.scheme)?;
+                let head = head::parse(&input[..end], self.scheme)?;
                 Ok(Some((head, end)))
             }
         });
         match parsed {
             Ok(None) => false,
             Ok(Some((head, end))) => {
-                self.input.drain(..end);
+                self.taken += end;
                 self.scan = Scan::default();
                 self.head_begun = false;
                 self.head_due = None;
@@ -278,10 +285,10 @@ impl Http1 {
         let Some(body) = exchange.body.as_mut().filter(|_| !is_full) else {
             return false;
         };
-        let (mut rest, mut bytes) = (&self.input[..], take_buffer());
+        let (mut rest, mut bytes) = (&self.input[self.taken..], take_buffer());
         let taken = body.take(&mut rest, &mut bytes);
-        let used = self.input.len() - rest.len();
-        self.input.drain(..used);
+        let used = self.input.len() - self.taken - rest.len();
+        self.taken += used;
         match &taken {
             Ok(is_whole) => {
                 self.link.send(exchange.stream, &bytes, *is_whole);

@@ -16,7 +16,7 @@ pub(super) enum Origin {
     /// All are allowed.
     Any,
     /// The one at this place of the rules.
-    Listed(usize),
+    Listed(u32),
 }
 
 impl GrpcWeb {
@@ -27,7 +27,7 @@ impl GrpcWeb {
         };
         let mut listed = self.0.origins.iter();
         match listed.position(|known| known.as_bytes() == origin) {
-            Some(at) => Origin::Listed(at),
+            Some(at) => u32::try_from(at).map_or(Origin::Unnamed, Origin::Listed),
             None if self.0.any => Origin::Any,
             None => Origin::Unnamed,
         }
@@ -73,7 +73,7 @@ impl GrpcWeb {
         let allowed = match origin {
             Origin::Unnamed => None,
             Origin::Any => Some("*"),
-            Origin::Listed(at) => self.0.origins.get(at).map(String::as_str),
+            Origin::Listed(at) => self.0.origins.get(at as usize).map(String::as_str),
         };
         let credentials = self.0.credentials && matches!(origin, Origin::Listed(_));
         let origin = allowed.map(|allowed| ("access-control-allow-origin", allowed));

@@ -476,3 +476,44 @@ fn a_short_body_that_nobody_wants_is_read_past() {
     slow.pass(corespun_http2::Limits::default().header_block_time_max);
     assert_eq!((slow.heard().as_str(), slow.closed), ("", true));
 }
+
+#[test]
+fn nothing_that_is_said_does_harm() {
+    let smuggled = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\
+                    5;x=y\r\nhello\r\n0\r\nz: 1\r\n\r\n";
+    let said = [
+        &call("/test.Web/Say", "hello", "")[..],
+        smuggled.as_bytes(),
+        GET.as_bytes(),
+    ];
+    let said = said.concat();
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut draw = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % below as u64) as usize
+    };
+    block_on(async {
+        for round in 0..3000 {
+            let mut bytes = said.clone();
+            for _ in 0..=draw(4) {
+                let at = draw(bytes.len());
+                match draw(4) {
+                    0 => bytes[at] = draw(256) as u8,
+                    1 => drop(bytes.remove(at)),
+                    2 => bytes.insert(at, b"\r\n :;,\0\xff0"[draw(9)]),
+                    _ => bytes.truncate(at + 1),
+                }
+            }
+            let mut caller = Caller::new();
+            for piece in bytes.chunks(1 + draw(bytes.len())) {
+                caller.send(piece);
+            }
+            let heard = caller.heard();
+            let is_lawful = heard.is_empty() || heard.starts_with("HTTP/1.1 ");
+            assert!(is_lawful, "round {round}: {heard}");
+        }
+    })
+    .unwrap();
+}

@@ -32,7 +32,8 @@ fn heads_become_fields() {
             true,
         ),
         (
-            "\r\nPOST /a.B/C?q HTTP/1.1\r\nHOST:a\r\nContent-Length:  5 \r\nX-Team: red\r\n\r\nhello",
+            "\r\nPOST /a.B/C?q HTTP/1.1\r\nHOST:a\r\nContent-Length:  5 \r\nX-Team: red\r\n\r\n\
+             hello",
             ":method=POST :scheme=http :path=/a.B/C?q :authority=a content-length=5 x-team=red",
             BodyLength::Exactly(5),
             true,
