@@ -119,7 +119,7 @@ function grpcWebCases(base, format) {
   const say = method("Say", grpcWeb.MethodType.UNARY);
   const repeat = method("Repeat", grpcWeb.MethodType.SERVER_STREAMING);
   const call = (text, metadata = {}) =>
-    client.thenableCall(`${base}/demo.Echo/Say`, text, metadata, say);
+    client.unaryCall(`${base}/demo.Echo/Say`, text, metadata, say);
   const cases = {
     async unary() {
       equal(await call("hello"), "hello");
@@ -132,18 +132,16 @@ function grpcWebCases(base, format) {
       equal([error.code, error.message], [9, "asked to fail"]);
     },
     async metadata() {
-      const found = await new Promise((resolve, reject) => {
-        const found = {};
+      const found = { value: null, head: null, trailer: null };
+      await new Promise((resolve, reject) => {
         const url = `${base}/demo.Echo/Say`;
         const stream = client.rpcCall(url, "hello", { "x-team": "red" }, say, (error, value) => {
           if (error) reject(error);
           else found.value = value;
         });
         stream.on("metadata", (metadata) => (found.head = metadata["x-team"]));
-        stream.on("status", (status) => {
-          found.trailer = status.metadata["x-team"];
-          resolve(found);
-        });
+        stream.on("status", (status) => (found.trailer = status.metadata["x-team"]));
+        stream.on("end", resolve);
       });
       equal(found, { value: "hello", head: "red", trailer: "red" });
     },
@@ -203,7 +201,7 @@ function rawCases(base) {
       equal(answer.headers.get("content-type"), "application/grpc-web-text");
       const frames = found.match(/[^=]+={0,2}/g).map(atob).join("");
       equal(frames.startsWith("\0\0\0\0\x07\x0a\x05hello\x80"), true);
-      equal(frames.endsWith("grpc-status: 0\r\n"), true);
+      equal(frames.includes("grpc-status: 0\r\n"), true);
     },
   };
 }

@@ -161,6 +161,10 @@ mod tests {
             let expected = Some((text_in, text_out, native.to_owned()));
             assert_eq!(read(content_type, accept), expected, "{content_type}");
         }
+    }
+
+    #[test]
+    fn other_types_are_of_no_concern() {
         for other in [
             "application/grpc",
             "application/grpc+proto",

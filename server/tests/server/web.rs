@@ -258,129 +258,61 @@ fn errors_before_a_message_are_heads_alone() {
     });
 }
 
+/// A content type, a path, a body, and the answer: HTTP status and gRPC code.
+type Row = (
+    &'static str,
+    Method<String, String>,
+    &'static [u8],
+    &'static str,
+    Code,
+);
+
+/// A framed message whose text is `hello`.
+const HELLO: &[u8] = b"\0\0\0\0\x07\x0a\x05hello";
+const NOPE: Method<String, String> = Method::new("/test.Web/Nope", Kind::Unary);
+const NO_SUCH: Method<String, String> = Method::new("/no.Such/Say", Kind::Unary);
+
+const PLAIN: &str = "application/grpc-web";
+const ENCODED: &str = "application/grpc-web-text";
+
+#[rustfmt::skip]
+const BAD: [Row; 14] = [
+    ("application/grpc-webs", SAY, HELLO, "415", Code::Unknown),
+    ("application/grpc-web+json", SAY, HELLO, "200", Code::Unimplemented),
+    ("application/grpc-web-text+thrift", SAY, HELLO, "200", Code::Unimplemented),
+    (PLAIN, NOPE, HELLO, "200", Code::Unimplemented),
+    (PLAIN, NO_SUCH, HELLO, "200", Code::Unimplemented),
+    (PLAIN, SAY, b"", "200", Code::Unimplemented),
+    (PLAIN, SAY, b"\x80\0\0\0\0", "200", Code::Internal),
+    (PLAIN, SAY, b"\0\0\0\0\x07\x0a\x05", "200", Code::Internal),
+    (PLAIN, SAY, b"\0\xff\0\0\0", "200", Code::ResourceExhausted),
+    (ENCODED, SAY, b"no base64!", "200", Code::Internal),
+    (ENCODED, SAY, b"AAAAAAcKBWhlbGx", "200", Code::Internal),
+    (ENCODED, CHAT, b"A===", "200", Code::Internal),
+    (ENCODED, CHAT, b"AAA", "200", Code::Internal),
+    (ENCODED, JOIN, b"\xff\xff\xff\xff", "200", Code::Internal),
+];
+
 #[test]
 fn bad_requests_get_the_exact_answer() {
     with(async |pair| {
-        let hello = framed("hello");
-        for (content_type, path, body, http, code) in [
-            (
-                "application/grpc-webs",
-                SAY.path(),
-                &hello[..],
-                "415",
-                Code::Unknown,
-            ),
-            (
-                "application/grpc-web+json",
-                SAY.path(),
-                &hello,
-                "200",
-                Code::Unimplemented,
-            ),
-            (
-                "application/grpc-web-text+thrift",
-                SAY.path(),
-                &hello,
-                "200",
-                Code::Unimplemented,
-            ),
-            (
-                "application/grpc-web",
-                "/test.Web/Nope",
-                &hello,
-                "200",
-                Code::Unimplemented,
-            ),
-            (
-                "application/grpc-web",
-                "/no.Such/Say",
-                &hello,
-                "200",
-                Code::Unimplemented,
-            ),
-            (
-                "application/grpc-web",
-                SAY.path(),
-                b"",
-                "200",
-                Code::Unimplemented,
-            ),
-            (
-                "application/grpc-web",
-                SAY.path(),
-                b"\x80\0\0\0\0",
-                "200",
-                Code::Internal,
-            ),
-            (
-                "application/grpc-web",
-                SAY.path(),
-                &hello[..7],
-                "200",
-                Code::Internal,
-            ),
-            (
-                "application/grpc-web",
-                SAY.path(),
-                b"\0\xff\0\0\0",
-                "200",
-                Code::ResourceExhausted,
-            ),
-            (
-                "application/grpc-web-text",
-                SAY.path(),
-                b"no base64!",
-                "200",
-                Code::Internal,
-            ),
-            (
-                "application/grpc-web-text",
-                SAY.path(),
-                b"AAAAAAcKBWhlbGx",
-                "200",
-                Code::Internal,
-            ),
-            (
-                "application/grpc-web-text",
-                CHAT.path(),
-                b"A===",
-                "200",
-                Code::Internal,
-            ),
-            (
-                "application/grpc-web-text",
-                CHAT.path(),
-                b"AAA",
-                "200",
-                Code::Internal,
-            ),
-            (
-                "application/grpc-web-text",
-                JOIN.path(),
-                b"\xff\xff\xff\xff",
-                "200",
-                Code::Internal,
-            ),
-        ] {
+        for (content_type, method, body, http, code) in BAD {
             let fields = [("te", ""), ("content-type", content_type)];
-            let found = call(pair, path, &fields, body).await;
-            let shown = format!("{content_type} {path} {found:?}");
+            let found = call(pair, method.path(), &fields, body).await;
+            let shown = format!("{content_type} {} {found:?}", method.path());
             assert_eq!(found.field(":status"), Some(http), "{shown}");
             assert_eq!(found.status().code(), code, "{shown}");
         }
-        let get = [BINARY, &[(":method", "PUT")]].concat();
-        assert_eq!(
-            call(pair, SAY.path(), &get, b"").await.field(":status"),
-            Some("405")
-        );
-        let late = [BINARY, &[("grpc-timeout", "0n")]].concat();
-        let found = call(pair, SAY.path(), &late, &hello).await;
-        assert_eq!(found.status().code(), Code::DeadlineExceeded);
-        let bad = [BINARY, &[("grpc-timeout", "soon")]].concat();
-        assert_eq!(
-            call(pair, SAY.path(), &bad, &hello).await.field(":status"),
-            Some("400")
-        );
+        for (field, http, code) in [
+            ((":method", "PUT"), "405", Code::Internal),
+            (("grpc-timeout", "0n"), "200", Code::DeadlineExceeded),
+            (("grpc-timeout", "soon"), "400", Code::Internal),
+        ] {
+            let fields = [BINARY, &[field]].concat();
+            let found = call(pair, SAY.path(), &fields, HELLO).await;
+            assert_eq!(found.field(":status"), Some(http), "{field:?}");
+            assert_eq!(found.status().code(), code, "{field:?}");
+        }
     });
 }
 

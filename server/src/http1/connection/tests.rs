@@ -501,7 +501,7 @@ fn nothing_that_is_said_does_harm() {
                 let at = draw(bytes.len());
                 match draw(4) {
                     0 => bytes[at] = draw(256) as u8,
-                    1 => drop(bytes.remove(at)),
+                    1 if bytes.len() > 1 => drop(bytes.remove(at)),
                     2 => bytes.insert(at, b"\r\n :;,\0\xff0"[draw(9)]),
                     _ => bytes.truncate(at + 1),
                 }
