@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -66,12 +67,13 @@ async function servePage() {
   return { port: server.address().port, close: () => server.close(), nextReport };
 }
 
-/** Starts the echo, once with TLS and once without; where it listens, and how to end it. */
+/** Starts the echo, which listens with TLS and without; where, and how to end it. */
 async function startEcho(origin) {
   const child = spawn(
     echo,
     [
-      ...["--engine", engine, "--shards", "1", "--web-origin", origin],
+      ...["--engine", engine, "--shards", "1"],
+      ...(origin ? ["--web-origin", origin] : []),
       ...["--listen", "127.0.0.1:0", "--listen-plaintext", "127.0.0.1:0"],
       ...["--tls-cert", cert, "--tls-key", key, "--log", "corespun_tls=trace"],
     ],
@@ -143,6 +145,26 @@ async function visit(page, url) {
   }
 }
 
+/** A call over TLS from Node, which offers HTTP/1.1 alone: the answer's version and status. */
+function callByHttp1(secure) {
+  const headers = { "content-type": "application/grpc-web", "content-length": 5 };
+  const tls = { ALPNProtocols: ["http/1.1"], rejectUnauthorized: false };
+  const options = { method: "POST", headers, agent: false, ...tls };
+  const answered = new Promise((resolve, reject) => {
+    const call = request(`${secure}/demo.Echo/Say`, options, (answer) => {
+      const pieces = [];
+      answer.on("data", (piece) => pieces.push(piece));
+      answer.on("end", () => {
+        const ended = Buffer.concat(pieces).includes("grpc-status: 0\r\n");
+        resolve(`${answer.httpVersion} ${answer.statusCode} ${ended}`);
+      });
+    });
+    call.on("error", reject);
+    call.end(Buffer.alloc(5));
+  });
+  return timely(answered, "call by HTTP/1.1 over TLS");
+}
+
 const page = await servePage();
 try {
   const server = await startEcho(`http://127.0.0.1:${page.port}`);
@@ -151,8 +173,15 @@ try {
   await visit(page, `http://localhost:${page.port}/?refused=${plain}`);
   const spoken = /alpn=h2/.test(server.log());
   judge("secure.http2", spoken ? null : `no connection spoke HTTP/2: ${server.log()}`);
+  const found = await callByHttp1(secure);
+  judge("secure.http1", found === "1.1 200 true" ? null : `the answer is ${found}`);
   const code = await server.stop();
   judge("drain", code === 0 ? null : `the echo ended with ${code}`);
+  const native = await startEcho(null);
+  const refused = await callByHttp1(native.secure).catch(String);
+  const isAlert = refused.includes("alert no application protocol");
+  judge("secure.off", isAlert ? null : `HTTP/1.1 got ${refused}`);
+  await native.stop();
 } catch (error) {
   judge("run", String(error));
 } finally {

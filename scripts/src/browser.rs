@@ -73,8 +73,9 @@ fn chromium() -> Result<PathBuf, Failure> {
         return Ok(found);
     }
     for arguments in [&["update"][..], &["install", "--yes", "chromium"]] {
-        let mut apt = Command::new("apt-get");
-        apt.arg("--quiet")
+        // Without a network it may try for long.
+        let mut apt = Command::new("timeout");
+        apt.args(["300", "apt-get", "--quiet"])
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive");
         peers::finish(&mut apt, "install chromium with apt-get")?;
