@@ -105,7 +105,7 @@ pub use corespun_codec::{
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
 pub use corespun_server::{
-    CancelGuard, CancelWatch, CutOff, Ended, Error, Health, Incoming, Interceptor, PlainRequest,
+    CancelGuard, CancelWatch, CutOff, Ended, Error, GrpcWeb, Health, Incoming, Interceptor, PlainRequest,
     PlainResponse, Server, Service, TlsConfig, intercept_async, intercept_tower,
 };
 /// The message types' crate, which generated code names through this path.

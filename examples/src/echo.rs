@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use corespun::details::ErrorDetails;
 use corespun::server::Routes;
 use corespun::{
     Code, Ended, Incoming, Interceptor, Kind, MetadataMap, Method, Request, Response, Sender,
-    Service, Status, Streaming,
+    Service, Status, Streaming, sleep,
 };
 
 /// One message each way.
@@ -22,11 +23,14 @@ pub const JOIN: Method<String, String> = Method::new("/demo.Echo/Join", Kind::Cl
 /// Each message as it comes.
 pub const CHAT: Method<String, String> = Method::new("/demo.Echo/Chat", Kind::BidiStreaming);
 
+/// How long the answer to `wait` takes: longer than anybody waits.
+const WAIT: Duration = Duration::from_secs(60 * 60);
+
 /// What is called comes back, `x-` metadata included: ahead of the messages as it was sent, and
 /// once more behind them.
 ///
-/// Two messages are not echoed: `fail` ends the call with FAILED_PRECONDITION and details of every
-/// kind that is of use, `crash` panics.
+/// Three messages are not echoed: `fail` ends the call with FAILED_PRECONDITION and details of
+/// every kind that is of use, `crash` panics, and `wait` is said after an hour.
 pub struct Echo;
 
 impl Service for Echo {
@@ -35,6 +39,9 @@ impl Service for Echo {
     fn register(self, routes: &mut Routes) {
         let service = Rc::new(self);
         routes.unary(SAY, &service, |_, request: Request<String>| async move {
+            if request.get_ref() == "wait" {
+                sleep(WAIT).await;
+            }
             respond(request.get_ref(), request.metadata())
         });
         routes.server_streaming(REPEAT, &service, |_, request, mut out| async move {

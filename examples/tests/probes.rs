@@ -1,4 +1,4 @@
-//! The `users` program as a load balancer meets it: plain requests, without gRPC.
+//! The `users` program as a load balancer or `curl` meets it: plain requests, HTTP/1.1.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,11 +21,15 @@ struct Users {
 }
 
 impl Users {
-    fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("corespun-probes-{}", std::process::id()));
+    /// Starts it with further flags; `name` tells it from those of other tests.
+    fn start(name: &str, more: &[&str]) -> Self {
+        let name = format!("corespun-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_users"))
-            .args(["--listen", "127.0.0.1:0", "--shards", "1", "--db"])
+            .args(["--listen", "127.0.0.1:0", "--shards", "1"])
+            .args(more)
+            .arg("--db")
             .arg(folder.join("users.db"))
             .stderr(Stdio::piped())
             .spawn()
@@ -92,6 +96,44 @@ impl Users {
     }
 }
 
+impl Users {
+    /// Starts it so that pages of one origin may call.
+    fn for_browsers(name: &str) -> Self {
+        Self::start(name, &["--web-origin", "http://a.example"])
+    }
+
+    /// Says `text` over a connection of its own, and hears what comes until the server ends it.
+    fn converse(&self, text: &[u8]) -> String {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+        socket.write_all(text).unwrap();
+        let mut heard = Vec::new();
+        socket.read_to_end(&mut heard).unwrap();
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    /// What curl prints for a path.
+    fn curl(&self, path: &str, arguments: &[&str]) -> String {
+        let mut curl = Command::new("curl")
+            .args(["--silent", "--show-error", "--include", "--max-time", "60"])
+            .args(arguments)
+            .arg(format!("http://{}{path}", self.address))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        curl.stdin.take().unwrap().write_all(CALL).unwrap();
+        let output = curl.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// A framed `UserRequest { id: 1 }`.
+const CALL: &[u8] = b"\0\0\0\0\x02\x08\x01";
+
+const GET_USER: &str = "/user.UserService/GetUser";
+
 impl Drop for Users {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -102,7 +144,7 @@ impl Drop for Users {
 
 #[test]
 fn probes_are_answered_beside_calls() {
-    let users = Users::start();
+    let users = Users::start("probes", &[]);
     let check = |method: &str, path: &str, status: &str, body: &str| {
         let answer = users.ask(method, path);
         assert_eq!(
@@ -116,4 +158,82 @@ fn probes_are_answered_beside_calls() {
     check("GET", "/healthz?verbose", "200", "ok\n");
     check("DELETE", "/healthz", "405", "");
     check("GET", "/nothing", "404", "nothing is served at /nothing\n");
+}
+
+#[test]
+fn http1_and_http2_are_spoken_on_one_port() {
+    let users = Users::for_browsers("http1");
+    let probe = ("200".to_owned(), "ok\n".to_owned());
+    assert_eq!(users.ask("GET", "/healthz"), probe);
+    let get = "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n";
+    let last = "HEAD /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let ok = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n";
+    assert_eq!(
+        users.converse(format!("{get}{get}{last}").as_bytes()),
+        format!("{ok}\r\nok\n{ok}\r\nok\n{ok}connection: close\r\n\r\n"),
+    );
+    let head = format!(
+        "POST {GET_USER} HTTP/1.1\r\nhost: a\r\norigin: http://a.example\r\nconnection: close\r\n\
+         content-type: application/grpc-web\r\ncontent-length: {}\r\n\r\n",
+        CALL.len()
+    );
+    let heard = users.converse(&[head.as_bytes(), CALL].concat());
+    assert!(
+        heard.contains("access-control-allow-origin: http://a.example\r\n"),
+        "{heard}"
+    );
+    assert!(heard.contains("@example.com"), "{heard}");
+    assert!(
+        heard.ends_with("grpc-status: 0\r\n\r\n0\r\n\r\n"),
+        "{heard}"
+    );
+    let heard = users.converse(b"GET / HTTP/1.1\nhost: a\n\n");
+    assert!(heard.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{heard}");
+}
+
+#[test]
+fn curl_understands_the_answers() {
+    let version = Command::new("curl").arg("--version").output();
+    let Ok(version) = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    else {
+        println!("SKIPPED curl: there is no curl on this machine");
+        return;
+    };
+    let users = Users::for_browsers("curl");
+    let found = users.curl("/healthz", &["--http1.1"]);
+    assert!(
+        found.starts_with("HTTP/1.1 200 OK") && found.ends_with("\r\n\r\nok\n"),
+        "{found}"
+    );
+    let found = users.curl("/healthz", &["--http1.1", "--head"]);
+    assert!(
+        found.contains("content-length: 3") && found.ends_with("\r\n\r\n"),
+        "{found}"
+    );
+    let found = users.curl("/healthz", &["--http1.0"]);
+    assert!(
+        found.contains("connection: close") && found.ends_with("ok\n"),
+        "{found}"
+    );
+    let post = [
+        "--data-binary",
+        "@-",
+        "--header",
+        "content-type: application/grpc-web+proto",
+    ];
+    for shape in [
+        &["--http1.1"][..],
+        &["--http1.1", "--header", "transfer-encoding: chunked"],
+        &["--http1.1", "--header", "expect: 100-continue"],
+        &["--http2-prior-knowledge"],
+    ] {
+        if shape == ["--http2-prior-knowledge"] && !version.contains("HTTP2") {
+            println!("SKIPPED curl-http2: this curl has no HTTP/2");
+            continue;
+        }
+        let found = users.curl(GET_USER, &[shape, &post].concat());
+        assert!(found.contains("200"), "{shape:?}: {found}");
+        assert!(found.contains("@example.com"), "{shape:?}: {found}");
+        assert!(found.ends_with("grpc-status: 0\r\n"), "{shape:?}: {found}");
+    }
 }

@@ -18,6 +18,7 @@
 
 mod attacks;
 mod bench;
+mod browser;
 mod cpus;
 mod demo;
 mod drains;

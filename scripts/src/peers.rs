@@ -79,7 +79,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// Runs a command whose output matters only when it fails.
+/// Runs a command to its end; its last words say what went wrong.
 pub fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
     let output = command.output().attempt(|| what.to_owned())?;
     if output.status.success() {
@@ -110,16 +110,8 @@ fn go(context: &Context) -> Result<Family, Failure> {
 
 fn node(context: &Context) -> Result<Family, Failure> {
     let folder = context.target.join("node");
-    fs::create_dir_all(&folder).attempt(|| format!("make {folder:?}"))?;
-    for name in ["package.json", "package-lock.json", "server.js"] {
-        let from = context.root.join("scripts/node").join(name);
-        fs::copy(&from, folder.join(name)).attempt(|| format!("copy {from:?}"))?;
-    }
-    let mut install = Command::new("npm");
-    install
-        .args(["ci", "--silent", "--no-audit", "--no-fund"])
-        .current_dir(&folder);
-    finish(&mut install, "install the Node peer with npm")?;
+    let files = ["package.json", "package-lock.json", "server.js"];
+    npm(&context.root.join("scripts/node"), &files, &folder)?;
     Ok(Family {
         name: "node",
         program: PathBuf::from("node"),
@@ -128,6 +120,20 @@ fn node(context: &Context) -> Result<Family, Failure> {
             context.root.join("proto/user.proto"),
         ],
     })
+}
+
+/// Copies a package's files from one folder to another, and installs there what it needs.
+pub fn npm(from: &Path, files: &[&str], to: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(to).attempt(|| format!("make {to:?}"))?;
+    for name in files {
+        let file = from.join(name);
+        fs::copy(&file, to.join(name)).attempt(|| format!("copy {file:?}"))?;
+    }
+    let mut install = Command::new("npm");
+    install
+        .args(["ci", "--silent", "--no-audit", "--no-fund"])
+        .current_dir(to);
+    finish(&mut install, "install what Node needs with npm")
 }
 
 fn drive(
@@ -171,7 +177,7 @@ fn start(context: &Context, family: &Family, more: &[&Path]) -> Result<Server, F
 }
 
 /// A certificate for localhost that vouches for itself, and its key.
-fn certificate(folder: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+pub fn certificate(folder: &Path) -> Result<(PathBuf, PathBuf), Failure> {
     fs::create_dir_all(folder).attempt(|| format!("make {folder:?}"))?;
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     let mut openssl = Command::new("openssl");

@@ -13,10 +13,14 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::cut_off::CutCounts;
 use crate::lifetime::{Lifetime, Lifetimes};
+use crate::http1::{Front, Http1, Spoken};
 use crate::limit_stats::LimitCounts;
 use crate::occupancy::{Occupancy, Place};
 use crate::routes::Routes;
 use crate::valve::Valve;
+
+/// The name of HTTP/1.1 where protocols are agreed on (RFC 7301 §6).
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
 
 /// How one listener is served.
 #[derive(Clone)]
@@ -95,7 +99,7 @@ impl Accept for Acceptor {
         };
         match self.doors.get(peer.listener) {
             Some(Door::Tls(tls)) => secured(tls, Rc::clone(&self.service), caller),
-            Some(Door::Plain) | None => Box::new(caller.into_connection(&self.service, None)),
+            Some(Door::Plain) | None => caller.plain(&self.service),
         }
     }
 }
@@ -121,6 +125,39 @@ struct Caller {
 }
 
 impl Caller {
+    /// What runs on a socket without TLS: HTTP/2, or what the first bytes say if browsers come.
+    fn plain(self, service: &Rc<Served>) -> Box<dyn Protocol> {
+        if service.config.grpc_web.is_none() {
+            return Box::new(self.into_connection(service, None));
+        }
+        let service = Rc::clone(service);
+        let patience = service.config.http2.preface_time_max;
+        let open = move |spoken, now| -> Box<dyn Protocol> {
+            match spoken {
+                Spoken::Http2 => Box::new(self.into_connection(&service, None)),
+                Spoken::Http1 => Box::new(self.into_http1(&service, None, now)),
+            }
+        };
+        Box::new(Front::new(turn_time(), patience, Box::new(open)))
+    }
+
+    /// A connection of HTTP/1.1.
+    fn into_http1(self, service: &Served, tls: Option<TlsPeer>, now: Duration) -> Http1 {
+        let config = &service.config;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let web = config.grpc_web.clone().unwrap_or_default();
+        let socket = self.socket;
+        let inner = self.into_connection(service, tls);
+        Http1::new(
+            inner,
+            scheme,
+            &config.http2,
+            web.idle_max(),
+            socket,
+            now,
+        )
+    }
+
     fn into_connection(self, service: &Served, tls: Option<TlsPeer>) -> Connection {
         let (routes, now) = (Rc::clone(&service.routes), turn_time());
         let mut connection = Connection::new(routes, &service.config, self.name, self.socket, now)
@@ -147,6 +184,7 @@ fn secured(tls: &corespun_tls::Acceptor, service: Rc<Served>, caller: Caller) ->
     // Asked for once only, but the compiler does not know that.
     let mut caller = Some(caller);
     let inside = move |handshake: Handshake| -> Box<dyn Protocol> {
+        let is_http1 = handshake.alpn == HTTP1;
         let peer = TlsPeer {
             certificates: handshake.certificates,
             names: handshake.names,
@@ -154,9 +192,13 @@ fn secured(tls: &corespun_tls::Acceptor, service: Rc<Served>, caller: Caller) ->
             version: handshake.version,
             cipher: handshake.cipher,
         };
-        match caller.take() {
-            Some(caller) => Box::new(caller.into_connection(&service, Some(peer))),
-            None => Box::new(Closed),
+        let Some(caller) = caller.take() else {
+            return Box::new(Closed);
+        };
+        if is_http1 {
+            Box::new(caller.into_http1(&service, Some(peer), turn_time()))
+        } else {
+            Box::new(caller.into_connection(&service, Some(peer)))
         }
     };
     match tls.accept(name, turn_time(), Box::new(inside)) {

@@ -8,9 +8,10 @@ use corespun_codec::pipe::Pipe;
 use corespun_codec::{ContentType, HeadError, MessageBytes, RequestHead, RequestParts};
 use corespun_runtime::JoinHandle;
 
-use crate::plain::PlainHead;
+use crate::plain::{PlainHead, PlainResponse};
 use crate::routes::Route;
 use crate::watch::Watch;
+use crate::web::WebForm;
 
 /// A request head that was read, and where it leads. Kept for as long as the caller repeats it.
 pub(crate) struct Known {
@@ -24,6 +25,8 @@ pub(crate) struct Known {
 pub(crate) struct ReplyForm {
     pub(crate) content_type: ContentType,
     pub(crate) sending: Sending,
+    /// The call comes from a browser.
+    pub(crate) web: Option<WebForm>,
 }
 
 /// Where a request head leads.
@@ -32,6 +35,8 @@ pub(crate) enum Target {
     Refused(HeadError),
     /// Not a call at all.
     Plain(Box<PlainHead>),
+    /// The answer is known already.
+    Ready(Box<PlainResponse>),
 }
 
 impl Known {

@@ -6,6 +6,8 @@ use corespun_http2::Limits;
 use crate::admission::Admission;
 use crate::lifetime::Lifetime;
 
+use crate::web::GrpcWeb;
+
 /// Limits of a server's connections and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -35,6 +37,8 @@ pub struct Config {
     /// in [`Limits`]. Beyond it new calls get RESOURCE_EXHAUSTED, and so does the newest call of a
     /// connection that keeps still more.
     pub shard_bytes_max: usize,
+    /// Whose pages may call by gRPC-Web; `None` serves no browsers and no HTTP/1.1.
+    pub grpc_web: Option<GrpcWeb>,
 }
 
 impl Default for Config {
@@ -54,6 +58,7 @@ impl Default for Config {
             encoding: Encoding::Identity,
             admission: None,
             shard_bytes_max: 256 << 20,
+            grpc_web: None,
         }
     }
 }

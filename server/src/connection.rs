@@ -8,6 +8,7 @@ mod plain;
 mod requests;
 mod streams;
 mod valve;
+mod web;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use std::time::Duration;
 
 use corespun_codec::message::{Framing, Sending};
 use corespun_codec::{Drain, Encodings, HeadError, PeerIdentity, RequestHead, Status, head};
-use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey};
+use corespun_http2::{Config as Http2Config, Event, MEMO_SLOTS, Role, StreamKey, Token};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
 use self::backlog::Backlog;
 use self::life::Life;
+use self::web::TextBodies;
 use crate::bell::Bell;
 use crate::call::{Call, Known, ReplyForm, Target};
 use crate::config::Config;
@@ -30,6 +32,7 @@ use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
 use crate::valve::Valve;
+use crate::web::{Asked, GrpcWeb, WebForm};
 
 /// A gRPC connection on the server's side; a [`Protocol`] for any pump.
 pub struct Connection {
@@ -48,6 +51,9 @@ pub struct Connection {
     /// How messages go out where nothing else is asked for.
     sending: Framing,
     accept_encodings: Encodings,
+    /// Whose pages may call, if browsers are served.
+    web: Option<GrpcWeb>,
+    text_bodies: TextBodies,
     /// When the drain's first half ends.
     drain_due: Option<Duration>,
     /// The next moment that concerns a request that has not come whole, or an earlier one.
@@ -107,6 +113,8 @@ impl Connection {
                 bytes_max: config.send_bytes_max,
             },
             accept_encodings: config.accept_encodings,
+            web: config.grpc_web.clone(),
+            text_bodies: TextBodies::default(),
             drain_due: None,
             request_due: None,
             request_progress_max,
@@ -167,13 +175,19 @@ impl Connection {
                 stream,
                 bytes,
                 end_stream,
-            } => {
-                self.on_data(now, stream, bytes, end_stream);
-            }
-            Event::Trailers { stream, .. } => self.on_data(now, stream, &[], true),
+            } => self.on_body(now, stream, bytes, end_stream),
+            Event::Trailers { stream, .. } => self.on_body(now, stream, &[], true),
             Event::Reset { stream, .. } => self.take_call(stream).cancel(),
             Event::PingAck(_) => self.note_last_stream(now),
             Event::SettingsChanged | Event::GoAway { .. } => {}
+        }
+    }
+
+    fn on_body(&mut self, now: Duration, stream: StreamKey, bytes: &[u8], end_stream: bool) {
+        if self.text_bodies.is_empty() {
+            self.on_data(now, stream, bytes, end_stream);
+        } else {
+            self.on_web_data(now, stream, bytes, end_stream);
         }
     }
 
@@ -208,6 +222,7 @@ impl Connection {
             bell: &self.bell,
             stream,
             form,
+            web: self.web.as_ref(),
             watch: None,
         }
     }
@@ -221,10 +236,18 @@ impl Connection {
             ..RequestHead::default()
         };
         let list = self.http2.headers();
-        if self.routes.plain_handler().is_some()
+        let (web, content_type) = match self.web.as_ref().and_then(|web| web.read(list)) {
+            Some(Asked::Leave(answer)) => {
+                return self.know(head, Target::Ready(Box::new(answer)), None);
+            }
+            Some(Asked::Call(form, content_type)) => (Some(form), Some(content_type)),
+            None => (None, None),
+        };
+        if web.is_none()
+            && self.routes.plain_handler().is_some()
             && let Some(plain) = PlainHead::read(list, self.peer.as_ref())
         {
-            return self.know(head, Target::Plain(Box::new(plain)));
+            return self.know(head, Target::Plain(Box::new(plain)), None);
         }
         if list.overflowed() {
             let status = Status::resource_exhausted("the request's header list is too large");
@@ -232,9 +255,14 @@ impl Connection {
                 http_status: 200,
                 status,
             };
-            return self.know(head, Target::Refused(error));
+            return self.know(head, Target::Refused(error), web);
         }
-        let fields = list.iter().map(|header| (header.name, header.value));
+        let fields = list
+            .iter()
+            .map(|header| match (header.token, &content_type) {
+                (Token::ContentType, Some(native)) => (header.name, &native[..]),
+                _ => (header.name, header.value),
+            });
         let found = head::parse_request_in(self.accept_encodings, fields, &mut head);
         let found = found.and_then(|path| {
             self.routes.find(path).map_err(|status| HeadError {
@@ -243,19 +271,20 @@ impl Connection {
             })
         });
         match found {
-            Ok(route) => self.know(head, Target::Method(route)),
-            Err(error) => self.know(head, Target::Refused(error)),
+            Ok(route) => self.know(head, Target::Method(route), web),
+            Err(error) => self.know(head, Target::Refused(error), web),
         }
     }
 
     /// Decides how a request is to be answered.
-    fn know(&self, head: RequestHead, target: Target) -> Known {
+    fn know(&self, head: RequestHead, target: Target, web: Option<WebForm>) -> Known {
         let own = match &target {
             Target::Method(route) => route.scope.encoding,
-            Target::Refused(_) | Target::Plain(_) => None,
+            Target::Refused(_) | Target::Plain(_) | Target::Ready(_) => None,
         };
         let form = ReplyForm {
             content_type: head.content_type,
+            web,
             sending: Sending {
                 framing: Framing {
                     encoding: own.unwrap_or(self.sending.encoding),

@@ -13,6 +13,8 @@ pub enum Error {
     NoAddress,
     /// A method that is to be exempt from admission is not served; the text names it.
     Exempt(String),
+    /// An origin of pages that no browser would send: this one.
+    Origin(String),
     /// The schemas of the services do not go together; the text names the file.
     Reflection(String),
     /// A key or a certificate is of no use.
@@ -31,6 +33,11 @@ impl fmt::Display for Error {
             Self::Exempt(method) => write!(
                 f,
                 "failed to exempt {method} from admission: no such method is served"
+            ),
+            Self::Origin(text) => write!(
+                f,
+                "failed to allow pages of {text:?}: an origin is a scheme and a host, such as \
+                 https://app.example, with a port unless it is the scheme's own"
             ),
             Self::Reflection(text) => write!(f, "failed to offer reflection: {text}"),
             Self::Tls(error) => error.fmt(f),

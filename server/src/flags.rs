@@ -12,6 +12,7 @@ use corespun_tls::TlsConfig;
 
 use crate::server::ServerBuilder;
 pub use lifetime::LifetimeFlags;
+use crate::web::GrpcWeb;
 pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
 pub use overload::{AdmissionFlag, AdmissionFlagError, OverloadFlags};
 
@@ -71,6 +72,14 @@ pub struct Flags {
     #[command(flatten)]
     pub overload: OverloadFlags,
 
+    /// Origins whose pages may call by gRPC-Web; none turns it off.
+    #[arg(
+        help = "Origin whose pages may call: https://app.example, or * for all; repeatable",
+        long,
+        value_name = "ORIGIN"
+    )]
+    pub web_origin: Vec<String>,
+
     /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain_delay: u32,
@@ -96,6 +105,9 @@ impl Flags {
         for address in &self.listen_plaintext {
             server = server.listen_plaintext(address);
         }
+        if let Some(web) = self.web() {
+            server = server.grpc_web(web);
+        }
         if let Some(tls) = self.tls() {
             server = server.tls(tls);
         }
@@ -111,6 +123,15 @@ impl Flags {
             .engine(self.engine)
             .drain_delay(seconds(self.drain_delay))
             .grace(seconds(self.grace))
+    }
+
+    fn web(&self) -> Option<GrpcWeb> {
+        let allow = |web: GrpcWeb, origin: &String| match &**origin {
+            "*" => web.allow_any_origin(),
+            origin => web.allow_origin(origin),
+        };
+        let origins = self.web_origin.iter();
+        (origins.len() > 0).then(|| origins.fold(GrpcWeb::new(), allow))
     }
 
     fn tls(&self) -> Option<TlsConfig> {

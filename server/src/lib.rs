@@ -51,6 +51,7 @@ mod error;
 #[cfg(feature = "flags")]
 mod flags;
 mod handler;
+mod http1;
 mod interceptor;
 mod layer;
 mod lifetime;
@@ -65,6 +66,7 @@ mod service;
 mod surround;
 mod valve;
 mod watch;
+mod web;
 
 pub use admission::{Admission, Signals};
 pub use builtin::health::Health;
@@ -91,3 +93,4 @@ pub use server::{BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};
 pub use surround::Surround;
 pub use valve::Valve;
+pub use web::GrpcWeb;

@@ -16,6 +16,7 @@ use prost::Message;
 use crate::bell::{Bell, Framed};
 use crate::call::ReplyForm;
 use crate::watch::Watch;
+use crate::web::GrpcWeb;
 
 /// The blocks that nearly every reply repeats, as this connection's encoder writes them: two
 /// bytes for the head, one for the trailers, once the peer's table has them.
@@ -32,6 +33,7 @@ pub(crate) struct Reply<'a> {
     pub(crate) bell: &'a Rc<Bell>,
     pub(crate) stream: StreamKey,
     pub(crate) form: ReplyForm,
+    pub(crate) web: Option<&'a GrpcWeb>,
     /// Who wants to know how the call ends, if there are interceptors.
     pub(crate) watch: Option<Watch>,
 }
@@ -57,10 +59,13 @@ impl Reply<'_> {
             parts.as_deref().map(|parts| &parts.metadata),
             Encoding::Identity,
         );
-        match self
-            .http2
-            .data_in_place(self.stream, PREFIX_BYTES + len, false)
-        {
+        let in_place = match self.form.web {
+            Some(form) if form.writes_text => None,
+            _ => self
+                .http2
+                .data_in_place(self.stream, PREFIX_BYTES + len, false),
+        };
+        match in_place {
             Some(out) => {
                 write_prefix(out, false, len);
                 message.encode_raw(out);
@@ -96,8 +101,20 @@ impl Reply<'_> {
 
     /// A framed message in a buffer of the pool.
     fn bytes(&mut self, framed: Vec<u8>) {
+        if let Some(form) = self.form.web {
+            self.web_body(form, &framed, false);
+            return corespun_runtime::give_buffer(framed);
+        }
         if let Some(spare) = self.http2.send_buffer(self.stream, framed, false) {
             corespun_runtime::give_buffer(spare);
+        }
+    }
+
+    /// Framed messages.
+    pub(crate) fn body(&mut self, framed: &[u8]) {
+        match self.form.web {
+            Some(form) => self.web_body(form, framed, false),
+            None => self.http2.send_data(self.stream, framed, false),
         }
     }
 
@@ -108,6 +125,9 @@ impl Reply<'_> {
         let content_type = self.form.content_type;
         let compressed = (encoding != Encoding::Identity)
             .then(|| constant(b"grpc-encoding", encoding.name().as_bytes()));
+        if let Some(form) = self.form.web {
+            return self.web_head(form, metadata, compressed);
+        }
         match metadata {
             None if content_type == ContentType::Grpc && compressed.is_none() => {
                 let fields = [
@@ -132,6 +152,12 @@ impl Reply<'_> {
     /// Trailers of a call that went well.
     pub(crate) fn ok(&mut self, trailers: Option<&MetadataMap>) {
         self.tell(Ok(()));
+        if let Some(form) = self.form.web {
+            let none = MetadataMap::new();
+            let trailers = trailers.unwrap_or(&none).fields();
+            let status: (&[u8], &[u8]) = (b"grpc-status", b"0");
+            return self.web_trailers(form, std::iter::once(status).chain(trailers));
+        }
         let status = constant(b"grpc-status", b"0");
         match trailers.filter(|trailers| !trailers.is_empty()) {
             None => {
@@ -153,10 +179,11 @@ impl Reply<'_> {
             Err(status) => {
                 self.tell(Err(status));
                 let mut scratch = Vec::new();
-                let fields = status
-                    .fields(&mut scratch)
-                    .chain(metadata.fields())
-                    .map(literal);
+                let fields = status.fields(&mut scratch).chain(metadata.fields());
+                if let Some(form) = self.form.web {
+                    return self.web_trailers(form, fields);
+                }
+                let fields = fields.map(literal);
                 self.http2.send_headers(self.stream, fields, None, true);
             }
         }
@@ -192,6 +219,9 @@ impl Reply<'_> {
 
     fn trailers_only(&mut self, http_status: &[u8], status: &Status, metadata: &MetadataMap) {
         self.tell(Err(status));
+        if let Some(form) = self.form.web {
+            return self.web_trailers_only(form, http_status, status, metadata);
+        }
         let start = [
             literal((&b":status"[..], http_status)),
             constant(b"content-type", self.form.content_type.as_bytes()),

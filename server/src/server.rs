@@ -8,7 +8,7 @@ use std::time::Duration;
 use corespun_runtime::{Accept, Address, Engine, Notice, spawn};
 use corespun_tls::TlsConfig;
 
-use crate::acceptor::{Acceptor, Door, Shared};
+use crate::acceptor::{Acceptor, Door, HTTP1, Shared};
 use crate::builtin::Builtin;
 use crate::cut_off::{CutCounts, CutOff};
 use crate::error::Error;
@@ -57,6 +57,13 @@ impl ServerBuilder {
         if listen.is_empty() {
             return Err(Error::NoAddress);
         }
+        if let Some(web) = &config.grpc_web {
+            web.check()?;
+        }
+        let tls = tls.map(|tls| match &config.grpc_web {
+            Some(_) => tls.alpn_too(HTTP1),
+            None => tls,
+        });
         let tls = tls.map(TlsConfig::load).transpose()?;
         let mut doors = Vec::new();
         for Listen { address, plaintext } in listen {

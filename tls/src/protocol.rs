@@ -147,6 +147,7 @@ impl<R: Role> Tls<R> {
             peer = &*self.peer,
             version = handshake.version,
             cipher = handshake.cipher,
+            alpn = %handshake.alpn.escape_ascii(),
             resumed = handshake.resumed,
             "TLS handshake done"
         );

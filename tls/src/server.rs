@@ -98,6 +98,14 @@ impl TlsConfig {
         self
     }
 
+    /// Adds a protocol behind those to agree on, unless it is among them or nothing is negotiated.
+    pub fn alpn_too(mut self, protocol: &[u8]) -> Self {
+        if !self.alpn.is_empty() && !self.alpn.iter().any(|known| known == protocol) {
+            self.alpn.push(protocol.to_vec());
+        }
+        self
+    }
+
     /// How long a handshake may take. Default: 10 seconds.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;

@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 use crate::failure::Failure;
 use crate::suites::Suite;
-use crate::{python, suites, tidy, workspace};
+use crate::{browser, python, suites, tidy, workspace};
 use count::Count;
 use stage::Outcome;
 pub use stage::Stage;
@@ -50,6 +50,8 @@ enum Name {
     Httpwg,
     /// The public HPACK stories, read and retold.
     Stories,
+    /// Pages in Chromium against our server, on both engines.
+    Browser,
     /// Every bench runs once.
     Bench,
     /// Python against our server and our client against Python's, on io_uring.
@@ -77,7 +79,7 @@ impl Name {
         let minutes = match self {
             Self::Fmt | Self::Tidy => 2,
             Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
-            Self::H2spec | Self::Httpwg | Self::Stories => 10,
+            Self::H2spec | Self::Httpwg | Self::Stories | Self::Browser => 10,
             Self::Bench => 10,
             // The first of them fetches and builds what all need.
             Self::PythonUring | Self::PythonEpoll => 20,
@@ -142,6 +144,7 @@ fn run_stage(name: Name, context: &Context, stage: &mut Stage) {
         Name::H2spec => suites::run(Suite::H2spec, context, stage),
         Name::Httpwg => suites::run(Suite::Httpwg, context, stage),
         Name::Stories => suites::run(Suite::Stories, context, stage),
+        Name::Browser => browser::run(context, stage),
         Name::Bench => cargo::bench(context, stage),
         Name::PythonUring => python::run(context, stage, "uring"),
         Name::PythonEpoll => python::run(context, stage, "epoll"),

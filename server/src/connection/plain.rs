@@ -31,7 +31,7 @@ impl Connection {
         }
         if head.is_cut() {
             let response = PlainResponse::new(431, "the request's header list is too large\n");
-            return self.send_plain(stream, head, &response);
+            return self.send_plain(stream, head.wants_no_body(), &response);
         }
         if head.announces_more_than(self.plain_body_bytes_max) {
             return self.refuse_body(stream, head);
@@ -89,7 +89,7 @@ impl Connection {
                 body: &call.body,
             };
             let response = ask(&**handler, &request);
-            self.send_plain(stream, head, &response);
+            self.send_plain(stream, head.wants_no_body(), &response);
         }
     }
 
@@ -102,19 +102,26 @@ impl Connection {
                 _ => 503,
             };
             let text = format!("{}\n", status.message());
-            self.send_plain(stream, head, &PlainResponse::new(http_status, text));
+            let response = PlainResponse::new(http_status, text);
+            self.send_plain(stream, head.wants_no_body(), &response);
         }
     }
 
     fn refuse_body(&mut self, stream: StreamKey, head: &PlainHead) {
         let max = self.plain_body_bytes_max;
         let text = format!("the request's body has more than {max} bytes\n");
-        self.send_plain(stream, head, &PlainResponse::new(413, text));
+        self.send_plain(stream, head.wants_no_body(), &PlainResponse::new(413, text));
     }
 
-    fn send_plain(&mut self, stream: StreamKey, head: &PlainHead, response: &PlainResponse) {
+    /// Sends an answer, without its body to whoever wants none.
+    pub(super) fn send_plain(
+        &mut self,
+        stream: StreamKey,
+        wants_no_body: bool,
+        response: &PlainResponse,
+    ) {
         let body = response.body();
-        let ends = head.wants_no_body() || response.is_bodiless() || body.is_empty();
+        let ends = wants_no_body || response.is_bodiless() || body.is_empty();
         let status = response.status().to_string();
         let length = body.len().to_string();
         let length = (!response.is_bodiless()).then_some((&b"content-length"[..], &*length));

@@ -36,7 +36,11 @@ impl Connection {
                 return self.reply(stream, known.form).refuse(error);
             }
             Target::Plain(_) => return self.on_plain_head(now, stream, known, end_stream),
+            Target::Ready(response) => return self.send_plain(stream, false, response),
         };
+        if let Some(form) = known.form.web {
+            self.expect_web_body(stream, form);
+        }
         let deadline = known.head.timeout.map(|timeout| now + timeout);
         if deadline.is_some_and(|deadline| deadline <= now) {
             return self.reply(stream, known.form).status(&expired());

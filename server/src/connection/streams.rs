@@ -51,7 +51,7 @@ impl Connection {
             self.reply(stream, form).head(Some(&metadata), encoding);
         }
         if pipe.has_output() && self.http2.queued(stream) < QUEUED_BYTES_HIGH {
-            pipe.take_output(|bytes| self.http2.send_data(stream, bytes, false));
+            pipe.take_output(|bytes| self.reply(stream, form).body(bytes));
         }
         if let Some(finish) = pipe.take_finish() {
             let watch = watch.take().map(|watch| *watch);

@@ -18,6 +18,7 @@ use crate::overload_stats::OverloadStats;
 use crate::plain::{PlainRequest, PlainResponse};
 use crate::routes::Routes;
 use crate::service::Service;
+use crate::web::GrpcWeb;
 
 pub(super) type InterceptorFactory =
     Box<dyn Fn(ShardId) -> Result<Rc<dyn Interceptor>, BoxError> + Send + Sync>;
@@ -153,6 +154,21 @@ impl ServerBuilder {
     /// Limits of connections and calls.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Serves browsers too: calls by gRPC-Web, over HTTP/2 and over HTTP/1.1 on every address.
+    /// `web` says whose pages may call. Native calls do not pay for it.
+    ///
+    /// ```no_run
+    /// # use corespun_server::{Error, GrpcWeb, Server};
+    /// # fn main() -> Result<(), Error> {
+    /// let web = GrpcWeb::new().allow_origin("https://app.example");
+    /// Server::builder().listen("127.0.0.1:8080").grpc_web(web).run()
+    /// # }
+    /// ```
+    pub fn grpc_web(mut self, web: GrpcWeb) -> Self {
+        self.config.grpc_web = Some(web);
         self
     }
 

@@ -18,3 +18,4 @@ mod streams;
 mod support;
 mod waiting;
 mod watched;
+mod web;

@@ -1,0 +1,96 @@
+//! The browser stage: pages in Chromium call our echo by gRPC-Web.
+//!
+//! The libraries that they use are those that people use, `@connectrpc/connect-web` and `grpc-web`.
+//! They are fetched under the target folder; a machine without Node or Chromium leaves the stage
+//! out, and says so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::peers;
+use crate::test::{Context, Stage};
+
+/// What npm installs from, and what it is for.
+const FILES: &[&str] = &["package.json", "package-lock.json", "page.js", "run.js"];
+
+/// The names that Chromium goes by.
+const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
+
+/// Runs all cases on each engine that there is.
+pub fn run(context: &Context, stage: &mut Stage) {
+    let (chromium, folder, keys) = match prepare(context) {
+        Ok(found) => found,
+        Err(reason) => return stage.skip("chromium", reason),
+    };
+    let mut build = Command::new("cargo");
+    build
+        .current_dir(&context.root)
+        // With the test cargo chooses the features of all tests, and compiles nothing anew.
+        .args([
+            "build",
+            "--quiet",
+            "--workspace",
+            "--bin",
+            "echo",
+            "--test",
+            "probes",
+        ]);
+    if !stage.command(&mut build) {
+        return;
+    }
+    for engine in ["uring", "epoll"] {
+        if let Some(reason) = context.no_uring.as_ref().filter(|_| engine == "uring") {
+            stage.skip("browser-uring", reason);
+            continue;
+        }
+        let mut node = Command::new("node");
+        node.current_dir(&folder)
+            .arg("run.js")
+            .arg(&chromium)
+            .arg(context.target.join("debug/echo"))
+            .arg(engine)
+            .args([&keys.0, &keys.1]);
+        stage.command(&mut node);
+    }
+}
+
+/// What is needed beside the server: a browser, what runs in it, and a certificate with its key.
+type Prepared = (PathBuf, PathBuf, (PathBuf, PathBuf));
+
+fn prepare(context: &Context) -> Result<Prepared, Failure> {
+    let chromium = chromium()?;
+    let folder = context.target.join("browser");
+    peers::npm(&context.root.join("scripts/browser"), FILES, &folder)?;
+    let keys = peers::certificate(&folder.join("certificates"))?;
+    Ok((chromium, folder, keys))
+}
+
+/// The browser of this machine, installed if it has none and lets us.
+fn chromium() -> Result<PathBuf, Failure> {
+    if let Some(found) = found() {
+        return Ok(found);
+    }
+    for arguments in [&["update"][..], &["install", "--yes", "chromium"]] {
+        // Without a network it may try for long.
+        let mut apt = Command::new("timeout");
+        apt.args(["300", "apt-get", "--quiet"])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        peers::finish(&mut apt, "install chromium with apt-get")?;
+    }
+    found().ok_or_else(|| Failure::new("find chromium", "apt-get has installed none"))
+}
+
+fn found() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).find_map(|folder| {
+        let mut programs = BROWSERS.iter().map(|name| folder.join(name));
+        programs.find(|program| is_file(program))
+    })
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file())
+}

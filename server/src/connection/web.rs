@@ -1,0 +1,77 @@
+//! Bodies of gRPC-Web's text form, made plain before anyone else looks at them.
+
+use std::time::Duration;
+
+use corespun_codec::Status;
+use corespun_http2::StreamKey;
+
+use super::Connection;
+use crate::web::{TextDecoder, WebForm};
+
+/// The decoders of the streams whose bodies are base64.
+#[derive(Debug, Default)]
+pub(super) struct TextBodies {
+    /// By stream slot, each with the stream that it is of.
+    decoders: Vec<(u32, TextDecoder)>,
+}
+
+impl TextBodies {
+    /// No stream of this connection ever had such a body.
+    pub(super) fn is_empty(&self) -> bool {
+        self.decoders.is_empty()
+    }
+
+    fn begin(&mut self, stream: StreamKey) {
+        let slot = stream.slot as usize;
+        if slot >= self.decoders.len() {
+            self.decoders.resize_with(slot + 1, Default::default);
+        }
+        self.decoders[slot] = (stream.id, TextDecoder::default());
+    }
+
+    fn of(&mut self, stream: StreamKey) -> Option<&mut TextDecoder> {
+        let (id, decoder) = self.decoders.get_mut(stream.slot as usize)?;
+        (*id == stream.id).then_some(decoder)
+    }
+}
+
+impl Connection {
+    /// Prepares for the body of a call by a browser.
+    pub(super) fn expect_web_body(&mut self, stream: StreamKey, form: WebForm) {
+        if form.reads_text {
+            self.text_bodies.begin(stream);
+        }
+    }
+
+    /// Bytes of a body on a connection where some are base64.
+    pub(super) fn on_web_data(
+        &mut self,
+        now: Duration,
+        stream: StreamKey,
+        bytes: &[u8],
+        end_stream: bool,
+    ) {
+        let Some(decoder) = self.text_bodies.of(stream) else {
+            return self.on_data(now, stream, bytes, end_stream);
+        };
+        let mut plain = corespun_runtime::take_buffer();
+        let had = decoder.pending() + bytes.len();
+        let pushed = decoder.push(bytes, &mut plain);
+        let pending = decoder.pending();
+        if pushed.is_err() || end_stream && pending > 0 {
+            self.http2.release(stream, had);
+            let text = match pushed {
+                Err(_) => "the request's body is not base64",
+                Ok(()) => "the request's body ends inside a group of base64",
+            };
+            self.end_call(stream, &Status::internal(text));
+        } else {
+            // Whoever takes the bytes gives the credit for them; that for the rest is given here.
+            self.http2.release(stream, had - pending - plain.len());
+            if end_stream || !plain.is_empty() {
+                self.on_data(now, stream, &plain, end_stream);
+            }
+        }
+        corespun_runtime::give_buffer(plain);
+    }
+}

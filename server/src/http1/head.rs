@@ -1,0 +1,285 @@
+//! Heads of requests: from bytes to the fields of an HTTP/2 stream, or to a refusal.
+//!
+//! What two readers might take differently is refused, not guessed at: a proxy in front of us and
+//! we must agree on where each request ends (request smuggling, RFC 9112 §11.2).
+
+use corespun_codec::head::is_grpc;
+use corespun_http2::{HeaderList, Token};
+
+use super::{Refusal, Version};
+
+/// Fields that a head may have; as other servers, and more than browsers send.
+const FIELDS_MAX: usize = 100;
+
+/// How the end of a request's body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    /// By content-length; 0 when nothing was said.
+    Exactly(u64),
+    /// By a last chunk.
+    Chunked,
+}
+
+/// The head of a request.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// As HTTP/2 has them: pseudo-fields first, names in lower case.
+    pub(super) fields: HeaderList,
+    pub(super) version: Version,
+    pub(super) body: BodyLength,
+    /// The connection is to go on behind this request.
+    pub(super) keeps_alive: bool,
+    /// The caller waits for leave to send its body.
+    pub(super) expects_continue: bool,
+    /// The answer is to have a head only.
+    pub(super) is_head: bool,
+}
+
+/// Bytes up to a head's end, and how far they were looked at.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    looked_at: usize,
+}
+
+impl Scan {
+    /// Where the head ends that `bytes` begin with, once it has come whole.
+    ///
+    /// # Errors
+    /// 400 at a line that ends in anything but CR LF, 431 for a head of more than `max` bytes.
+    pub(super) fn end(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, Refusal> {
+        for at in self.looked_at..bytes.len().min(max) {
+            let before = &bytes[..at];
+            match bytes[at] {
+                b'\n' if before.last() != Some(&b'\r') => {
+                    return Err(Refusal::malformed("a line of the head ends in a bare LF"));
+                }
+                b'\n' if before.ends_with(b"\r\n\r") => return Ok(Some(at + 1)),
+                byte if byte != b'\n' && before.last() == Some(&b'\r') => {
+                    return Err(Refusal::malformed("the head has a bare CR"));
+                }
+                _ => {}
+            }
+            self.looked_at = at + 1;
+        }
+        if bytes.len() >= max {
+            let why = format!("the head of the request has more than {max} bytes");
+            return Err(Refusal::new(431, why));
+        }
+        Ok(None)
+    }
+}
+
+/// Reads a whole head; `scheme` is what the connection is good for.
+///
+/// # Errors
+/// With the status to answer.
+pub(super) fn parse(bytes: &[u8], scheme: &str) -> Result<Head, Refusal> {
+    let mut room = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut request = httparse::Request::new(&mut room);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return Err(Refusal::malformed("the head is cut short")),
+        Err(httparse::Error::TooManyHeaders) => {
+            let why = format!("the head has more than {FIELDS_MAX} fields");
+            return Err(Refusal::new(431, why));
+        }
+        Err(httparse::Error::Version) => {
+            return Err(Refusal::new(505, "this port speaks HTTP/1.1 and HTTP/2"));
+        }
+        Err(error) => {
+            return Err(Refusal::malformed(format!(
+                "the head is malformed: {error}"
+            )));
+        }
+    }
+    let version = match request.version {
+        Some(1) => Version::One1,
+        _ => Version::One0,
+    };
+    let mut seen = Seen::default();
+    for field in request.headers.iter() {
+        seen.note(field.name, field.value.trim_ascii())?;
+    }
+    let method = request.method.unwrap_or_default();
+    let target = Target::parse(method, request.path.unwrap_or_default())?;
+    seen.judge(version, method, target, scheme)
+}
+
+/// What a request is for.
+struct Target<'a> {
+    path: &'a str,
+    /// Named by an absolute target, which then overrules `host` (RFC 9112 §3.2.2).
+    authority: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    fn parse(method: &str, text: &'a str) -> Result<Self, Refusal> {
+        let authority = None;
+        if method == "CONNECT" {
+            return Err(Refusal::new(501, "CONNECT is not served"));
+        }
+        if text.starts_with('/') || text == "*" && method == "OPTIONS" {
+            return Ok(Self {
+                path: text,
+                authority,
+            });
+        }
+        let start = text
+            .get(..7)
+            .filter(|start| start.eq_ignore_ascii_case("http://"));
+        let start = start.or_else(|| {
+            let start = text.get(..8)?;
+            start.eq_ignore_ascii_case("https://").then_some(start)
+        });
+        let Some(rest) = start.map(|start| &text[start.len()..]) else {
+            let why = format!("the request's target {text:?} is neither a path nor a URL");
+            return Err(Refusal::malformed(why));
+        };
+        let (authority, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, "/"),
+        };
+        let authority = Some(authority);
+        Ok(Self { path, authority })
+    }
+}
+
+/// What the fields of a head say, before it is judged.
+#[derive(Default)]
+struct Seen {
+    /// What is passed on.
+    fields: Vec<(String, Vec<u8>)>,
+    host: Option<Vec<u8>>,
+    length: Option<u64>,
+    chunked: bool,
+    closes: bool,
+    keeps: bool,
+    expects_continue: bool,
+    is_grpc: bool,
+}
+
+impl Seen {
+    fn note(&mut self, name: &str, value: &[u8]) -> Result<(), Refusal> {
+        let name = name.to_ascii_lowercase();
+        match &*name {
+            "host" => {
+                if self.host.replace(value.to_vec()).is_some() {
+                    return Err(Refusal::malformed("the request has several host fields"));
+                }
+            }
+            "content-length" => {
+                let length = number(value).ok_or_else(|| {
+                    let shown = String::from_utf8_lossy(value);
+                    Refusal::malformed(format!("content-length is {shown:?}, not a number"))
+                })?;
+                // Also twice the same: who repeats it may let another reader take another one.
+                if self.length.replace(length).is_some() {
+                    let why = "the request has several content-length fields";
+                    return Err(Refusal::malformed(why));
+                }
+            }
+            "transfer-encoding" => {
+                if std::mem::replace(&mut self.chunked, true) {
+                    let why = "the request has several transfer-encoding fields";
+                    return Err(Refusal::malformed(why));
+                }
+                if !value.eq_ignore_ascii_case(b"chunked") {
+                    let shown = String::from_utf8_lossy(value);
+                    let why = format!("transfer-encoding is {shown:?}, not chunked");
+                    return Err(Refusal::new(501, why));
+                }
+            }
+            "connection" => {
+                let mut options = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+                self.closes |= options
+                    .clone()
+                    .any(|one| one.eq_ignore_ascii_case(b"close"));
+                self.keeps |= options.any(|one| one.eq_ignore_ascii_case(b"keep-alive"));
+            }
+            "expect" if value.eq_ignore_ascii_case(b"100-continue") => {
+                self.expects_continue = true;
+            }
+            "expect" => {
+                let shown = String::from_utf8_lossy(value);
+                return Err(Refusal::new(417, format!("nothing here meets {shown:?}")));
+            }
+            // What concerns this connection alone goes no further (RFC 9110 §7.6.1).
+            "keep-alive" | "proxy-connection" | "upgrade" | "http2-settings" | "te" | "trailer" => {
+            }
+            _ => {
+                self.is_grpc |= name == "content-type" && is_grpc(value);
+                self.fields.push((name, value.to_vec()));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(
+        self,
+        version: Version,
+        method: &str,
+        target: Target<'_>,
+        scheme: &str,
+    ) -> Result<Head, Refusal> {
+        let body = match (self.chunked, self.length) {
+            (true, Some(_)) => {
+                let why = "the request has both content-length and transfer-encoding";
+                return Err(Refusal::malformed(why));
+            }
+            (true, None) if version == Version::One0 => {
+                return Err(Refusal::malformed("HTTP/1.0 has no transfer-encoding"));
+            }
+            (true, None) => BodyLength::Chunked,
+            (false, length) => BodyLength::Exactly(length.unwrap_or(0)),
+        };
+        if self.host.is_none() && version == Version::One1 {
+            return Err(Refusal::malformed("the request has no host field"));
+        }
+        let host = self.host.unwrap_or_default();
+        let authority = target.authority.map_or(&*host, str::as_bytes);
+        if !authority
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && !b"/?#@\\,".contains(byte))
+        {
+            let shown = String::from_utf8_lossy(authority);
+            return Err(Refusal::malformed(format!("{shown:?} is no host")));
+        }
+        if self.is_grpc {
+            let why = "gRPC needs HTTP/2; over HTTP/1.1 it is served as gRPC-Web";
+            return Err(Refusal::new(505, why));
+        }
+        let mut fields = HeaderList::new();
+        let mut push = |name: &[u8], value: &[u8]| fields.push(Token::of(name), name, value);
+        push(b":method", method.as_bytes());
+        push(b":scheme", scheme.as_bytes());
+        push(b":path", target.path.as_bytes());
+        if !authority.is_empty() {
+            push(b":authority", authority);
+        }
+        if let Some(length) = self.length {
+            push(b"content-length", length.to_string().as_bytes());
+        }
+        for (name, value) in &self.fields {
+            push(name.as_bytes(), value);
+        }
+        Ok(Head {
+            fields,
+            version,
+            body,
+            keeps_alive: !self.closes && (version == Version::One1 || self.keeps),
+            expects_continue: self.expects_continue && version == Version::One1,
+            is_head: method == "HEAD",
+        })
+    }
+}
+
+/// Digits and nothing else: no sign, no list (RFC 9110 §8.6).
+fn number(value: &[u8]) -> Option<u64> {
+    if !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

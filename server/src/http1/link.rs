@@ -1,0 +1,228 @@
+//! The HTTP/2 connection in memory: a client at this end, a server's [`Connection`] at the other.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::{
+    Block, Config, ErrorCode, Event, HeaderList, Limits, MEMO_SLOTS, OpenError, Role, StreamKey,
+};
+use corespun_runtime::{Flow, Input, Protocol, give_buffer, take_buffer};
+
+use super::answer::AnswerHead;
+use crate::connection::Connection;
+
+/// Bytes of an answer that may wait for their caller to read; the rest stays with its handler.
+const WINDOW_BYTES: u32 = 256 << 10;
+
+/// Bytes of heads of answers. They come from our own handlers, and a browser takes as many.
+const HEAD_BYTES_MAX: usize = 256 << 10;
+
+/// Something happened to a stream.
+pub(super) enum Fact<'a> {
+    /// The head of its answer; with `ends` it is all of it.
+    Head { head: &'a AnswerHead, ends: bool },
+    /// A piece of the body.
+    Data(&'a [u8]),
+    /// The answer has come whole.
+    End,
+    /// It ended without an answer, or inside of one.
+    Reset(ErrorCode),
+}
+
+/// Both ends, and what goes between them.
+pub(super) struct Link {
+    client: corespun_http2::Connection,
+    server: Connection,
+    /// Heads of answers by memo slot.
+    known: Vec<Option<Rc<AnswerHead>>>,
+    /// The server has said its last.
+    ended: bool,
+}
+
+impl Link {
+    pub(super) fn new(server: Connection) -> Self {
+        let limits = Limits {
+            stream_window_bytes: WINDOW_BYTES,
+            connection_window_bytes: WINDOW_BYTES,
+            header_list_bytes_soft: HEAD_BYTES_MAX,
+            header_list_bytes_hard: HEAD_BYTES_MAX,
+            header_string_bytes_max: HEAD_BYTES_MAX,
+            header_block_bytes_max: 2 * HEAD_BYTES_MAX,
+            continuation_frames_max: 64,
+            ..Limits::default()
+        };
+        let role = Role::Client;
+        Self {
+            client: corespun_http2::Connection::new(Config { role, limits }),
+            server,
+            known: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// The server takes no more requests and answers none.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Opens a stream for a request.
+    pub(super) fn open(&mut self, fields: &HeaderList, ends: bool) -> Result<StreamKey, OpenError> {
+        self.lend();
+        let fields = fields.iter().map(|field| Field {
+            name: field.name,
+            value: field.value,
+            indexing: Indexing::Index,
+        });
+        self.client.open(fields, None, ends)
+    }
+
+    /// Sends a piece of a request's body.
+    pub(super) fn send(&mut self, stream: StreamKey, bytes: &[u8], ends: bool) {
+        self.lend();
+        self.client.send_data(stream, bytes, ends);
+    }
+
+    /// Bytes of the request's body that its handler has made no room for yet.
+    pub(super) fn queued(&self, stream: StreamKey) -> usize {
+        self.client.queued(stream)
+    }
+
+    /// The caller has been sent this many bytes of the answer: as many more may come.
+    pub(super) fn release(&mut self, stream: StreamKey, bytes: usize) {
+        self.lend();
+        self.client.release(stream, bytes);
+    }
+
+    /// Gives a request up.
+    pub(super) fn cancel(&mut self, stream: StreamKey) {
+        self.lend();
+        self.client.reset(stream, ErrorCode::CANCEL);
+    }
+
+    pub(super) fn advance(&mut self, now: Duration) {
+        self.lend();
+        // Its timers wait for the other end, which is never late.
+        if self.client.advance(now).is_err() {
+            self.ended = true;
+        }
+        if !self.ended {
+            self.server.advance(now);
+        }
+    }
+
+    pub(super) fn drain(&mut self, now: Duration) {
+        if !self.ended {
+            self.server.drain(now);
+        }
+    }
+
+    /// The caller is gone.
+    pub(super) fn end(&mut self, now: Duration) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.server.receive(now, Input::End);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let dues = [self.client.deadline(), self.server.deadline()];
+        let dues = dues.into_iter().flatten();
+        dues.min().filter(|_| !self.ended)
+    }
+
+    pub(super) fn wants_input(&self) -> bool {
+        self.server.wants_input()
+    }
+
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.ended && self.server.has_backlog()
+    }
+
+    /// Lets both ends speak until neither has anything to say, and tells what happened.
+    pub(super) fn exchange(&mut self, now: Duration, tell: &mut dyn FnMut(StreamKey, Fact<'_>)) {
+        let mut wire = take_buffer();
+        while !self.ended {
+            self.lend();
+            self.client.transmit(&mut wire);
+            let asked = !wire.is_empty();
+            if asked {
+                self.server.receive(now, Input::Bytes(&wire));
+                wire.clear();
+            }
+            self.ended = self.server.transmit(&mut wire) == Flow::Close;
+            let answered = !wire.is_empty();
+            if answered {
+                self.read(now, &wire, tell);
+                wire.clear();
+            }
+            if !asked && !answered {
+                break;
+            }
+        }
+        give_buffer(wire);
+        if let Some(spare) = self.client.take_spare_output() {
+            give_buffer(spare);
+        }
+    }
+
+    fn read(&mut self, now: Duration, mut wire: &[u8], tell: &mut dyn FnMut(StreamKey, Fact<'_>)) {
+        loop {
+            let event = match self.client.receive(now, &mut wire) {
+                Ok(Some(event)) => event,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(%error, "an answer is not for HTTP/1.1");
+                    self.ended = true;
+                    return;
+                }
+            };
+            match event {
+                Event::Headers {
+                    stream,
+                    block,
+                    end_stream: ends,
+                } => {
+                    let head = self.head(block);
+                    tell(stream, Fact::Head { head: &head, ends });
+                }
+                Event::Data {
+                    stream,
+                    bytes,
+                    end_stream,
+                } => {
+                    tell(stream, Fact::Data(bytes));
+                    if end_stream {
+                        tell(stream, Fact::End);
+                    }
+                }
+                // Nobody asks for trailers here: the calls of browsers have theirs in the body.
+                Event::Trailers { stream, .. } => tell(stream, Fact::End),
+                Event::Reset { stream, code, .. } => tell(stream, Fact::Reset(code)),
+                Event::GoAway { .. } | Event::SettingsChanged | Event::PingAck(_) => {}
+            }
+        }
+    }
+
+    fn head(&mut self, block: Block) -> Rc<AnswerHead> {
+        if self.known.is_empty() {
+            self.known.resize_with(MEMO_SLOTS, || None);
+        }
+        if let Block::Seen { memo } = block
+            && let Some(known) = &self.known[usize::from(memo)]
+        {
+            return Rc::clone(known);
+        }
+        let head = Rc::new(AnswerHead::read(self.client.headers()));
+        if let Block::New { memo: Some(memo) } = block {
+            self.known[usize::from(memo)] = Some(Rc::clone(&head));
+        }
+        head
+    }
+
+    /// Gives the client's end a buffer to write into: while idle it owns none.
+    fn lend(&mut self) {
+        if self.client.wants_output() {
+            self.client.lend_output(take_buffer());
+        }
+    }
+}

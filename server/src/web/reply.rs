@@ -1,0 +1,132 @@
+//! The reply to a call of gRPC-Web: its status is the last frame of its body.
+
+use corespun_codec::message::PREFIX_BYTES;
+use corespun_codec::{MetadataMap, Status};
+use corespun_http2::hpack::{Field, Indexing};
+
+use super::cors::exposed_names;
+use super::form::WebForm;
+use super::text;
+use crate::reply::Reply;
+
+/// The flag of a frame that holds trailers (`PROTOCOL-WEB.md`).
+const TRAILERS_FLAG: u8 = 0x80;
+
+impl Reply<'_> {
+    /// The head of a reply whose body follows.
+    pub(crate) fn web_head<'f>(
+        &mut self,
+        form: WebForm,
+        metadata: Option<&MetadataMap>,
+        compressed: Option<Field<'f>>,
+    ) {
+        let none = MetadataMap::new();
+        let metadata = metadata.unwrap_or(&none);
+        let compressed = compressed.map(|field| (field.name, field.value));
+        self.web_fields(form, b"200", metadata, compressed.into_iter(), false);
+    }
+
+    /// A head that is the whole reply, its status among the fields.
+    pub(crate) fn web_trailers_only(
+        &mut self,
+        form: WebForm,
+        http_status: &[u8],
+        status: &Status,
+        metadata: &MetadataMap,
+    ) {
+        let mut scratch = Vec::new();
+        let fields = status.fields(&mut scratch);
+        self.web_fields(form, http_status, metadata, fields, true);
+    }
+
+    fn web_fields<'f>(
+        &mut self,
+        form: WebForm,
+        http_status: &[u8],
+        metadata: &MetadataMap,
+        more: impl Iterator<Item = (&'f [u8], &'f [u8])>,
+        end_stream: bool,
+    ) {
+        let names = metadata
+            .fields()
+            .filter_map(|(name, _)| str::from_utf8(name).ok());
+        let exposed = exposed_names(names);
+        let start: [(&[u8], &[u8]); 2] = [
+            (b":status", http_status),
+            (b"content-type", form.content_type(self.form.content_type)),
+        ];
+        let rules = self.web.map(|web| web.reply_fields(form.origin, &exposed));
+        let rules = rules.into_iter().flatten().chain(metadata.fields());
+        let field = |name, value| Field {
+            name,
+            value,
+            indexing: Indexing::Literal,
+        };
+        // Each by itself: what is chained would have to live equally long.
+        let fields = start.map(|(name, value)| field(name, value)).into_iter();
+        let fields = fields.chain(more.map(|(name, value)| field(name, value)));
+        let fields = fields.chain(rules.map(|(name, value)| field(name, value)));
+        self.http2
+            .send_headers(self.stream, fields, None, end_stream);
+    }
+
+    /// The frame of trailers, which ends the reply.
+    pub(crate) fn web_trailers<'f>(
+        &mut self,
+        form: WebForm,
+        fields: impl Iterator<Item = (&'f [u8], &'f [u8])>,
+    ) {
+        let mut frame = corespun_runtime::take_buffer();
+        write_trailers(fields, &mut frame);
+        self.web_body(form, &frame, true);
+        corespun_runtime::give_buffer(frame);
+    }
+
+    /// Bytes of the body, in the form of the call.
+    pub(crate) fn web_body(&mut self, form: WebForm, bytes: &[u8], end_stream: bool) {
+        if !form.writes_text {
+            return self.http2.send_data(self.stream, bytes, end_stream);
+        }
+        let mut encoded = corespun_runtime::take_buffer();
+        text::encode(bytes, &mut encoded);
+        self.http2.send_data(self.stream, &encoded, end_stream);
+        corespun_runtime::give_buffer(encoded);
+    }
+}
+
+/// Appends trailers as a frame: its flag, its length, and a line for each field.
+fn write_trailers<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[TRAILERS_FLAG, 0, 0, 0, 0]);
+    for (name, value) in fields {
+        // A value with a line break would be read as one more field.
+        if value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+            continue;
+        }
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    let len = u32::try_from(out.len() - start - PREFIX_BYTES).unwrap_or(u32::MAX);
+    out[start + 1..start + PREFIX_BYTES].copy_from_slice(&len.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trailers_are_a_frame_of_lines() {
+        let fields: [(&[u8], &[u8]); 3] = [
+            (b"grpc-status", b"5"),
+            (b"x-bad", b"a\r\nb: c"),
+            (b"grpc-message", b"no user 7"),
+        ];
+        let mut out = b"kept".to_vec();
+        write_trailers(fields.into_iter(), &mut out);
+        let lines = b"grpc-status: 5\r\ngrpc-message: no user 7\r\n";
+        assert_eq!(out[..9], *b"kept\x80\0\0\0\x29");
+        assert_eq!(out[9..], *lines);
+        assert_eq!(lines.len(), 0x29);
+    }
+}
