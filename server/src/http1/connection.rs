@@ -451,6 +451,12 @@ impl Protocol for Http1 {
         self.closing |= self.exchange.is_none() && !self.head_begun;
         self.proceed(now);
     }
+
+    fn cut(&mut self, now: Duration) {
+        self.link.cut(now);
+        self.run(now);
+        self.proceed(now);
+    }
 }
 
 #[cfg(test)]

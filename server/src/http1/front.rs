@@ -129,6 +129,12 @@ impl Protocol for Front {
             Stage::Listening { .. } | Stage::Closed => {}
         }
     }
+
+    fn cut(&mut self, now: Duration) {
+        if let Stage::Open(inner) = &mut self.stage {
+            inner.cut(now);
+        }
+    }
 }
 
 #[cfg(test)]

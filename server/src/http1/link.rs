@@ -117,6 +117,12 @@ impl Link {
         }
     }
 
+    pub(super) fn cut(&mut self, now: Duration) {
+        if !self.ended {
+            self.server.cut(now);
+        }
+    }
+
     /// The caller is gone.
     pub(super) fn end(&mut self, now: Duration) {
         if !std::mem::replace(&mut self.ended, true) {
