@@ -20,6 +20,7 @@ mod cpus;
 mod demo;
 mod failure;
 mod fuzz;
+mod interop;
 mod peers;
 mod process;
 mod python;

@@ -79,6 +79,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
+/// Runs `command` to its end; `what` continues the words "failed to".
 fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
     let output = command.output().attempt(|| what.to_owned())?;
     if output.status.success() {
@@ -107,18 +108,37 @@ fn go(context: &Context) -> Result<Family, Failure> {
     })
 }
 
-fn node(context: &Context) -> Result<Family, Failure> {
+/// The folder of the Node programs, with the packages that they need, which are fetched once.
+pub fn node_folder(context: &Context) -> Result<PathBuf, Failure> {
     let folder = context.target.join("node");
     fs::create_dir_all(&folder).attempt(|| format!("make {folder:?}"))?;
-    for name in ["package.json", "package-lock.json", "server.js"] {
-        let from = context.root.join("scripts/node").join(name);
+    let ours = context.root.join("scripts/node");
+    for name in [
+        "package.json",
+        "package-lock.json",
+        "server.js",
+        "interop.js",
+    ] {
+        let from = ours.join(name);
         fs::copy(&from, folder.join(name)).attempt(|| format!("copy {from:?}"))?;
+    }
+    let wanted = ours.join("package-lock.json");
+    let wanted = fs::read(&wanted).attempt(|| format!("read {wanted:?}"))?;
+    let mark = folder.join("installed");
+    if fs::read(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
     }
     let mut install = Command::new("npm");
     install
         .args(["ci", "--silent", "--no-audit", "--no-fund"])
         .current_dir(&folder);
-    finish(&mut install, "install the Node peer with npm")?;
+    finish(&mut install, "install the Node peers with npm")?;
+    fs::write(&mark, wanted).attempt(|| format!("write {mark:?}"))?;
+    Ok(folder)
+}
+
+fn node(context: &Context) -> Result<Family, Failure> {
+    let folder = node_folder(context)?;
     Ok(Family {
         name: "node",
         program: PathBuf::from("node"),

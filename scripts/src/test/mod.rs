@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 use crate::failure::Failure;
 use crate::suites::Suite;
-use crate::{python, suites, tidy, workspace};
+use crate::{interop, python, suites, tidy, workspace};
 use count::Count;
 use stage::Outcome;
 pub use stage::Stage;
@@ -56,6 +56,10 @@ enum Name {
     PythonUring,
     /// The same on epoll.
     PythonEpoll,
+    /// gRPC's interoperability cases, played by clients in three languages, on io_uring.
+    InteropUring,
+    /// The same on epoll.
+    InteropEpoll,
 }
 
 impl Name {
@@ -71,6 +75,7 @@ impl Name {
             Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
             Self::H2spec | Self::Httpwg | Self::Stories => 10,
             Self::Bench | Self::PythonUring | Self::PythonEpoll => 10,
+            Self::InteropUring | Self::InteropEpoll => 10,
         };
         Duration::from_secs(60 * minutes)
     }
@@ -132,6 +137,8 @@ fn run_stage(name: Name, context: &Context, stage: &mut Stage) {
         Name::Bench => cargo::bench(context, stage),
         Name::PythonUring => python::run(context, stage, "uring"),
         Name::PythonEpoll => python::run(context, stage, "epoll"),
+        Name::InteropUring => interop::run(context, stage, "uring"),
+        Name::InteropEpoll => interop::run(context, stage, "epoll"),
     }
 }
 

@@ -4,10 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use corespun_codec::Status;
 use corespun_codec::pipe::{Doorbell, Pipe};
+use corespun_codec::{RequestParts, Status};
 use corespun_http2::StreamKey;
 use corespun_runtime::{JoinError, JoinHandle, give_buffer, spawn};
 
@@ -34,10 +33,10 @@ impl Connection {
         stream: StreamKey,
         known: &Known,
         route: &Route,
-        deadline: Option<Duration>,
+        parts: RequestParts,
     ) -> Option<Admitted> {
         let mut watch = Watch::new(&route.scope, route.method, &known.head);
-        let mut call = Incoming::new(route.method, route.handler.kind(), known.parts(deadline));
+        let mut call = Incoming::new(route.method, route.handler.kind(), parts);
         let asked = ask(&route.scope, &mut call, &mut watch.reached);
         watch.ends = call.ends.clone();
         match asked {
@@ -68,9 +67,9 @@ impl Connection {
         known: &Rc<Known>,
         route: &Route,
         message: &[u8],
-        deadline: Option<Duration>,
+        parts: RequestParts,
     ) {
-        let Some(admitted) = self.admit(stream, known, route, deadline) else {
+        let Some(admitted) = self.admit(stream, known, route, parts) else {
             return;
         };
         let mut reply = self.reply(stream, known.form);
@@ -123,10 +122,10 @@ impl Connection {
         known: &Rc<Known>,
         route: &Route,
         message: Option<&[u8]>,
-        deadline: Option<Duration>,
+        parts: RequestParts,
         end_stream: bool,
     ) {
-        let Some(admitted) = self.admit(stream, known, route, deadline) else {
+        let Some(admitted) = self.admit(stream, known, route, parts) else {
             return;
         };
         let pipe = self.open_pipe(stream, known, end_stream);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use corespun_codec::message::{Frame, Framing};
 use corespun_codec::pipe::{Pipe, Side};
-use corespun_codec::{Kind, MetadataMap, Status, message};
+use corespun_codec::{Kind, MetadataMap, RequestParts, Status, message};
 use corespun_http2::{Block, StreamKey};
 use corespun_runtime::JoinHandle;
 
@@ -42,7 +42,8 @@ impl Connection {
             return self.reply(stream, known.form).status(&expired());
         }
         if handler.kind().client_streams() {
-            return self.start_stream(stream, &known, None, deadline, end_stream);
+            let parts = known.parts(deadline);
+            return self.start_stream(stream, &known, None, parts, end_stream);
         }
         if end_stream {
             return self
@@ -79,7 +80,7 @@ impl Connection {
                     && let Some(message) = message::whole(bytes)
                     && message.len() <= self.message_bytes_max
                 {
-                    self.dispatch(now, stream, &known, message, deadline);
+                    self.dispatch(now, stream, &known, message, known.parts(deadline));
                     // For a call that goes on: its request must not pin the connection's window.
                     return self.http2.release(stream, bytes.len());
                 }
@@ -179,12 +180,16 @@ impl Connection {
         let Collecting {
             known, deadline, ..
         } = collecting;
+        let parts = RequestParts {
+            compressed: frame.compressed,
+            ..known.parts(*deadline)
+        };
         if !frame.compressed {
-            return self.dispatch(now, stream, known, frame.bytes, *deadline);
+            return self.dispatch(now, stream, known, frame.bytes, parts);
         }
         let mut plain = corespun_runtime::take_buffer();
         match framing.open(frame, &mut plain) {
-            Ok(message) => self.dispatch(now, stream, known, message, *deadline),
+            Ok(message) => self.dispatch(now, stream, known, message, parts),
             Err(status) => self.reply(stream, known.form).status(&status),
         }
         corespun_runtime::give_buffer(plain);
@@ -197,9 +202,9 @@ impl Connection {
         stream: StreamKey,
         known: &Rc<Known>,
         message: &[u8],
-        deadline: Option<Duration>,
+        parts: RequestParts,
     ) {
-        if deadline.is_some_and(|deadline| deadline <= now) {
+        if parts.deadline.is_some_and(|deadline| deadline <= now) {
             return self.reply(stream, known.form).status(&expired());
         }
         if self.refuse_congested(stream) {
@@ -209,13 +214,12 @@ impl Connection {
             return;
         };
         if route.handler.kind() == Kind::ServerStreaming {
-            return self.start_stream(stream, known, Some(message), deadline, true);
+            return self.start_stream(stream, known, Some(message), parts, true);
         }
         if route.scope.is_watched() {
-            return self.dispatch_intercepted(stream, known, route, message, deadline);
+            return self.dispatch_intercepted(stream, known, route, message, parts);
         }
         let mut reply = self.reply(stream, known.form);
-        let parts = known.parts(deadline);
         if let Some(task) = route.handler.call(message, parts, &mut reply) {
             let waiting = Call::Waiting {
                 id: stream.id,
@@ -232,17 +236,17 @@ impl Connection {
         stream: StreamKey,
         known: &Rc<Known>,
         message: Option<&[u8]>,
-        deadline: Option<Duration>,
+        parts: RequestParts,
         end_stream: bool,
     ) {
         let Target::Method(route) = &known.target else {
             return;
         };
         if route.scope.is_watched() {
-            return self.start_intercepted(stream, known, route, message, deadline, end_stream);
+            return self.start_intercepted(stream, known, route, message, parts, end_stream);
         }
         let pipe = self.open_pipe(stream, known, end_stream);
-        let started = route.handler.start(message, known.parts(deadline), &pipe);
+        let started = route.handler.start(message, parts, &pipe);
         self.put_streaming(stream, known, pipe, started, None);
     }
 
