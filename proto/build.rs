@@ -1,18 +1,24 @@
 //! Makes messages and method constants of the schemas beside this file.
 
 fn main() -> Result<(), corespun_build::Error> {
-    let protos = [
-        "user.proto",
-        "benchmark.proto",
+    compile("services.bin", &["user.proto", "benchmark.proto"])?;
+    // Apart from the others: every server with reflection tells of these, and its own files may
+    // have the names and packages of our examples.
+    let builtin = [
         "grpc/channelz/v1/channelz.proto",
         "grpc/health/v1/health.proto",
         "grpc/reflection/v1/reflection.proto",
         "opentelemetry/proto/collector/trace/v1/trace_service.proto",
     ];
+    compile("builtin.bin", &builtin)
+}
+
+fn compile(descriptor_set: &str, protos: &[&str]) -> Result<(), corespun_build::Error> {
     corespun_build::configure()
         .server(false)
         .client(false)
         .codec_path("::corespun_codec")
         .prost_path("::prost")
-        .compile(&protos, &["."])
+        .file_descriptor_set(descriptor_set)
+        .compile(protos, &["."])
 }

@@ -33,6 +33,12 @@ impl<Q: Message, R: Message + Default> ClientStreaming<Q, R> {
         }
     }
 
+    /// Whether the requests from here on are compressed, when the call is at all: as
+    /// [`Sender::set_compression`].
+    pub fn set_compression(&mut self, on: bool) {
+        self.requests.set_compression(on);
+    }
+
     /// Says that no more requests come, and waits for the response.
     ///
     /// # Errors

@@ -121,6 +121,8 @@ pub struct Deframer {
     /// Where the first prefix starts that has not been checked; past the end of the buffer while
     /// a checked message is not there in full.
     checked: usize,
+    /// The last message that was given came compressed.
+    compressed: bool,
     failure: Option<Status>,
 }
 
@@ -179,6 +181,7 @@ impl Deframer {
             };
         };
         self.start = self.buffer.len() - rest.len();
+        self.compressed = frame.compressed;
         if !frame.compressed {
             return Ok(Some(frame.bytes));
         }
@@ -190,6 +193,11 @@ impl Deframer {
     pub fn done(&mut self) {
         self.plain.clear();
         self.plain.shrink_to(PLAIN_BYTES_KEPT);
+    }
+
+    /// Whether the message that [`Deframer::next`] gave last came compressed.
+    pub fn was_compressed(&self) -> bool {
+        self.compressed
     }
 
     /// Whether [`Deframer::next`] has a message or an error to give.

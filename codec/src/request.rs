@@ -36,6 +36,8 @@ pub struct RequestParts {
     pub extensions: Extensions,
     /// What a client wants its messages compressed as; `None` leaves it to the channel.
     pub encoding: Option<Encoding>,
+    /// The message came compressed; known to servers only.
+    pub compressed: bool,
 }
 
 impl<T> Request<T> {
@@ -131,6 +133,11 @@ impl<T> Request<T> {
     /// refuse that; [`Encoding::Identity`] keeps them plain whatever the channel's settings are.
     pub fn set_encoding(&mut self, encoding: Encoding) {
         self.parts.encoding = Some(encoding);
+    }
+
+    /// Whether the message came compressed; known to servers only.
+    pub fn is_compressed(&self) -> bool {
+        self.parts.compressed
     }
 
     /// The host that the caller addressed; empty when it named none.

@@ -105,8 +105,8 @@ pub use corespun_codec::{
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
 pub use corespun_server::{
-    CancelGuard, CancelWatch, CutOff, Ended, Error, GrpcWeb, Health, Incoming, Interceptor, PlainRequest,
-    PlainResponse, Server, Service, TlsConfig, intercept_async, intercept_tower,
+    CancelGuard, CancelWatch, CutOff, Ended, Error, GrpcWeb, Health, Incoming, Interceptor,
+    PlainRequest, PlainResponse, Server, Service, TlsConfig, intercept_async, intercept_tower,
 };
 /// The message types' crate, which generated code names through this path.
 pub use prost;

@@ -1,11 +1,13 @@
-//! The user service on SQLite, a client that calls all four kinds, and an echo.
+//! The user service on SQLite, a client that calls all four kinds, an echo, and the service of
+//! gRPC's interoperability tests.
 //!
 //! ```text
-//!   users         Users (service) ──▶ Store ──▶ SQLite, one connection per shard
-//!   whoami        tells callers what TLS or the kernel says of them
-//!   echo          what a call carries beside its messages: metadata, details, compression
-//!   users-relay   the same service, which asks another server, its traces handed on
-//!   users-client  tour: GetUser, ListUsers, ImportUsers, Lookup, each answer checked
+//!   users           Users (service) ──▶ Store ──▶ SQLite, one connection per shard
+//!   whoami          tells callers what TLS or the kernel says of them
+//!   echo            what a call carries beside its messages: metadata, details, compression
+//!   interop-server  TestService and load reports, which clients of all languages try themselves on
+//!   users-relay     the same service, which asks another server, its traces handed on
+//!   users-client    tour: GetUser, ListUsers, ImportUsers, Lookup, each answer checked
 //! ```
 //!
 //! A service is opened once on each shard and owns what it needs: no lock, no `Arc`.
@@ -37,6 +39,7 @@
 
 pub mod echo;
 mod import;
+pub mod interop;
 mod relay;
 mod service;
 mod store;

@@ -1,5 +1,8 @@
 //! The user service as its callers meet it: over sockets, on both engines.
 
+#[path = "users/interop.rs"]
+mod interop;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -17,10 +17,16 @@ def case(function):
     return function
 
 
-def run():
+def skip(name, reason):
+    """Says that a case was left out."""
+    print(f"SKIPPED {name}: {reason}", flush=True)
+
+
+def run(prefix=""):
     """Runs all cases in order and exits with 1 when one of them failed."""
     failed = 0
     for function in CASES:
+        name = prefix + function.__name__
         # A call that hangs must show where, not stop the whole run.
         faulthandler.dump_traceback_later(CASE_SECONDS_MAX, exit=True)
         try:
@@ -29,9 +35,9 @@ def run():
             failed += 1
             traceback.print_exc(file=sys.stdout)
             why = str(error).strip().replace("\n", " ")
-            print(f"FAILED {function.__name__}: {type(error).__name__} {why}", flush=True)
+            print(f"FAILED {name}: {type(error).__name__} {why}", flush=True)
         else:
-            print(f"ok {function.__name__}", flush=True)
+            print(f"ok {name}", flush=True)
     faulthandler.cancel_dump_traceback_later()
     sys.exit(1 if failed else 0)
 

@@ -1,4 +1,5 @@
-"""Writes the certificates that secure.py and its servers use into a folder.
+"""Writes the certificates that secure.py, the interoperability cases and their servers use into a
+folder.
 
 Usage: certificates.py FOLDER
 """
@@ -27,6 +28,8 @@ def main():
     write("clients.pem", [clients.cert_pem])
     write("stranger.pem", [stranger.cert_pem])
     identity("server", authority.issue_cert(*NAMES))
+    # The names of the certificate that gRPC's own test servers show.
+    identity("interop", authority.issue_cert("*.test.google.fr", *NAMES))
     for number in range(20):
         identity(f"next{number}", authority.issue_cert(*NAMES))
     identity("client", clients.issue_cert("client.test"))

@@ -5,7 +5,6 @@ google.protobuf.StringValue.
 """
 
 import gzip
-import socket
 import struct
 import sys
 import threading
@@ -18,6 +17,7 @@ from grpc import StatusCode
 from grpc_status import rpc_status
 
 from cases import case, refused, run
+from wire import framed, raw_call
 
 ADDRESS, ENCODING = sys.argv[1:3]
 SECONDS = 20
@@ -155,47 +155,9 @@ def an_interceptor_refuses():
         refused(StatusCode.UNAUTHENTICATED, call, "key")
 
 
-def frame(kind, flags, stream, payload):
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def literal(name, value):
-    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-
-def raw_call(accepted, body, sent=None):
+def say(accepted, body, sent=None):
     """The body of the answer to one call of Say, as it is on the wire."""
-    fields = {
-        b":method": b"POST",
-        b":scheme": b"http",
-        b":path": b"/demo.Echo/Say",
-        b"content-type": b"application/grpc",
-        b"te": b"trailers",
-        b"grpc-accept-encoding": accepted,
-    }
-    if sent:
-        fields[b"grpc-encoding"] = sent
-    head = b"".join(literal(*field) for field in fields.items())
-    host, port = ADDRESS.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=SECONDS) as peer:
-        peer.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
-        peer.sendall(frame(1, 4, 1, head))
-        for at in range(0, len(body), 16_000):
-            peer.sendall(frame(0, 0, 1, body[at : at + 16_000]))
-        peer.sendall(frame(0, 1, 1, b""))
-        stream, answer = peer.makefile("rb"), b""
-        while True:
-            start = stream.read(9)
-            kind, flags = start[3], start[4]
-            payload = stream.read(int.from_bytes(start[:3], "big"))
-            if kind == 0:
-                answer += payload
-            if kind == 1 and flags & 1:
-                return answer
-
-
-def framed(data, compressed):
-    return struct.pack(">BI", compressed, len(data)) + data
+    return raw_call(ADDRESS, "/demo.Echo/Say", body, accepted, sent)
 
 
 @case
@@ -205,12 +167,12 @@ def bytes_on_the_wire_are_those_of_other_compressors():
         (b"gzip", gzip.compress, gzip.decompress),
         (b"deflate", zlib.compress, zlib.decompress),
     ):
-        answer = raw_call(name, framed(pack(plain), 1), name)
+        answer = say(name, framed(pack(plain), 1), name)
         flag, length = struct.unpack(">BI", answer[:5])
         assert len(answer) == 5 + length
         assert flag == (name.decode() == ENCODING), (name, flag)
         assert (unpack(answer[5:]) if flag else answer[5:]) == plain
-    answer = raw_call(b"identity", framed(plain, 0))
+    answer = say(b"identity", framed(plain, 0))
     assert answer == framed(plain, 0)
 
 
@@ -218,7 +180,7 @@ def bytes_on_the_wire_are_those_of_other_compressors():
 def a_bomb_is_refused():
     bomb = gzip.compress(bytes(32 << 20))
     assert len(bomb) < 64 << 10
-    assert raw_call(b"identity", framed(bomb, 1), b"gzip") == b""
+    assert say(b"identity", framed(bomb, 1), b"gzip") == b""
     assert SAY("still here", timeout=SECONDS) == "still here"
 
 

@@ -24,6 +24,7 @@ mod demo;
 mod drains;
 mod failure;
 mod fuzz;
+mod interop;
 mod overload;
 mod peers;
 mod process;

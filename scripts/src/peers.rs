@@ -108,10 +108,21 @@ fn go(context: &Context) -> Result<Family, Failure> {
     })
 }
 
-fn node(context: &Context) -> Result<Family, Failure> {
+/// The folder of the Node programs, with the packages that they need, which are fetched once.
+pub fn node_folder(context: &Context) -> Result<PathBuf, Failure> {
     let folder = context.target.join("node");
-    let files = ["package.json", "package-lock.json", "server.js"];
+    let files = [
+        "package.json",
+        "package-lock.json",
+        "server.js",
+        "interop.js",
+    ];
     npm(&context.root.join("scripts/node"), &files, &folder)?;
+    Ok(folder)
+}
+
+fn node(context: &Context) -> Result<Family, Failure> {
+    let folder = node_folder(context)?;
     Ok(Family {
         name: "node",
         program: PathBuf::from("node"),
@@ -129,11 +140,18 @@ pub fn npm(from: &Path, files: &[&str], to: &Path) -> Result<(), Failure> {
         let file = from.join(name);
         fs::copy(&file, to.join(name)).attempt(|| format!("copy {file:?}"))?;
     }
+    let wanted = from.join("package-lock.json");
+    let wanted = fs::read(&wanted).attempt(|| format!("read {wanted:?}"))?;
+    let mark = to.join("installed");
+    if fs::read(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
     let mut install = Command::new("npm");
     install
         .args(["ci", "--silent", "--no-audit", "--no-fund"])
         .current_dir(to);
-    finish(&mut install, "install what Node needs with npm")
+    finish(&mut install, "install what Node needs with npm")?;
+    fs::write(&mark, wanted).attempt(|| format!("write {mark:?}"))
 }
 
 fn drive(

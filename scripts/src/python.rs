@@ -26,6 +26,7 @@ const PACKAGES: &[&str] = &[
     "grpcio-status==1.85.1",
     "grpcio-health-checking==1.85.1",
     "grpcio-reflection==1.85.1",
+    "grpcio-channelz==1.85.0",
     "trustme==1.2.1",
     "opentelemetry-sdk==1.45.2",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.2",
@@ -54,14 +55,13 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         return stage.skip(&name, reason);
     }
     peers::run(context, stage, engine);
-    let python = match install(context) {
-        Ok(program) => program,
+    let python = match Python::install(context) {
+        Ok(python) => python,
         Err(reason) => return stage.skip(&name, reason),
     };
-    let python = match Python::prepare(context, python) {
-        Ok(python) => python,
-        Err(failure) => return stage.fault(failure),
-    };
+    if let Err(failure) = python.prepare(context) {
+        return stage.fault(failure);
+    }
     let parts = [
         users,
         services,
@@ -86,7 +86,9 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
 /// # Errors
 /// It cannot be had on this machine, or the stubs cannot be generated.
 pub fn ready(context: &Context) -> Result<Python, Failure> {
-    Python::prepare(context, install(context)?)
+    let python = Python::install(context)?;
+    python.prepare(context)?;
+    Ok(python)
 }
 
 /// Makes the virtual environment, once; what goes wrong is this machine's lack, not our fault.
@@ -141,18 +143,28 @@ fn install(context: &Context) -> Result<PathBuf, Failure> {
 }
 
 impl Python {
-    fn prepare(context: &Context, program: PathBuf) -> Result<Self, Failure> {
-        let scripts = context.root.join("scripts/python");
-        let stubs = context.target.join("python/stubs");
-        let python = Self {
-            program,
-            scripts,
-            stubs,
-        };
-        python.generate(&context.root.join(SEED), "seed")?;
-        python.generate(&context.root.join(FULL), "full")?;
-        python.generate(&context.root.join(WHOAMI), "whoami")?;
-        Ok(python)
+    /// A Python with its packages, but no stubs yet; what goes wrong is this machine's lack.
+    pub fn install(context: &Context) -> Result<Self, Failure> {
+        Ok(Self {
+            program: install(context)?,
+            scripts: context.root.join("scripts/python"),
+            stubs: context.target.join("python/stubs"),
+        })
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(), Failure> {
+        self.generate(&context.root.join(SEED), "seed")?;
+        self.generate(&context.root.join(FULL), "full")?;
+        self.generate(&context.root.join(WHOAMI), "whoami")
+    }
+
+    /// Writes the descriptor set of schemas in the folder `proto` to `out`.
+    pub fn describe(&self, context: &Context, schemas: &[&str], out: &Path) -> Result<(), Failure> {
+        let mut protoc = Command::new(&self.program);
+        protoc.args(["-m", "grpc_tools.protoc", "--include_imports", "-I"]);
+        protoc.arg(context.root.join("proto"));
+        protoc.arg("--descriptor_set_out").arg(out).args(schemas);
+        run_protoc(&mut protoc, || format!("describe {}", schemas.join(", ")))
     }
 
     /// Writes the stubs of one schema into the folder `name`.
@@ -168,15 +180,9 @@ impl Python {
             .arg("--grpc_python_out")
             .arg(&out)
             .arg(schema);
-        let what = || format!("generate Python stubs from {}", schema.display());
-        let output = protoc.output().attempt(what)?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(Failure::new(
-            what(),
-            String::from_utf8_lossy(&output.stderr).trim(),
-        ))
+        run_protoc(&mut protoc, || {
+            format!("generate Python stubs from {}", schema.display())
+        })
     }
 
     /// A command that runs one of our scripts with the stubs of one schema.
@@ -190,6 +196,15 @@ impl Python {
             .env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
+}
+
+fn run_protoc(protoc: &mut Command, what: impl Fn() -> String) -> Result<(), Failure> {
+    let output = protoc.output().attempt(&what)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::new(what(), said.trim()))
 }
 
 /// A program of the workspace, from the one profile that tests use.
@@ -384,7 +399,7 @@ fn secure(
 }
 
 /// Stops a server of ours; that it drains and exits with 0 is a case too.
-fn finish(server: Server, stage: &mut Stage, case: &str) {
+pub fn finish(server: Server, stage: &mut Stage, case: &str) {
     match server.stop() {
         Ok(()) => stage.note(format!("ok {case}")),
         Err(failure) => stage.fault(failure),

@@ -12,8 +12,8 @@ use corespun_tls::Handshake;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::cut_off::CutCounts;
-use crate::lifetime::{Lifetime, Lifetimes};
 use crate::http1::{Front, Http1, Spoken};
+use crate::lifetime::{Lifetime, Lifetimes};
 use crate::limit_stats::LimitCounts;
 use crate::occupancy::{Occupancy, Place};
 use crate::routes::Routes;
@@ -148,14 +148,7 @@ impl Caller {
         let web = config.grpc_web.clone().unwrap_or_default();
         let socket = self.socket;
         let inner = self.into_connection(service, tls);
-        Http1::new(
-            inner,
-            scheme,
-            &config.http2,
-            web.idle_max(),
-            socket,
-            now,
-        )
+        Http1::new(inner, scheme, &config.http2, web.idle_max(), socket, now)
     }
 
     fn into_connection(self, service: &Served, tls: Option<TlsPeer>) -> Connection {

@@ -41,10 +41,11 @@ pub(crate) enum Target {
 
 impl Known {
     /// What a handler gets beside the messages.
-    pub(crate) fn parts(&self, deadline: Option<Duration>) -> RequestParts {
+    pub(crate) fn parts(&self, deadline: Option<Duration>, compressed: bool) -> RequestParts {
         RequestParts {
             head: Some(Rc::clone(&self.head)),
             deadline,
+            compressed,
             ..RequestParts::default()
         }
     }
@@ -91,6 +92,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) bytes: &'a [u8],
     /// How many bytes of it travelled.
     pub(crate) wire_bytes: usize,
+    /// It came compressed.
+    pub(crate) compressed: bool,
 }
 
 impl<'a> Whole<'a> {
@@ -99,6 +102,7 @@ impl<'a> Whole<'a> {
         Self {
             bytes,
             wire_bytes: bytes.len(),
+            compressed: false,
         }
     }
 

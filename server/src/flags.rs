@@ -11,8 +11,8 @@ use corespun_runtime::{CpuList, Engine};
 use corespun_tls::TlsConfig;
 
 use crate::server::ServerBuilder;
-pub use lifetime::LifetimeFlags;
 use crate::web::GrpcWeb;
+pub use lifetime::LifetimeFlags;
 pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
 pub use overload::{AdmissionFlag, AdmissionFlagError, OverloadFlags};
 

@@ -101,6 +101,25 @@ fn broken_prefixes_are_named() {
 }
 
 #[test]
+fn each_message_tells_how_it_came() {
+    let framing = Framing {
+        encoding: Encoding::Gzip,
+        bytes_max: 1000,
+    };
+    let mut bytes = Vec::new();
+    framing.encode(&"x".repeat(900), &mut bytes).unwrap();
+    encode(&"plain".to_owned(), &mut bytes).unwrap();
+    let mut deframer = Deframer::new(1000);
+    deframer.set_encoding(Encoding::Gzip);
+    deframer.push(&bytes);
+    for compressed in [true, false] {
+        assert!(deframer.next().unwrap().is_some());
+        assert_eq!(deframer.was_compressed(), compressed);
+        deframer.done();
+    }
+}
+
+#[test]
 fn an_end_inside_a_message_is_an_error() {
     for bytes in [&b"\0"[..], b"\0\0\0\0", b"\0\0\0\0\x01", b"\0\0\0\0\0\0"] {
         let (_, end) = deframed(10, &[bytes]);

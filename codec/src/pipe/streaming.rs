@@ -121,6 +121,12 @@ impl<T> Streaming<T> {
         self.state.borrow_mut().tap = Some(tap);
     }
 
+    /// Whether the last message came compressed; how well callers compress is what one may want to
+    /// know.
+    pub fn is_compressed(&self) -> bool {
+        self.state.borrow().deframer.was_compressed()
+    }
+
     /// Waits for the peer's head (client).
     ///
     /// # Errors

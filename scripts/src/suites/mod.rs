@@ -15,7 +15,7 @@ mod httpwg;
 mod page;
 mod report;
 mod stories;
-mod tool;
+pub mod tool;
 
 use std::fs;
 use std::path::{Path, PathBuf};

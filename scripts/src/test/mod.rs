@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 use crate::failure::Failure;
 use crate::suites::Suite;
-use crate::{browser, python, suites, tidy, workspace};
+use crate::{browser, interop, python, suites, tidy, workspace};
 use count::Count;
 use stage::Outcome;
 pub use stage::Stage;
@@ -58,6 +58,10 @@ enum Name {
     PythonUring,
     /// The same on epoll.
     PythonEpoll,
+    /// gRPC's interoperability cases, played by clients in three languages, on io_uring.
+    InteropUring,
+    /// The same on epoll.
+    InteropEpoll,
 }
 
 impl Name {
@@ -83,6 +87,7 @@ impl Name {
             Self::Bench => 10,
             // The first of them fetches and builds what all need.
             Self::PythonUring | Self::PythonEpoll => 20,
+            Self::InteropUring | Self::InteropEpoll => 10,
         };
         Duration::from_secs(60 * minutes)
     }
@@ -148,6 +153,8 @@ fn run_stage(name: Name, context: &Context, stage: &mut Stage) {
         Name::Bench => cargo::bench(context, stage),
         Name::PythonUring => python::run(context, stage, "uring"),
         Name::PythonEpoll => python::run(context, stage, "epoll"),
+        Name::InteropUring => interop::run(context, stage, "uring"),
+        Name::InteropEpoll => interop::run(context, stage, "epoll"),
     }
 }
 

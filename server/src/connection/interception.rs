@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use corespun_codec::pipe::{Doorbell, Pipe};
-use corespun_codec::{MessageBytes, Status};
+use corespun_codec::{MessageBytes, RequestParts, Status};
 use corespun_http2::StreamKey;
 use corespun_runtime::{JoinError, JoinHandle, spawn};
 
@@ -35,10 +35,10 @@ impl Connection {
         stream: StreamKey,
         known: &Known,
         route: &Route,
-        deadline: Option<Duration>,
+        parts: RequestParts,
     ) -> Option<Admitted> {
         let mut watch = Watch::new(&route.scope, route.method, &known.head);
-        let mut call = Incoming::new(route.method, route.handler.kind(), known.parts(deadline));
+        let mut call = Incoming::new(route.method, route.handler.kind(), parts);
         let asked = ask(&route.scope, &mut call, &mut watch.reached);
         watch.ends = call.ends.clone();
         match asked {
@@ -68,7 +68,8 @@ impl Connection {
         message: Whole<'_>,
         deadline: Option<Duration>,
     ) {
-        let Some(admitted) = self.admit(stream, known, route, deadline) else {
+        let parts = known.parts(deadline, message.compressed);
+        let Some(admitted) = self.admit(stream, known, route, parts) else {
             return;
         };
         let mut reply = self.reply(stream, known.form);
@@ -126,7 +127,9 @@ impl Connection {
         deadline: Option<Duration>,
         end_stream: bool,
     ) {
-        let Some(admitted) = self.admit(stream, known, route, deadline) else {
+        let compressed = message.is_some_and(|message| message.compressed);
+        let parts = known.parts(deadline, compressed);
+        let Some(admitted) = self.admit(stream, known, route, parts) else {
             return;
         };
         let pipe = self.open_pipe(stream, known, end_stream);
@@ -155,6 +158,7 @@ impl Connection {
 struct Kept {
     bytes: Vec<u8>,
     wire_bytes: usize,
+    compressed: bool,
     bell: Rc<Bell>,
     token: u64,
 }
@@ -165,6 +169,7 @@ impl Kept {
             // Not a pooled buffer: what waits must cost what was sent.
             bytes: message.bytes.to_vec(),
             wire_bytes: message.wire_bytes,
+            compressed: message.compressed,
             bell: Rc::clone(bell),
             token: stream.to_token(),
         }
@@ -174,6 +179,7 @@ impl Kept {
         Whole {
             bytes: &self.bytes,
             wire_bytes: self.wire_bytes,
+            compressed: self.compressed,
         }
     }
 }

@@ -194,7 +194,11 @@ impl Connection {
         match framing.open(frame, &mut plain) {
             Ok(bytes) => {
                 let wire_bytes = frame.bytes.len();
-                let message = Whole { bytes, wire_bytes };
+                let message = Whole {
+                    bytes,
+                    wire_bytes,
+                    compressed: true,
+                };
                 self.dispatch(now, stream, known, message, *deadline);
             }
             Err(status) => self.reply(stream, known.form).status(&status),
@@ -227,7 +231,7 @@ impl Connection {
             return self.dispatch_intercepted(stream, known, route, message, deadline);
         }
         let mut reply = self.reply(stream, known.form);
-        let parts = known.parts(deadline);
+        let parts = known.parts(deadline, message.compressed);
         if let Some(task) = route.handler.call(message.bytes, parts, &mut reply) {
             let waiting = Call::Waiting {
                 id: stream.id,
@@ -254,8 +258,9 @@ impl Connection {
             return self.start_intercepted(stream, known, route, message, deadline, end_stream);
         }
         let pipe = self.open_pipe(stream, known, end_stream);
+        let parts = known.parts(deadline, message.is_some_and(|message| message.compressed));
         let bytes = message.map(|message| message.bytes);
-        let started = route.handler.start(bytes, known.parts(deadline), &pipe);
+        let started = route.handler.start(bytes, parts, &pipe);
         self.put_streaming(stream, known, pipe, started, None);
     }
 

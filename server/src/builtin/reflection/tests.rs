@@ -37,6 +37,25 @@ fn services_are_listed_with_our_own() {
     assert_eq!(names, [method::NAME, V1ALPHA, "user.UserService"]);
 }
 
+/// Files of the user's may have the names and packages of those that we ship beside the builtin
+/// services.
+#[test]
+fn only_builtin_services_are_told_of_unasked() {
+    let schema = Schema::new(&[], &[]).unwrap();
+    let names: Vec<_> = schema
+        .pool
+        .files()
+        .map(|file| file.name().to_owned())
+        .collect();
+    let foreign =
+        |name: &&String| !name.starts_with("grpc/") && !name.starts_with("google/protobuf/");
+    assert_eq!(names.iter().find(foreign), None);
+    assert!(
+        names.contains(&"grpc/health/v1/health.proto".to_owned()),
+        "{names:?}"
+    );
+}
+
 #[test]
 fn symbols_lead_to_their_file() {
     let schema = schema();

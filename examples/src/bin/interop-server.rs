@@ -1,0 +1,127 @@
+//! `interop-server`: the server of gRPC's interoperability tests.
+
+use std::error::Error;
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser};
+use corespun::Server;
+use corespun::server::Flags;
+use corespun_examples::interop::proto::grpc::testing::TestServiceServer;
+use corespun_examples::interop::proto::xds::service::orca::v3::OpenRcaServiceServer;
+use corespun_examples::interop::{Interop, Load, LoadReports};
+use tracing_subscriber::EnvFilter;
+
+/// Answers the interoperability tests of gRPC clients in all languages.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Port to listen on, at all addresses, in place of --listen
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// Whether to speak TLS [default: if there is a certificate]
+    #[arg(long = "use_tls", value_name = "BOOL", action = ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true")]
+    use_tls: Option<bool>,
+
+    /// The same as --tls-cert
+    #[arg(
+        long = "tls_cert_file",
+        value_name = "FILE",
+        conflicts_with = "tls_cert"
+    )]
+    tls_cert_file: Option<PathBuf>,
+
+    /// The same as --tls-key
+    #[arg(long = "tls_key_file", value_name = "FILE", conflicts_with = "tls_key")]
+    tls_key_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Arguments {
+    /// The flags of all servers, with what the official ones mean put into them.
+    fn into_flags(self) -> Result<Flags, String> {
+        let mut flags = self.flags;
+        if let Some(port) = self.port {
+            flags.listen = vec![format!("0.0.0.0:{port}")];
+        }
+        flags.tls_cert = self.tls_cert_file.or(flags.tls_cert);
+        flags.tls_key = self.tls_key_file.or(flags.tls_key);
+        match (self.use_tls, &flags.tls_cert, &flags.tls_key) {
+            (Some(false), ..) => (flags.tls_cert, flags.tls_key) = (None, None),
+            (_, Some(_), Some(_)) | (None, None, None) => {}
+            _ => return Err("TLS takes both --tls_cert_file and --tls_key_file".to_owned()),
+        }
+        Ok(flags)
+    }
+}
+
+fn main() -> ExitCode {
+    match serve(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("interop-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let flags = arguments.into_flags()?;
+    let filter = EnvFilter::try_new(&flags.log)
+        .map_err(|error| format!("failed to read --log {:?}: {error}", flags.log))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr)
+        .init();
+    let load = Load::default();
+    let told = load.clone();
+    flags
+        .apply(Server::builder())
+        .service(move |_shard| Ok(TestServiceServer::new(Interop::new(told.clone()))))
+        .service(move |_shard| Ok(OpenRcaServiceServer::new(LoadReports(load.clone()))))
+        .reflection()
+        .run()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(line: &str) -> Result<Flags, String> {
+        let parsed = Arguments::try_parse_from(line.split(' '));
+        parsed.map_err(|error| error.to_string())?.into_flags()
+    }
+
+    #[test]
+    fn the_flags_of_official_servers_are_understood() {
+        let plain = flags("x --port 8080 --use_tls=false").unwrap();
+        assert_eq!(
+            (plain.listen, plain.tls_cert),
+            (vec!["0.0.0.0:8080".into()], None)
+        );
+        for line in [
+            "x --use_tls=true --tls_cert_file c --tls_key_file k",
+            "x --use_tls --tls-cert c --tls-key k",
+            "x --tls_cert_file c --tls_key_file k",
+        ] {
+            let tls = flags(line).unwrap();
+            assert_eq!(
+                (tls.tls_cert, tls.tls_key),
+                (Some("c".into()), Some("k".into())),
+                "{line}"
+            );
+        }
+        let off = flags("x --use_tls false --tls-cert c --tls-key k").unwrap();
+        assert_eq!((off.tls_cert, off.tls_key), (None, None));
+        for line in ["x --use_tls true", "x --use_tls true --tls_key_file k"] {
+            assert!(flags(line).is_err(), "{line}");
+        }
+    }
+}
