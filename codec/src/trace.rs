@@ -314,7 +314,7 @@ fn is_state_key(key: &str) -> bool {
     let is_rest = |byte: &u8| is_first(byte) || b"_-*/@".contains(byte);
     key.len() <= STATE_PART_BYTES_MAX
         && key.as_bytes().first().is_some_and(is_first)
-        && key.as_bytes().iter().all(|byte| is_rest(byte))
+        && key.as_bytes().iter().all(is_rest)
 }
 
 /// A value: printable ASCII but `,` and `=` (Trace Context 2, 3.3.1.3.2).

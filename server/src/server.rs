@@ -5,7 +5,7 @@ mod lifetime;
 
 use std::time::Duration;
 
-use corespun_runtime::{Accept, Address, Engine, Notice, spawn};
+use corespun_runtime::{Accept, Address, Engine, Notice, RuntimeBuilder, spawn};
 use corespun_tls::TlsConfig;
 
 use crate::acceptor::{Acceptor, Door, HTTP1, Shared};
@@ -46,7 +46,7 @@ impl ServerBuilder {
         let Self {
             listen,
             tls,
-            mut runtime,
+            runtime,
             config,
             factories,
             interceptors,
@@ -65,17 +65,7 @@ impl ServerBuilder {
             None => tls,
         });
         let tls = tls.map(TlsConfig::load).transpose()?;
-        let mut doors = Vec::new();
-        for Listen { address, plaintext } in listen {
-            let address: Address = address
-                .parse()
-                .map_err(|e| Error::Address(format!("{e}")))?;
-            runtime = runtime.listen(address);
-            doors.push(match &tls {
-                Some(tls) if !plaintext => Door::Tls(tls.clone()),
-                _ => Door::Plain,
-            });
-        }
+        let (runtime, doors) = open_doors(runtime, listen, tls.as_ref())?;
         let watched = tls.clone();
         let (stats, overloads) = (limit_stats.clone(), overload_stats.clone());
         let offered = builtin.clone();
@@ -158,6 +148,26 @@ impl ServerBuilder {
         })?;
         Ok(cut_counts.total())
     }
+}
+
+/// Has the runtime listen on every address, and says what stands behind each.
+fn open_doors(
+    mut runtime: RuntimeBuilder,
+    listen: Vec<Listen>,
+    tls: Option<&corespun_tls::Acceptor>,
+) -> Result<(RuntimeBuilder, Vec<Door>), Error> {
+    let mut doors = Vec::new();
+    for Listen { address, plaintext } in listen {
+        let address: Address = address
+            .parse()
+            .map_err(|error| Error::Address(format!("{error}")))?;
+        runtime = runtime.listen(address);
+        doors.push(match tls {
+            Some(tls) if !plaintext => Door::Tls(tls.clone()),
+            _ => Door::Plain,
+        });
+    }
+    Ok((runtime, doors))
 }
 
 /// A server that runs on threads of its own.
