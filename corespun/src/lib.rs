@@ -40,8 +40,8 @@
 //! `.health(&health)` and `.reflection()` on the builder add the services that probes and tools
 //! such as `grpcurl` ask for.
 //!
-//! On SIGTERM a server drains: callers are sent elsewhere and calls under way finish, within a grace.
-//! A handler that streams without end learns of it from [`Request::draining`].
+//! On SIGTERM a server drains: callers are sent elsewhere and calls under way finish, within a
+//! grace. A handler that streams without end learns of it from [`Request::draining`].
 //!
 //! What belongs around calls (authentication, limits, metrics) is an interceptor: a plain function,
 //! an async one, or a layer of `tower` that needs no body.
@@ -94,8 +94,8 @@ pub mod tls {
 pub use corespun_client::{Channel, ClientStreaming};
 pub use corespun_codec::details::{self, ErrorDetails};
 pub use corespun_codec::{
-    Code, Draining, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method, PeerIdentity,
-    Request, Response, Sender, Status, Streaming,
+    Code, Draining, Encoding, Encodings, Extensions, IntoRequest, Kind, MetadataMap, Method,
+    PeerIdentity, Request, Response, Sender, Status, Streaming,
 };
 pub use corespun_runtime::{block_on, sleep, spawn, spawn_blocking, timeout};
 pub use corespun_server::{
