@@ -110,8 +110,8 @@ impl Channel {
         self.subchannel.link().await.map(|_| ())
     }
 
-    /// The silence after which the channel's next connection asks whether its server is still there:
-    /// [`Config::keepalive_time`], doubled for each time that a server has complained.
+    /// The silence after which the channel's next connection asks whether its server is still
+    /// there: [`Config::keepalive_time`], doubled for each time that a server has complained.
     pub fn keepalive_time(&self) -> Duration {
         self.subchannel.keepalive_time()
     }

@@ -27,9 +27,9 @@ pub struct Config {
     /// How long an attempt to connect may take, the first SETTINGS of the server included.
     pub connect_timeout: Duration,
     /// The silence of the server after which a PING asks whether it is still there; 10 s at least.
-    /// [`Duration::MAX`], the default, for never: servers allow no more than one PING in five minutes
-    /// unless they are told to. After a server has answered `too_many_pings` the channel's next
-    /// connections wait twice as long.
+    /// [`Duration::MAX`], the default, for never: servers allow no more than one PING in five
+    /// minutes unless they are told to. After a server has answered `too_many_pings` the channel's
+    /// next connections wait twice as long.
     pub keepalive_time: Duration,
     /// How long the server may be silent after that. Then the connection ends, its calls with
     /// UNAVAILABLE.

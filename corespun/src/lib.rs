@@ -40,8 +40,8 @@
 //! `.health(&health)` and `.reflection()` on the builder add the services that probes and tools
 //! such as `grpcurl` ask for.
 //!
-//! On SIGTERM a server drains: callers are sent elsewhere and calls under way finish, within a grace.
-//! A handler that streams without end learns of it from [`Request::draining`].
+//! On SIGTERM a server drains: callers are sent elsewhere and calls under way finish, within a
+//! grace. A handler that streams without end learns of it from [`Request::draining`].
 //!
 //! What belongs around calls (authentication, limits, metrics) is an interceptor: a plain function,
 //! an async one, or a layer of `tower` that needs no body.

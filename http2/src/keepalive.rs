@@ -1,4 +1,4 @@
-//! Whether the peer is still there: PINGs of ours into its silence, and a bound on PINGs of its own.
+//! Whether the peer is still there: PINGs of ours into its silence, a bound on PINGs of its own.
 //!
 //! Both follow gRFC A8 (client) and A9 (server). HTTP/2 itself asks for neither, so both are off
 //! until they are set.
@@ -30,7 +30,7 @@ impl Keepalive {
 ///
 /// A PING that comes sooner than the interval after the one before is a strike. The first PING
 /// after HEADERS or DATA of ours is none and takes all strikes back, since clients measure
-/// bandwidth so. While this is on, strikes are the one bound on PINGs: no such PING is also charged to
+/// bandwidth so. While this is on, strikes are the one bound on PINGs: none is also charged to
 /// [`crate::Limits::glitch_budget`], whose thousands would never be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PingPolicy {

@@ -71,6 +71,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         secure,
         load,
         keepalive,
+        ends,
         drains::short,
         traces::run,
     ];
@@ -359,6 +360,31 @@ fn keepalive(
         stage,
         "keepalive.py_then_drain_of_the_permitting_one",
     );
+    Ok(())
+}
+
+/// A call that outlives a drain, and one that a second signal cuts off: both end, the server exits
+/// with 0, and says what it cut off.
+fn ends(
+    context: &Context,
+    python: &Python,
+    stage: &mut Stage,
+    engine: &str,
+) -> Result<(), Failure> {
+    for signals in ["1", "2"] {
+        let mut command = users_server(context, engine)?;
+        let name = format!("users-{engine}-ends-{signals}.log");
+        let log = context.logs.join(name);
+        let server = Server::start(command.args(["--grace", "1"]), None, &log)?;
+        let mut script = python.script("ends.py", "full");
+        script.args([&server.address, &server.id().to_string()]);
+        stage.command(script.arg(signals));
+        finish(server, stage, "ends.py_then_exit_with_0");
+        let said = fs::read_to_string(&log).attempt(|| format!("read {log:?}"))?;
+        if !said.contains("cut off: 1 connections with 1 calls") {
+            stage.fault(format!("{} does not say what it cut off", log.display()));
+        }
+    }
     Ok(())
 }
 

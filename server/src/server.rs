@@ -117,9 +117,9 @@ impl ServerBuilder {
     }
 
     /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: health says that
-    /// nothing serves, the delay of [`drain_delay`](Self::drain_delay) passes, every connection gets
-    /// GOAWAY and every call is told (see [`Draining`](corespun_codec::Draining)), and the calls
-    /// under way finish within the [`grace`](Self::grace). Those left then are ended with
+    /// nothing serves, the delay of [`drain_delay`](Self::drain_delay) passes, every connection
+    /// gets GOAWAY and every call is told (see [`Draining`](corespun_codec::Draining)), and the
+    /// calls under way finish within the [`grace`](Self::grace). Those left then end with
     /// UNAVAILABLE. A second signal ends at once, without a word to them. All of these are the end
     /// that was asked for, no failure; what was cut off is told.
     ///

@@ -90,11 +90,11 @@ limits! {
     WriteProgressTime = "write_progress_time", ENHANCE_YOUR_CALM;
     /// [`Limits::request_progress_time_max`](crate::Limits::request_progress_time_max).
     RequestProgressTime = "request_progress_time", CANCEL;
-    /// A server's bound on connections at once, kept by the layer above: one more is closed unread.
+    /// A server's bound on connections at once, kept by the layer above: one more is closed.
     Connections = "connections", NO_ERROR;
     /// A server's bound on the age of a connection, kept by the layer above: it drains.
     ConnectionAge = "connection_age", NO_ERROR;
-    /// A server's bound on what a connection may take to drain for its age, kept by the layer above:
+    /// A server's bound on how long a connection may drain for its age, kept by the layer above:
     /// each call that is left is ended.
     ConnectionAgeGrace = "connection_age_grace", NO_ERROR;
     /// A server's bound on connections without streams, kept by the layer above: it drains.

@@ -27,7 +27,7 @@ pub(super) struct Life {
     /// When what is left after the age is cut, once the second GOAWAY is out.
     grace_due: Option<Duration>,
     idle: Option<Idle>,
-    /// The connection drains for its age.
+    /// The connection drains for its age, and its grace has not begun.
     is_old: bool,
 }
 
@@ -144,14 +144,12 @@ impl Connection {
     /// The last stream may be known by now: then the grace of an old connection begins.
     pub(super) fn note_last_stream(&mut self, now: Duration) {
         if let Some(life) = &mut self.life
-            && std::mem::take(&mut life.is_old)
+            && life.is_old
+            && self.http2.is_last_announced()
         {
-            if self.http2.is_last_announced() {
-                life.grace_due = after(life.age_grace, now);
-                life.settle();
-            } else {
-                life.is_old = true;
-            }
+            life.is_old = false;
+            life.grace_due = after(life.age_grace, now);
+            life.settle();
         }
     }
 
