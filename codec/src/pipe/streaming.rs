@@ -222,7 +222,7 @@ impl<T> Drop for Streaming<T> {
         if state.tap.is_some() {
             let outcome = state.outcome_so_far();
             drop(state);
-            self.tell_end(outcome.as_ref().map(|()| ()));
+            self.tell_end(outcome.as_ref().copied());
         }
     }
 }
