@@ -35,8 +35,17 @@ const OPEN_TRIES_MAX: usize = 5;
 #[derive(Clone)]
 pub struct Channel {
     subchannel: Rc<Subchannel>,
-    /// Who is asked about each call, if anybody is.
-    interceptors: Option<Interceptors>,
+    around: Around,
+}
+
+/// Who is around the calls of a channel.
+#[derive(Clone)]
+enum Around {
+    Nobody,
+    /// Asked about each call; the call itself goes through a channel that is made for it.
+    Interceptors(Interceptors),
+    /// Told of the one call that this channel was made for.
+    Call(Rc<Watch>),
 }
 
 impl Channel {
@@ -75,7 +84,7 @@ impl Channel {
         let subchannel = Rc::new(Subchannel::new(target, config));
         Ok(Self {
             subchannel,
-            interceptors: None,
+            around: Around::Nobody,
         })
     }
 
@@ -85,17 +94,28 @@ impl Channel {
         let subchannel = Rc::new(Subchannel::over(target, config.clone(), link));
         Self {
             subchannel,
-            interceptors: None,
+            around: Around::Nobody,
         }
     }
 
     /// The same channel, over the same connection, with an interceptor around the calls that are
     /// made through it, behind those that were added before.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
-        let before = self.interceptors.as_deref().unwrap_or_default();
+        let before = match &self.around {
+            Around::Interceptors(before) => &before[..],
+            Around::Nobody | Around::Call(_) => &[],
+        };
         let all = before.iter().cloned().chain([Rc::new(interceptor) as _]);
-        self.interceptors = Some(all.collect());
+        self.around = Around::Interceptors(all.collect());
         self
+    }
+
+    /// The same channel, for one call that interceptors have let pass.
+    pub(crate) fn watched(&self, watch: &Rc<Watch>) -> Self {
+        Self {
+            subchannel: Rc::clone(&self.subchannel),
+            around: Around::Call(Rc::clone(watch)),
+        }
     }
 
     pub(crate) fn target(&self) -> &Rc<str> {
@@ -129,22 +149,9 @@ impl Channel {
         Q: Message,
         R: Message + Default + 'static,
     {
-        match &self.interceptors {
-            None => self.call_unary(method, request, None).await,
-            Some(all) => Box::pin(self.intercepted_unary(all, method, request)).await,
+        if let Around::Interceptors(all) = &self.around {
+            return Box::pin(self.intercepted_unary(all, method, request)).await;
         }
-    }
-
-    pub(crate) async fn call_unary<Q, R>(
-        &self,
-        method: Method<Q, R>,
-        request: Request<Q>,
-        watch: Option<&Rc<Watch>>,
-    ) -> Result<Response<R>, Status>
-    where
-        Q: Message,
-        R: Message + Default + 'static,
-    {
         let (message, parts) = request.into_parts();
         let outgoing = self.outgoing(method.path(), parts)?;
         outgoing.framing.measure(&message)?;
@@ -163,7 +170,7 @@ impl Channel {
                 (stream, wire)
             };
             let (link, (stream, wire)) = self.open(&outgoing, begin).await?;
-            if let Some(watch) = watch {
+            if let Around::Call(watch) = &self.around {
                 tell_sent(watch, &link, &message, wire);
             }
             let waiting = Waiting::new(Rc::clone(&slot), Rc::clone(link.bell()), stream);
@@ -171,7 +178,7 @@ impl Channel {
             match waiting.await {
                 Err(failure) if failure.unprocessed && !retried => retried = true,
                 outcome => {
-                    if let Some(watch) = watch
+                    if let Around::Call(watch) = &self.around
                         && outcome.is_ok()
                     {
                         watch.received(slot.size());
@@ -196,22 +203,9 @@ impl Channel {
         Q: Message,
         R: Message + Default,
     {
-        match &self.interceptors {
-            None => self.call_server_streaming(method, request, None).await,
-            Some(all) => Box::pin(self.intercepted_server_streaming(all, method, request)).await,
+        if let Around::Interceptors(all) = &self.around {
+            return Box::pin(self.intercepted_server_streaming(all, method, request)).await;
         }
-    }
-
-    pub(crate) async fn call_server_streaming<Q, R>(
-        &self,
-        method: Method<Q, R>,
-        request: Request<Q>,
-        watch: Option<&Rc<Watch>>,
-    ) -> Result<Response<Streaming<R>>, Status>
-    where
-        Q: Message,
-        R: Message + Default,
-    {
         let (message, parts) = request.into_parts();
         let outgoing = self.outgoing(method.path(), parts)?;
         outgoing.framing.measure(&message)?;
@@ -225,7 +219,7 @@ impl Channel {
                 (responses, unprocessed, wire)
             };
             let (link, (mut responses, unprocessed, wire)) = self.open(&outgoing, begin).await?;
-            if let Some(watch) = watch {
+            if let Around::Call(watch) = &self.around {
                 tell_sent(watch, &link, &message, wire);
             }
             drop(link);
@@ -265,24 +259,15 @@ impl Channel {
         self.start(method, request).await
     }
 
-    async fn start<Q, R>(
+    pub(crate) async fn start<Q, R>(
         &self,
         method: Method<Q, R>,
         request: Request<()>,
     ) -> Result<(Sender<Q>, Streaming<R>), Status> {
-        match &self.interceptors {
-            None => self.call_start(method, request.into_parts().1, None).await,
-            Some(all) => Box::pin(self.intercepted_start(all, method, request)).await,
+        if let Around::Interceptors(all) = &self.around {
+            return Box::pin(self.intercepted_start(all, method, request)).await;
         }
-    }
-
-    pub(crate) async fn call_start<Q, R>(
-        &self,
-        method: Method<Q, R>,
-        parts: RequestParts,
-        watch: Option<&Rc<Watch>>,
-    ) -> Result<(Sender<Q>, Streaming<R>), Status> {
-        let outgoing = self.outgoing(method.path(), parts)?;
+        let outgoing = self.outgoing(method.path(), request.into_parts().1)?;
         let begin = |session: &mut Session, stream: StreamKey| {
             let pipe = session.pipe(stream, outgoing.framing);
             let ends = (pipe.sender::<Q>(), pipe.streaming::<R>());
@@ -290,7 +275,7 @@ impl Channel {
             ends
         };
         let (link, ends) = self.open(&outgoing, begin).await?;
-        if let Some(watch) = watch {
+        if let Around::Call(watch) = &self.around {
             watch.opened(link.session().peer());
         }
         Ok(ends)

@@ -51,7 +51,7 @@ impl Channel {
         let outcome = match asked.outcome {
             Ok(parts) => {
                 let request = Request::with_parts(message, parts);
-                self.call_unary(method, request, Some(&asked.watch)).await
+                self.watched(&asked.watch).unary(method, request).await
             }
             Err(answer) => answer.whole(),
         };
@@ -76,8 +76,7 @@ impl Channel {
         let outcome = match outcome {
             Ok(parts) => {
                 let request = Request::with_parts(message, parts);
-                self.call_server_streaming(method, request, Some(&watch))
-                    .await
+                self.watched(&watch).server_streaming(method, request).await
             }
             Err(answer) => {
                 let (_, mut responses) = answer.streamed::<Q, R>();
@@ -104,7 +103,10 @@ impl Channel {
             .ask(interceptors, (method.path(), method.kind()), parts)
             .await;
         let outcome = match outcome {
-            Ok(parts) => self.call_start(method, parts, Some(&watch)).await,
+            Ok(parts) => {
+                let request = Request::with_parts((), parts);
+                self.watched(&watch).start(method, request).await
+            }
             Err(answer) => Ok(answer.streamed()),
         };
         match &outcome {

@@ -9,8 +9,8 @@
 //! A unary call writes its head and its message straight into the connection's output and leaves
 //! a slot behind; the response is decoded from the kernel's buffer into that slot. A streaming
 //! call speaks with its connection through a [`corespun_codec::pipe`]. All of it lives on one
-//! shard: a [`Channel`] is a cheap handle to clone there, and stays there. What belongs around calls
-//! is an [`Interceptor`] of the channel.
+//! shard: a [`Channel`] is a cheap handle to clone there, and stays there. What belongs around
+//! calls is an [`Interceptor`] of the channel.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Traces of calls: a span for each, on the server and on the client, to the log and to a collector.
+//! Traces of calls: a span for each, on server and client, to the log and to a collector.
 //!
 //! ```text
 //!   caller ──traceparent──▶ server interceptor ──▶ handler ──▶ client interceptor ──traceparent──▶

@@ -178,8 +178,8 @@ fn start_thread(
 ) -> Result<(), Error> {
     let (tell, told) = mpsc::sync_channel(1);
     let run = move || {
-        // A signal that ends the process is the server's to take, which blocks it in its own threads:
-        // here it would find a thread that does not, and end the process without a drain.
+        // A signal that ends the process is the server's to take, which blocks it in its own
+        // threads: in one that does not it would end the process at once, without a drain.
         if let Err(errno) = SigSet::all().thread_block() {
             return drop(tell.send(Err(Error::Thread(errno.to_string()))));
         }

@@ -48,8 +48,11 @@ pub mod channelz {
 pub mod opentelemetry {
     /// What the schemas have as their second name.
     pub mod proto {
-        /// What all signals share.
-        pub mod common {
+        /// What all signals share; their schema has it under another name, which says nothing.
+        pub use self::attributes as common;
+
+        /// Attributes, and who made what is reported.
+        pub mod attributes {
             /// The stable version.
             pub mod v1 {
                 include!(concat!(

@@ -7,7 +7,6 @@ pub(crate) use streaming::{Streamed, run_responding, run_sending};
 pub(crate) use unary::Unary;
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
 use corespun_codec::pipe::Pipe;
@@ -70,16 +69,12 @@ where
     F: Future<Output = Result<T, Status>>,
 {
     let deadline = terms.deadline;
-    let caught = poll_fn(move |context| {
-        let poll = || {
-            let _entered = terms.enter();
-            future.as_mut().poll(context)
-        };
-        match catch_unwind(AssertUnwindSafe(poll)) {
+    let caught = poll_fn(
+        move |context| match terms.run(|| future.as_mut().poll(context)) {
             Ok(polled) => polled,
             Err(_) => std::task::Poll::Ready(Err(panicked())),
-        }
-    });
+        },
+    );
     match deadline {
         None => Ok(caught.await),
         Some(deadline) => {

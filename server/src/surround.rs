@@ -2,8 +2,10 @@
 //! current. Other tasks of the shard run outside of it.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use corespun_codec::{Extensions, RequestParts};
@@ -41,7 +43,7 @@ impl Surround for Nested {
 
 /// All that surrounds a call; travels among its extensions.
 #[derive(Clone)]
-struct Surroundings(Rc<dyn Surround>);
+pub(crate) struct Surroundings(Rc<dyn Surround>);
 
 /// Adds `inner`, inside of what is there.
 pub(crate) fn surround(extensions: &mut Extensions, inner: Rc<dyn Surround>) {
@@ -76,43 +78,59 @@ impl Terms {
         }
     }
 
-    /// What surrounds a call so far, without a time.
-    pub(crate) fn around(extensions: &Extensions) -> Self {
-        Self {
-            deadline: None,
-            around: around(extensions),
+    /// Does `work` inside of what surrounds the call; a panic of either is caught.
+    pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> thread::Result<T> {
+        match &self.around {
+            None => catch_unwind(AssertUnwindSafe(work)),
+            Some(around) => around.run(work),
         }
     }
+}
 
-    /// Goes into what surrounds the call, until the guard is dropped.
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        if let Some(around) = &self.around {
-            around.0.enter();
-        }
-        Entered(self.around.as_ref())
+impl Surroundings {
+    /// Out of the way of the many calls that have none.
+    #[cold]
+    #[inline(never)]
+    fn run<T>(&self, work: impl FnOnce() -> T) -> thread::Result<T> {
+        catch_unwind(AssertUnwindSafe(|| {
+            let _entered = Entered::new(self);
+            work()
+        }))
     }
 }
 
 /// What surrounds a call so far.
-fn around(extensions: &Extensions) -> Option<Surroundings> {
-    extensions.get::<Surroundings>().cloned()
-}
-
-/// While this lives, what surrounds a call is in force.
-pub(crate) struct Entered<'a>(Option<&'a Surroundings>);
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        if let Some(around) = self.0 {
-            around.0.leave();
-        }
+pub(crate) fn around(extensions: &Extensions) -> Option<Surroundings> {
+    match extensions.is_empty() {
+        true => None,
+        false => extensions.get::<Surroundings>().cloned(),
     }
 }
 
+/// While this lives, what surrounds a call is in force.
+struct Entered<'a>(&'a Surroundings);
+
+impl<'a> Entered<'a> {
+    fn new(around: &'a Surroundings) -> Self {
+        around.0.enter();
+        Self(around)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.0.leave();
+    }
+}
+
+/// Has `work` polled inside of what surrounds a call so far.
 /// Has `work` polled inside of what surrounds a call.
-pub(crate) async fn within<F: Future + Unpin>(terms: Terms, mut work: F) -> F::Output {
+pub(crate) async fn within<F>(around: Option<Surroundings>, mut work: F) -> F::Output
+where
+    F: Future + Unpin,
+{
     poll_fn(|context| {
-        let _entered = terms.enter();
+        let _entered = around.as_ref().map(Entered::new);
         Pin::new(&mut work).poll(context)
     })
     .await

@@ -1,4 +1,4 @@
-//! Traces over real sockets, on both engines: from caller to service to service, and to a collector.
+//! Traces over real sockets, on both engines: from service to service, and to a collector.
 
 mod collector;
 mod exports;

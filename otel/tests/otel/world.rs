@@ -49,6 +49,20 @@ impl Relay {
     }
 }
 
+impl Relay {
+    async fn chat(
+        &self,
+        mut texts: Streaming<String>,
+        mut out: Sender<String>,
+    ) -> Result<(), Status> {
+        while let Some(text) = texts.message().await? {
+            let told = self.tell(Request::new(text)).await?;
+            out.send(told.into_inner()).await?;
+        }
+        Ok(())
+    }
+}
+
 impl Service for Relay {
     const NAME: &'static str = "test.Relay";
 
@@ -61,13 +75,7 @@ impl Service for Relay {
             relay.tell(request).await
         };
         routes.unary(LATER, &service, later);
-        let chat = |relay: Rc<Self>, mut texts: Streaming<String>, mut out: Sender<String>| async move {
-            while let Some(text) = texts.message().await? {
-                let told = relay.tell(Request::new(text)).await?;
-                out.send(told.into_inner()).await?;
-            }
-            Ok(())
-        };
+        let chat = |relay: Rc<Self>, texts, out| async move { relay.chat(texts, out).await };
         routes.bidi_streaming(CHAT, &service, chat);
     }
 }

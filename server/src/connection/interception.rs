@@ -18,7 +18,7 @@ use crate::handler::guarded;
 use crate::interceptor::{Answer, Incoming, Step};
 use crate::routes::Route;
 use crate::service::Scope;
-use crate::surround::{Terms, within};
+use crate::surround::{Terms, around, within};
 use crate::watch::Watch;
 
 /// A call that interceptors let pass, or that waits for the one at `waits_for`.
@@ -231,8 +231,8 @@ async fn resume(scope: Rc<Scope>, mut call: Incoming, at: usize) -> Result<Incom
             step = interceptor.start(&mut call)?;
         }
         if step == Step::Wait {
-            let terms = Terms::around(call.extensions());
-            within(terms, interceptor.wait(&mut call)).await?;
+            let around = around(call.extensions());
+            within(around, interceptor.wait(&mut call)).await?;
             step = Step::Pass;
         }
     }

@@ -76,13 +76,12 @@ where
             .unwrap_or_else(|| Box::pin(None));
         let reservation = Reservation::take();
         let mut context = Context::from_waker(reservation.waker());
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let _entered = terms.enter();
+        let polled = terms.run(|| {
             storage
                 .as_mut()
                 .set(Some((self.handler)(Rc::clone(&self.service), request)));
             poll(&mut storage, &mut context)
-        }));
+        });
         match polled {
             Ok(Poll::Pending) => {
                 let is_timed = terms.deadline.is_some();
