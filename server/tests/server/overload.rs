@@ -154,7 +154,8 @@ fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
         for (now, method) in (1150..).zip([SAY, LIST, JOIN, CHAT]) {
             let stream = call(&mut pair, (now, 50), method, "").await;
             let pushback = pushback(&pair, stream);
-            assert!((100..=150).contains(&pushback), "{pushback}");
+            // As long as it has lasted, and up to a half more.
+            assert!((150..=250).contains(&pushback), "{pushback}");
         }
         assert_eq!(HANDLED.get(), 0);
         let stream = call(&mut pair, (1154, 50), CHECK, "").await;
@@ -183,9 +184,9 @@ fn calls_that_waited_longer_than_their_callers_do_reach_no_handler() {
     on_shard(async || {
         let mut pair = admitting();
         for (now, method) in (1000..).step_by(1000).zip([SAY, LIST, JOIN, CHAT]) {
-            for (timeout, expected) in [("50m", DeadlineExceeded), ("51m", Ok), ("", Ok)] {
+            for (timeout, expected) in [("4m", DeadlineExceeded), ("5m", Ok), ("", Ok)] {
                 HANDLED.set(0);
-                let stream = call(&mut pair, (now, 50), method, timeout).await;
+                let stream = call(&mut pair, (now, 4), method, timeout).await;
                 assert_eq!(code(&pair, stream), Some(expected), "{method:?} {timeout}");
                 assert_eq!(HANDLED.get(), u32::from(expected == Ok), "{timeout}");
                 let answer = &pair.answers[&stream.id];
@@ -242,7 +243,7 @@ fn the_bytes_of_all_connections_are_bounded_together() {
 fn a_full_shard_turns_new_calls_away_until_there_is_room() {
     on_shard(async || {
         let config = Config {
-            message_bytes_max: 1_000,
+            message_bytes_max: 40_000,
             shard_bytes_max: 100_000,
             ..Config::default()
         };
@@ -251,9 +252,9 @@ fn a_full_shard_turns_new_calls_away_until_there_is_room() {
         // Replies that their caller gives no credit for wait here.
         deaf.releases = false;
         let mut refused = None;
-        for _ in 0..400 {
+        for _ in 0..2000 {
             let stream = deaf.open(SAY.path(), &[], false);
-            deaf.send(stream, &"x".repeat(900), true);
+            deaf.send(stream, &"x".repeat(39_000), true);
             deaf.exchange();
             if code(&deaf, stream) == Some(Code::ResourceExhausted) {
                 refused = Some(stream);
