@@ -88,7 +88,13 @@ impl Gauge {
     /// Whether the call may go on that `wait` was just asked about; the next one waits for it.
     pub(crate) fn admits(&mut self) -> bool {
         let into_turn = self.last.saturating_sub(self.at_start());
-        let admitted = self.controller.admits(self.turn + into_turn, self.last);
+        let behind = if self.start.blocked < self.target {
+            self.last.saturating_sub(self.start.waited)
+        } else {
+            self.last
+        };
+        let now = self.turn + into_turn;
+        let admitted = self.controller.admits(now, self.last, behind);
         self.admitted += u64::from(admitted);
         self.since_reading += u64::from(admitted);
         admitted

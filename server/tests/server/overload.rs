@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Streaming};
-use corespun_http2::StreamKey;
+use corespun_http2::{Config as Http2Config, StreamKey};
 use corespun_runtime::{TurnStart, block_on, yield_now};
 use corespun_server::{Admission, Config, Routes, Service, Signals, Valve};
 
@@ -21,7 +21,7 @@ const CHECK: Method<String, String> = Method::new("/grpc.health.v1.Health/Check"
 thread_local! {
     /// The moment of the turn.
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-    /// How long its bytes have waited.
+    /// How long its bytes have waited, and calls for the blocking pool.
     static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// Calls that reached a handler.
     static HANDLED: Cell<u32> = const { Cell::new(0) };
@@ -30,7 +30,7 @@ thread_local! {
 const PLAYED: Signals = Signals {
     turn_start: || {
         let mut start = TurnStart::default();
-        start.waited = WAITED.get();
+        (start.waited, start.blocked) = (WAITED.get(), WAITED.get());
         start
     },
     lag: || WAITED.get(),
@@ -94,7 +94,7 @@ fn on_shard(test: impl AsyncFnOnce()) {
 }
 
 fn pair(valve: &Rc<Valve>, config: &Config) -> Pair {
-    let mut pair = Pair::behind(valve, routes(), config);
+    let mut pair = Pair::behind(valve, routes(), config, Http2Config::client());
     pair.clock = || NOW.get();
     pair
 }
@@ -248,11 +248,14 @@ fn a_full_shard_turns_new_calls_away_until_there_is_room() {
             ..Config::default()
         };
         let valve = Valve::with_signals(&config, PLAYED);
-        let (mut deaf, mut other) = (pair(&valve, &config), pair(&valve, &config));
+        let mut other = pair(&valve, &config);
         // Replies that their caller gives no credit for wait here.
-        deaf.releases = false;
+        let mut client = Http2Config::client();
+        client.limits.stream_window_bytes = 0;
+        let mut deaf = Pair::behind(&valve, routes(), &config, client);
+        deaf.exchange();
         let mut refused = None;
-        for _ in 0..2000 {
+        for _ in 0..5 {
             let stream = deaf.open(SAY.path(), &[], false);
             deaf.send(stream, &"x".repeat(39_000), true);
             deaf.exchange();
