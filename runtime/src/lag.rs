@@ -23,6 +23,8 @@ const POLL_WEIGHT: u64 = 8;
 pub struct TurnStart {
     /// The longest time that bytes of this turn can have waited in their sockets.
     pub waited: Duration,
+    /// How long the oldest blocking call has waited that no thread of the pool has begun.
+    pub blocked: Duration,
     /// How long the shard was at work in all turns before.
     pub busy: Duration,
     /// How long it was in the kernel to wait in all turns before.
@@ -64,6 +66,7 @@ impl Meter {
             } else {
                 Duration::ZERO
             },
+            blocked: self.blocking.age(now),
             busy: before.busy + busy,
             idle: before.idle + idle,
         });
@@ -217,6 +220,7 @@ mod tests {
         }
         let expected = TurnStart {
             waited: ms(waited),
+            blocked: Duration::ZERO,
             busy: ms(busy),
             idle: ms(idle),
         };
@@ -262,6 +266,7 @@ mod tests {
         assert_eq!(meter.lag(ms(1010), 0), ms(10));
         drop(first);
         meter.begin_turn(ms(1012));
+        assert_eq!(meter.start.get().blocked, ms(7));
         assert_eq!(meter.lag(ms(1012), 0), ms(7));
         drop(second);
         assert_eq!(meter.lag(ms(1013), 0), ms(1));

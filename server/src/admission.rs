@@ -15,8 +15,8 @@ pub use gauge::Signals;
 /// [`Config::admission`](crate::Config::admission).
 ///
 /// A shard is overloaded once all that comes has waited longer than `target` for a whole
-/// `interval`: a burst passes, a queue that stands does not. From then on calls that would wait
-/// longer get RESOURCE_EXHAUSTED with `grpc-retry-pushback-ms` before their message is decoded,
+/// `interval`: a burst passes, a queue that stands does not. From then on calls behind more than
+/// a target's worth of work get RESOURCE_EXHAUSTED with `grpc-retry-pushback-ms` before their message is decoded,
 /// until the wait of an interval is half the target on average. At any time calls that have waited
 /// longer than their callers do get DEADLINE_EXCEEDED instead of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +43,9 @@ impl Admission {
         Self::default()
     }
 
-    /// How long work may wait for its shard. Replies wait for their turn's end, so that calls take
-    /// about that much longer than on an idle shard. Some ten times what a call costs keeps the
-    /// shard at work; much more only adds waiting.
+    /// How long work may wait for its shard. An overloaded shard takes up so much work in a turn;
+    /// what comes meanwhile waits for the next one, so that calls take up to twice as long as this.
+    /// Some ten times what a call costs keeps the shard at work; much more only adds waiting.
     pub fn target(mut self, target: Duration) -> Self {
         self.target = target;
         self

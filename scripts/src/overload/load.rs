@@ -15,10 +15,10 @@ use crate::failure::{Attempt, Failure};
 use crate::process::Server;
 
 /// Enough callers that none has to wait for another before it calls.
-const CONNECTIONS: u32 = 64;
-const STREAMS: u32 = 100;
+const CONNECTIONS: u32 = 8;
+const STREAMS: u32 = 600;
 /// In flight on each connection where each caller waits for its answer.
-const CLOSED_STREAMS: u32 = 2;
+const CLOSED_STREAMS: u32 = 16;
 /// How long callers wait.
 const TIMEOUT: &str = "250ms";
 

@@ -204,13 +204,7 @@ mod tests {
         for capacity in [900.0, 1000.0, 1100.0] {
             page.add("work", "capacity", "off", capacity, None);
             page.add("work", "half", "off", capacity, measured(500.0, 2.0));
-            page.add(
-                "work",
-                "three times",
-                "off",
-                capacity,
-                measured(10.0, 250.0),
-            );
+            page.add("work", "three times", "off", capacity, measured(10.0, 50.0));
             page.add(
                 "work",
                 "three times",
@@ -230,7 +224,7 @@ mod tests {
             lines,
             [
                 "| work | half capacity | off | 500 | 50 % | 0 | 0 | 1.00 | 2.00 | 1.0 |",
-                "| work | three times capacity | off | 10 | 1 % | 0 | 0 | 125.00 | 250.00 | 125.0 |",
+                "| work | three times capacity | off | 10 | 1 % | 0 | 0 | 25.00 | 50.00 | 25.0 |",
                 "| work | three times capacity | on | 900 | 90 % | 0 | 0 | 2.00 | 4.00 | 2.0 |",
             ]
         );

@@ -87,11 +87,22 @@ impl Gauge {
 
     /// Whether the call may go on that `wait` was just asked about; the next one waits for it.
     pub(crate) fn admits(&mut self) -> bool {
-        let into_turn = self.last.saturating_sub(self.start.waited);
-        let admitted = self.controller.admits(self.turn + into_turn, self.last);
+        let into_turn = self.last.saturating_sub(self.at_start());
+        let behind = if self.start.blocked < self.target {
+            self.last.saturating_sub(self.start.waited)
+        } else {
+            self.last
+        };
+        let now = self.turn + into_turn;
+        let admitted = self.controller.admits(now, self.last, behind);
         self.admitted += u64::from(admitted);
         self.since_reading += u64::from(admitted);
         admitted
+    }
+
+    /// What the first call of the turn waits.
+    fn at_start(&self) -> Duration {
+        self.start.waited.max(self.start.blocked)
     }
 
     fn begin_turn(&mut self, now: Duration) {
@@ -106,9 +117,12 @@ impl Gauge {
         }
         self.admitted = 0;
         self.controller.on_turn(now, self.last);
-        let idle = self.start.idle.saturating_sub(before.idle);
-        self.controller.on_pause(idle);
-        self.note(self.start.waited);
+        // A shard whose work is all with the pool sleeps although there is too much of it.
+        if self.start.blocked < self.target {
+            let idle = self.start.idle.saturating_sub(before.idle);
+            self.controller.on_pause(idle);
+        }
+        self.note(self.at_start());
     }
 
     fn note(&mut self, reading: Duration) {
@@ -218,5 +232,21 @@ mod tests {
             late(&mut gauge, at, 200_000);
         }
         assert!(gauge.controller.is_overloaded());
+    }
+
+    #[test]
+    fn a_shard_that_sleeps_while_its_pool_is_overloaded_is_overloaded() {
+        for (blocked, overloaded) in [(700, false), (900, true)] {
+            let mut gauge = gauge();
+            for at in (1000..200_000).step_by(1000) {
+                start(0, at, at);
+                let mut start = START.get();
+                start.blocked = us(blocked);
+                START.set(start);
+                gauge.wait(us(at));
+                gauge.admits();
+            }
+            assert_eq!(gauge.controller.is_overloaded(), overloaded, "{blocked} µs");
+        }
     }
 }

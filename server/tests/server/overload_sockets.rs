@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use corespun_codec::{Code, Kind, Method, Request, Response, Status, message};
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{Block, Config as Http2Config, Connection, Event};
-use corespun_runtime::{Address, Engine, spawn_blocking};
+use corespun_runtime::{Address, Engine};
 use corespun_server::{Admission, Routes, Running, Server, Service};
 
 const BURN: Method<String, String> = Method::new("/test.Burn/Burn", Kind::Unary);
-const BLOCK: Method<String, String> = Method::new("/test.Burn/Block", Kind::Unary);
 
 /// How long one call keeps its shard from all others.
 const WORK: Duration = Duration::from_millis(2);
@@ -33,10 +32,6 @@ impl Service for Burn {
         let service = Rc::new(self);
         routes.unary(BURN, &service, |_, request: Request<String>| async {
             burn();
-            Ok::<_, Status>(Response::new(request.into_inner()))
-        });
-        routes.unary(BLOCK, &service, |_, request: Request<String>| async {
-            spawn_blocking(burn).await;
             Ok::<_, Status>(Response::new(request.into_inner()))
         });
     }
@@ -167,18 +162,15 @@ fn each_engine(name: &str, test: impl Fn(Engine)) {
 #[test]
 fn a_shard_measures_that_it_is_overloaded() {
     each_engine("a_shard_measures_that_it_is_overloaded", |engine| {
-        for method in [BURN, BLOCK] {
-            let server = start(engine, Some(strict()));
-            let mut caller = Caller::new(&server);
-            let tally = caller.keep_calling(&method, 90, WORK * 300);
-            let path = method.path();
-            assert!(tally.refused > 0, "{engine} {path}: {tally:?}");
-            assert!(tally.ok > 0, "{engine} {path}: {tally:?}");
-            let hits = server.overload_stats().total();
-            assert_eq!(hits.overloaded, u64::from(tally.refused), "{hits:?}");
-            assert!(hits.episodes > 0, "{hits:?}");
-            server.stop().expect("a drain");
-        }
+        let server = start(engine, Some(strict()));
+        let mut caller = Caller::new(&server);
+        let tally = caller.keep_calling(&BURN, 90, WORK * 300);
+        assert!(tally.refused > 0, "{engine}: {tally:?}");
+        assert!(tally.ok > 0, "{engine}: {tally:?}");
+        let hits = server.overload_stats().total();
+        assert_eq!(hits.overloaded, u64::from(tally.refused), "{hits:?}");
+        assert!(hits.episodes > 0, "{hits:?}");
+        server.stop().expect("a drain");
     });
 }
 

@@ -66,9 +66,9 @@ impl Pair {
     }
 
     /// A pair whose server shares the valve of a shard with others.
-    pub fn behind(valve: &Rc<Valve>, routes: Routes, config: &Config) -> Self {
+    pub fn behind(valve: &Rc<Valve>, routes: Routes, config: &Config, client: Http2Config) -> Self {
         let server = Self::server(routes, config).behind(Rc::clone(valve));
-        Self::join(server, Http2Config::client())
+        Self::join(server, client)
     }
 
     fn server(routes: Routes, config: &Config) -> Connection {
