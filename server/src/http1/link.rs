@@ -203,7 +203,19 @@ impl Link {
                 }
                 // Nobody asks for trailers here: the calls of browsers have theirs in the body.
                 Event::Trailers { stream, .. } => tell(stream, Fact::End),
-                Event::Reset { stream, code, .. } => tell(stream, Fact::Reset(code)),
+                Event::Reset {
+                    stream,
+                    code,
+                    local,
+                } => {
+                    // What this end finds malformed is the answer, which the caller cannot help.
+                    let code = if local {
+                        ErrorCode::INTERNAL_ERROR
+                    } else {
+                        code
+                    };
+                    tell(stream, Fact::Reset(code));
+                }
                 Event::GoAway { .. } | Event::SettingsChanged | Event::PingAck(_) => {}
             }
         }

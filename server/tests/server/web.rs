@@ -401,7 +401,7 @@ fn bodies_larger_than_the_window_come_through() {
             let body = base64(&framed(&large));
             let found = answer(pair, SAY.path(), TEXT, body.chunks(99_991)).await;
             let (messages, trailers) = read(&unbase64(&found.body));
-            assert_eq!(messages, [large.clone()]);
+            assert!(messages.len() == 1 && messages[0] == large);
             assert_eq!(trailers.as_deref(), Some(GOOD));
         }
         let body: Vec<u8> = (0..40).flat_map(|_| framed(&large[..100_000])).collect();
