@@ -74,6 +74,8 @@ pub(crate) struct State {
     head_due: bool,
     /// Metadata to go with the status (server).
     trailers: MetadataMap,
+    /// Messages that were read and written since this was last asked for.
+    passed: (u32, u32),
     /// The writing side is done.
     finished: Option<Result<(), Status>>,
     overdue: bool,
@@ -164,6 +166,7 @@ impl Pipe {
             initial: Some(MetadataMap::new()),
             head_due: false,
             trailers: MetadataMap::new(),
+            passed: (0, 0),
             finished: None,
             overdue: false,
             writer: None,
@@ -284,6 +287,11 @@ impl Pipe {
         state.wake_writer();
     }
 
+    /// How many messages were read, and how many written, since this was last asked for.
+    pub fn take_passed(&self) -> (u32, u32) {
+        std::mem::take(&mut self.state().passed)
+    }
+
     /// How the writing side ended, with the metadata to go with it, once it did and all output
     /// was taken.
     pub fn take_finish(&self) -> Option<Finish> {
@@ -358,6 +366,7 @@ impl Finisher {
         let state = &mut *cell;
         state.sending.framing = state.sending.choose(parts.encoding);
         let encoded = state.sending.framing.encode(&message, &mut state.output);
+        state.passed.1 += u32::from(encoded.is_ok());
         state.initial = Some(parts.metadata);
         state.trailers = parts.trailers;
         state.finished.get_or_insert(encoded);

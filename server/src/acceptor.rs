@@ -8,10 +8,12 @@ use corespun_codec::{PeerIdentity, TlsPeer, UnixPeer};
 use corespun_runtime::{Accept, Flow, Input, Peer, Protocol, SocketHandle, turn_time};
 use corespun_tls::Handshake;
 
+use crate::builtin::channelz::fresh_id;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::limit_stats::LimitCounts;
 use crate::routes::Routes;
+use crate::tally::{Ends, Tallies};
 
 /// How one listener is served.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ struct Served {
     routes: Rc<Routes>,
     config: Config,
     limit_counts: Arc<LimitCounts>,
+    /// Where connections are counted, on a server that can be asked about them.
+    tallies: Option<Rc<Tallies>>,
 }
 
 impl Acceptor {
@@ -45,8 +49,16 @@ impl Acceptor {
             routes: Rc::new(routes),
             config,
             limit_counts,
+            tallies: None,
         });
         Self { service, doors }
+    }
+
+    /// Counts connections from now on.
+    pub(crate) fn count_in(&mut self, tallies: Rc<Tallies>) {
+        if let Some(service) = Rc::get_mut(&mut self.service) {
+            service.tallies = Some(tallies);
+        }
     }
 }
 
@@ -58,7 +70,15 @@ impl Accept for Acceptor {
             gid: found.gid,
         });
         let caller = Caller {
-            name: peer.address.map(|address| Rc::from(address.to_string())),
+            name: peer
+                .address
+                .as_ref()
+                .map(|address| Rc::from(address.to_string())),
+            ends: self.service.tallies.is_some().then(|| Ends {
+                local: peer.local,
+                remote: peer.address,
+                identity: None,
+            }),
             unix,
             socket,
         };
@@ -72,6 +92,8 @@ impl Accept for Acceptor {
 /// Who came, and on which socket.
 struct Caller {
     name: Option<Rc<str>>,
+    /// Both addresses, where connections are counted.
+    ends: Option<Ends>,
     unix: Option<UnixPeer>,
     socket: SocketHandle,
 }
@@ -80,18 +102,28 @@ impl Caller {
     fn connection(&self, service: &Served, tls: Option<TlsPeer>) -> Connection {
         let routes = Rc::clone(&service.routes);
         let name = self.name.clone();
-        let connection = Connection::new(routes, &service.config, name, self.socket, turn_time())
+        let now = turn_time();
+        let mut connection = Connection::new(routes, &service.config, name, self.socket, now)
             .counting_in(Arc::clone(&service.limit_counts));
         let identity = PeerIdentity {
             tls,
             unix: self.unix,
         };
-        match identity {
+        let identity = match identity {
             PeerIdentity {
                 tls: None,
                 unix: None,
-            } => connection,
-            identity => connection.with_identity(Rc::new(identity)),
+            } => None,
+            identity => Some(Rc::new(identity)),
+        };
+        if let (Some(tallies), Some(ends)) = (&service.tallies, &self.ends) {
+            let mut ends = ends.clone();
+            ends.identity.clone_from(&identity);
+            connection = connection.counted(tallies.add(fresh_id(), ends, now));
+        }
+        match identity {
+            None => connection,
+            Some(identity) => connection.with_identity(identity),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::limit_stats::LimitCounts;
 use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
+use crate::tally::{Counted, Tally};
 
 /// How long the acknowledgement of the PING between two GOAWAY frames is waited for.
 const DRAIN_PING_MAX: Duration = Duration::from_secs(5);
@@ -52,6 +53,8 @@ pub struct Connection {
     /// How long such a request may go without a byte.
     request_progress_max: Duration,
     limit_counts: Option<Arc<LimitCounts>>,
+    /// What is counted for those who ask about connections, on a server that can be asked.
+    tally: Option<Counted>,
     /// Where rung tokens are taken to; empty in between.
     rung: Vec<u64>,
     backlog: Backlog,
@@ -98,6 +101,7 @@ impl Connection {
             request_due: None,
             request_progress_max,
             limit_counts: None,
+            tally: None,
             rung: Vec::new(),
             backlog: Backlog::default(),
             turn_output_bytes_max,
@@ -112,6 +116,25 @@ impl Connection {
     pub(crate) fn counting_in(mut self, counts: Arc<LimitCounts>) -> Self {
         self.limit_counts = Some(counts);
         self
+    }
+
+    /// The same, counted for those who ask about connections.
+    pub(crate) fn counted(mut self, tally: Counted) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    /// Counts something, where anything is counted.
+    fn count(&self, note: impl FnOnce(&Tally)) {
+        if let Some(tally) = &self.tally {
+            note(tally);
+        }
+    }
+
+    /// Ends a call that gets no answer.
+    fn cut(&self, call: Call) {
+        self.count(|tally| tally.note_cut(&call));
+        call.cancel();
     }
 
     /// The same with what is known of the peer beyond its address.
@@ -144,7 +167,10 @@ impl Connection {
                 self.on_data(now, stream, bytes, end_stream);
             }
             Event::Trailers { stream, .. } => self.on_data(now, stream, &[], true),
-            Event::Reset { stream, .. } => self.take_call(stream).cancel(),
+            Event::Reset { stream, .. } => {
+                let call = self.take_call(stream);
+                self.cut(call);
+            }
             Event::SettingsChanged | Event::GoAway { .. } | Event::PingAck(_) => {}
         }
     }
@@ -163,14 +189,17 @@ impl Connection {
         if slot >= self.calls.len() {
             self.calls.resize_with(slot + 1, Call::default);
         }
-        std::mem::replace(&mut self.calls[slot], call).cancel();
+        let gone = std::mem::replace(&mut self.calls[slot], call);
+        self.cut(gone);
     }
 
     /// Ends everything at once: the peer is gone or has broken the protocol.
     fn abandon(&mut self) {
         self.closing = true;
         self.backlog.clear();
-        self.calls.drain(..).for_each(Call::cancel);
+        for call in std::mem::take(&mut self.calls) {
+            self.cut(call);
+        }
     }
 
     fn reply(&mut self, stream: StreamKey, form: ReplyForm) -> Reply<'_> {
@@ -181,6 +210,7 @@ impl Connection {
             stream,
             form,
             watch: None,
+            tally: self.tally.as_deref(),
         }
     }
 
@@ -252,6 +282,7 @@ impl Connection {
 
 impl Protocol for Connection {
     fn receive(&mut self, now: Duration, input: Input<'_>) {
+        self.count(|tally| tally.begin_turn(now));
         match input {
             Input::Bytes(_) if self.closing => {}
             Input::Bytes(bytes) => {
@@ -267,6 +298,7 @@ impl Protocol for Connection {
         if self.closing {
             return;
         }
+        self.count(|tally| tally.begin_turn(now));
         self.lend_output();
         if !self.advance_http2(now) {
             return self.count_limit_hits();
@@ -304,6 +336,7 @@ impl Protocol for Connection {
         if let Some(spare) = self.http2.take_spare_output() {
             corespun_runtime::give_buffer(spare);
         }
+        self.count(|tally| tally.set_windows(self.http2.windows()));
         // Also a peer that has ended gets the rest of its replies, as far as its windows go.
         let finished = self.closing || self.http2.is_finished();
         if finished && !self.http2.has_output() {

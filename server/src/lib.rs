@@ -57,6 +57,7 @@ mod reply;
 mod routes;
 mod server;
 mod service;
+mod tally;
 mod watch;
 
 pub use builtin::health::Health;

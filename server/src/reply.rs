@@ -12,6 +12,7 @@ use prost::Message;
 
 use crate::bell::{Bell, Framed};
 use crate::call::ReplyForm;
+use crate::tally::Tally;
 use crate::watch::Watch;
 
 /// The blocks that nearly every reply repeats, as this connection's encoder writes them: two
@@ -31,6 +32,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) form: ReplyForm,
     /// Who wants to know how the call ends, if there are interceptors.
     pub(crate) watch: Option<Watch>,
+    /// Where what goes out is counted.
+    pub(crate) tally: Option<&'a Tally>,
 }
 
 impl Reply<'_> {
@@ -50,6 +53,7 @@ impl Reply<'_> {
             Ok(len) => len,
             Err(status) => return self.status(&status),
         };
+        self.count_message();
         self.head(
             parts.as_deref().map(|parts| &parts.metadata),
             Encoding::Identity,
@@ -73,6 +77,12 @@ impl Reply<'_> {
         self.ok(parts.as_deref().map(|parts| &parts.trailers));
     }
 
+    fn count_message(&self) {
+        if let Some(tally) = self.tally {
+            tally.note_sent();
+        }
+    }
+
     /// The same for a message that goes out compressed, whose length is known only then.
     fn compressed<R: Message>(&mut self, response: Response<R>) {
         match Framed::new(response, self.form.sending) {
@@ -87,6 +97,7 @@ impl Reply<'_> {
     /// The same for a response that was encoded by a task.
     pub(crate) fn framed(&mut self, framed: &Framed) {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
+        self.count_message();
         self.head(parts.map(|parts| &parts.metadata), framed.encoding);
         self.http2.send_data(self.stream, &framed.bytes, false);
         self.ok(parts.map(|parts| &parts.trailers));
@@ -169,6 +180,9 @@ impl Reply<'_> {
     }
 
     fn tell(&mut self, outcome: Result<(), &Status>) {
+        if let Some(tally) = self.tally {
+            tally.note_end(outcome.is_ok());
+        }
         if let Some(watch) = self.watch.take() {
             watch.end(outcome);
         }

@@ -12,6 +12,7 @@ use crate::builtin::Builtin;
 use crate::error::Error;
 use crate::limit_stats::LimitStats;
 use crate::routes::Routes;
+use crate::tally::Tallies;
 use builder::Listen;
 pub use builder::ServerBuilder;
 
@@ -78,9 +79,15 @@ impl ServerBuilder {
                 spawn(tls.watch(RELOAD_PAUSE));
             }
             let (config, doors) = (config.clone(), doors.clone());
-            let acceptor = Acceptor::new(routes, config, doors, stats.add_shard());
+            let mut acceptor = Acceptor::new(routes, config, doors, stats.add_shard());
+            if offered.channelz.is_some() {
+                acceptor.count_in(Tallies::begin());
+            }
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
+        if let Some(channelz) = &builtin.channelz {
+            channelz.set_listeners(running.addresses());
+        }
         Ok(Running {
             runtime: running,
             limit_stats,

@@ -122,6 +122,7 @@ impl<T: Message> Sender<T> {
                 false => Framing::plain(state.sending.framing.bytes_max),
             };
             let encoded = framing.encode(&message, &mut state.output);
+            state.passed.1 += u32::from(encoded.is_ok());
             state.ring();
             Poll::Ready(encoded)
         })

@@ -150,6 +150,7 @@ impl<T: Message + Default> Streaming<T> {
         };
         match decoded {
             Ok(message) => {
+                state.passed.0 += 1;
                 state.deframer.done();
                 state.settle(before - state.deframer.buffered_bytes());
                 if state.credit > 0 {

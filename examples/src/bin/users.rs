@@ -47,6 +47,7 @@ fn serve(Arguments { db, flags }: Arguments) -> Result<(), Box<dyn Error>> {
         .plain(|_shard| Ok(probe))
         .health(&Health::new())
         .reflection()
+        .channelz()
         .run()?;
     Ok(())
 }

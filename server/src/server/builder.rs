@@ -8,6 +8,7 @@ use corespun_runtime::{Balance, Engine, Runtime, RuntimeBuilder, ShardId};
 use corespun_tls::TlsConfig;
 
 use super::BoxError;
+use crate::builtin::channelz::Channelz;
 use crate::builtin::health::Health;
 use crate::builtin::{Builtin, Offer};
 use crate::config::Config;
@@ -143,6 +144,13 @@ impl ServerBuilder {
     /// files that only extend others.
     pub fn reflection_with(mut self, sets: &[&'static [u8]]) -> Self {
         self.builtin.reflection = Some(Offer::new(sets));
+        self
+    }
+
+    /// Offers `grpc.channelz.v1.Channelz`: connections, their addresses and what they have counted,
+    /// for tools such as `grpcdebug`. Without it nothing is counted.
+    pub fn channelz(mut self) -> Self {
+        self.builtin.channelz = Some(Channelz::new());
         self
     }
 
