@@ -88,6 +88,8 @@ pub(crate) struct State {
     head_due: bool,
     /// Metadata to go with the status (server).
     trailers: MetadataMap,
+    /// Messages that were read and written since this was last asked for.
+    passed: (u32, u32),
     /// The writing side is done.
     finished: Option<Result<(), Status>>,
     overdue: bool,
@@ -103,6 +105,7 @@ impl State {
     fn write<M: Message>(&mut self, framing: Framing, message: &M) -> Result<(), Status> {
         let start = self.output.len();
         let encoded = framing.encode(message, &mut self.output);
+        self.passed.1 += u32::from(encoded.is_ok());
         if let Some(tap) = &self.tap
             && encoded.is_ok()
         {
@@ -210,6 +213,7 @@ impl Pipe {
             initial: Some(MetadataMap::new()),
             head_due: false,
             trailers: MetadataMap::new(),
+            passed: (0, 0),
             finished: None,
             overdue: false,
             writer: None,
@@ -334,6 +338,11 @@ impl Pipe {
         send(&state.output);
         state.output.clear();
         state.wake_writer();
+    }
+
+    /// How many messages were read, and how many written, since this was last asked for.
+    pub fn take_passed(&self) -> (u32, u32) {
+        std::mem::take(&mut self.state().passed)
     }
 
     /// How the writing side ended, with the metadata to go with it, once it did and all output

@@ -1,5 +1,7 @@
 //! The user service as its callers meet it: over sockets, on both engines.
 
+#[path = "users/channelz.rs"]
+mod channelz;
 #[path = "users/interop.rs"]
 mod interop;
 

@@ -188,6 +188,12 @@ impl Connection {
         self.abuse.streams()
     }
 
+    /// The connection's windows in bytes: what we may send, and what the peer may (RFC 9113 §6.9).
+    pub fn windows(&self) -> (usize, usize) {
+        let (local, peer) = (self.sender.window, &self.receive_window);
+        (local.available(), peer.available())
+    }
+
     /// The stream is open in some direction.
     pub fn is_open(&self, stream: StreamKey) -> bool {
         self.streams.at(stream).is_some()

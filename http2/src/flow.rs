@@ -82,6 +82,11 @@ impl ReceiveWindow {
         debug_assert!(shifted, "a window shrinks by less than its size");
     }
 
+    /// Bytes that the peer may send now.
+    pub(crate) fn available(&self) -> usize {
+        self.window.available()
+    }
+
     /// Bytes came. False when the peer overran the window.
     pub(crate) fn consume(&mut self, bytes: usize) -> bool {
         self.window.consume(bytes)

@@ -140,6 +140,17 @@ pub fn turn_time() -> Duration {
     with(|context| context.turn_time.get())
 }
 
+/// How many shards this runtime has; 1 on a [`LocalShard`].
+///
+/// [`LocalShard`]: crate::LocalShard
+///
+/// # Panics
+///
+/// Outside a shard.
+pub fn shard_count() -> usize {
+    with(|context| context.peers.len())
+}
+
 /// The number of the shard this code runs on: 0 to `shards - 1`; 0 on a [`LocalShard`].
 ///
 /// [`LocalShard`]: crate::LocalShard

@@ -175,7 +175,10 @@ pub(crate) fn connecting_socket(address: &Address) -> io::Result<(Socket, SockAd
 
 /// Who is at the other end of a socket that came through `listener`.
 pub(crate) fn peer(socket: &OwnedFd, listener: usize) -> Peer {
-    let mut peer = Peer::new(peer_address(socket));
+    let fd = socket.as_fd();
+    let named = SockRef::from(&fd);
+    let mut peer = Peer::new(named.peer_addr().ok().as_ref().and_then(address_of));
+    peer.local = named.local_addr().ok().as_ref().and_then(address_of);
     peer.listener = listener;
     // Only a Unix socket has any, and the question is a system call.
     if !matches!(peer.address, Some(Address::Tcp(_))) {
@@ -186,9 +189,8 @@ pub(crate) fn peer(socket: &OwnedFd, listener: usize) -> Peer {
     peer
 }
 
-/// The other end's name, as far as the socket has one.
-fn peer_address(socket: &OwnedFd) -> Option<Address> {
-    let address = SockRef::from(&socket.as_fd()).peer_addr().ok()?;
+/// The name of one end, as far as it has one.
+fn address_of(address: &SockAddr) -> Option<Address> {
     match address.as_socket() {
         Some(address) => Some(Address::Tcp(address)),
         None => Some(Address::Unix(address.as_pathname()?.to_owned())),

@@ -78,6 +78,8 @@ pub trait Protocol {
 pub struct Peer {
     /// The peer's address; `None` for a Unix socket without a name, as most clients' are.
     pub address: Option<Address>,
+    /// This end's address, which the peer has reached us at.
+    pub local: Option<Address>,
     /// Who opened the other end of a Unix socket; `None` on TCP.
     pub credentials: Option<Credentials>,
     /// Which listener: an index into [`Running::addresses`](crate::Running::addresses).
@@ -89,6 +91,7 @@ impl Peer {
     pub fn new(address: Option<Address>) -> Self {
         Self {
             address,
+            local: None,
             credentials: None,
             listener: 0,
         }

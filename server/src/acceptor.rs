@@ -9,6 +9,7 @@ use corespun_http2::{Limit, LimitHits};
 use corespun_runtime::{Accept, Flow, Input, Peer, Protocol, SocketHandle, turn_time};
 use corespun_tls::Handshake;
 
+use crate::builtin::channelz::fresh_id;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::cut_off::CutCounts;
@@ -17,6 +18,7 @@ use crate::lifetime::{Lifetime, Lifetimes};
 use crate::limit_stats::LimitCounts;
 use crate::occupancy::{Occupancy, Place};
 use crate::routes::Routes;
+use crate::tally::{Ends, Tallies};
 use crate::valve::Valve;
 
 /// The name of HTTP/1.1 where protocols are agreed on (RFC 7301 §6).
@@ -45,6 +47,8 @@ struct Served {
     limit_counts: Arc<LimitCounts>,
     cut_counts: CutCounts,
     valve: Rc<Valve>,
+    /// Where connections are counted, on a server that can be asked about them.
+    tallies: Option<Rc<Tallies>>,
 }
 
 /// What the acceptors of all shards share.
@@ -70,12 +74,20 @@ impl Acceptor {
             limit_counts,
             cut_counts: shared.cut_counts,
             valve,
+            tallies: None,
         });
         Self {
             service,
             doors,
             lifetimes,
             occupancy: shared.occupancy,
+        }
+    }
+
+    /// Counts connections from now on.
+    pub(crate) fn count_in(&mut self, tallies: Rc<Tallies>) {
+        if let Some(service) = Rc::get_mut(&mut self.service) {
+            service.tallies = Some(tallies);
         }
     }
 }
@@ -91,7 +103,15 @@ impl Accept for Acceptor {
             gid: found.gid,
         });
         let caller = Caller {
-            name: peer.address.map(|address| Rc::from(address.to_string())),
+            name: peer
+                .address
+                .as_ref()
+                .map(|address| Rc::from(address.to_string())),
+            ends: self.service.tallies.is_some().then(|| Ends {
+                local: peer.local,
+                remote: peer.address,
+                identity: None,
+            }),
             unix,
             socket,
             lifetime: self.lifetimes.draw(),
@@ -118,6 +138,8 @@ impl Acceptor {
 /// Who came, on which socket, and for how long.
 struct Caller {
     name: Option<Rc<str>>,
+    /// Both addresses, where connections are counted.
+    ends: Option<Ends>,
     unix: Option<UnixPeer>,
     socket: SocketHandle,
     lifetime: Lifetime,
@@ -162,12 +184,21 @@ impl Caller {
             tls,
             unix: self.unix,
         };
-        match identity {
+        let identity = match identity {
             PeerIdentity {
                 tls: None,
                 unix: None,
-            } => connection,
-            identity => connection.with_identity(Rc::new(identity)),
+            } => None,
+            identity => Some(Rc::new(identity)),
+        };
+        if let (Some(tallies), Some(ends)) = (&service.tallies, &self.ends) {
+            let mut ends = ends.clone();
+            ends.identity.clone_from(&identity);
+            connection = connection.counted(tallies.add(fresh_id(), ends, now));
+        }
+        match identity {
+            None => connection,
+            Some(identity) => connection.with_identity(identity),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Services about the server itself, each one line to add: health and reflection.
+//! Services about the server itself, each one line to add: health, reflection and channelz.
 
+pub(crate) mod channelz;
 pub(crate) mod health;
 mod reflection;
 
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Error;
 use crate::routes::Routes;
+use channelz::Channelz;
 use health::Health;
 use reflection::{Reflection, ReflectionAlpha, Schema};
 
@@ -15,6 +17,7 @@ use reflection::{Reflection, ReflectionAlpha, Schema};
 pub(crate) struct Builtin {
     pub(crate) health: Option<Health>,
     pub(crate) reflection: Option<Offer>,
+    pub(crate) channelz: Option<Channelz>,
 }
 
 /// Reflection, asked for. The schema is made by the first shard and shared by all.
@@ -50,6 +53,9 @@ impl Builtin {
         if let Some(health) = &self.health {
             health.add_services(routes.services());
             routes.add(health.clone());
+        }
+        if let Some(channelz) = &self.channelz {
+            routes.add(channelz.clone());
         }
         if let Some(offer) = &self.reflection {
             let schema = offer.schema(routes)?;

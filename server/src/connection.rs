@@ -31,6 +31,7 @@ use crate::occupancy::Place;
 use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
+use crate::tally::{Counted, Tally};
 use crate::valve::Valve;
 use crate::web::{Asked, GrpcWeb, WebForm};
 
@@ -67,6 +68,8 @@ pub struct Connection {
     life: Option<Box<Life>>,
     /// Tells calls that the connection drains.
     drain: Rc<Drain>,
+    /// What is counted for those who ask about connections, on a server that can be asked.
+    tally: Option<Counted>,
     /// Where rung tokens are taken to; empty in between.
     rung: Vec<u64>,
     backlog: Backlog,
@@ -123,6 +126,7 @@ impl Connection {
             place: None,
             life: None,
             drain: Rc::default(),
+            tally: None,
             rung: Vec::new(),
             backlog: Backlog::default(),
             turn_output_bytes_max,
@@ -147,6 +151,25 @@ impl Connection {
         self.cut_counts = Some(cut_counts);
         self.place = Some(place);
         self
+    }
+
+    /// The same, counted for those who ask about connections.
+    pub(crate) fn counted(mut self, tally: Counted) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    /// Counts something, where anything is counted.
+    fn count(&self, note: impl FnOnce(&Tally)) {
+        if let Some(tally) = &self.tally {
+            note(tally);
+        }
+    }
+
+    /// Ends a call that gets no answer.
+    fn drop_call(&self, call: Call) {
+        self.count(|tally| tally.note_cut(&call));
+        call.cancel();
     }
 
     /// The same with what is known of the peer beyond its address.
@@ -177,7 +200,10 @@ impl Connection {
                 end_stream,
             } => self.on_body(now, stream, bytes, end_stream),
             Event::Trailers { stream, .. } => self.on_body(now, stream, &[], true),
-            Event::Reset { stream, .. } => self.take_call(stream).cancel(),
+            Event::Reset { stream, .. } => {
+                let call = self.take_call(stream);
+                self.drop_call(call);
+            }
             Event::PingAck(_) => self.note_last_stream(now),
             Event::SettingsChanged | Event::GoAway { .. } => {}
         }
@@ -205,14 +231,17 @@ impl Connection {
         if slot >= self.calls.len() {
             self.calls.resize_with(slot + 1, Call::default);
         }
-        std::mem::replace(&mut self.calls[slot], call).cancel();
+        let gone = std::mem::replace(&mut self.calls[slot], call);
+        self.drop_call(gone);
     }
 
     /// Ends everything at once: the peer is gone or has broken the protocol.
     fn abandon(&mut self) {
         self.closing = true;
         self.backlog.clear();
-        self.calls.drain(..).for_each(Call::cancel);
+        for call in std::mem::take(&mut self.calls) {
+            self.drop_call(call);
+        }
     }
 
     fn reply(&mut self, stream: StreamKey, form: ReplyForm) -> Reply<'_> {
@@ -224,6 +253,7 @@ impl Connection {
             form,
             web: self.web.as_ref(),
             watch: None,
+            tally: self.tally.as_deref(),
         }
     }
 
@@ -310,6 +340,7 @@ impl Connection {
 
 impl Protocol for Connection {
     fn receive(&mut self, now: Duration, input: Input<'_>) {
+        self.count(|tally| tally.begin_turn(now));
         match input {
             Input::Bytes(_) if self.closing => {}
             Input::Bytes(bytes) => {
@@ -326,6 +357,7 @@ impl Protocol for Connection {
         if self.closing {
             return;
         }
+        self.count(|tally| tally.begin_turn(now));
         self.lend_output();
         if !self.advance_http2(now) {
             return self.count_limit_hits();
@@ -369,6 +401,7 @@ impl Protocol for Connection {
             corespun_runtime::give_buffer(spare);
         }
         self.settle();
+        self.count(|tally| tally.set_windows(self.http2.windows()));
         // Also a peer that has ended gets the rest of its replies, as far as its windows go.
         let finished = self.closing || self.http2.is_finished();
         if finished && !self.http2.has_output() {

@@ -64,6 +64,7 @@ mod routes;
 mod server;
 mod service;
 mod surround;
+mod tally;
 mod valve;
 mod watch;
 mod web;

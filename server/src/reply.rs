@@ -15,6 +15,7 @@ use prost::Message;
 
 use crate::bell::{Bell, Framed};
 use crate::call::ReplyForm;
+use crate::tally::Tally;
 use crate::watch::Watch;
 use crate::web::GrpcWeb;
 
@@ -36,6 +37,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) web: Option<&'a GrpcWeb>,
     /// Who wants to know how the call ends, if there are interceptors.
     pub(crate) watch: Option<Watch>,
+    /// Where what goes out is counted.
+    pub(crate) tally: Option<&'a Tally>,
 }
 
 impl Reply<'_> {
@@ -55,6 +58,7 @@ impl Reply<'_> {
             Ok(len) => len,
             Err(status) => return self.status(&status),
         };
+        self.count_message();
         self.head(
             parts.as_deref().map(|parts| &parts.metadata),
             Encoding::Identity,
@@ -82,6 +86,12 @@ impl Reply<'_> {
         self.ok(parts.as_deref().map(|parts| &parts.trailers));
     }
 
+    fn count_message(&self) {
+        if let Some(tally) = self.tally {
+            tally.note_sent();
+        }
+    }
+
     /// The same for a message that goes out compressed, whose length is known only then.
     fn compressed<R: Message>(&mut self, response: Response<R>) {
         match Framed::new(response, self.form.sending) {
@@ -93,6 +103,7 @@ impl Reply<'_> {
     /// The same for a response that was encoded by a task.
     pub(crate) fn framed(&mut self, framed: Framed) {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
+        self.count_message();
         self.head(parts.map(|parts| &parts.metadata), framed.encoding);
         self.bytes(framed.bytes);
         self.count(framed.size);
@@ -212,6 +223,9 @@ impl Reply<'_> {
     }
 
     fn tell(&mut self, outcome: Result<(), &Status>) {
+        if let Some(tally) = self.tally {
+            tally.note_end(outcome.is_ok());
+        }
         if let Some(watch) = self.watch.take() {
             watch.end(outcome);
         }

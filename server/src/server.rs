@@ -16,6 +16,7 @@ use crate::limit_stats::LimitStats;
 use crate::occupancy::Occupancy;
 use crate::overload_stats::OverloadStats;
 use crate::routes::Routes;
+use crate::tally::Tallies;
 use crate::valve::Valve;
 use builder::Listen;
 pub use builder::ServerBuilder;
@@ -93,9 +94,15 @@ impl ServerBuilder {
             let (config, doors) = (config.clone(), doors.clone());
             let valve = Valve::counting_in(&config, overloads.add_shard());
             let limits = stats.add_shard();
-            let acceptor = Acceptor::new(routes, config, doors, limits, shared.clone(), valve);
+            let mut acceptor = Acceptor::new(routes, config, doors, limits, shared.clone(), valve);
+            if offered.channelz.is_some() {
+                acceptor.count_in(Tallies::begin());
+            }
             Ok(Box::new(acceptor) as Box<dyn Accept>)
         })?;
+        if let Some(channelz) = &builtin.channelz {
+            channelz.set_listeners(running.addresses());
+        }
         Ok(Running {
             runtime: running,
             limit_stats,

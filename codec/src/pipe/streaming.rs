@@ -213,6 +213,7 @@ impl<T: Message + Default> Streaming<T> {
         };
         match decoded {
             Ok(message) => {
+                state.passed.0 += 1;
                 state.deframer.done();
                 let taken = before - state.deframer.buffered_bytes();
                 if let Some(tap) = &state.tap {

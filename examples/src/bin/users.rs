@@ -49,6 +49,7 @@ fn serve(Arguments { db, traces, flags }: Arguments) -> Result<(), Box<dyn Error
         .plain(|_shard| Ok(probe))
         .health(&Health::new())
         .reflection()
+        .channelz()
         .serve()?;
     telemetry.finish();
     eprintln!("users: {cut_off}");

@@ -16,7 +16,10 @@ impl Connection {
     pub(super) fn advance_http2(&mut self, now: Duration) -> bool {
         loop {
             match self.http2.advance(now) {
-                Ok(Some(Event::Reset { stream, .. })) => self.take_call(stream).cancel(),
+                Ok(Some(Event::Reset { stream, .. })) => {
+                    let call = self.take_call(stream);
+                    self.drop_call(call);
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => return true,
                 Err(error) => {
@@ -117,6 +120,7 @@ impl Connection {
                 ..
             } => {
                 task.abort();
+                self.count(|tally| tally.note_messages(pipe.take_passed()));
                 let finish = Finish {
                     outcome: Err(status.clone()),
                     trailers: MetadataMap::new(),

@@ -12,6 +12,7 @@ use corespun_runtime::JoinHandle;
 use super::Connection;
 use crate::call::{Call, Collecting, Known, Target, Whole};
 use crate::handler::expired;
+use crate::tally::Tally;
 use crate::watch::Watch;
 
 impl Connection {
@@ -29,6 +30,9 @@ impl Connection {
         let known = known.unwrap_or_else(|| Rc::new(self.read_head()));
         if let Block::New { memo: Some(memo) } = block {
             self.keep_known(memo, &known);
+        }
+        if !matches!(known.target, Target::Plain(_)) {
+            self.count(Tally::note_start);
         }
         let handler = match &known.target {
             Target::Method(route) => &route.handler,
@@ -219,8 +223,9 @@ impl Connection {
             return self.reply(stream, known.form).status(&expired());
         }
         if self.refuse_congested(stream) {
-            return;
+            return self.count(Tally::note_cut_early);
         }
+        self.count(Tally::note_received);
         let Target::Method(route) = &known.target else {
             return;
         };

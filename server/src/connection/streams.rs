@@ -8,6 +8,7 @@ use super::Connection;
 use crate::bell::Completion;
 use crate::call::Call;
 use crate::reply::Reply;
+use crate::tally::Tally;
 
 /// Bytes that HTTP/2 may hold back for one stream before its pipe keeps the rest.
 const QUEUED_BYTES_HIGH: usize = 64 << 10;
@@ -42,6 +43,7 @@ impl Connection {
             return self.on_message_gone(stream, call);
         };
         let form = known.form;
+        self.count(|tally| tally.note_messages(pipe.take_passed()));
         let credit = pipe.answer();
         self.http2.release(stream, credit);
         self.http2.hold(stream, pipe.held_bytes());
@@ -59,6 +61,7 @@ impl Connection {
                 if let (Some(watch), Err(status)) = (watch, &finish.outcome) {
                     watch.end(Err(status));
                 }
+                self.count(Tally::note_cut_early);
                 // Trailers would wait behind bytes that the caller may never make room for.
                 return self.http2.reset(stream, ErrorCode::CANCEL);
             }

@@ -9,6 +9,7 @@ use corespun_tls::TlsConfig;
 
 use super::BoxError;
 use crate::admission::Admission;
+use crate::builtin::channelz::Channelz;
 use crate::builtin::health::Health;
 use crate::builtin::{Builtin, Offer};
 use crate::config::Config;
@@ -148,6 +149,13 @@ impl ServerBuilder {
     /// files that only extend others.
     pub fn reflection_with(mut self, sets: &[&'static [u8]]) -> Self {
         self.builtin.reflection = Some(Offer::new(sets));
+        self
+    }
+
+    /// Offers `grpc.channelz.v1.Channelz`: connections, their addresses and what they have counted,
+    /// for tools such as `grpcdebug`. Without it nothing is counted.
+    pub fn channelz(mut self) -> Self {
+        self.builtin.channelz = Some(Channelz::new());
         self
     }
 
