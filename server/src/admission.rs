@@ -15,10 +15,11 @@ pub use gauge::Signals;
 /// [`Config::admission`](crate::Config::admission).
 ///
 /// A shard is overloaded once all that comes has waited longer than `target` for a whole
-/// `interval`: a burst passes, a queue that stands does not. From then on calls behind more than
-/// a target's worth of work get RESOURCE_EXHAUSTED with `grpc-retry-pushback-ms` before their message is decoded,
-/// until the wait of an interval is half the target on average. At any time calls that have waited
-/// longer than their callers do get DEADLINE_EXCEEDED instead of a handler.
+/// `interval`: a burst passes, a queue that stands does not. From then on it takes up a target's
+/// worth of work in each turn, and further calls get RESOURCE_EXHAUSTED with
+/// `grpc-retry-pushback-ms` before their message is decoded, until the wait of an interval is half
+/// the target on average. At any time calls that have waited longer than their callers do get
+/// DEADLINE_EXCEEDED instead of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     pub(crate) target: Duration,

@@ -2,9 +2,9 @@
 //!
 //! CoDel's signal (RFC 8289): not how much waits but that it has waited too long for a whole
 //! interval, so that a burst is no overload. Its answer is for senders that slow down when one
-//! packet is lost; callers do not. So here an overloaded shard takes up a target's worth of work in
-//! each turn and refuses the rest, which holds the wait at twice the target at any load, for the turn
-//! before is no longer. Refusing by age instead would leave it idle after each stall.
+//! packet is lost; callers do not. So here an overloaded shard takes up a target's worth of work
+//! in each turn and refuses the rest, which holds the wait at twice the target at any load, for
+//! the turn before is no longer. Refusing by age instead would leave it idle after each stall.
 
 use std::time::Duration;
 
@@ -92,8 +92,8 @@ impl Controller {
         }
     }
 
-    /// Whether a call is admitted that is come to at `now`, has waited for `wait`, of which `behind`
-    /// is for what its shard does first in this turn.
+    /// Whether a call is admitted that is come to at `now` and has waited for `wait`, of which
+    /// `behind` is for what its shard does first in this turn.
     pub(crate) fn admits(&mut self, now: Duration, wait: Duration, behind: Duration) -> bool {
         if let State::Calm { late_since } = &mut self.state
             && wait >= self.target

@@ -249,15 +249,15 @@ fn a_full_shard_turns_new_calls_away_until_there_is_room() {
         };
         let valve = Valve::with_signals(&config, PLAYED);
         let mut other = pair(&valve, &config);
-        // Replies that their caller gives no credit for wait here.
+        // Replies that their caller gives no credit for wait here. Their requests come whole.
         let mut client = Http2Config::client();
         client.limits.stream_window_bytes = 0;
         let mut deaf = Pair::behind(&valve, routes(), &config, client);
         deaf.exchange();
         let mut refused = None;
-        for _ in 0..5 {
+        for _ in 0..20 {
             let stream = deaf.open(SAY.path(), &[], false);
-            deaf.send(stream, &"x".repeat(39_000), true);
+            deaf.send(stream, &"x".repeat(15_000), true);
             deaf.exchange();
             if code(&deaf, stream) == Some(Code::ResourceExhausted) {
                 refused = Some(stream);
