@@ -107,7 +107,7 @@ impl Accept for Acceptor {
                 .address
                 .as_ref()
                 .map(|address| Rc::from(address.to_string())),
-            ends: self.service.tallies.is_some().then(|| Ends {
+            ends: self.service.tallies.is_some().then_some(Ends {
                 local: peer.local,
                 remote: peer.address,
                 identity: None,
