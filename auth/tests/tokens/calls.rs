@@ -82,7 +82,8 @@ fn callers_get_the_code_of_what_they_lack() {
             if let Some(token) = token {
                 let value = format!("Bearer {token}");
                 let metadata = request.metadata_mut();
-                metadata.append("authorization", &value).expect("ASCII");
+                let value = value.trim_end();
+                metadata.append("authorization", value).expect("ASCII");
             }
             let path = method.path();
             let outcome = channel.unary(method, request).await;
