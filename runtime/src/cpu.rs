@@ -1,10 +1,12 @@
 //! Which CPUs this process may use, and pinning to one of them.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use core_affinity::CoreId;
-use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use crate::error::StartError;
@@ -42,12 +44,32 @@ pub(crate) fn plan(shards: usize, wanted: Option<&[usize]>) -> Result<Vec<usize>
     Ok((0..shards).map(|shard| cpus[shard % cpus.len()]).collect())
 }
 
+/// The mask that threads had before the first of them was pinned.
+static UNPINNED: OnceLock<CpuSet> = OnceLock::new();
+
 /// Pins the calling thread.
 pub(crate) fn pin(cpu: usize) -> Result<(), StartError> {
+    if let Ok(mask) = sched_getaffinity(Pid::from_raw(0)) {
+        UNPINNED.get_or_init(|| mask);
+    }
     if core_affinity::set_for_current(CoreId { id: cpu }) {
         Ok(())
     } else {
         Err(StartError::Pin { cpu })
+    }
+}
+
+/// Lets a thread that a pinned one has started run wherever the process may: threads inherit the
+/// mask, and work that blocks would take its shard's CPU. Does so once for each thread.
+pub(crate) fn unpin() {
+    thread_local! {
+        static IS_UNPINNED: Cell<bool> = const { Cell::new(false) };
+    }
+    if !IS_UNPINNED.replace(true)
+        && let Some(mask) = UNPINNED.get()
+    {
+        // A mask that has become invalid meanwhile leaves the thread where it is.
+        let _ = sched_setaffinity(Pid::from_raw(0), mask);
     }
 }
 
@@ -84,7 +106,7 @@ fn whole_cpus(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{allowed, plan, whole_cpus};
+    use super::{allowed, pin, plan, unpin, whole_cpus};
 
     #[test]
     fn quotas_are_rounded_down_to_whole_cpus() {
@@ -92,6 +114,23 @@ mod tests {
         assert_eq!(whole_cpus("250000 100000\n"), Some(2));
         assert_eq!(whole_cpus("50000 100000"), Some(1));
         assert_eq!(whole_cpus("-1 100000"), None);
+    }
+
+    #[test]
+    fn threads_of_pinned_threads_are_let_go() {
+        let all = allowed();
+        let first = all[0];
+        let child = std::thread::spawn(move || {
+            pin(first).expect("an allowed CPU");
+            let inherited = || {
+                let before = allowed();
+                unpin();
+                (before, allowed())
+            };
+            std::thread::spawn(inherited).join().expect("its masks")
+        });
+        let (before, after) = child.join().expect("a pinned thread");
+        assert_eq!((before, after), (vec![first], all));
     }
 
     #[test]

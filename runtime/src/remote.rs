@@ -99,6 +99,7 @@ pub async fn spawn_blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 's
         meter.is_on().then(|| meter.blocking.enter(now))
     });
     blocking::unblock(move || {
+        crate::cpu::unpin();
         drop(place);
         f()
     })

@@ -94,7 +94,7 @@ fn limits_and_their_counts_hold() {
         let world = World::new("limits");
         let mut config = Config::default();
         config.http2.glitch_budget = 5;
-        // Else the first PINGs too many would be met for coming without a call.
+        // Otherwise PINGs are strikes.
         config.lifetime.keepalive_min_time = Duration::ZERO;
         config.http2.preface_time_max = Duration::from_millis(300);
         let server = mirror(engine)
