@@ -130,6 +130,9 @@ impl ServerBuilder {
     /// UNAVAILABLE. A second signal ends at once, without a word to them. All of these are the end
     /// that was asked for, no failure; what was cut off is told.
     ///
+    /// A thread that was started before this must block SIGTERM and SIGINT: one that does not
+    /// lets the kernel end the process there, without a drain.
+    ///
     /// # Errors
     /// As [`ServerBuilder::start`], or a shard failed.
     pub fn serve(mut self) -> Result<CutOff, Error> {
