@@ -8,9 +8,11 @@ fn main() -> Result<(), corespun_build::Error> {
         "grpc/channelz/v1/channelz.proto",
         "grpc/health/v1/health.proto",
         "grpc/reflection/v1/reflection.proto",
-        "opentelemetry/proto/collector/trace/v1/trace_service.proto",
     ];
-    compile("builtin.bin", &builtin)
+    compile("builtin.bin", &builtin)?;
+    // Nobody is told of these: we call them, on collectors.
+    let traces = ["opentelemetry/proto/collector/trace/v1/trace_service.proto"];
+    compile("otlp.bin", &traces)
 }
 
 fn compile(descriptor_set: &str, protos: &[&str]) -> Result<(), corespun_build::Error> {

@@ -11,6 +11,7 @@
 //! | `cargo x overload` | three times what a server can do, with admission and without |
 //! | `cargo x fuzz` | inputs that break a promise, sought by coverage |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
+//! | `cargo x bench costs` | the same for each thing that a server can be told to do |
 //!
 //! **Not here:** any code of the other crates. This one knows the workspace as text and the
 //! programs by their command lines.
@@ -96,6 +97,9 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
         }
+        Task::Bench(bench::Task::Costs(arguments)) => {
+            bench::costs::run(&root, &arguments).map(|()| true)
+        }
     }
 }
 
@@ -122,5 +126,6 @@ mod tests {
         assert!(parse("x overload --turns 1 --write docs/overload.md").is_ok());
         assert!(parse("x fuzz all --minutes 0.5").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
+        assert!(parse("x bench costs --turns 3 --seconds 1 --write README.md").is_ok());
     }
 }

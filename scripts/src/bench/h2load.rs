@@ -25,21 +25,30 @@ const PROBE_REQUESTS: u64 = 20_000;
 /// What h2load waits for after the last answer is not ours to pay for, so runs are not tiny.
 const REQUESTS_MIN: u64 = 2_000;
 
+/// How often servers are measured, and for how long.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Pace {
+    /// Rounds; in each, every server has one turn at every point.
+    #[arg(long, default_value_t = 5)]
+    pub turns: usize,
+    /// Seconds that one turn should take, roughly.
+    #[arg(long, default_value_t = 2.0)]
+    pub seconds: f64,
+}
+
 /// What `cargo x bench h2load` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Rounds; in each, every server has one turn at every point.
-    #[arg(long, default_value_t = 5)]
-    turns: usize,
-    /// Seconds that one turn should take, roughly.
-    #[arg(long, default_value_t = 2.0)]
-    seconds: f64,
+    /// How often, and for how long
+    #[command(flatten)]
+    pace: Pace,
     /// Replace the table between the `bench:h2load` markers of this file.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
 
-struct Bench {
+/// Servers and h2load, each in its place.
+pub struct Bench {
     place: Placement,
     programs: PathBuf,
     logs: PathBuf,
@@ -48,26 +57,19 @@ struct Bench {
 
 /// Measures, prints the table, and writes it where asked.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    require_h2load()?;
-    let has_echo = workspace::has_program(root, server::ECHO_URING.program);
     let mut names = vec![server::URING.program, server::TONIC.program];
+    let has_echo = workspace::has_program(root, server::ECHO_URING.program);
     names.extend(has_echo.then_some(server::ECHO_URING.program));
-    let programs = workspace::build_release(root, &names)?;
-    let logs = workspace::scratch(root, "bench-logs")?;
-    let request = logs.join("request.bin");
-    fs::write(&request, REQUEST).attempt(|| format!("write {request:?}"))?;
-    let bench = Bench {
-        place: Placement::choose(),
-        programs,
-        logs,
-        request,
-    };
-
+    let bench = Bench::new(root, &names)?;
     let mut table = Table::default();
     for &point in POINTS {
-        bench.measure(point, arguments, has_echo, &mut table)?;
+        let mut subjects = vec![server::URING, server::EPOLL, server::TONIC];
+        if has_echo && point.1 == 1 {
+            subjects.extend([server::ECHO_URING, server::ECHO_EPOLL]);
+        }
+        bench.measure(point, &subjects, arguments.pace, &mut table)?;
     }
-    let text = format!("{}\n{}", about(arguments, bench.place), table.markdown());
+    let text = format!("{}\n{}", bench.about(arguments.pace), table.markdown());
     println!("\n{text}");
     match &arguments.write {
         Some(file) => table::write_between_markers(&root.join(file), "bench:h2load", &text),
@@ -75,35 +77,52 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn about(arguments: &Arguments, place: Placement) -> String {
-    format!(
-        "CPU-µs per RPC of the server process, one shard, by its CPU clock; h2load, 2-byte \
-         request, constant reply; {}; median of {} interleaved turns.\n",
-        place.describe(),
-        arguments.turns
-    )
-}
-
 impl Bench {
+    /// Builds these programs, and installs h2load where it is missing.
+    pub fn new(root: &Path, programs: &[&str]) -> Result<Self, Failure> {
+        require_h2load()?;
+        let programs = workspace::build_release(root, programs)?;
+        let logs = workspace::scratch(root, "bench-logs")?;
+        let request = logs.join("request.bin");
+        fs::write(&request, REQUEST).attempt(|| format!("write {request:?}"))?;
+        Ok(Self {
+            place: Placement::choose(),
+            programs,
+            logs,
+            request,
+        })
+    }
+
+    /// The folder of the servers' logs, where they find their certificate.
+    pub fn logs(&self) -> &Path {
+        &self.logs
+    }
+
+    /// What was measured, and how.
+    pub fn about(&self, pace: Pace) -> String {
+        format!(
+            "CPU-µs per RPC of the server process, one shard, by its CPU clock; h2load, 2-byte \
+             request, constant reply; {}; median of {} interleaved turns.\n",
+            self.place.describe(),
+            pace.turns
+        )
+    }
+
     /// All turns of all servers at one point. Every server stays up, idle between its turns.
-    fn measure(
+    pub fn measure(
         &self,
         point: (u32, u32),
-        arguments: &Arguments,
-        has_echo: bool,
+        subjects: &[Subject],
+        pace: Pace,
         table: &mut Table,
     ) -> Result<(), Failure> {
-        let mut subjects = vec![server::URING, server::EPOLL, server::TONIC];
-        if has_echo && point.1 == 1 {
-            subjects.extend([server::ECHO_URING, server::ECHO_EPOLL]);
-        }
         let mut running = Vec::new();
-        for subject in subjects {
+        for &subject in subjects {
             let server = subject.start(&self.programs, self.place, &self.logs)?;
-            let requests = self.pace(subject, &server, point, arguments.seconds)?;
+            let requests = self.pace(subject, &server, point, pace.seconds)?;
             running.push((subject, server, requests));
         }
-        for turn in 0..arguments.turns {
+        for turn in 0..pace.turns {
             // Every other round runs backwards, so that no server always follows the same one.
             let order: Vec<_> = if turn % 2 == 0 {
                 running.iter().collect()
@@ -111,7 +130,7 @@ impl Bench {
                 running.iter().rev().collect()
             };
             for (subject, server, requests) in order {
-                let cell = self.turn(*subject, server, point, *requests, arguments.seconds)?;
+                let cell = self.turn(*subject, server, point, *requests, pace.seconds)?;
                 println!(
                     "{:>4} × {:<4} turn {}  {:15} {:>8.2} µs/RPC {:>10.0} req/s",
                     point.0,
@@ -139,7 +158,7 @@ impl Bench {
         if subject.program == server::ECHO_URING.program {
             return Ok(0);
         }
-        let report = self.h2load(server, point, PROBE_REQUESTS)?;
+        let report = self.h2load(subject, server, point, PROBE_REQUESTS)?;
         Ok(((report.rps * seconds) as u64).max(REQUESTS_MIN))
     }
 
@@ -156,7 +175,7 @@ impl Bench {
             let echoes = self.echo(server, point.0, seconds)?;
             (echoes, echoes as f64 / seconds)
         } else {
-            let report = self.h2load(server, point, requests)?;
+            let report = self.h2load(subject, server, point, requests)?;
             (report.done, report.rps)
         };
         // What a server does once its clients have gone belongs to the connections, not the RPCs,
@@ -171,6 +190,7 @@ impl Bench {
 
     fn h2load(
         &self,
+        subject: Subject,
         server: &Server,
         (connections, streams): (u32, u32),
         requests: u64,
@@ -186,7 +206,8 @@ impl Bench {
             "-d",
         ]);
         command.arg(&self.request).arg(format!(
-            "http://{}/user.UserService/GetUser",
+            "{}://{}/user.UserService/GetUser",
+            subject.scheme(),
             server.address
         ));
         let output = self.output(&mut command)?;

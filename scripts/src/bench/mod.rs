@@ -1,5 +1,6 @@
 //! `cargo x bench …`: measurements with tools that are not ours, so that nobody need trust ours.
 
+pub mod costs;
 pub mod h2load;
 mod report;
 mod server;
@@ -12,6 +13,8 @@ use clap::Subcommand;
 pub enum Task {
     /// CPU time per RPC with nghttp2's load generator, beside tonic and the raw socket.
     H2load(h2load::Arguments),
+    /// What each thing costs that a server can be told to do, with the same generator.
+    Costs(costs::Arguments),
 }
 
 /// The middle value, or the mean of the two in the middle; NaN of nothing.

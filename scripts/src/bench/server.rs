@@ -16,40 +16,69 @@ pub struct Subject {
     pub program: &'static str,
     /// `--engine`, for programs that have one.
     pub engine: Option<&'static str>,
+    /// What is turned on.
+    pub with: Option<With>,
 }
+
+/// Something that a server can do beside answering.
+#[derive(Clone, Copy, PartialEq)]
+pub enum With {
+    /// TLS on its listener.
+    Tls,
+    /// What `bench-corespun --with` names so.
+    Named(&'static str),
+    /// Admission control.
+    Admission,
+}
+
+/// The file names of the certificate and its key in the folder of logs.
+pub const CERTIFICATE: (&str, &str) = ("cert.pem", "key.pem");
 
 /// Ours on io_uring.
 pub const URING: Subject = Subject {
     label: "corespun uring",
     program: "bench-corespun",
     engine: Some("uring"),
+    with: None,
 };
 /// Ours on epoll.
 pub const EPOLL: Subject = Subject {
     label: "corespun epoll",
     program: "bench-corespun",
     engine: Some("epoll"),
+    with: None,
 };
 /// The baseline, in its best form: a current-thread runtime per shard.
 pub const TONIC: Subject = Subject {
     label: "tonic",
     program: "bench-tonic",
     engine: None,
+    with: None,
 };
 /// The floor: bytes in, bytes out, no protocol.
 pub const ECHO_URING: Subject = Subject {
     label: "raw echo uring",
     program: "bench-echo",
     engine: Some("uring"),
+    with: None,
 };
 /// The same floor on epoll.
 pub const ECHO_EPOLL: Subject = Subject {
     label: "raw echo epoll",
     program: "bench-echo",
     engine: Some("epoll"),
+    with: None,
 };
 
 impl Subject {
+    /// What its addresses begin with.
+    pub fn scheme(self) -> &'static str {
+        match self.with {
+            Some(With::Tls) => "https",
+            _ => "http",
+        }
+    }
+
     /// Starts it with one shard on its CPU.
     pub fn start(self, programs: &Path, place: Placement, logs: &Path) -> Result<Server, Failure> {
         let mut command = Command::new(programs.join(self.program));
@@ -63,6 +92,20 @@ impl Subject {
         }
         if let Some(engine) = self.engine {
             command.args(["--engine", engine]);
+        }
+        match self.with {
+            None => {}
+            Some(With::Tls) => {
+                let (cert, key) = CERTIFICATE;
+                command.arg("--tls-cert").arg(logs.join(cert));
+                command.arg("--tls-key").arg(logs.join(key));
+            }
+            Some(With::Named(name)) => {
+                command.args(["--with", name]);
+            }
+            Some(With::Admission) => {
+                command.args(["--admission", "target=2ms,interval=100ms"]);
+            }
         }
         let log = logs.join(format!("{}.log", self.label.replace(' ', "-")));
         Server::start(&mut command, place.server, &log)

@@ -28,7 +28,8 @@ impl Table {
         self.cells.push((point, label, cell));
     }
 
-    fn cpu_us(&self, point: (u32, u32), label: &str) -> Option<f64> {
+    /// The median of a server's turns at a point.
+    pub fn cpu_us(&self, point: (u32, u32), label: &str) -> Option<f64> {
         let matching = self
             .cells
             .iter()

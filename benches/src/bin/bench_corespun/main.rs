@@ -2,13 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod around;
+
 use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use around::Around;
 use clap::Parser;
-use corespun::Server;
 use corespun::server::{Config, LimitFlags, OverloadFlags};
+use corespun::{Server, TlsConfig};
 use corespun_benches::{AnyError, EngineFlag, ServerFlags, Work, services};
 use tracing_subscriber::EnvFilter;
 
@@ -32,6 +36,18 @@ struct Program {
     #[arg(long, value_name = "MICROS", default_value_t = 0)]
     work_us: u32,
 
+    /// Something to turn on around the calls; repeatable.
+    #[arg(long, value_name = "THING")]
+    with: Vec<Around>,
+
+    /// Certificate chain in PEM: speaks TLS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
     /// What to log, such as info or corespun_runtime=debug.
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: EnvFilter,
@@ -54,6 +70,9 @@ fn run(program: Program) -> Result<(), AnyError> {
         limits,
         overload,
         work_us,
+        with,
+        tls_cert,
+        tls_key,
         log,
     } = program;
     tracing_subscriber::fmt()
@@ -74,6 +93,12 @@ fn run(program: Program) -> Result<(), AnyError> {
     }
     if let Some(cpus) = &flags.cpus {
         server = server.cpus(cpus.as_slice().to_vec());
+    }
+    if let (Some(cert), Some(key)) = (tls_cert, tls_key) {
+        server = server.tls(TlsConfig::from_pem_files(cert, key));
+    }
+    for around in with {
+        server = around.apply(server)?;
     }
     server
         .service(move |_shard| Ok(services::working_users(work)))
