@@ -167,6 +167,7 @@ impl Connection {
     }
 
     /// Ends a call that gets no answer.
+    #[inline(always)]
     fn drop_call(&self, call: Call) {
         self.count(|tally| tally.note_cut(&call));
         call.cancel();
@@ -185,6 +186,7 @@ impl Connection {
         }
     }
 
+    #[inline(always)]
     fn on_event(&mut self, now: Duration, event: Event<'_>) {
         match event {
             Event::Headers {
@@ -209,6 +211,7 @@ impl Connection {
         }
     }
 
+    #[inline(always)]
     fn on_body(&mut self, now: Duration, stream: StreamKey, bytes: &[u8], end_stream: bool) {
         if self.text_bodies.is_empty() {
             self.on_data(now, stream, bytes, end_stream);

@@ -67,6 +67,7 @@ impl Valve {
     }
 
     /// Whether a call is to be turned away that is come to in the turn of `now`, and why.
+    #[inline]
     pub(crate) fn refuse(&self, now: Duration, deadline: Option<Duration>) -> Option<Refusal> {
         if self.is_full() {
             self.counts.full.increment();

@@ -12,6 +12,7 @@ use crate::frame::{FrameHead, flag, write};
 use crate::stream::StreamKey;
 
 impl Connection {
+    #[inline(always)]
     pub(super) fn on_data_head(&mut self, now: Duration, head: &FrameHead) -> Report<'static> {
         if !self.receive_window.consume(head.len) {
             return Err(ConnectionError::flow_control(
@@ -90,6 +91,7 @@ impl Connection {
     }
 
     /// Moves on within the DATA frame in progress; leaves it there while input is missing.
+    #[inline(always)]
     pub(super) fn data_piece<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
         let Some(mut frame) = self.reader.data else {
             return Ok(None);

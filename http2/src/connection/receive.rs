@@ -23,6 +23,8 @@ impl Connection {
     /// # Errors
     /// The connection must end: GOAWAY is in the output already, transmit it and close. Further
     /// input is dropped.
+    // Each caller turns the event over at once: out of line it would go through memory.
+    #[inline(always)]
     pub fn receive<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
         if self.shutdown.failed {
             *input = &[];
@@ -32,6 +34,7 @@ impl Connection {
             .inspect_err(|error| self.fail(error))
     }
 
+    #[inline(always)]
     fn next_event<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
         self.timers.heard_at = now;
         if !self.reader.is_established {
@@ -89,6 +92,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline(always)]
     fn on_frame(&mut self, now: Duration, head: &FrameHead, payload: &[u8]) -> Report<'static> {
         match head.kind {
             Kind::Headers => self.on_headers_frame(now, head, payload),

@@ -151,6 +151,7 @@ impl Connection {
     /// the returned buffer. `None`, and nothing done, when the windows, the peer's frame size,
     /// bytes queued before (other streams' too) or a full output stand against it: use
     /// [`Connection::send_data`] then.
+    #[inline(always)]
     pub fn data_in_place(
         &mut self,
         stream: StreamKey,

@@ -16,6 +16,7 @@ use crate::tally::Tally;
 use crate::watch::Watch;
 
 impl Connection {
+    #[inline(always)]
     pub(super) fn on_head(
         &mut self,
         now: Duration,

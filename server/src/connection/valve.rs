@@ -19,6 +19,7 @@ impl Connection {
 
     /// Turns a call away before its message is looked at, if its shard cannot take it. True when
     /// it did.
+    #[inline(always)]
     pub(super) fn turn_away(
         &mut self,
         now: Duration,
