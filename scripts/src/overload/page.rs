@@ -164,7 +164,7 @@ impl Page {
             // Writing into a String cannot fail.
             let _ = writeln!(
                 text,
-                "| {} | {} capacity | {} | {:.0} | {:.0} % | {:.0} | {:.0} | {} | {} | {:.1} |",
+                "| {} | {} capacity | {} | {:.0} | {:.0} % | {:.0} | {:.0} | {} | {} | {} |",
                 line.subject,
                 line.load,
                 line.admission,
@@ -174,10 +174,18 @@ impl Page {
                 measured.late_per_s + measured.other_per_s,
                 shown(measured.p50_ms),
                 shown(measured.p99_ms),
-                line.slowdown,
+                slowdown(line.slowdown),
             );
         }
         text
+    }
+}
+
+/// Nothing can be said of a load of which no call was good.
+fn slowdown(times: f64) -> String {
+    match times.is_nan() {
+        true => "n/a".to_owned(),
+        false => format!("{times:.1}"),
     }
 }
 
