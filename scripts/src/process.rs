@@ -54,6 +54,19 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts a server to be measured: on any free port, with one shard, alone on its CPU.
+    pub fn start_alone(
+        command: &mut Command,
+        cpu: Option<usize>,
+        log: &Path,
+    ) -> Result<Self, Failure> {
+        command.args(["--listen", "127.0.0.1:0", "--shards", "1"]);
+        if let Some(cpu) = cpu {
+            command.args(["--cpus", &cpu.to_string()]);
+        }
+        Self::start(command, cpu, log)
+    }
+
     fn wait_until_listening(&mut self) -> Result<(), Failure> {
         let start = Instant::now();
         loop {

@@ -82,14 +82,6 @@ impl Subject {
     /// Starts it with one shard on its CPU.
     pub fn start(self, programs: &Path, place: Placement, logs: &Path) -> Result<Server, Failure> {
         let mut command = Command::new(programs.join(self.program));
-        command.args(["--listen", "127.0.0.1:0"]);
-        // The echo server has no shards to count.
-        if self.program != ECHO_URING.program {
-            command.args(["--shards", "1"]);
-            if let Some(cpu) = place.server {
-                command.args(["--cpus", &cpu.to_string()]);
-            }
-        }
         if let Some(engine) = self.engine {
             command.args(["--engine", engine]);
         }
@@ -108,6 +100,11 @@ impl Subject {
             }
         }
         let log = logs.join(format!("{}.log", self.label.replace(' ', "-")));
-        Server::start(&mut command, place.server, &log)
+        // The echo server has no shards to count.
+        if self.program == ECHO_URING.program {
+            command.args(["--listen", "127.0.0.1:0"]);
+            return Server::start(&mut command, place.server, &log);
+        }
+        Server::start_alone(&mut command, place.server, &log)
     }
 }

@@ -53,17 +53,8 @@ fn start(
     place: Placement,
 ) -> Result<Server, Failure> {
     let mut command = Command::new(programs.join(name));
-    command
-        .args(["--listen", "127.0.0.1:0", "--shards", "1"])
-        .args(extra);
-    if let Some(cpu) = place.server {
-        command.args(["--cpus", &cpu.to_string()]);
-    }
-    Server::start(
-        &mut command,
-        place.server,
-        &folder.join(format!("{name}.log")),
-    )
+    let log = folder.join(format!("{name}.log"));
+    Server::start_alone(command.args(extra), place.server, &log)
 }
 
 /// The real service for a moment: SQLite under it, the generator against it.

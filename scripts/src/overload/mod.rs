@@ -132,7 +132,6 @@ fn start(
     place: Placement,
 ) -> Result<Server, Failure> {
     let mut command = Command::new(programs.join(subject.program));
-    command.args(["--listen", "127.0.0.1:0", "--shards", "1"]);
     command.args(["--admission", admission, "--log", "error"]);
     // Callers that give up cancel, and that many cancellations look like an attack.
     command.args(["--limit", "reset_budget=4000000000"]);
@@ -140,9 +139,6 @@ fn start(
     if subject.program == "users" {
         command.arg("--db").arg(folder.join("users.db"));
     }
-    if let Some(cpu) = place.server {
-        command.args(["--cpus", &cpu.to_string()]);
-    }
     let log = folder.join(format!("{}.log", subject.program));
-    Server::start(&mut command, place.server, &log)
+    Server::start_alone(&mut command, place.server, &log)
 }
