@@ -123,7 +123,6 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Has `work` polled inside of what surrounds a call so far.
 /// Has `work` polled inside of what surrounds a call.
 pub(crate) async fn within<F>(around: Option<Surroundings>, mut work: F) -> F::Output
 where

@@ -67,17 +67,23 @@ impl Valve {
     }
 
     /// Whether a call is to be turned away that is come to in the turn of `now`, and why.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refuse(&self, now: Duration, deadline: Option<Duration>) -> Option<Refusal> {
         if self.is_full() {
-            self.counts.full.increment();
-            let pushback = self.spread(FULL_PUSHBACK);
-            return Some(Refusal::Full { pushback });
+            return Some(self.refuse_full());
         }
         let gauge = self.gauge.as_ref()?;
         self.refuse_waiting(&mut gauge.borrow_mut(), now, deadline)
     }
 
+    #[cold]
+    fn refuse_full(&self) -> Refusal {
+        self.counts.full.increment();
+        let pushback = self.spread(FULL_PUSHBACK);
+        Refusal::Full { pushback }
+    }
+
+    #[inline(never)]
     fn refuse_waiting(
         &self,
         gauge: &mut Gauge,
@@ -121,6 +127,7 @@ impl Valve {
     }
 
     /// They keep more than [`Config::shard_bytes_max`].
+    #[inline(always)]
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.get() > self.bytes_max
     }

@@ -48,6 +48,7 @@ impl Connection {
     }
 
     /// The stream that the bytes are for; `None` when they are to be dropped.
+    #[inline(always)]
     fn data_stream(
         &mut self,
         now: Duration,

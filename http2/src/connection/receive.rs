@@ -111,6 +111,7 @@ impl Connection {
         }
     }
 
+    #[inline(always)]
     fn on_headers_frame(
         &mut self,
         now: Duration,

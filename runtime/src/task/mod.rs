@@ -7,7 +7,7 @@ mod join;
 mod reservation;
 mod waker;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -61,6 +61,9 @@ pub(crate) struct Executor {
     instance: u64,
     mailbox: Arc<Mailbox>,
     slots: RefCell<Slots>,
+    /// A reserved slot that waits for the next [`Reservation`]: most calls need one for no longer
+    /// than a single poll.
+    spare: Cell<Option<(TaskId, CachedWaker)>>,
     ready: RefCell<VecDeque<TaskId>>,
     /// Woken at the start of the next turn: tasks that yielded to let I/O go first.
     yielded: RefCell<Vec<Waker>>,
@@ -72,6 +75,7 @@ impl Executor {
             instance,
             mailbox,
             slots: RefCell::default(),
+            spare: Cell::new(None),
             ready: RefCell::default(),
             yielded: RefCell::default(),
         }
@@ -159,7 +163,15 @@ impl Executor {
         handle
     }
 
+    #[inline]
     fn reserve(&self) -> (TaskId, CachedWaker) {
+        match self.spare.take() {
+            Some(spare) => spare,
+            None => self.reserve_slot(),
+        }
+    }
+
+    fn reserve_slot(&self) -> (TaskId, CachedWaker) {
         let mut slots = self.slots.borrow_mut();
         let index = match slots.free.pop() {
             Some(index) => index,
@@ -217,7 +229,17 @@ impl Executor {
         }
     }
 
+    #[inline]
     fn give_back(&self, id: TaskId, cached: CachedWaker) {
+        if !cached.is_unused() {
+            return self.free_reserved(id, cached);
+        }
+        if let Some((id, cached)) = self.spare.replace(Some((id, cached))) {
+            self.free_reserved(id, cached);
+        }
+    }
+
+    fn free_reserved(&self, id: TaskId, cached: CachedWaker) {
         // A wake that nobody will poll for must not make the slot's next task miss its own.
         cached.clear_queued();
         if let Some(slot) = self.slots.borrow_mut().entry(id) {

@@ -1,7 +1,7 @@
 //! Wakers of tasks: the same thread pushes to a queue, other threads post to the mailbox.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::{Wake, Waker};
 
 use super::TaskId;
@@ -71,6 +71,14 @@ impl CachedWaker {
     /// Whether nobody kept a clone: then no stale wake can come and the waker can be used again.
     pub(super) fn is_unshared(&self) -> bool {
         Arc::strong_count(&self.shared) == 2
+    }
+
+    /// Whether nobody kept a clone, and nothing was woken for which no poll has come.
+    pub(super) fn is_unused(&self) -> bool {
+        let unshared = self.is_unshared();
+        // Whoever dropped a clone on another thread may have woken with it before.
+        fence(Ordering::Acquire);
+        unshared && !self.shared.queued.load(Ordering::Relaxed)
     }
 
     /// Notes that the task stands in a queue.
