@@ -109,9 +109,9 @@ pub struct Metric {
     pub unit: String,
     /// More is better.
     pub large_is_better: bool,
-    /// The median of A's turns.
+    /// The median of A's turns that count; for `max` the greatest of them.
     pub a: Option<f64>,
-    /// The median of B's turns.
+    /// The same of B's turns.
     pub b: Option<f64>,
     /// A to B, over the pairs that count.
     pub ratio: Option<Estimate>,

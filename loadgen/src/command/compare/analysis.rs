@@ -15,12 +15,13 @@ const TARGET_SHARE_MIN: f64 = 0.90;
 /// What is compared: name, unit, whether more is better, and where a turn has it.
 type Row = (&'static str, &'static str, bool, fn(&Slice) -> Option<f64>);
 
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 7] = [
     ("rps", "calls/s", true, |slice| Some(slice.rps)),
     ("p50", "µs", false, |slice| slice.latency_us.p50),
     ("p90", "µs", false, |slice| slice.latency_us.p90),
     ("p99", "µs", false, |slice| slice.latency_us.p99),
     ("p999", "µs", false, |slice| slice.latency_us.p999),
+    ("max", "µs", false, |slice| slice.latency_us.max),
     ("cpu_us", "CPU-µs/call", false, |slice| slice.cpu_us),
 ];
 
@@ -100,7 +101,12 @@ fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Me
         let values = slices
             .iter()
             .filter(|slice| !slice.noise && slice.side == side && slice.rejected.is_none());
-        median(values.filter_map(value))
+        let values = values.filter_map(value);
+        match name {
+            // What a reader takes a maximum for: no call of any turn took longer.
+            "max" => values.max_by(f64::total_cmp),
+            _ => median(values),
+        }
     };
     let verdict = match generator_limited && name != "cpu_us" {
         true => Verdict::CannotTell,

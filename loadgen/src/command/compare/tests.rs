@@ -75,7 +75,7 @@ fn known_differences_get_their_words() {
         (1.0, Verdict::WithinNoise),
     ] {
         let comparison = compared("", factor, |_, _| {});
-        for name in ["rps", "p50", "p99", "cpu_us"] {
+        for name in ["rps", "p50", "p99", "max", "cpu_us"] {
             assert_eq!(verdict(&comparison, name), wanted, "{name} × {factor}");
         }
         let p99 = comparison
@@ -93,6 +93,22 @@ fn known_differences_get_their_words() {
         "{sentence}"
     );
     assert!(sentence.contains("CPU per call 0.50 ×"), "{sentence}");
+}
+
+#[test]
+fn the_maximum_is_that_of_all_turns_that_count() {
+    let spoil = |index: usize, report: &mut Report| {
+        report.latency_us.max = Some(1000.0 + index as f64);
+        report.cost.steal_share = (index == 39).then_some(0.4);
+    };
+    let comparison = compared("", 1.0, spoil);
+    let max = comparison
+        .metrics
+        .iter()
+        .find(|metric| metric.name == "max");
+    let (a, b) = max.map(|max| (max.a.unwrap(), max.b.unwrap())).unwrap();
+    assert_eq!(a.max(b), 1038.0);
+    assert!(a.min(b) >= 1036.0, "{a} {b}");
 }
 
 #[test]
