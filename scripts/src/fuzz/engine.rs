@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 
 use super::corpus::Corpus;
 use crate::failure::{Attempt, Failure};
@@ -38,6 +42,8 @@ pub struct Engine {
 pub struct Report {
     /// Inputs that were run.
     pub executions: u64,
+    /// The CPU time that took: on a busy machine less than the time that passed.
+    pub cpu_time: Duration,
     /// Edges of the instrumented code that they reached.
     pub edges: u64,
     /// The input that broke a promise, if one did.
@@ -106,7 +112,7 @@ impl Engine {
         command
     }
 
-    /// Runs for `minutes`, or until an input breaks a promise.
+    /// Runs for `minutes` by the clock on the wall, or until an input breaks a promise.
     pub fn search(&self, minutes: f64) -> Result<Report, Failure> {
         if minutes <= 0.0 {
             return Ok(Report::default());
@@ -116,9 +122,11 @@ impl Engine {
             .arg(format!("-max_total_time={}", (minutes * 60.0).ceil()))
             .arg("-print_final_stats=1")
             .arg(&self.found);
+        let before = children_cpu_time()?;
         let output = command
             .output()
             .attempt(|| format!("start {:?}", self.program))?;
+        let cpu_time = children_cpu_time()?.saturating_sub(before);
         let text = String::from_utf8_lossy(&output.stderr);
         let fault = self.fault()?;
         if !output.status.success() {
@@ -132,6 +140,7 @@ impl Engine {
         }
         Ok(Report {
             executions: number_behind(&text, "stat::number_of_executed_units:"),
+            cpu_time,
             edges: number_behind(&text, " cov:"),
             fault,
         })
@@ -157,6 +166,18 @@ impl Engine {
         }
         inputs_in(&self.least)
     }
+}
+
+/// What all processes that were started here and have ended used.
+fn children_cpu_time() -> Result<Duration, Failure> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN);
+    let usage = usage.attempt(|| "ask for the CPU time of children".into())?;
+    Ok(duration(usage.user_time()) + duration(usage.system_time()))
+}
+
+fn duration(time: TimeVal) -> Duration {
+    Duration::from_secs(time.tv_sec().unsigned_abs())
+        + Duration::from_micros(time.tv_usec().unsigned_abs())
 }
 
 fn inputs_in(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {

@@ -73,7 +73,7 @@ fn run_one(root: &Path, name: &str, folder: &str, minutes: f64) -> Result<bool, 
         name,
         &table::Row {
             executions: report.executions,
-            minutes,
+            cpu_minutes: report.cpu_time.as_secs_f64() / 60.0,
             edges: report.edges,
             inputs: kept.inputs.len() + kept.faults.len(),
             faults: kept.faults.len(),

@@ -6,15 +6,16 @@ use crate::failure::{Attempt, Failure};
 use crate::workspace;
 
 const PAPER: &str = "docs/fuzzing.md";
-const HEAD: &str = "| target | executions | minutes | edges reached | inputs kept | faults kept |";
+const HEAD: &str =
+    "| target | executions | CPU minutes | edges reached | inputs kept | faults kept |";
 
 /// What one search adds, and what is true after it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     /// Inputs run.
     pub executions: u64,
-    /// How long.
-    pub minutes: f64,
+    /// The CPU time of that.
+    pub cpu_minutes: f64,
     /// Edges reached; zero when nothing was run.
     pub edges: u64,
     /// Inputs in the corpus.
@@ -58,13 +59,13 @@ fn shown(target: &str, row: &Row, before: &str) -> String {
             .map_or(String::new(), |cell| cell.replace(',', ""))
     };
     let executions = cell(2).parse::<u64>().unwrap_or(0) + row.executions;
-    let minutes = cell(3).parse::<f64>().unwrap_or(0.0) + row.minutes;
+    let cpu_minutes = cell(3).parse::<f64>().unwrap_or(0.0) + row.cpu_minutes;
     let edges = match row.edges {
         0 => cell(4).parse().unwrap_or(0),
         edges => edges,
     };
     let (executions, inputs, faults) = (grouped(executions), row.inputs, row.faults);
-    format!("| {target} | {executions} | {minutes:.1} | {edges} | {inputs} | {faults} |")
+    format!("| {target} | {executions} | {cpu_minutes:.1} | {edges} | {inputs} | {faults} |")
 }
 
 /// A number with a comma between thousands.
@@ -88,7 +89,7 @@ mod tests {
     fn searches_add_up() {
         let row = Row {
             executions: 1_500,
-            minutes: 0.5,
+            cpu_minutes: 0.5,
             edges: 9,
             inputs: 4,
             faults: 1,
