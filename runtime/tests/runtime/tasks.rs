@@ -295,6 +295,43 @@ fn a_wake_between_the_first_poll_and_the_spawn_is_not_lost() {
 }
 
 #[test]
+fn a_dropped_reservation_leaves_the_next_one_as_it_should_be() {
+    type Use = fn(&Reservation) -> Option<Waker>;
+    let uses: [Use; 3] = [
+        |_| None,
+        |reservation| Some(reservation.waker().clone()),
+        |reservation| {
+            reservation.waker().wake_by_ref();
+            None
+        },
+    ];
+    block_on(async move {
+        for used in uses {
+            let reservation = Reservation::take();
+            let kept = used(&reservation);
+            drop(reservation);
+            yield_now().await;
+            let polls = Rc::new(Cell::new(0));
+            let count = polls.clone();
+            let mut pause = Box::pin(sleep(Duration::from_millis(20)));
+            let next = spawn(poll_fn(move |cx| {
+                count.set(count.get() + 1);
+                pause.as_mut().poll(cx)
+            }));
+            yield_now().await;
+            if let Some(waker) = kept {
+                waker.wake();
+            }
+            yield_now().await;
+            assert_eq!(polls.get(), 1, "the waker of another wakes it");
+            let outcome = timeout(Duration::from_secs(5), next).await;
+            outcome.expect("its own wake comes").expect("no panic");
+        }
+    })
+    .expect("a shard");
+}
+
+#[test]
 fn a_stale_waker_wakes_nobody_else() {
     block_on(async {
         let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
