@@ -91,12 +91,12 @@ mod timeline;
 mod units;
 mod warnings;
 
-pub use args::{Command, CommandLine, ReplayArgs, RunArgs};
+pub use args::{AgentsArgs, Command, CommandLine, ReplayArgs, RunArgs};
 pub use call::{Call, Mix, Turns};
 pub use command::{
-    AgentArgs, BaselineArgs, CalibrateArgs, Calibration, CheckArgs, CompareArgs, Comparison, Echo,
-    MergeArgs, Metric, Point, Probe, ReportArgs, RespondArgs, Search, SearchArgs, Side, Slice,
-    Sweep, SweepArgs, execute,
+    AgentArgs, BaselineArgs, CalibrateArgs, Calibration, CheckArgs, Collection, CompareArgs,
+    Comparison, DoorArgs, Echo, Finding, MergeArgs, Metric, Point, Probe, RawEcho, ReportArgs,
+    RespondArgs, Search, SearchArgs, Side, Slice, Sweep, SweepArgs, execute,
 };
 pub use data::Payloads;
 pub use endpoint::Endpoint;

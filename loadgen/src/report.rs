@@ -283,19 +283,23 @@ fn setup(plan: &Plan, engine: String, window: &Window) -> Setup {
 
 /// A command line as a report may show it: tokens and the values of metadata are left out, since
 /// reports are passed around.
-fn without_secrets(words: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn without_secrets(words: impl Iterator<Item = String>) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
     for word in words {
         let flag = shown.last().map_or("", String::as_str);
         let word = match word.split_once('=') {
-            _ if flag == "--token" => "…".to_owned(),
-            Some(("--token", _)) => "--token=…".to_owned(),
+            _ if is_token(flag) => "…".to_owned(),
+            Some((name, _)) if is_token(name) => format!("{name}=…"),
             Some((key, _)) if flag == "--metadata" => format!("{key}=…"),
             _ => word,
         };
         shown.push(word);
     }
     shown
+}
+
+fn is_token(flag: &str) -> bool {
+    ["--token", "--agents-token"].contains(&flag)
 }
 
 fn counts(plan: &Plan, record: &Record, seconds: f64) -> Counts {

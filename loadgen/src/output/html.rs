@@ -3,12 +3,13 @@
 //! Everything is in the file: style, charts as inline SVG, a little script for pointing at them,
 //! and the data of the report, so that the page is itself a report file.
 
+mod collection;
 mod key;
 mod tables;
 mod verdict;
 
 use crate::chart::{Chart, INK, PALETTE, charts, escape};
-use crate::report::Document;
+use crate::report::{Body, Document};
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -19,18 +20,11 @@ const SCRIPT: &str = include_str!("html/page.js");
 /// When a histogram is unreadable.
 pub(crate) fn page(document: &Document) -> Result<String, String> {
     let words = verdict::words(document);
-    let charts = charts(document)?;
-    let (first, rest) = charts.split_first().ok_or("there is nothing to show")?;
-    let body = [
-        header(&words),
-        key::figures(document),
-        warnings(words.warnings),
-        figure(first),
-        tables::first(document),
-        rest.iter().map(figure).collect(),
-        tables::rest(document),
-        footer(document),
-    ];
+    let body = match &document.body {
+        Body::Collection(collection) => collection::body(collection)?,
+        _ => warnings(words.warnings) + &content(document)?,
+    };
+    let body = [header(&words), body, footer(document)];
     let title = escape(&words.verdict);
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -40,6 +34,20 @@ pub(crate) fn page(document: &Document) -> Result<String, String> {
          <div id=\"tip\" role=\"status\"></div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         body.concat()
     ))
+}
+
+/// The figures, charts and tables of one finding.
+fn content(document: &Document) -> Result<String, String> {
+    let charts = charts(document)?;
+    let (first, rest) = charts.split_first().ok_or("there is nothing to show")?;
+    let parts = [
+        key::figures(document),
+        figure(first),
+        tables::first(document),
+        rest.iter().map(figure).collect(),
+        tables::rest(document),
+    ];
+    Ok(parts.concat())
 }
 
 fn header(words: &verdict::Words<'_>) -> String {
@@ -102,7 +110,6 @@ fn footer(document: &Document) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Body;
     use crate::report::tests::report;
 
     fn page_of(flags: &str, calls: u64) -> String {

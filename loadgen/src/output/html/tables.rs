@@ -1,7 +1,8 @@
 //! The tables of a page: percentiles, outcomes, points, and what it ran on.
 
+use super::verdict::moment;
 use crate::chart::escape;
-use crate::command::{Comparison, Search, Sweep};
+use crate::command::{Comparison, RawEcho, Search, Sweep};
 use crate::process::Machine;
 use crate::report::{Body, Document, Percentiles, Report};
 use crate::stats::Estimate;
@@ -17,6 +18,7 @@ pub(super) fn first(document: &Document) -> String {
         Body::Search(search) => probes(search),
         Body::Sweep(sweep) => points(sweep),
         Body::Calibrate(calibration) => percentiles(&calibration.null),
+        Body::Collection(_) => String::new(),
     }
 }
 
@@ -54,6 +56,7 @@ pub(super) fn rest(document: &Document) -> String {
         Body::Calibrate(calibration) => {
             environment(&calibration.null.machine, Some(&calibration.null))
         }
+        Body::Collection(_) => String::new(),
     }
 }
 
@@ -219,9 +222,10 @@ fn probes(search: &Search) -> String {
 }
 
 fn points(sweep: &Sweep) -> String {
+    let echo = sweep.raw_echo.as_ref();
     let row = |point: &crate::command::Point| {
         let report = &point.report;
-        vec![
+        let mut row = vec![
             format!("{} × {}", report.setup.connections, report.setup.streams),
             point
                 .rate
@@ -234,10 +238,12 @@ fn points(sweep: &Sweep) -> String {
                 .target_cpu_us_per_rpc
                 .map_or("n/a".to_owned(), time),
             count(report.failed() as f64),
-        ]
+        ];
+        row.extend(echo.map(|echo| share_of(echo, report)));
+        row
     };
     let rows: Vec<Row> = sweep.points.iter().map(row).collect();
-    let head = [
+    let mut head = vec![
         "connections × streams",
         "offered/s",
         "ok/s",
@@ -246,7 +252,65 @@ fn points(sweep: &Sweep) -> String {
         "CPU per call",
         "failed",
     ];
+    head.extend(echo.map(|_| OF_ECHO));
     table("Every point", &head, &rows)
+}
+
+/// The head of a column of [`share_of`].
+const OF_ECHO: &str = "of a raw echo";
+
+fn share_of(echo: &RawEcho, report: &Report) -> String {
+    echo.share(report).map_or("n/a".to_owned(), percent)
+}
+
+/// Runs beside each other, a row for each.
+pub(super) fn beside(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
+    let row = |(name, report): &(&str, &Report)| {
+        let bad = report.failed() + report.counts.censored;
+        let mut row = vec![(*name).to_owned(), count(report.counts.rps.round())];
+        row.extend(report.latency_us.values().map(time_or_none));
+        let cpu_us = report.cost.target_cpu_us_per_rpc;
+        row.push(cpu_us.map_or("n/a".to_owned(), time));
+        row.extend(echo.map(|echo| share_of(echo, report)));
+        row.push(count(bad as f64));
+        row.push(report.warnings.len().to_string());
+        row
+    };
+    let rows: Vec<Row> = runs.iter().map(row).collect();
+    let mut head = vec!["run", "ok/s"];
+    head.extend(&PERCENTILES[1..]);
+    head.push("CPU per call");
+    head.extend(echo.map(|_| OF_ECHO));
+    head.extend(["failed", "warnings"]);
+    table("Runs beside each other", &head, &rows)
+}
+
+/// What each of several runs was.
+pub(super) fn setups(runs: &[(&str, &Report)]) -> String {
+    let row = |(name, report): &(&str, &Report)| {
+        let setup = &report.setup;
+        let offered = report.counts.offered_rps;
+        vec![
+            (*name).to_owned(),
+            setup.target.clone(),
+            format!("{} × {}", setup.connections, setup.streams),
+            offered.map_or("closed".to_owned(), |rate| count(rate.round())),
+            format!("{:.0} s", setup.duration_s),
+            percent(report.cost.generator_cpu_share),
+            moment(setup.finished_unix_s),
+        ]
+    };
+    let rows: Vec<Row> = runs.iter().map(row).collect();
+    let head = [
+        "run",
+        "target",
+        "connections × streams",
+        "offered/s",
+        "window",
+        "generator busy",
+        "ended",
+    ];
+    table("What was run", &head, &rows)
 }
 
 /// What it ran on, and how it was asked for.
