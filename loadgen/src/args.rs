@@ -152,13 +152,19 @@ pub struct AgentsArgs {
     )]
     pub addresses: Vec<String>,
     /// PEM file with the authorities to believe about agents, which speak TLS then
-    #[arg(id = "agents_cacert", long = "agents-cacert", value_name = "FILE")]
+    #[arg(
+        id = "agents_cacert",
+        long = "agents-cacert",
+        value_name = "FILE",
+        requires = "agents"
+    )]
     pub cacert: Option<PathBuf>,
     /// PEM file with the certificate to show to agents (mutual TLS), and what vouches for it
     #[arg(
         id = "agents_cert",
         long = "agents-cert",
         value_name = "FILE",
+        requires = "agents",
         requires = "agents_key"
     )]
     pub cert: Option<PathBuf>,
@@ -167,17 +173,24 @@ pub struct AgentsArgs {
         id = "agents_key",
         long = "agents-key",
         value_name = "FILE",
+        requires = "agents",
         requires = "agents_cert"
     )]
     pub key: Option<PathBuf>,
     /// Token that agents ask for: the token itself, @FILE or env:NAME
-    #[arg(id = "agents_token", long = "agents-token", value_name = "TOKEN")]
+    #[arg(
+        id = "agents_token",
+        long = "agents-token",
+        value_name = "TOKEN",
+        requires = "agents"
+    )]
     pub token: Option<String>,
     /// Name that agents' certificates must be for, if it is not that of --agents
     #[arg(
         id = "agents_servername",
         long = "agents-servername",
-        value_name = "NAME"
+        value_name = "NAME",
+        requires = "agents"
     )]
     pub servername: Option<String>,
 }

@@ -17,8 +17,10 @@ use crate::messages::Messages;
 use crate::plan::Plan;
 use crate::process::{Machine, PressureShares, Switches, Used, Window};
 use crate::tally::Tally;
+use crate::units::several;
 use crate::warnings;
 
+pub(crate) use document::EMBEDDED;
 pub use document::{Body, Document, FORMAT};
 pub use messages::MessageReport;
 pub use methods::MethodRow;
@@ -105,6 +107,13 @@ impl Setup {
     /// Calls started from a timetable.
     pub fn is_open(&self) -> bool {
         self.mode == "open"
+    }
+
+    /// How many calls could be in flight, in words: `1 connection × 8 streams`.
+    pub fn shape(&self) -> String {
+        let (connections, streams) = (self.connections, self.streams);
+        let connections = several(connections, "connection");
+        format!("{connections} × {}", several(streams, "stream"))
     }
 }
 

@@ -48,8 +48,8 @@ pub struct AgentArgs {
 
 /// Serves coordinators until it is told to stop.
 pub(super) fn execute(args: &AgentArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
-    let failed = |cause: String| LoadError::Agent {
-        address: args.listen.clone(),
+    let failed = |cause: String| LoadError::Server {
+        program: "the agent".into(),
         cause,
     };
     let address: Address = args.listen.parse().map_err(LoadError::Target)?;

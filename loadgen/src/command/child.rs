@@ -94,8 +94,8 @@ impl Drop for Server {
     }
 }
 
-/// Starts the process with no signal blocked. A child inherits what this thread blocks, and SIGTERM,
-/// which the generator waits for on a thread of its own, would never reach it.
+/// Starts the process with no signal blocked: a child inherits what this thread blocks, and
+/// SIGTERM, which the generator waits for on a thread of its own, would never reach it.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let child = command.spawn();

@@ -14,8 +14,8 @@ use crate::report::{Body, Document};
 /// The arguments of `report`.
 #[derive(Args, Clone, Debug)]
 pub struct ReportArgs {
-    /// Reports that --json wrote: of run, sweep, search, compare or calibrate. Several are shown
-    /// beside each other
+    /// Reports of run, sweep, search, compare or calibrate, as --json or --html wrote them. Several
+    /// are shown beside each other
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// What to call each of the files, in their order (default: the file's name without its

@@ -9,7 +9,7 @@ mod tables;
 mod verdict;
 
 use crate::chart::{Chart, INK, PALETTE, charts, escape};
-use crate::report::{Body, Document};
+use crate::report::{Body, Document, EMBEDDED};
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -102,7 +102,7 @@ fn footer(document: &Document) -> String {
         "<footer><p>Measured by {} from the moment each call was meant to start. The data is in \
          this page: <a id=\"save\" download=\"report.json\" href=\"#\">save it as JSON</a>, and \
          <code>corespun-load report</code> shows it again.</p></footer>\n\
-         <script type=\"application/json\" id=\"data\">{data}</script>\n",
+         {EMBEDDED}{data}</script>\n",
         concat!("corespun-load ", env!("CARGO_PKG_VERSION")),
     )
 }
@@ -132,9 +132,10 @@ mod tests {
     #[test]
     fn the_data_in_the_page_is_the_report() {
         let html = page_of("", 50);
-        let start = html.find("id=\"data\">").unwrap() + "id=\"data\">".len();
-        let end = start + html[start..].find("</script>").unwrap();
-        let data: Document = serde_json::from_str(&html[start..end]).unwrap();
+        let path = std::env::temp_dir().join(format!("load-page-{}", std::process::id()));
+        std::fs::write(&path, html).unwrap();
+        let data = Document::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         let Body::Run(report) = data.body else {
             unreachable!("it was a run");
         };

@@ -73,7 +73,7 @@ impl Document {
         text.unwrap_or_else(|error| unreachable!("a document has a text: {error}")) + "\n"
     }
 
-    /// Reads a file that this program wrote.
+    /// Reads a file that this program wrote: as JSON, or as a page that has it within.
     ///
     /// # Errors
     /// When it cannot be read, is of another version, or is not one of ours.
@@ -83,7 +83,7 @@ impl Document {
             cause,
         };
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        Self::parse(&text).map_err(failed)
+        Self::parse(embedded(&text)).map_err(failed)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -98,6 +98,19 @@ impl Document {
             Some(other) => Err(format!("it has format {other}, not {FORMAT}")),
             None => Err("it has no format, so corespun-load did not write it".to_owned()),
         }
+    }
+}
+
+/// What stands before the report in a page.
+pub(crate) const EMBEDDED: &str = "<script type=\"application/json\" id=\"data\">";
+
+/// The report within a page; anything else as it is.
+fn embedded(text: &str) -> &str {
+    match text.split_once(EMBEDDED) {
+        Some((page, rest)) if page.starts_with("<!doctype html>") => {
+            rest.split("</script>").next().unwrap_or(rest)
+        }
+        _ => text,
     }
 }
 

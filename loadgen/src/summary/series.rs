@@ -4,6 +4,7 @@ use super::collection::percent;
 use super::run::{percentile_head, percentiles};
 use super::{bounded, told};
 use crate::command::{Calibration, Search, Sweep};
+use crate::units::several;
 
 /// Points that a table shows; what is over stays in the JSON.
 const POINTS_MAX: usize = 9;
@@ -95,12 +96,10 @@ pub(super) fn calibration(calibration: &Calibration) -> String {
     let setup = &null.setup;
     let lines = vec![
         format!(
-            "the generator alone, {} connections × {} streams, {}, {} core{}",
-            setup.connections,
-            setup.streams,
+            "the generator alone, {}, {}, {}",
+            setup.shape(),
             setup.engine,
-            setup.cores,
-            if setup.cores == 1 { "" } else { "s" }
+            several(setup.cores, "core")
         ),
         format!(
             "{:<16}{:>12}{:>18}{:>16}",

@@ -101,7 +101,7 @@ fn a_coordinator_that_knows_the_token_is_served_over_tls() {
         ),
         (other.as_str(), "invalid peer certificate"),
         (elsewhere.as_str(), "else.example"),
-        ("", &*agent.address),
+        ("", "if it speaks TLS, give --agents-cacert"),
     ] {
         let refused = agent.refusal(flags);
         assert!(refused.contains(wanted), "{flags}: {refused}");

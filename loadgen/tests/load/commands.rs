@@ -167,6 +167,18 @@ fn a_search_finds_a_rate() {
         probes.len() >= 3 && probes[0]["failure"].is_null(),
         "{text}"
     );
+    let again = format!(
+        "report {0} {0} --svg {1}",
+        folder.path("s.json"),
+        folder.path("svg")
+    );
+    let (code, text) = program(&again);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        folder
+            .text("svg/s-latency-against-load.svg")
+            .starts_with("<svg")
+    );
     let (code, text) = program(&format!("search {}", at(server.address(), "--slo p98=1ms")));
     assert!(code == 1 && text.contains("--slo \"p98=1ms\""), "{text}");
 }
@@ -193,6 +205,19 @@ fn two_servers_are_compared() {
     assert!(found["verdict"].as_str().unwrap().contains("one"), "{text}");
     assert!(found["metrics"][0]["noise"].is_number(), "{text}");
     assert!(folder.text("c.html").contains("one beside two"));
+    let page = folder.path("c.html");
+    let again = format!(
+        "report {page} {} --csv {}",
+        folder.path("c.json"),
+        folder.path("c.csv")
+    );
+    let (code, text) = program(&again);
+    assert_eq!(code, 0, "{text}");
+    let rows = folder.text("c.csv");
+    assert!(
+        rows.contains("c: one\"") && rows.contains(": two\""),
+        "{rows}"
+    );
     let odd = line.replace("--pairs 6", "--pairs 7");
     let (code, text) = program(&odd);
     assert!(code == 1 && text.contains("--pairs \"7\""), "{text}");

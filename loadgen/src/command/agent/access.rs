@@ -49,7 +49,7 @@ impl Access {
             ..Config::default()
         };
         let channel = Channel::lazy_with(address, config)?;
-        channel.ready().await?;
+        channel.ready().await.map_err(|status| self.hint(status))?;
         let Some(token) = self.token.clone() else {
             return Ok(channel);
         };
@@ -58,6 +58,23 @@ impl Access {
             call.metadata_mut().insert("authorization", &bearer)?;
             Ok::<_, Status>(())
         }))
+    }
+}
+
+impl Access {
+    /// An agent over TLS hangs up on who comes without, and cannot say why.
+    fn hint(&self, status: Status) -> Status {
+        let connected = !status.message().starts_with("failed to connect");
+        match self.tls {
+            None if connected => Status::new(
+                status.code(),
+                format!(
+                    "{}; if it speaks TLS, give --agents-cacert",
+                    status.message()
+                ),
+            ),
+            _ => status,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Calibration;
 use crate::error::LoadError;
 use crate::report::{Body, Document, Report};
+use crate::units::several;
 
 /// The raw echo of a calibration, as far as other findings need it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,10 +99,8 @@ impl RawEcho {
 
     /// How many messages were in flight, in words.
     pub fn shape(&self) -> String {
-        format!(
-            "{} connections × {} messages",
-            self.connections, self.streams
-        )
+        let connections = several(self.connections, "connection");
+        format!("{connections} × {}", several(self.streams, "message"))
     }
 }
 
@@ -145,7 +144,7 @@ mod tests {
         assert_eq!(echo.doubt([&unlike, &like].into_iter()), None);
         assert_eq!(echo.doubt([].into_iter()), None);
         let doubt = |echo: &RawEcho| echo.doubt([&unlike].into_iter()).unwrap();
-        assert!(doubt(&echo).contains("2 connections × 1"));
+        assert!(doubt(&echo).contains("2 connections × 1 message"));
         let mut other = echo.clone();
         other.engine = "other".to_owned();
         assert!(doubt(&other).contains("another engine (other)"));

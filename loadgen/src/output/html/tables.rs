@@ -6,7 +6,7 @@ use crate::command::{Comparison, RawEcho, Search, Sweep};
 use crate::process::Machine;
 use crate::report::{Body, Document, Percentiles, Report};
 use crate::stats::Estimate;
-use crate::units::{bytes, count, percent, time, time_or_none};
+use crate::units::{bytes, count, percent, several, time, time_or_none};
 
 type Row = Vec<String>;
 
@@ -375,8 +375,10 @@ fn of_report(report: &Report) -> Vec<(&'static str, String)> {
         (
             "generator",
             format!(
-                "{}, {}, {} cores",
-                setup.generator, setup.engine, setup.cores
+                "{}, {}, {}",
+                setup.generator,
+                setup.engine,
+                several(setup.cores, "core")
             ),
         ),
         ("generator busy", percent(cost.generator_cpu_share)),

@@ -3,7 +3,7 @@
 use super::collection::finished_unix_s;
 use crate::command::{Calibration, Collection, Comparison, Search, Sweep};
 use crate::report::{Body, Document, Report};
-use crate::units::{count, percent, time};
+use crate::units::{count, percent, several, time};
 
 /// The head of a page.
 pub(super) struct Words<'a> {
@@ -70,11 +70,10 @@ fn lead(report: &Report) -> String {
         None => "a closed loop".to_owned(),
     };
     format!(
-        "{} at {}: {} connections × {} streams, {mode}, for {:.0} s after {:.0} s of warm-up.",
+        "{} at {}: {}, {mode}, for {:.0} s after {:.0} s of warm-up.",
         setup.method,
         setup.target,
-        setup.connections,
-        setup.streams,
+        setup.shape(),
         setup.duration_s,
         setup.warmup_s
     )
@@ -85,10 +84,7 @@ fn of_comparison(comparison: &Comparison) -> Words<'_> {
     let (good, all) = comparison.pairs;
     let some = comparison.a.as_deref().or(comparison.b.as_deref());
     let shape = some.map_or(String::new(), |report| {
-        format!(
-            "{}, {} connections × {} streams. ",
-            report.setup.method, report.setup.connections, report.setup.streams
-        )
+        format!("{}, {}. ", report.setup.method, report.setup.shape())
     });
     Words {
         kicker: kicker("Comparison", some),
@@ -133,10 +129,9 @@ fn of_sweep(sweep: &Sweep) -> Words<'_> {
         .max_by(|one, other| one.counts.rps.total_cmp(&other.counts.rps));
     let verdict = best.map_or("Nothing was measured.".to_owned(), |report| {
         format!(
-            "The most was {} calls a second, at {} connections × {} streams.",
+            "The most was {} calls a second, at {}.",
             count(report.counts.rps.round()),
-            report.setup.connections,
-            report.setup.streams
+            report.setup.shape()
         )
     });
     let lead = best.map_or(String::new(), |report| {
@@ -166,10 +161,9 @@ fn beside_echo(sweep: &Sweep) -> String {
         return String::new();
     };
     format!(
-        " At its best, with {} connections × {} streams, the target makes {} of the calls for each \
-         CPU-second that a raw echo has messages ({} each).",
-        report.setup.connections,
-        report.setup.streams,
+        " At its best, with {}, the target makes {} of the calls for each CPU-second that a raw \
+         echo has messages ({} each).",
+        report.setup.shape(),
         percent(share),
         time(echo.server_cpu_us)
     )
@@ -182,21 +176,24 @@ fn of_calibration(calibration: &Calibration) -> Words<'_> {
         verdict: format!(
             "The generator reaches {} calls a second on {}.",
             count(report.counts.rps.round()),
-            match report.setup.cores {
-                1 => "one core".to_owned(),
-                cores => format!("{cores} cores"),
-            }
+            several(report.setup.cores, "core")
         ),
         lead: format!(
-            "Against a server that answers without looking, {} connections × {} streams; no \
-             server can be told to be faster than that.",
-            report.setup.connections, report.setup.streams
+            "Against a server that answers without looking, {}; no server can be told to be \
+             faster than that.",
+            report.setup.shape()
         ),
         warnings: &calibration.warnings,
     }
 }
 
 fn of_collection(collection: &Collection) -> Words<'_> {
+    if let [only] = collection.findings.as_slice() {
+        return Words {
+            warnings: &collection.warnings,
+            ..words(&only.finding)
+        };
+    }
     let runs: Vec<_> = collection.runs().collect();
     let lead = match runs.first() {
         Some((_, first)) => format!("The runs called {}{}.", first.setup.method, span(&runs)),
