@@ -49,7 +49,8 @@
 //! # Comparisons
 //! [`execute`] carries out every command. `compare` takes turns of both targets in mirrored blocks,
 //! `search` closes in on the highest rate that holds an objective, `agent` loads for a coordinator;
-//! what they find is a [`Document`], which every format of [`Outputs`] shows.
+//! what they find is a [`Document`], which every format of [`Outputs`] shows. `report` puts several
+//! beside each other ([`Collection`]).
 //!
 //! **Not here:** the servers that are called, but for those that `calibrate` needs.
 
