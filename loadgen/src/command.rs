@@ -31,7 +31,7 @@ pub use baseline::BaselineArgs;
 pub use calibrate::{CalibrateArgs, Calibration, Echo, RawEcho, RespondArgs};
 pub use check::CheckArgs;
 pub use collection::{Collection, Finding};
-pub(crate) use collection::{of as warning_of, unlike};
+pub(crate) use collection::{unlike, warning_of};
 pub use compare::{CompareArgs, Comparison, Metric, Side, Slice};
 pub use condition::Condition;
 pub use merge::MergeArgs;

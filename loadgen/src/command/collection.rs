@@ -116,14 +116,14 @@ impl Collection {
         }
         let told = grouped
             .iter()
-            .map(|(text, names)| of(text, &names.join(", ")));
+            .map(|(text, names)| warning_of(text, &names.join(", ")));
         warnings.extend(told);
         warnings
     }
 }
 
 /// A warning with the names of those that it is about, behind its first words.
-pub(crate) fn of(warning: &str, names: &str) -> String {
+pub(crate) fn warning_of(warning: &str, names: &str) -> String {
     match warning.split_once(": ") {
         Some((kind, rest)) => format!("{kind} ({names}): {rest}"),
         None => format!("{warning} ({names})"),

@@ -1,9 +1,12 @@
 //! The page of several findings: the runs beside each other, then everything else in its turn.
 
-use super::{content, figure, tables, verdict, warnings};
+use super::tables::{OF_ECHO, PERCENTILES, Row, share_of, table};
+use super::verdict::{self, moment};
+use super::{content, figure, warnings};
 use crate::chart::{beside, escape};
-use crate::command::{Collection, Finding};
-use crate::report::Document;
+use crate::command::{Collection, Finding, RawEcho};
+use crate::report::{Document, Report};
+use crate::units::{count, percent, time, time_or_none};
 
 /// What stands between the head of the page and its foot.
 ///
@@ -14,14 +17,64 @@ pub(super) fn body(collection: &Collection) -> Result<String, String> {
     if let Some(chart) = beside(collection)? {
         let runs: Vec<_> = collection.runs().collect();
         body += &figure(&chart);
-        body += &tables::beside(&runs, collection.raw_echo.as_ref());
-        body += &tables::setups(&runs);
+        body += &runs_table(&runs, collection.raw_echo.as_ref());
+        body += &setups_table(&runs);
         body += &alone(collection)?;
     }
     for found in collection.others() {
         body += &part(found)?;
     }
     Ok(body)
+}
+
+/// Runs beside each other, a row for each.
+fn runs_table(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
+    let row = |(name, report): &(&str, &Report)| {
+        let bad = report.failed() + report.counts.censored;
+        let mut row = vec![(*name).to_owned(), count(report.counts.rps.round())];
+        row.extend(report.latency_us.values().map(time_or_none));
+        let cpu_us = report.cost.target_cpu_us_per_rpc;
+        row.push(cpu_us.map_or("n/a".to_owned(), time));
+        row.extend(echo.map(|echo| share_of(echo, report)));
+        row.push(count(bad as f64));
+        row.push(report.warnings.len().to_string());
+        row
+    };
+    let rows: Vec<Row> = runs.iter().map(row).collect();
+    let mut head = vec!["run", "ok/s"];
+    head.extend(&PERCENTILES[1..]);
+    head.push("CPU per call");
+    head.extend(echo.map(|_| OF_ECHO));
+    head.extend(["failed", "warnings"]);
+    table("Runs beside each other", &head, &rows)
+}
+
+/// What each of several runs was.
+fn setups_table(runs: &[(&str, &Report)]) -> String {
+    let row = |(name, report): &(&str, &Report)| {
+        let setup = &report.setup;
+        let offered = report.counts.offered_rps;
+        vec![
+            (*name).to_owned(),
+            setup.target.clone(),
+            format!("{} × {}", setup.connections, setup.streams),
+            offered.map_or("closed".to_owned(), |rate| count(rate.round())),
+            format!("{:.0} s", setup.duration_s),
+            percent(report.cost.generator_cpu_share),
+            moment(setup.finished_unix_s),
+        ]
+    };
+    let rows: Vec<Row> = runs.iter().map(row).collect();
+    let head = [
+        "run",
+        "target",
+        "connections × streams",
+        "offered/s",
+        "window",
+        "generator busy",
+        "ended",
+    ];
+    table("What was run", &head, &rows)
 }
 
 /// Each run by itself, folded: what it has to tell beyond its row.
@@ -72,7 +125,7 @@ fn finished(document: &Document) -> Option<f64> {
 mod tests {
     use super::super::page;
     use super::*;
-    use crate::command::{RawEcho, Sweep};
+    use crate::command::Sweep;
     use crate::report::Body;
     use crate::report::tests::report;
 

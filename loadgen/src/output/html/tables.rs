@@ -1,6 +1,5 @@
 //! The tables of a page: percentiles, outcomes, points, and what it ran on.
 
-use super::verdict::moment;
 use crate::chart::escape;
 use crate::command::{Comparison, RawEcho, Search, Sweep};
 use crate::process::Machine;
@@ -8,7 +7,8 @@ use crate::report::{Body, Document, Percentiles, Report};
 use crate::stats::Estimate;
 use crate::units::{bytes, count, percent, several, time, time_or_none};
 
-type Row = Vec<String>;
+/// The cells of a row.
+pub(super) type Row = Vec<String>;
 
 /// The table that belongs beside the first chart.
 pub(super) fn first(document: &Document) -> String {
@@ -60,7 +60,8 @@ pub(super) fn rest(document: &Document) -> String {
     }
 }
 
-fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
+/// A table under its title.
+pub(super) fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
     let cell = |tag: &str, text: &str| format!("<{tag}>{}</{tag}>", escape(text));
     let head: String = head.iter().map(|text| cell("th", text)).collect();
     let row = |row: &Row| {
@@ -75,7 +76,8 @@ fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
     )
 }
 
-const PERCENTILES: [&str; 6] = ["", "p50", "p90", "p99", "p99.9", "slowest"];
+/// The head of a table of percentiles.
+pub(super) const PERCENTILES: [&str; 6] = ["", "p50", "p90", "p99", "p99.9", "slowest"];
 
 fn percentile_row(name: &str, values: &Percentiles) -> Row {
     let cells = values.values().map(time_or_none);
@@ -257,60 +259,11 @@ fn points(sweep: &Sweep) -> String {
 }
 
 /// The head of a column of [`share_of`].
-const OF_ECHO: &str = "of a raw echo";
+pub(super) const OF_ECHO: &str = "of a raw echo";
 
-fn share_of(echo: &RawEcho, report: &Report) -> String {
+/// Calls of a CPU-second as a share of the raw echo's messages.
+pub(super) fn share_of(echo: &RawEcho, report: &Report) -> String {
     echo.share(report).map_or("n/a".to_owned(), percent)
-}
-
-/// Runs beside each other, a row for each.
-pub(super) fn beside(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
-    let row = |(name, report): &(&str, &Report)| {
-        let bad = report.failed() + report.counts.censored;
-        let mut row = vec![(*name).to_owned(), count(report.counts.rps.round())];
-        row.extend(report.latency_us.values().map(time_or_none));
-        let cpu_us = report.cost.target_cpu_us_per_rpc;
-        row.push(cpu_us.map_or("n/a".to_owned(), time));
-        row.extend(echo.map(|echo| share_of(echo, report)));
-        row.push(count(bad as f64));
-        row.push(report.warnings.len().to_string());
-        row
-    };
-    let rows: Vec<Row> = runs.iter().map(row).collect();
-    let mut head = vec!["run", "ok/s"];
-    head.extend(&PERCENTILES[1..]);
-    head.push("CPU per call");
-    head.extend(echo.map(|_| OF_ECHO));
-    head.extend(["failed", "warnings"]);
-    table("Runs beside each other", &head, &rows)
-}
-
-/// What each of several runs was.
-pub(super) fn setups(runs: &[(&str, &Report)]) -> String {
-    let row = |(name, report): &(&str, &Report)| {
-        let setup = &report.setup;
-        let offered = report.counts.offered_rps;
-        vec![
-            (*name).to_owned(),
-            setup.target.clone(),
-            format!("{} × {}", setup.connections, setup.streams),
-            offered.map_or("closed".to_owned(), |rate| count(rate.round())),
-            format!("{:.0} s", setup.duration_s),
-            percent(report.cost.generator_cpu_share),
-            moment(setup.finished_unix_s),
-        ]
-    };
-    let rows: Vec<Row> = runs.iter().map(row).collect();
-    let head = [
-        "run",
-        "target",
-        "connections × streams",
-        "offered/s",
-        "window",
-        "generator busy",
-        "ended",
-    ];
-    table("What was run", &head, &rows)
 }
 
 /// What it ran on, and how it was asked for.
