@@ -168,7 +168,7 @@ fn a_search_finds_a_rate() {
         "{text}"
     );
     let again = format!(
-        "report {0} {0} --svg {1}",
+        "report {0} {0} --name s --name t --svg {1}",
         folder.path("s.json"),
         folder.path("svg")
     );
