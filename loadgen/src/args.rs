@@ -101,15 +101,9 @@ pub struct RunArgs {
     /// Process of the server, to measure its CPU time per call
     #[arg(long, value_name = "PID", allow_hyphen_values = true)]
     pub target_pid: Option<String>,
-    /// Generators on other machines that load instead of this one, each with its share of --rate
-    /// and with --connections of its own. The schema, data and keys are sent to them in the clear
-    #[arg(
-        long,
-        value_name = "HOST:PORT,…",
-        value_delimiter = ',',
-        conflicts_with = "record"
-    )]
-    pub agents: Vec<String>,
+    /// Who calls instead of this generator
+    #[command(flatten)]
+    pub agents: AgentsArgs,
     /// Who watches
     #[command(flatten)]
     pub watch: WatchArgs,
@@ -140,6 +134,65 @@ pub struct TlsArgs {
     /// Believe any certificate
     #[arg(long)]
     pub insecure_skip_verify: bool,
+}
+
+/// The flags of a run that other generators make.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Agents")]
+pub struct AgentsArgs {
+    /// Generators on other machines that load instead of this one, each with its share of --rate
+    /// and with --connections of its own. The schema, data and keys are sent to them: in the clear
+    /// without --agents-cacert
+    #[arg(
+        id = "agents",
+        long = "agents",
+        value_name = "HOST:PORT,…",
+        value_delimiter = ',',
+        conflicts_with = "record"
+    )]
+    pub addresses: Vec<String>,
+    /// PEM file with the authorities to believe about agents, which speak TLS then
+    #[arg(
+        id = "agents_cacert",
+        long = "agents-cacert",
+        value_name = "FILE",
+        requires = "agents"
+    )]
+    pub cacert: Option<PathBuf>,
+    /// PEM file with the certificate to show to agents (mutual TLS), and what vouches for it
+    #[arg(
+        id = "agents_cert",
+        long = "agents-cert",
+        value_name = "FILE",
+        requires = "agents",
+        requires = "agents_key"
+    )]
+    pub cert: Option<PathBuf>,
+    /// PEM file with the private key of --agents-cert
+    #[arg(
+        id = "agents_key",
+        long = "agents-key",
+        value_name = "FILE",
+        requires = "agents",
+        requires = "agents_cert"
+    )]
+    pub key: Option<PathBuf>,
+    /// Token that agents ask for: the token itself, @FILE or env:NAME
+    #[arg(
+        id = "agents_token",
+        long = "agents-token",
+        value_name = "TOKEN",
+        requires = "agents"
+    )]
+    pub token: Option<String>,
+    /// Name that agents' certificates must be for, if it is not that of --agents
+    #[arg(
+        id = "agents_servername",
+        long = "agents-servername",
+        value_name = "NAME",
+        requires = "agents"
+    )]
+    pub servername: Option<String>,
 }
 
 /// The flags that say what is called.

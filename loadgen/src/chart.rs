@@ -9,7 +9,7 @@ mod plot;
 mod scale;
 mod svg;
 
-pub(crate) use figures::charts;
+pub(crate) use figures::{beside, charts};
 pub(crate) use svg::escape;
 
 /// Colours by role; every page and every lone chart begins with them.
@@ -22,7 +22,7 @@ pub(crate) const INK: &str = include_str!("chart/ink.css");
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Chart {
     /// The name of its file, without the ending.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// What it shows.
     pub(crate) title: String,
     /// How to read it.

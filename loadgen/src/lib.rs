@@ -49,7 +49,8 @@
 //! # Comparisons
 //! [`execute`] carries out every command. `compare` takes turns of both targets in mirrored blocks,
 //! `search` closes in on the highest rate that holds an objective, `agent` loads for a coordinator;
-//! what they find is a [`Document`], which every format of [`Outputs`] shows.
+//! what they find is a [`Document`], which every format of [`Outputs`] shows. `report` puts several
+//! beside each other ([`Collection`]).
 //!
 //! **Not here:** the servers that are called, but for those that `calibrate` needs.
 
@@ -91,12 +92,12 @@ mod timeline;
 mod units;
 mod warnings;
 
-pub use args::{Command, CommandLine, ReplayArgs, RunArgs};
+pub use args::{AgentsArgs, Command, CommandLine, ReplayArgs, RunArgs};
 pub use call::{Call, Mix, Turns};
 pub use command::{
-    AgentArgs, BaselineArgs, CalibrateArgs, Calibration, CheckArgs, CompareArgs, Comparison, Echo,
-    MergeArgs, Metric, Point, Probe, ReportArgs, RespondArgs, Search, SearchArgs, Side, Slice,
-    Sweep, SweepArgs, execute,
+    AgentArgs, BaselineArgs, CalibrateArgs, Calibration, CheckArgs, Collection, CompareArgs,
+    Comparison, DoorArgs, Echo, Finding, MergeArgs, Metric, Point, Probe, RawEcho, ReportArgs,
+    RespondArgs, Search, SearchArgs, Side, Slice, Sweep, SweepArgs, execute,
 };
 pub use data::Payloads;
 pub use endpoint::Endpoint;

@@ -66,6 +66,14 @@ pub(crate) fn read_token(given: &str) -> Result<String, String> {
     }
 }
 
+/// What an error may show of a token: where it is, not what it is.
+pub(crate) fn concealed(given: &str) -> &str {
+    match given.starts_with('@') || given.starts_with("env:") {
+        true => given,
+        false => "…",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,8 +17,10 @@ use crate::messages::Messages;
 use crate::plan::Plan;
 use crate::process::{Machine, PressureShares, Switches, Used, Window};
 use crate::tally::Tally;
+use crate::units::several;
 use crate::warnings;
 
+pub(crate) use document::EMBEDDED;
 pub use document::{Body, Document, FORMAT};
 pub use messages::MessageReport;
 pub use methods::MethodRow;
@@ -105,6 +107,13 @@ impl Setup {
     /// Calls started from a timetable.
     pub fn is_open(&self) -> bool {
         self.mode == "open"
+    }
+
+    /// How many calls could be in flight, in words: `1 connection × 8 streams`.
+    pub fn shape(&self) -> String {
+        let (connections, streams) = (self.connections, self.streams);
+        let connections = several(connections, "connection");
+        format!("{connections} × {}", several(streams, "stream"))
     }
 }
 
@@ -283,19 +292,23 @@ fn setup(plan: &Plan, engine: String, window: &Window) -> Setup {
 
 /// A command line as a report may show it: tokens and the values of metadata are left out, since
 /// reports are passed around.
-fn without_secrets(words: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn without_secrets(words: impl Iterator<Item = String>) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
     for word in words {
         let flag = shown.last().map_or("", String::as_str);
         let word = match word.split_once('=') {
-            _ if flag == "--token" => "…".to_owned(),
-            Some(("--token", _)) => "--token=…".to_owned(),
+            _ if is_token(flag) => "…".to_owned(),
+            Some((name, _)) if is_token(name) => format!("{name}=…"),
             Some((key, _)) if flag == "--metadata" => format!("{key}=…"),
             _ => word,
         };
         shown.push(word);
     }
     shown
+}
+
+fn is_token(flag: &str) -> bool {
+    ["--token", "--agents-token"].contains(&flag)
 }
 
 fn counts(plan: &Plan, record: &Record, seconds: f64) -> Counts {

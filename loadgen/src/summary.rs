@@ -1,5 +1,6 @@
 //! What was found, for people: at most fifteen lines of eighty columns.
 
+mod collection;
 mod compare;
 mod run;
 mod series;
@@ -22,6 +23,7 @@ pub fn summarize(document: &Document) -> String {
         Body::Sweep(sweep) => series::sweep(sweep),
         Body::Search(search) => series::search(search),
         Body::Calibrate(calibration) => series::calibration(calibration),
+        Body::Collection(collection) => collection::summary(collection),
     }
 }
 

@@ -65,6 +65,12 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
+/// So many of something: `1 core`, `2 cores`.
+pub(crate) fn several(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// Memory: `12.3 MiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     let bytes = bytes as f64;

@@ -15,6 +15,9 @@ const LAG_SHARE_MAX: f64 = 0.1;
 /// Above this share of time given to others by the hypervisor, tails are not the target's.
 const STEAL_SHARE_MAX: f64 = 0.05;
 
+/// No server answers a call in less: a raw echo needs ten times as much for a message.
+const TARGET_CPU_US_MIN: f64 = 0.05;
+
 /// Nagle's algorithm and a delayed acknowledgement wait for each other for 40 ms.
 const PLATEAU_NS: RangeInclusive<u64> = 38_000_000..=46_000_000;
 const PLATEAU_SHARE_MAX: f64 = 0.01;
@@ -143,11 +146,16 @@ fn single(report: &Report) -> Option<String> {
 }
 
 fn target_cpu(report: &Report) -> Option<String> {
-    let measured = report.setup.measured.as_ref();
-    let measured = measured.filter(|_| report.cost.target_cpu_us_per_rpc.is_none())?;
-    Some(format!(
-        "no target CPU: {measured} had ended, or no call did"
-    ))
+    let measured = report.setup.measured.as_ref()?;
+    match report.cost.target_cpu_us_per_rpc {
+        None => Some(format!(
+            "no target CPU: {measured} had ended, or no call did"
+        )),
+        Some(us) if us < TARGET_CPU_US_MIN => Some(format!(
+            "target idle: {measured} used {us:.3} CPU-µs for each call; is it the server?"
+        )),
+        Some(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -249,7 +257,17 @@ mod tests {
         let missing = (0, 5, Outcome::MissingStatus);
         let nagle = (0, 40_500, Outcome::OK);
         let error = (0, 5, Outcome::Status(Code::Internal));
-        let cases: [(&str, &[Calls], Window, &str); 10] = [
+        let idle = Window {
+            target: Some(Used::default()),
+            ..window()
+        };
+        let cases: [(&str, &[Calls], Window, &str); 11] = [
+            (
+                "--target-pid 1 --rate 1",
+                &[ok],
+                idle,
+                "target idle: process 1 used 0.000 CPU-µs",
+            ),
             (
                 "",
                 &[ok],

@@ -5,6 +5,7 @@ mod series;
 
 use super::Chart;
 use super::forest;
+use crate::command::{Collection, Finding, unlike};
 use crate::report::{Body, Document};
 
 /// Every chart of the document, the most telling first.
@@ -28,6 +29,41 @@ pub(crate) fn charts(document: &Document) -> Result<Vec<Chart>, String> {
         Body::Search(search) => series::search(search),
         Body::Sweep(sweep) => series::sweep(sweep),
         Body::Calibrate(calibration) => vec![latency::of_run(&calibration.null)?],
+        Body::Collection(collection) => {
+            let mut charts: Vec<Chart> = beside(collection)?.into_iter().collect();
+            for found in collection.others() {
+                charts.extend(of_finding(found)?);
+            }
+            unlike(charts.iter_mut().map(|chart| &mut chart.name));
+            charts
+        }
     };
     Ok(charts)
+}
+
+/// The runs of a collection in one chart, if it has any.
+///
+/// # Errors
+/// When a histogram is unreadable.
+pub(crate) fn beside(collection: &Collection) -> Result<Option<Chart>, String> {
+    let runs: Vec<_> = collection.runs().collect();
+    match runs.is_empty() {
+        true => Ok(None),
+        false => latency::of_runs(&runs).map(Some),
+    }
+}
+
+/// The charts of one finding among others; their files bear its name.
+fn of_finding(found: &Finding) -> Result<Vec<Chart>, String> {
+    let plain = |letter: char| match letter.is_alphanumeric() || "-_.".contains(letter) {
+        true => letter,
+        false => '-',
+    };
+    let name: String = found.name.chars().map(plain).collect();
+    let charts = charts(&found.finding)?.into_iter();
+    let named = charts.map(|chart| Chart {
+        name: format!("{name}-{}", chart.name),
+        ..chart
+    });
+    Ok(named.collect())
 }

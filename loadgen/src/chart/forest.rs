@@ -17,7 +17,7 @@ const RIGHT: f64 = 196.0;
 pub(super) fn ratios(comparison: &Comparison) -> Chart {
     let [a, b] = &comparison.names;
     Chart {
-        name: "ratios",
+        name: "ratios".to_owned(),
         title: format!("{a} beside {b}"),
         caption: format!(
             "{a} ÷ {b} for each metric, with the interval that holds the true ratio with 95 % \

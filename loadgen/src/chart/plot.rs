@@ -3,18 +3,29 @@
 use super::scale::Scale;
 use super::svg::{Anchor, Drawing, Spot};
 
-const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 330.0;
 const LEFT: f64 = 64.0;
+
+/// Room for names beside the plot, at least.
 const RIGHT: f64 = 116.0;
+
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 46.0;
 
 /// How far names keep from each other.
 const NAME_GAP: f64 = 16.0;
 
+/// About how wide a letter of a name is.
+const LETTER: f64 = 8.0;
+
+/// The longest name that is written out.
+const LETTERS_MAX: usize = 32;
+
+/// How lines of equal rank are told apart; after the last it begins again.
+pub(super) const APART: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
 /// The horizontal ends of the plot's area.
-pub(super) const ACROSS: (f64, f64) = (LEFT, WIDTH - RIGHT);
+pub(super) const ACROSS: (f64, f64) = (LEFT, 604.0);
 
 /// The vertical ends, from the bottom up.
 pub(super) const UP: (f64, f64) = (HEIGHT - BOTTOM, TOP);
@@ -56,6 +67,8 @@ pub(super) struct Series {
 /// A line across, with its words.
 pub(super) struct Rule {
     pub(super) at: f64,
+    /// How it is drawn: a class of the style sheet.
+    pub(super) class: &'static str,
     pub(super) label: String,
 }
 
@@ -63,6 +76,24 @@ pub(super) struct Rule {
 pub(super) struct Tip {
     pub(super) x: f64,
     pub(super) text: String,
+}
+
+/// A name beside the plot.
+struct Name {
+    y: f64,
+    class: String,
+    text: String,
+}
+
+/// The name, or its two ends.
+fn shortened(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= LETTERS_MAX {
+        return name.to_owned();
+    }
+    let (head, tail) = (LETTERS_MAX / 2, LETTERS_MAX - LETTERS_MAX / 2 - 1);
+    let ends = [&letters[..head], &['…'], &letters[letters.len() - tail..]];
+    ends.concat().into_iter().collect()
 }
 
 /// A plot.
@@ -78,17 +109,22 @@ pub(super) struct Plot {
 impl Plot {
     /// The plot as an `<svg>` element.
     pub(super) fn draw(&self) -> String {
-        let mut drawing = Drawing::new(WIDTH, HEIGHT, &self.label);
+        let names = self.names();
+        let longest = names.iter().map(|name| name.text.chars().count()).max();
+        let right = (longest.unwrap_or(0) as f64 * LETTER + 12.0).max(RIGHT);
+        let mut drawing = Drawing::new(ACROSS.1 + right, HEIGHT, &self.label);
         self.draw_axes(&mut drawing);
         if let Some(rule) = &self.rule {
             let y = self.y.scale.place(rule.at);
-            drawing.line("rule", (ACROSS.0, y), (ACROSS.1, y));
-            drawing.text("bad", (ACROSS.1 + 8.0, y + 4.0), Anchor::Start, &rule.label);
+            let class = format!("rule {}", rule.class);
+            drawing.line(&class, (ACROSS.0, y), (ACROSS.1, y));
         }
         for series in &self.series {
             self.draw_series(&mut drawing, series);
         }
-        self.draw_names(&mut drawing);
+        for Name { y, class, text } in names {
+            drawing.text(&class, (ACROSS.1 + 8.0, y + 4.0), Anchor::Start, text);
+        }
         self.draw_tips(&mut drawing);
         drawing.finish()
     }
@@ -140,31 +176,37 @@ impl Plot {
         }
     }
 
-    /// Names stand beside the ends of their lines, and keep their distance.
-    fn draw_names(&self, drawing: &mut Drawing) {
-        let mut ends: Vec<(Spot, &Series)> = self
-            .series
-            .iter()
-            .filter_map(|series| Some((self.spot(*series.points.last()?), series)))
-            .filter(|(_, series)| !series.name.is_empty())
-            .collect();
-        ends.sort_by(|((_, one), _), ((_, other), _)| one.total_cmp(other));
-        let ruled = self.rule.as_ref().map(|rule| self.y.scale.place(rule.at));
+    /// What stands beside the ends of lines and of the rule. Names keep their distance, and stay
+    /// beside the plot.
+    fn names(&self) -> Vec<Name> {
+        let lines = self.series.iter().filter(|series| !series.name.is_empty());
+        let lines = lines.filter_map(|series| {
+            Some(Name {
+                y: self.spot(*series.points.last()?).1,
+                class: format!("name {}", series.class),
+                text: shortened(&series.name),
+            })
+        });
+        let rule = self.rule.iter().map(|rule| Name {
+            y: self.y.scale.place(rule.at),
+            class: rule.class.to_owned(),
+            text: shortened(&rule.label),
+        });
+        let mut names: Vec<Name> = lines.chain(rule).collect();
+        names.sort_by(|one, other| one.y.total_cmp(&other.y));
+        let gaps = names.len().saturating_sub(1).max(1);
+        let gap = NAME_GAP.min((UP.0 - UP.1) / gaps as f64);
         let mut free = f64::MIN;
-        for ((_, y), series) in ends {
-            let mut y = y.max(free);
-            if let Some(rule) = ruled.filter(|rule| (rule - y).abs() < NAME_GAP) {
-                y = rule + NAME_GAP;
-            }
-            free = y + NAME_GAP;
-            let class = format!("name {}", series.class);
-            drawing.text(
-                &class,
-                (ACROSS.1 + 8.0, y + 4.0),
-                Anchor::Start,
-                &series.name,
-            );
+        for name in &mut names {
+            name.y = name.y.max(free);
+            free = name.y + gap;
         }
+        let mut free = UP.0;
+        for name in names.iter_mut().rev() {
+            name.y = name.y.min(free);
+            free = name.y - gap;
+        }
+        names
     }
 
     fn draw_tips(&self, drawing: &mut Drawing) {
@@ -181,5 +223,66 @@ impl Plot {
             let size = ((to - from).max(0.0), UP.0 - UP.1);
             drawing.strip((from, UP.1), size, &tip.text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(names: &[&str], rule: Option<Rule>) -> Plot {
+        let scale = |ends| Scale::of([0.0, 10.0].into_iter(), true, ends);
+        let series = names.iter().map(|name| Series {
+            name: (*name).to_owned(),
+            class: "a",
+            points: vec![(1.0, 1.0), (2.0, 0.1)],
+            unsure_from: f64::MAX,
+            dots: false,
+            joined: true,
+        });
+        Plot {
+            label: String::new(),
+            x: Axis::new("x", scale(ACROSS), |x| x.to_string()),
+            y: Axis::new("y", scale(UP), |y| y.to_string()),
+            series: series.collect(),
+            rule,
+            tips: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn names_keep_apart_and_beside_the_plot() {
+        let rule = || Rule {
+            at: 0.0,
+            class: "faint",
+            label: "the rule".to_owned(),
+        };
+        for count in [1, 3, 12, 40] {
+            let plot = plot(&vec!["same"; count], Some(rule()));
+            let names = plot.names();
+            assert_eq!(names.len(), count + 1);
+            let inside = |name: &Name| name.y >= UP.1 - 1e-6 && name.y <= UP.0;
+            assert!(names.iter().all(inside), "{count}");
+            let apart = NAME_GAP.min((UP.0 - UP.1) / count as f64) - 1e-6;
+            let kept = |two: &[Name]| two[1].y - two[0].y >= apart;
+            assert!(names.windows(2).all(kept), "{count}");
+        }
+    }
+
+    #[test]
+    fn long_names_get_their_room_and_longer_ones_keep_their_ends() {
+        assert!(
+            plot(&["short"], None)
+                .draw()
+                .contains("viewBox=\"0 0 720 330\"")
+        );
+        let long = format!("first-{}-last", "x".repeat(60));
+        let svg = plot(&[&long], None).draw();
+        assert!(svg.contains("first-x") && svg.contains("x-last"), "{svg}");
+        assert!(
+            svg.contains('…') && !svg.contains("viewBox=\"0 0 720"),
+            "{svg}"
+        );
+        assert_eq!(shortened(&long).chars().count(), LETTERS_MAX);
     }
 }

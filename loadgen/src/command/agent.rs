@@ -4,7 +4,9 @@
 //! command line and the schema, open their connections, begin together and send histograms back.
 //! Histograms are merged, never percentiles; what each agent saw alone is told beside the sum.
 
+mod access;
 mod coordinator;
+mod door;
 mod files;
 mod service;
 
@@ -13,13 +15,19 @@ use std::time::Duration;
 
 use clap::Args;
 use corespun::Server;
+use corespun::runtime::Address;
 
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 
 pub(super) use coordinator::run;
+pub use door::DoorArgs;
 
 /// The protocol's messages, as generated.
+#[expect(
+    dead_code,
+    reason = "it has a way to connect, and ours knows tokens and TLS"
+)]
 mod wire {
     corespun::include_proto!("corespun.load.v1");
 }
@@ -30,19 +38,23 @@ const VERSION: u32 = 1;
 /// The arguments of `agent`.
 #[derive(Args, Clone, Debug)]
 pub struct AgentArgs {
-    /// Where to listen for coordinators. There is no password: whoever reaches it can make this
-    /// machine load any server
+    /// Where to listen for coordinators: HOST:PORT or unix:/path
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50061")]
     pub listen: String,
+    /// Whom it lets in
+    #[command(flatten)]
+    pub door: DoorArgs,
 }
 
 /// Serves coordinators until it is told to stop.
 pub(super) fn execute(args: &AgentArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
-    let failed = |cause: String| LoadError::Agent {
-        address: args.listen.clone(),
+    let failed = |cause: String| LoadError::Server {
+        program: "the agent".into(),
         cause,
     };
-    let server = Server::builder().listen(&args.listen).shards(1);
+    let address: Address = args.listen.parse().map_err(LoadError::Target)?;
+    let server = Server::builder().listen(address.to_string()).shards(1);
+    let server = args.door.apply(server, &address)?;
     let server = server.service(|_| Ok(wire::AgentServer::new(service::Runs)));
     let running = server.start().map_err(|error| failed(error.to_string()))?;
     for address in running.addresses() {

@@ -75,7 +75,8 @@ fn beside_this_program() -> Result<PathBuf, LoadError> {
     match program.is_file() {
         true => Ok(program),
         false => Err(failed(format!(
-            "it is not at {}; build it there or name it with --server",
+            "it is not at {}: build it (cargo build --release -p corespun-benches --bin \
+             bench-tonic), and say where it is with --server",
             program.display()
         ))),
     }

@@ -5,6 +5,7 @@
 //! second is what the sockets alone cost.
 
 mod echo;
+mod raw_echo;
 mod respond;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use crate::interrupt::Interrupt;
 use crate::output::Outputs;
 use crate::report::{Body, Document, Report};
 
+pub use raw_echo::RawEcho;
 pub use respond::RespondArgs;
 #[cfg(test)]
 pub(super) use respond::null_for_tests;

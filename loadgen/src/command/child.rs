@@ -1,13 +1,22 @@
 //! Servers that a command starts for itself, and ends with itself.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::unistd::Pid;
 
 use crate::error::LoadError;
+
+/// How long a server may take to end once it is told to; the slowest of ours drains for 5 s.
+const END_MAX: Duration = Duration::from_secs(7);
+
+/// How often it is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A server that has told its address.
 #[derive(Debug)]
@@ -32,7 +41,9 @@ impl Server {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+        // Ctrl-C is for the generator, which ends the server when it has told what it measured.
+        command.process_group(0);
+        let mut child = spawn(&mut command).map_err(|error| failed(error.to_string()))?;
         let Some(stderr) = child.stderr.take() else {
             return Err(failed("it has no standard error".to_owned()));
         };
@@ -71,8 +82,25 @@ impl Drop for Server {
     fn drop(&mut self) {
         // If it has ended already there is nobody to ask; either way it is waited for.
         let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
-        let _ = self.child.wait();
+        let patience = Instant::now() + END_MAX;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > patience {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return;
+            }
+            thread::sleep(LOOK);
+        }
     }
+}
+
+/// Starts the process with no signal blocked: a child inherits what this thread blocks, and
+/// SIGTERM, which the generator waits for on a thread of its own, would never reach it.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let child = command.spawn();
+    before.thread_set_mask()?;
+    child
 }
 
 #[cfg(test)]
@@ -81,6 +109,22 @@ mod tests {
 
     fn shell(script: &str) -> Result<Server, LoadError> {
         Server::start(Path::new("/bin/sh"), &["-c".to_owned(), script.to_owned()])
+    }
+
+    #[test]
+    fn a_server_ends_although_the_generator_keeps_signals_to_itself() {
+        let mut kept = SigSet::empty();
+        kept.add(Signal::SIGTERM);
+        kept.thread_block().unwrap();
+        let mut server = shell("echo listening on 1.2.3.4:5 >&2; exec sleep 60").unwrap();
+        assert!(SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
+        let _ = kill(Pid::from_raw(server.child.id() as i32), Signal::SIGTERM);
+        let patience = Instant::now() + END_MAX;
+        while server.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < patience, "it does not hear SIGTERM");
+            thread::sleep(LOOK);
+        }
+        kept.thread_unblock().unwrap();
     }
 
     #[test]

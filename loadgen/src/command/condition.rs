@@ -96,7 +96,7 @@ impl Condition {
                 Some(report) => self.metric.of_run(report),
                 None => Err("no rate held the objective".to_owned()),
             },
-            Body::Sweep(_) | Body::Calibrate(_) => {
+            Body::Sweep(_) | Body::Calibrate(_) | Body::Collection(_) => {
                 Err("conditions are for runs, searches and comparisons".to_owned())
             }
         };
@@ -204,12 +204,25 @@ fn invalid(document: &Document) -> Option<String> {
 }
 
 /// Tells each condition's answer; the exit code is 0 if all hold, 2 if one fails, and 3 if the
-/// measurement is not fit to tell.
+/// measurement is not fit to tell. Each finding of a collection is judged.
 pub(super) fn judge(
     conditions: &[Condition],
     document: &Document,
     out: &mut dyn Write,
 ) -> ExitCode {
+    ExitCode::from(match &document.body {
+        Body::Collection(collection) => {
+            let codes = collection.findings.iter().map(|found| {
+                let about = format!("{}: ", found.name);
+                worst(conditions, &found.finding, &about, out)
+            });
+            codes.max().unwrap_or(0)
+        }
+        _ => worst(conditions, document, "", out),
+    })
+}
+
+fn worst(conditions: &[Condition], document: &Document, about: &str, out: &mut dyn Write) -> u8 {
     let spoilt = invalid(document).filter(|_| !conditions.is_empty());
     let mut worst = if spoilt.is_some() { 3 } else { 0 };
     for condition in conditions {
@@ -220,13 +233,13 @@ pub(super) fn judge(
         };
         // Whoever closed standard output still gets the exit code.
         let opposite = format!("not {}", condition.text);
-        let _ = writeln!(out, "check    {opposite}: {word}, {detail}");
+        let _ = writeln!(out, "check    {about}{opposite}: {word}, {detail}");
         worst = worst.max(code);
     }
     if let Some(reason) = spoilt {
-        let _ = writeln!(out, "check    invalid measurement: {reason}");
+        let _ = writeln!(out, "check    {about}invalid measurement: {reason}");
     }
-    ExitCode::from(worst)
+    worst
 }
 
 fn shown(value: f64) -> String {

@@ -18,7 +18,7 @@ pub(super) fn execute(args: &RunArgs, interrupt: &Interrupt) -> Result<ExitCode,
     let conditions = Condition::parse_all(&args.output.fail_if)?;
     let plan = Plan::new(args)?;
     let outputs = Outputs::open(&args.output)?;
-    let done = match args.agents.is_empty() {
+    let done = match args.agents.addresses.is_empty() {
         true => watched(plan, args, interrupt),
         false => {
             let words: Vec<String> = std::env::args().skip(1).collect();

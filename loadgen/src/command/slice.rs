@@ -38,7 +38,7 @@ pub(super) fn plan(args: &RunArgs) -> Result<Plan, LoadError> {
             return refused(flag, file.display().to_string());
         }
     }
-    match args.agents.as_slice() {
+    match args.agents.addresses.as_slice() {
         [] => Plan::new(args),
         agents => refused("--agents", agents.join(",")),
     }

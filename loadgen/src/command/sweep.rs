@@ -1,12 +1,13 @@
 //! `sweep`: a grid of connections × streams × rate.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::slice::{in_brief, measure, plan};
-use super::{finish, tell};
+use super::{RawEcho, finish, tell};
 use crate::args::RunArgs;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
@@ -26,6 +27,10 @@ pub struct SweepArgs {
     /// Pause between points, so that the target comes to rest
     #[arg(long, value_name = "TIME", default_value = "200ms")]
     pub pause: String,
+    /// Calibration, as calibrate --json writes it, to hold the CPU time of calls against its raw
+    /// echo
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
 }
 
 /// What a sweep found.
@@ -33,6 +38,9 @@ pub struct SweepArgs {
 pub struct Sweep {
     /// Every point that was measured.
     pub points: Vec<Point>,
+    /// What calls are held against, if a calibration was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_echo: Option<RawEcho>,
     /// What a reader must know.
     pub warnings: Vec<String>,
 }
@@ -50,6 +58,7 @@ pub struct Point {
 pub(super) fn execute(args: &SweepArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let pause = crate::duration::parse(&args.pause)
         .ok_or_else(|| LoadError::flag("--pause", &args.pause, crate::duration::EXPECTED))?;
+    let raw_echo = args.calibration.as_deref().map(RawEcho::read).transpose()?;
     let grid = grid(&args.run);
     // A mistake in the last point should not cost the work of the others.
     for point in &grid {
@@ -73,12 +82,12 @@ pub(super) fn execute(args: &SweepArgs, interrupt: &Interrupt) -> Result<ExitCod
         points.push(Point::of(report));
         std::thread::sleep(pause);
     }
-    let document = Document::from(Body::Sweep(Box::new(Sweep::of(points))));
+    let document = Document::from(Body::Sweep(Box::new(Sweep::of(points, raw_echo))));
     finish(&document, outputs, &[], interrupt)
 }
 
 impl Point {
-    pub(super) fn of(mut report: Report) -> Self {
+    pub(crate) fn of(mut report: Report) -> Self {
         report.seconds.clear();
         Self {
             rate: report.counts.offered_rps,
@@ -88,7 +97,7 @@ impl Point {
 }
 
 impl Sweep {
-    fn of(points: Vec<Point>) -> Self {
+    pub(crate) fn of(points: Vec<Point>, raw_echo: Option<RawEcho>) -> Self {
         let mut warnings = Vec::new();
         for warning in points.iter().flat_map(|point| &point.report.warnings) {
             let kind = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
@@ -99,7 +108,28 @@ impl Sweep {
                 warnings.push(warning.clone());
             }
         }
-        Self { points, warnings }
+        let mut sweep = Self {
+            points,
+            raw_echo: None,
+            warnings,
+        };
+        if let Some(echo) = raw_echo {
+            sweep.hold_against(&echo);
+        }
+        sweep
+    }
+
+    /// Every point's report.
+    pub fn reports(&self) -> impl Iterator<Item = &Report> + Clone {
+        self.points.iter().map(|point| &point.report)
+    }
+
+    /// Takes over what calls are held against, unless there is something already.
+    pub(super) fn hold_against(&mut self, echo: &RawEcho) {
+        if self.raw_echo.is_none() {
+            self.warnings.extend(echo.doubt(self.reports()));
+            self.raw_echo = Some(echo.clone());
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
     /// File to write a table to: the seconds of a run, the points of a sweep, the turns of a
-    /// comparison
+    /// comparison; of several findings a row for each run and point
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
     /// File to write metrics to, as the text format of Prometheus

@@ -1,8 +1,10 @@
-//! Tables for spreadsheets and data frames: one line a second, a point, a probe or a turn.
+//! Tables for spreadsheets and data frames: one line a second, a point, a probe, a
+//! turn, or a run among others.
 //!
 //! A field that could not be told is empty. No field can hold a comma: they are numbers and names
 //! of ours, and what comes from elsewhere is quoted.
 
+use crate::command::Finding;
 use crate::report::{Body, Document, Percentiles, Report};
 
 const PERCENTILES: &str = "p50_us,p90_us,p99_us,p999_us,max_us";
@@ -48,7 +50,42 @@ pub(crate) fn table(document: &Document) -> String {
             )
         }
         Body::Calibrate(calibration) => seconds(&calibration.null),
+        Body::Collection(collection) => {
+            let findings = collection.findings.iter();
+            let rows = findings.flat_map(|Finding { name, finding }| {
+                let sides = match &finding.body {
+                    Body::Compare(comparison) => &comparison.names[..],
+                    _ => &[],
+                };
+                let row = move |(index, report)| {
+                    let side = sides.get(index).map(|side| format!(": {side}"));
+                    measured_row(&format!("{name}{}", side.unwrap_or_default()), report)
+                };
+                finding.reports().into_iter().enumerate().map(row)
+            });
+            let head = "name,target,connections,streams,offered_rps,rps,failed,censored";
+            lines(&format!("{head},{PERCENTILES},cpu_us,warnings"), rows)
+        }
     }
+}
+
+/// A row for whatever has a latency: a run, a point, the run that confirmed a search, a side of a
+/// comparison.
+fn measured_row(name: &str, report: &Report) -> String {
+    format!(
+        "{},{},{},{},{},{},{},{},{},{},{}",
+        quoted(name),
+        quoted(&report.setup.target),
+        report.setup.connections,
+        report.setup.streams,
+        field(report.counts.offered_rps),
+        report.counts.rps,
+        report.failed(),
+        report.counts.censored,
+        percentiles(&report.latency_us),
+        field(report.cost.target_cpu_us_per_rpc),
+        report.warnings.len()
+    )
 }
 
 fn seconds(report: &Report) -> String {

@@ -3,12 +3,13 @@
 //! Everything is in the file: style, charts as inline SVG, a little script for pointing at them,
 //! and the data of the report, so that the page is itself a report file.
 
+mod collection;
 mod key;
 mod tables;
 mod verdict;
 
 use crate::chart::{Chart, INK, PALETTE, charts, escape};
-use crate::report::Document;
+use crate::report::{Body, Document, EMBEDDED};
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -19,18 +20,11 @@ const SCRIPT: &str = include_str!("html/page.js");
 /// When a histogram is unreadable.
 pub(crate) fn page(document: &Document) -> Result<String, String> {
     let words = verdict::words(document);
-    let charts = charts(document)?;
-    let (first, rest) = charts.split_first().ok_or("there is nothing to show")?;
-    let body = [
-        header(&words),
-        key::figures(document),
-        warnings(words.warnings),
-        figure(first),
-        tables::first(document),
-        rest.iter().map(figure).collect(),
-        tables::rest(document),
-        footer(document),
-    ];
+    let body = match &document.body {
+        Body::Collection(collection) => collection::body(collection)?,
+        _ => warnings(words.warnings) + &content(document)?,
+    };
+    let body = [header(&words), body, footer(document)];
     let title = escape(&words.verdict);
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -40,6 +34,20 @@ pub(crate) fn page(document: &Document) -> Result<String, String> {
          <div id=\"tip\" role=\"status\"></div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         body.concat()
     ))
+}
+
+/// The figures, charts and tables of one finding.
+fn content(document: &Document) -> Result<String, String> {
+    let charts = charts(document)?;
+    let (first, rest) = charts.split_first().ok_or("there is nothing to show")?;
+    let parts = [
+        key::figures(document),
+        figure(first),
+        tables::first(document),
+        rest.iter().map(figure).collect(),
+        tables::rest(document),
+    ];
+    Ok(parts.concat())
 }
 
 fn header(words: &verdict::Words<'_>) -> String {
@@ -94,7 +102,7 @@ fn footer(document: &Document) -> String {
         "<footer><p>Measured by {} from the moment each call was meant to start. The data is in \
          this page: <a id=\"save\" download=\"report.json\" href=\"#\">save it as JSON</a>, and \
          <code>corespun-load report</code> shows it again.</p></footer>\n\
-         <script type=\"application/json\" id=\"data\">{data}</script>\n",
+         {EMBEDDED}{data}</script>\n",
         concat!("corespun-load ", env!("CARGO_PKG_VERSION")),
     )
 }
@@ -102,7 +110,6 @@ fn footer(document: &Document) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Body;
     use crate::report::tests::report;
 
     fn page_of(flags: &str, calls: u64) -> String {
@@ -125,9 +132,10 @@ mod tests {
     #[test]
     fn the_data_in_the_page_is_the_report() {
         let html = page_of("", 50);
-        let start = html.find("id=\"data\">").unwrap() + "id=\"data\">".len();
-        let end = start + html[start..].find("</script>").unwrap();
-        let data: Document = serde_json::from_str(&html[start..end]).unwrap();
+        let path = std::env::temp_dir().join(format!("load-page-{}", std::process::id()));
+        std::fs::write(&path, html).unwrap();
+        let data = Document::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         let Body::Run(report) = data.body else {
             unreachable!("it was a run");
         };

@@ -82,7 +82,8 @@ impl Pressure {
     pub fn since(self, earlier: Self, seconds: f64) -> PressureShares {
         let share = |now: Option<u64>, then: Option<u64>| {
             let micros = now?.saturating_sub(then?) as f64;
-            (seconds > 0.0).then_some(micros / 1e6 / seconds)
+            // The kernel posts it now and then, so a window may end with some from before it.
+            (seconds > 0.0).then_some((micros / 1e6 / seconds).min(1.0))
         };
         PressureShares {
             cpu: share(self.cpu, earlier.cpu),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Report;
-use crate::command::{Calibration, Comparison, Search, Sweep};
+use crate::command::{Calibration, Collection, Comparison, Search, Sweep};
 use crate::error::LoadError;
 
 /// The version of the file format that this program writes and reads.
@@ -35,6 +35,8 @@ pub enum Body {
     Compare(Box<Comparison>),
     /// The generator's own ceiling.
     Calibrate(Box<Calibration>),
+    /// Several findings beside each other.
+    Collection(Box<Collection>),
 }
 
 impl From<Body> for Document {
@@ -47,13 +49,31 @@ impl From<Body> for Document {
 }
 
 impl Document {
+    /// Every report that was made on the way to what was found, whole or without its timeline.
+    pub fn reports(&self) -> Vec<&Report> {
+        match &self.body {
+            Body::Run(report) => vec![report],
+            Body::Sweep(sweep) => sweep.reports().collect(),
+            Body::Search(search) => search.confirmation.iter().map(|report| &**report).collect(),
+            Body::Compare(comparison) => {
+                let both = [&comparison.a, &comparison.b];
+                both.into_iter().filter_map(Option::as_deref).collect()
+            }
+            Body::Calibrate(calibration) => vec![&calibration.null],
+            Body::Collection(collection) => {
+                let findings = collection.findings.iter();
+                findings.flat_map(|found| found.finding.reports()).collect()
+            }
+        }
+    }
+
     /// The file's text.
     pub fn to_json(&self) -> String {
         let text = serde_json::to_string_pretty(self);
         text.unwrap_or_else(|error| unreachable!("a document has a text: {error}")) + "\n"
     }
 
-    /// Reads a file that this program wrote.
+    /// Reads a file that this program wrote: as JSON, or as a page that has it within.
     ///
     /// # Errors
     /// When it cannot be read, is of another version, or is not one of ours.
@@ -63,7 +83,7 @@ impl Document {
             cause,
         };
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        Self::parse(&text).map_err(failed)
+        Self::parse(embedded(&text)).map_err(failed)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -71,12 +91,26 @@ impl Document {
         struct Version {
             format: Option<u32>,
         }
-        let version: Version = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let foreign = |error: serde_json::Error| format!("it is no report of ours: {error}");
+        let version: Version = serde_json::from_str(text).map_err(foreign)?;
         match version.format {
-            Some(FORMAT) => serde_json::from_str(text).map_err(|error| error.to_string()),
+            Some(FORMAT) => serde_json::from_str(text).map_err(foreign),
             Some(other) => Err(format!("it has format {other}, not {FORMAT}")),
             None => Err("it has no format, so corespun-load did not write it".to_owned()),
         }
+    }
+}
+
+/// What stands before the report in a page.
+pub(crate) const EMBEDDED: &str = "<script type=\"application/json\" id=\"data\">";
+
+/// The report within a page; anything else as it is.
+fn embedded(text: &str) -> &str {
+    match text.split_once(EMBEDDED) {
+        Some((page, rest)) if page.starts_with("<!doctype html>") => {
+            rest.split("</script>").next().unwrap_or(rest)
+        }
+        _ => text,
     }
 }
 

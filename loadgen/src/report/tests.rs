@@ -110,4 +110,7 @@ fn secrets_of_the_command_line_are_kept_out() {
     assert_eq!(shown.join(" "), "run --token … --metadata key=… --rate 5");
     let inline = without_secrets(["--token=s3cret".to_owned()].into_iter());
     assert_eq!(inline, ["--token=…"]);
+    let agents = ["--agents-token", "s3cret", "--agents-token=s3cret"];
+    let shown = without_secrets(agents.map(str::to_owned).into_iter());
+    assert_eq!(shown.join(" "), "--agents-token … --agents-token=…");
 }

@@ -3,6 +3,7 @@
 use super::{bounded, told};
 use crate::process::Used;
 use crate::report::{MessageReport, Percentiles, Report};
+use crate::units::several;
 
 /// The summary of a run, without colours, at most fifteen lines of eighty columns.
 pub fn summary(report: &Report) -> String {
@@ -10,8 +11,11 @@ pub fn summary(report: &Report) -> String {
     let mut lines = vec![
         format!("{} at {}", setup.method, setup.target),
         format!(
-            "         {} connections × {} streams, {}, {:.1} s after {:.1} s of warm-up",
-            setup.connections, setup.streams, setup.engine, setup.duration_s, setup.warmup_s,
+            "         {}, {}, {:.1} s after {:.1} s of warm-up",
+            setup.shape(),
+            setup.engine,
+            setup.duration_s,
+            setup.warmup_s,
         ),
     ];
     lines.extend(counts(report));
@@ -40,10 +44,10 @@ fn agents(report: &Report) -> Option<String> {
     let lowest = tails.clone().reduce(f64::min);
     let highest = tails.reduce(f64::max);
     let count = report.agents.len();
-    (count > 0).then(|| {
-        let (lowest, highest) = (told(lowest, 1), told(highest, 1));
-        format!("agents   {count}, whose own p99 are {lowest} to {highest} µs")
-    })
+    let span = lowest
+        .zip(highest)
+        .map(|(lowest, highest)| format!(", whose own p99 are {lowest:.1} to {highest:.1} µs"));
+    (count > 0).then(|| format!("agents   {count}{}", span.unwrap_or_default()))
 }
 
 fn counts(report: &Report) -> Vec<String> {
@@ -103,11 +107,8 @@ fn cost(report: &Report) -> String {
         text += &format!("target {cpu:.2} µs per call, ");
     }
     let share = report.cost.generator_cpu_share * 100.0;
-    let plural = if report.setup.cores == 1 { "" } else { "s" };
-    text += &format!(
-        "generator {share:.0} % of {} core{plural}",
-        report.setup.cores
-    );
+    let cores = several(report.setup.cores, "core");
+    text += &format!("generator {share:.0} % of {cores}");
     if let Some(share) = report.cost.steal_share {
         text += &format!(", steal {:.1} %", share * 100.0);
     }

@@ -1,8 +1,10 @@
 //! The summaries of commands that make many runs, or none of the usual kind.
 
+use super::collection::percent;
 use super::run::{percentile_head, percentiles};
 use super::{bounded, told};
 use crate::command::{Calibration, Search, Sweep};
+use crate::units::several;
 
 /// Points that a table shows; what is over stays in the JSON.
 const POINTS_MAX: usize = 9;
@@ -18,31 +20,50 @@ pub(super) fn sweep(sweep: &Sweep) -> String {
         "p99",
         "cpu µs",
     ];
-    let mut lines = vec![row(head.map(str::to_owned))];
+    let echo = sweep.raw_echo.as_ref();
+    let mut lines = vec![row(
+        head.map(str::to_owned),
+        echo.map(|_| "of echo".to_owned()),
+    )];
     for point in sweep.points.iter().take(POINTS_MAX) {
         let report = &point.report;
-        lines.push(row([
+        let rate = point.rate.map(|rate| format!("{rate:.0}"));
+        let cells = [
             report.setup.connections.to_string(),
             report.setup.streams.to_string(),
-            point
-                .rate
-                .map_or("closed".to_owned(), |rate| format!("{rate:.0}")),
+            rate.unwrap_or("closed".to_owned()),
             format!("{:.0}", report.counts.rps),
             told(report.latency_us.p50, 0),
             told(report.latency_us.p99, 0),
             told(report.cost.target_cpu_us_per_rpc, 2),
-        ]));
+        ];
+        let share = echo.map(|echo| echo.share(report).map_or("n/a".to_owned(), percent));
+        lines.push(row(cells, share));
     }
     if sweep.points.len() > POINTS_MAX {
         let more = sweep.points.len() - POINTS_MAX;
         lines.push(format!("and {more} more points, in the JSON and the HTML"));
     }
+    lines.extend(beside_echo(sweep));
     bounded(lines, &sweep.warnings)
 }
 
-fn row(cells: [String; 7]) -> String {
-    let text = cells.iter().map(|cell| format!("{cell:>10}"));
+fn row(cells: [String; 7], last: Option<String>) -> String {
+    let text = cells.iter().chain(&last).map(|cell| format!("{cell:>10}"));
     text.collect::<String>().trim_end().to_owned()
+}
+
+/// What the target makes of its CPU time, at best.
+fn beside_echo(sweep: &Sweep) -> Option<String> {
+    let echo = sweep.raw_echo.as_ref()?;
+    let (report, share) = echo.best(sweep.reports())?;
+    Some(format!(
+        "raw echo {:.2} CPU-µs: at best {} of its messages per CPU-second, at {} × {}",
+        echo.server_cpu_us,
+        percent(share),
+        report.setup.connections,
+        report.setup.streams
+    ))
 }
 
 /// The rate that held, and how it was confirmed.
@@ -75,8 +96,10 @@ pub(super) fn calibration(calibration: &Calibration) -> String {
     let setup = &null.setup;
     let lines = vec![
         format!(
-            "the generator alone, {} connections × {} streams, {}, {} cores",
-            setup.connections, setup.streams, setup.engine, setup.cores
+            "the generator alone, {}, {}, {}",
+            setup.shape(),
+            setup.engine,
+            several(setup.cores, "core")
         ),
         format!(
             "{:<16}{:>12}{:>18}{:>16}",

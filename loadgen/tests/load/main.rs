@@ -1,7 +1,10 @@
 //! The load generator against servers that answer well, wrongly, late or not at all, on both
 //! engines.
 
+mod agents;
 mod authority;
+mod baseline;
+mod beside;
 mod calls;
 mod command;
 mod commands;

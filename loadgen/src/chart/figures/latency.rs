@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::super::plot::{ACROSS, Axis, Plot, Series, Tip, UP};
+use super::super::plot::{ACROSS, APART, Axis, Plot, Series, Tip, UP};
 use super::super::scale::{Kind, Scale};
 use crate::chart::Chart;
 use crate::command::Comparison;
@@ -14,6 +14,9 @@ const STEPS: usize = 24;
 
 /// Samples that must lie beyond a quantile for it to be sure.
 const SURE: f64 = 10.0;
+
+/// Lines that one chart can hold apart.
+const RUNS_MAX: usize = 12;
 
 const SPECTRUM_CAPTION: &str = "The share of calls that ended within a time; each mark to the \
     right leaves a tenth as many slower. Dotted: fewer than ten calls lie beyond.";
@@ -46,6 +49,20 @@ pub(super) fn of_comparison(comparison: &Comparison) -> Result<Option<Chart>, St
     Ok(Some(spectrum(&lines, SPECTRUM_CAPTION.to_owned())))
 }
 
+/// The spectra of several runs.
+pub(super) fn of_runs(runs: &[(&str, &Report)]) -> Result<Chart, String> {
+    let mut lines = Vec::new();
+    for ((name, report), class) in runs.iter().take(RUNS_MAX).zip(APART.into_iter().cycle()) {
+        lines.push((*name, class, report.histograms.response.unpack()?));
+    }
+    let more = match runs.len().saturating_sub(RUNS_MAX) {
+        0 => String::new(),
+        more => format!(" {more} more runs are in the table alone."),
+    };
+    let caption = format!("Latency from the intended start. {SPECTRUM_CAPTION}{more}");
+    Ok(spectrum(&lines, caption))
+}
+
 fn spectrum(lines: &[Line<'_>], caption: String) -> Chart {
     let nines = |calls: u64| (calls.max(10) as f64).log10();
     let most = lines.iter().map(|(_, _, values)| nines(values.len()));
@@ -76,7 +93,7 @@ fn spectrum(lines: &[Line<'_>], caption: String) -> Chart {
         rule: None,
     };
     Chart {
-        name: "percentiles",
+        name: "percentiles".to_owned(),
         title: "Latency by percentile".to_owned(),
         caption,
         svg: plot.draw(),
@@ -99,7 +116,7 @@ fn percentile_ticks(most: f64) -> Vec<(f64, String)> {
     ];
     let marks = marks.into_iter().filter(|(nines, _)| *nines <= most);
     // Beside each other 0 % and 50 % need the room of half a nine.
-    let marks = marks.filter(|(nines, _)| *nines != 0.0 || most < 5.0);
+    let marks = marks.filter(|(nines, _)| *nines != 0.0 || most < 4.0);
     marks
         .map(|(nines, text)| (nines, text.to_owned()))
         .collect()
@@ -179,7 +196,7 @@ pub(super) fn timeline(report: &Report) -> Option<Chart> {
         rule: None,
     };
     Some(Chart {
-        name: "timeline",
+        name: "timeline".to_owned(),
         title: "Latency over time".to_owned(),
         caption: "Each second of the measured window. Dotted: how late the generator itself was; \
                   what calls seem to have waited for may have been that."
@@ -223,7 +240,7 @@ pub(super) fn rate(report: &Report) -> Option<Chart> {
         rule: None,
     };
     Some(Chart {
-        name: "rate",
+        name: "rate".to_owned(),
         title: "Calls over time".to_owned(),
         caption: "Calls that ended in each second of the window, whenever they were meant to \
                   start."

@@ -1,15 +1,12 @@
 //! Latency and cost against load, and the turns of a comparison.
 
-use super::super::plot::{ACROSS, Axis, Plot, Rule, Series, Tip, UP};
+use super::super::plot::{ACROSS, APART, Axis, Plot, Rule, Series, Tip, UP};
 use super::super::scale::Scale;
 use crate::chart::Chart;
-use crate::command::{Comparison, Search, Side, Slice, Sweep};
+use crate::command::{Comparison, RawEcho, Search, Side, Slice, Sweep};
 use crate::report::Report;
 use crate::stats::median;
 use crate::units::{count, count_tick, time, time_or_none, time_tick};
-
-/// How the lines of a sweep are told apart: one accent, in three strengths.
-const CLASSES: [&str; 3] = ["a", "a2", "faint"];
 
 /// One measurement at some load.
 struct Sample {
@@ -64,10 +61,11 @@ pub(super) fn search(search: &Search) -> Vec<Chart> {
     ];
     let rule = Rule {
         at: search.limit_us,
+        class: "bad",
         label: format!("≤ {}", time(search.limit_us)),
     };
     vec![Chart {
-        name: "latency-against-load",
+        name: "latency-against-load".to_owned(),
         title: "Latency against load".to_owned(),
         caption: format!(
             "{} at each rate that was tried; the dashed line is the objective. Hollow marks do \
@@ -91,17 +89,22 @@ fn medians<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<(f64, f64)> {
 
 /// Latency and CPU time against the rate that was reached, a line for each shape.
 pub(super) fn sweep(sweep: &Sweep) -> Vec<Chart> {
-    let latency = sweep_chart(sweep, "p99", time_tick, |report| {
+    let latency = sweep_chart(sweep, "p99", time_tick, None, |report| {
         let latency = &report.latency_us;
         latency.p99.or(latency.max)
     });
     let cost = |report: &Report| report.cost.target_cpu_us_per_rpc;
+    let raw_echo = sweep.raw_echo.as_ref().map(|echo| Rule {
+        at: echo.server_cpu_us,
+        class: "faint",
+        label: format!("raw echo {}", time(echo.server_cpu_us)),
+    });
     let measured = sweep
         .points
         .iter()
         .any(|point| cost(&point.report).is_some());
     let mut charts = vec![Chart {
-        name: "latency-against-load",
+        name: "latency-against-load".to_owned(),
         title: "Latency against load".to_owned(),
         caption: "p99 at the rate that was reached; a line for each number of connections × \
                   streams."
@@ -110,19 +113,33 @@ pub(super) fn sweep(sweep: &Sweep) -> Vec<Chart> {
     }];
     if measured {
         charts.push(Chart {
-            name: "cpu-against-load",
+            name: "cpu-against-load".to_owned(),
             title: "CPU per call against load".to_owned(),
-            caption: "CPU time of the target for each call, by its own clock.".to_owned(),
-            svg: sweep_chart(sweep, "CPU-µs per call", count_tick, cost),
+            caption: cost_caption(sweep.raw_echo.as_ref()),
+            svg: sweep_chart(sweep, "CPU-µs per call", count_tick, raw_echo, cost),
         });
     }
     charts
+}
+
+fn cost_caption(raw_echo: Option<&RawEcho>) -> String {
+    let mut caption = "CPU time of the target for each call, by its own clock.".to_owned();
+    if let Some(echo) = raw_echo {
+        caption += &format!(
+            " The dashed line is what a server that only gives back 64 bytes costs for each \
+             message, with {} in flight in a closed loop: about the least that a call can cost \
+             over these sockets.",
+            echo.shape()
+        );
+    }
+    caption
 }
 
 fn sweep_chart(
     sweep: &Sweep,
     title: &str,
     label: fn(f64) -> String,
+    rule: Option<Rule>,
     value: impl Fn(&Report) -> Option<f64>,
 ) -> String {
     let mut shapes: Vec<(usize, usize)> = Vec::new();
@@ -149,11 +166,11 @@ fn sweep_chart(
         samples.sort_by(|one, other| one.load.total_cmp(&other.load));
         tips.extend(samples.iter().map(tip));
         let name = format!("{} × {}", shape.0, shape.1);
-        let class = CLASSES[index.min(CLASSES.len() - 1)];
+        let class = APART[index % APART.len()];
         series.push(line(&name, class, &samples));
     }
     tips.sort_by(|one, other| one.x.total_cmp(&other.x));
-    plot(title, series, None, tips, label)
+    plot(title, series, rule, tips, label)
 }
 
 fn describe(report: &Report) -> String {
@@ -247,7 +264,7 @@ pub(super) fn turns(comparison: &Comparison) -> Option<Chart> {
         rule: None,
     };
     Some(Chart {
-        name: "turns",
+        name: "turns".to_owned(),
         title: "Every turn, in order".to_owned(),
         caption: format!(
             "First {name_a} beside itself (pale), which gives the noise floor; then both, turn \

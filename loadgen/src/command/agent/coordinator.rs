@@ -6,14 +6,15 @@ use corespun::runtime::{Engine, JoinHandle, LocalConfig, LocalShard};
 use corespun::{Request, Sender, Status, Streaming};
 
 use super::super::tell;
+use super::VERSION;
+use super::access::Access;
 use super::files::{Part, gather};
 use super::wire::{AgentClient, News, Order, Prepare, news, order};
-use super::{VERSION, wire};
 use crate::args::RunArgs;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 use crate::plan::Plan;
-use crate::report::{AgentShare, Report, Second};
+use crate::report::{AgentShare, Report, Second, without_secrets};
 use crate::units::{count, time_or_none};
 
 /// How long an agent may take to answer at all.
@@ -45,7 +46,8 @@ pub(in crate::command) fn run(
     words: &[String],
     interrupt: &Interrupt,
 ) -> Result<Report, LoadError> {
-    let of = args.agents.len();
+    let access = Access::read(&args.agents)?;
+    let of = args.agents.addresses.len();
     let prepare = |index| {
         let part = Part { index, of };
         Ok(Prepare {
@@ -60,7 +62,12 @@ pub(in crate::command) fn run(
         cpu: None,
     };
     let mut shard = LocalShard::new(config).map_err(LoadError::Start)?;
-    shard.block_on(conduct(&args.agents, prepared, interrupt))
+    let addresses = &args.agents.addresses;
+    let work = conduct(addresses, &access, prepared, interrupt);
+    let mut report = shard.block_on(work)?;
+    // What agents were started with makes nothing again.
+    report.setup.command = without_secrets(words.iter().cloned());
+    Ok(report)
 }
 
 /// The command line for one agent: its share of the rate, a seed and no agents of its own.
@@ -78,7 +85,10 @@ fn share(
             _ => (word.as_str(), None),
         };
         match flag {
-            "--agents" | "--rate" | "--seed" | "--duration" => {
+            // Agents need not know of each other, nor how to order runs.
+            flag if flag.starts_with("--agents")
+                || ["--rate", "--seed", "--duration"].contains(&flag) =>
+            {
                 if value.is_none() {
                     words.next();
                 }
@@ -105,12 +115,13 @@ fn share(
 
 async fn conduct(
     addresses: &[String],
+    access: &Access,
     prepared: Vec<Prepare>,
     interrupt: &Interrupt,
 ) -> Result<Report, LoadError> {
     let mut agents = Vec::new();
     for (address, prepare) in addresses.iter().zip(prepared) {
-        agents.push(Agent::prepare(address, prepare).await?);
+        agents.push(Agent::prepare(address, access, prepare).await?);
     }
     for agent in &mut agents {
         agent.wait_until_ready().await?;
@@ -164,12 +175,13 @@ fn failure(address: &str, status: &Status) -> LoadError {
 }
 
 impl Agent {
-    async fn prepare(address: &str, prepare: Prepare) -> Result<Self, LoadError> {
+    async fn prepare(address: &str, access: &Access, prepare: Prepare) -> Result<Self, LoadError> {
         let failed = |status: Status| failure(address, &status);
-        let connecting = corespun::timeout(CONNECT_MAX, AgentClient::connect(address)).await;
-        let client: wire::AgentClient = connecting
+        let connecting = corespun::timeout(CONNECT_MAX, access.connect(address)).await;
+        let channel = connecting
             .map_err(|_| failed(Status::unavailable("no answer within 10 s")))?
             .map_err(failed)?;
+        let client = AgentClient::new(channel);
         let (orders, news) = client.run(Request::new(())).await.map_err(failed)?;
         let mut agent = Self {
             address: address.to_owned(),

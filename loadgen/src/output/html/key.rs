@@ -27,7 +27,7 @@ pub(super) fn figures(document: &Document) -> String {
                 cpu(Some(calibration.echo.generator_cpu_us)),
             ),
         ],
-        Body::Compare(_) | Body::Sweep(_) => return String::new(),
+        Body::Compare(_) | Body::Sweep(_) | Body::Collection(_) => return String::new(),
     };
     let cell = |(name, value): &(&str, String)| {
         format!(

@@ -1,13 +1,14 @@
 //! The tables of a page: percentiles, outcomes, points, and what it ran on.
 
 use crate::chart::escape;
-use crate::command::{Comparison, Search, Sweep};
+use crate::command::{Comparison, RawEcho, Search, Sweep};
 use crate::process::Machine;
 use crate::report::{Body, Document, Percentiles, Report};
 use crate::stats::Estimate;
-use crate::units::{bytes, count, percent, time, time_or_none};
+use crate::units::{bytes, count, percent, several, time, time_or_none};
 
-type Row = Vec<String>;
+/// The cells of a row.
+pub(super) type Row = Vec<String>;
 
 /// The table that belongs beside the first chart.
 pub(super) fn first(document: &Document) -> String {
@@ -17,6 +18,7 @@ pub(super) fn first(document: &Document) -> String {
         Body::Search(search) => probes(search),
         Body::Sweep(sweep) => points(sweep),
         Body::Calibrate(calibration) => percentiles(&calibration.null),
+        Body::Collection(_) => String::new(),
     }
 }
 
@@ -54,10 +56,12 @@ pub(super) fn rest(document: &Document) -> String {
         Body::Calibrate(calibration) => {
             environment(&calibration.null.machine, Some(&calibration.null))
         }
+        Body::Collection(_) => String::new(),
     }
 }
 
-fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
+/// A table under its title.
+pub(super) fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
     let cell = |tag: &str, text: &str| format!("<{tag}>{}</{tag}>", escape(text));
     let head: String = head.iter().map(|text| cell("th", text)).collect();
     let row = |row: &Row| {
@@ -72,7 +76,8 @@ fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
     )
 }
 
-const PERCENTILES: [&str; 6] = ["", "p50", "p90", "p99", "p99.9", "slowest"];
+/// The head of a table of percentiles.
+pub(super) const PERCENTILES: [&str; 6] = ["", "p50", "p90", "p99", "p99.9", "slowest"];
 
 fn percentile_row(name: &str, values: &Percentiles) -> Row {
     let cells = values.values().map(time_or_none);
@@ -219,9 +224,10 @@ fn probes(search: &Search) -> String {
 }
 
 fn points(sweep: &Sweep) -> String {
+    let echo = sweep.raw_echo.as_ref();
     let row = |point: &crate::command::Point| {
         let report = &point.report;
-        vec![
+        let mut row = vec![
             format!("{} × {}", report.setup.connections, report.setup.streams),
             point
                 .rate
@@ -234,10 +240,12 @@ fn points(sweep: &Sweep) -> String {
                 .target_cpu_us_per_rpc
                 .map_or("n/a".to_owned(), time),
             count(report.failed() as f64),
-        ]
+        ];
+        row.extend(echo.map(|echo| share_of(echo, report)));
+        row
     };
     let rows: Vec<Row> = sweep.points.iter().map(row).collect();
-    let head = [
+    let mut head = vec![
         "connections × streams",
         "offered/s",
         "ok/s",
@@ -246,7 +254,16 @@ fn points(sweep: &Sweep) -> String {
         "CPU per call",
         "failed",
     ];
+    head.extend(echo.map(|_| OF_ECHO));
     table("Every point", &head, &rows)
+}
+
+/// The head of a column of [`share_of`].
+pub(super) const OF_ECHO: &str = "of a raw echo";
+
+/// Calls of a CPU-second as a share of the raw echo's messages.
+pub(super) fn share_of(echo: &RawEcho, report: &Report) -> String {
+    echo.share(report).map_or("n/a".to_owned(), percent)
 }
 
 /// What it ran on, and how it was asked for.
@@ -311,8 +328,10 @@ fn of_report(report: &Report) -> Vec<(&'static str, String)> {
         (
             "generator",
             format!(
-                "{}, {}, {} cores",
-                setup.generator, setup.engine, setup.cores
+                "{}, {}, {}",
+                setup.generator,
+                setup.engine,
+                several(setup.cores, "core")
             ),
         ),
         ("generator busy", percent(cost.generator_cpu_share)),

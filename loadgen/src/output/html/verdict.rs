@@ -1,8 +1,9 @@
 //! The page's first words: what was found, in a sentence.
 
-use crate::command::{Calibration, Comparison, Search, Sweep};
+use super::collection::finished_unix_s;
+use crate::command::{Calibration, Collection, Comparison, Search, Sweep};
 use crate::report::{Body, Document, Report};
-use crate::units::{count, time};
+use crate::units::{count, percent, several, time};
 
 /// The head of a page.
 pub(super) struct Words<'a> {
@@ -24,6 +25,7 @@ pub(super) fn words(document: &Document) -> Words<'_> {
         Body::Search(search) => of_search(search),
         Body::Sweep(sweep) => of_sweep(sweep),
         Body::Calibrate(calibration) => of_calibration(calibration),
+        Body::Collection(collection) => of_collection(collection),
     }
 }
 
@@ -68,11 +70,10 @@ fn lead(report: &Report) -> String {
         None => "a closed loop".to_owned(),
     };
     format!(
-        "{} at {}: {} connections × {} streams, {mode}, for {:.0} s after {:.0} s of warm-up.",
+        "{} at {}: {}, {mode}, for {:.0} s after {:.0} s of warm-up.",
         setup.method,
         setup.target,
-        setup.connections,
-        setup.streams,
+        setup.shape(),
         setup.duration_s,
         setup.warmup_s
     )
@@ -83,10 +84,7 @@ fn of_comparison(comparison: &Comparison) -> Words<'_> {
     let (good, all) = comparison.pairs;
     let some = comparison.a.as_deref().or(comparison.b.as_deref());
     let shape = some.map_or(String::new(), |report| {
-        format!(
-            "{}, {} connections × {} streams. ",
-            report.setup.method, report.setup.connections, report.setup.streams
-        )
+        format!("{}, {}. ", report.setup.method, report.setup.shape())
     });
     Words {
         kicker: kicker("Comparison", some),
@@ -126,21 +124,23 @@ fn of_search(search: &Search) -> Words<'_> {
 }
 
 fn of_sweep(sweep: &Sweep) -> Words<'_> {
-    let reports = sweep.points.iter().map(|point| &point.report);
-    let best = reports.max_by(|one, other| one.counts.rps.total_cmp(&other.counts.rps));
+    let best = sweep
+        .reports()
+        .max_by(|one, other| one.counts.rps.total_cmp(&other.counts.rps));
     let verdict = best.map_or("Nothing was measured.".to_owned(), |report| {
         format!(
-            "The most was {} calls a second, at {} connections × {} streams.",
+            "The most was {} calls a second, at {}.",
             count(report.counts.rps.round()),
-            report.setup.connections,
-            report.setup.streams
+            report.setup.shape()
         )
     });
     let lead = best.map_or(String::new(), |report| {
         let points = sweep.points.len();
         format!(
-            "{} at {}, {points} points.",
-            report.setup.method, report.setup.target
+            "{} at {}, {points} points.{}",
+            report.setup.method,
+            report.setup.target,
+            beside_echo(sweep)
         )
     });
     Words {
@@ -151,6 +151,24 @@ fn of_sweep(sweep: &Sweep) -> Words<'_> {
     }
 }
 
+/// What the target makes of its CPU time, at best.
+fn beside_echo(sweep: &Sweep) -> String {
+    let Some((echo, (report, share))) = sweep
+        .raw_echo
+        .as_ref()
+        .and_then(|echo| Some((echo, echo.best(sweep.reports())?)))
+    else {
+        return String::new();
+    };
+    format!(
+        " At its best, with {}, the target makes {} of the calls for each CPU-second that a raw \
+         echo has messages ({} each).",
+        report.setup.shape(),
+        percent(share),
+        time(echo.server_cpu_us)
+    )
+}
+
 fn of_calibration(calibration: &Calibration) -> Words<'_> {
     let report = &calibration.null;
     Words {
@@ -158,24 +176,62 @@ fn of_calibration(calibration: &Calibration) -> Words<'_> {
         verdict: format!(
             "The generator reaches {} calls a second on {}.",
             count(report.counts.rps.round()),
-            match report.setup.cores {
-                1 => "one core".to_owned(),
-                cores => format!("{cores} cores"),
-            }
+            several(report.setup.cores, "core")
         ),
         lead: format!(
-            "Against a server that answers without looking, {} connections × {} streams; no \
-             server can be told to be faster than that.",
-            report.setup.connections, report.setup.streams
+            "Against a server that answers without looking, {}; no server can be told to be \
+             faster than that.",
+            report.setup.shape()
         ),
         warnings: &calibration.warnings,
     }
 }
 
+fn of_collection(collection: &Collection) -> Words<'_> {
+    if let [only] = collection.findings.as_slice() {
+        return Words {
+            warnings: &collection.warnings,
+            ..words(&only.finding)
+        };
+    }
+    let runs: Vec<_> = collection.runs().collect();
+    let lead = match runs.first() {
+        Some((_, first)) => format!("The runs called {}{}.", first.setup.method, span(&runs)),
+        None => String::new(),
+    };
+    Words {
+        kicker: at_moment("Report", finished_unix_s(collection)),
+        verdict: format!("{}, beside each other.", collection.census()),
+        lead,
+        warnings: &collection.warnings,
+    }
+}
+
+/// How far the tails of runs lie apart, where more than one has one.
+fn span(runs: &[(&str, &Report)]) -> String {
+    let tails = runs
+        .iter()
+        .filter_map(|(name, run)| Some((*name, run.latency_us.p99?)));
+    let mut tails: Vec<_> = tails.collect();
+    tails.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    match tails.as_slice() {
+        [(least, low), .., (most, high)] => format!(
+            "; their p99 go from {} ({least}) to {} ({most})",
+            time(*low),
+            time(*high)
+        ),
+        _ => String::new(),
+    }
+}
+
 fn kicker(what: &str, report: Option<&Report>) -> String {
-    match report {
+    at_moment(what, report.map(|report| report.setup.finished_unix_s))
+}
+
+fn at_moment(what: &str, unix_s: Option<f64>) -> String {
+    match unix_s {
         None => what.to_owned(),
-        Some(report) => format!("{what} · {}", moment(report.setup.finished_unix_s)),
+        Some(unix_s) => format!("{what} · {}", moment(unix_s)),
     }
 }
 

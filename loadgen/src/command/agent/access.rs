@@ -1,0 +1,112 @@
+//! How a coordinator makes sure of agents, and they of it.
+
+use corespun::Status;
+use corespun::client::{Calling, Channel, ClientTlsConfig, Config, Connector, Roots};
+use corespun::runtime::Address;
+
+use super::door::is_of_this_machine;
+use crate::args::AgentsArgs;
+use crate::error::LoadError;
+use crate::metadata::{concealed, read_token};
+
+/// What a coordinator believes and shows.
+#[derive(Debug)]
+pub(super) struct Access {
+    tls: Option<Connector>,
+    token: Option<String>,
+}
+
+impl Access {
+    /// Reads what the flags name.
+    ///
+    /// # Errors
+    /// Names the flag that makes no sense beside the others, or the file that cannot be used.
+    pub(super) fn read(args: &AgentsArgs) -> Result<Self, LoadError> {
+        let tls = connector(args)?;
+        let Some(given) = &args.token else {
+            return Ok(Self { tls, token: None });
+        };
+        let refused = |cause: String| LoadError::flag("--agents-token", concealed(given), cause);
+        let far = args.addresses.iter().find(|address| !is_near(address));
+        match far {
+            Some(far) if tls.is_none() => Err(refused(format!(
+                "it would go to {far} in the clear; give --agents-cacert"
+            ))),
+            _ => Ok(Self {
+                tls,
+                token: Some(read_token(given).map_err(refused)?),
+            }),
+        }
+    }
+
+    /// Connects to the agent at `address`.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub(super) async fn connect(&self, address: &str) -> Result<Channel, Status> {
+        let config = Config {
+            tls: self.tls.clone(),
+            ..Config::default()
+        };
+        let channel = Channel::lazy_with(address, config)?;
+        channel.ready().await.map_err(|status| self.hint(status))?;
+        let Some(token) = self.token.clone() else {
+            return Ok(channel);
+        };
+        Ok(channel.intercept(move |call: &mut Calling| {
+            let bearer = format!("Bearer {token}");
+            call.metadata_mut().insert("authorization", &bearer)?;
+            Ok::<_, Status>(())
+        }))
+    }
+}
+
+impl Access {
+    /// An agent over TLS hangs up on who comes without, and cannot say why.
+    fn hint(&self, status: Status) -> Status {
+        let connected = !status.message().starts_with("failed to connect");
+        match self.tls {
+            None if connected => Status::new(
+                status.code(),
+                format!(
+                    "{}; if it speaks TLS, give --agents-cacert",
+                    status.message()
+                ),
+            ),
+            _ => status,
+        }
+    }
+}
+
+/// Nobody between this process and the agent can listen.
+fn is_near(address: &str) -> bool {
+    let address = address.parse::<Address>();
+    address.is_ok_and(|address| is_of_this_machine(&address))
+}
+
+fn connector(args: &AgentsArgs) -> Result<Option<Connector>, LoadError> {
+    let Some(cacert) = &args.cacert else {
+        let flags = [("--agents-cert", &args.cert), ("--agents-key", &args.key)];
+        for (flag, file) in flags {
+            if let Some(file) = file {
+                let cause = "it needs --agents-cacert, which makes agents speak TLS";
+                return Err(LoadError::flag(flag, file.to_string_lossy(), cause));
+            }
+        }
+        return match &args.servername {
+            None => Ok(None),
+            Some(name) => {
+                let cause = "it needs --agents-cacert";
+                Err(LoadError::flag("--agents-servername", name, cause))
+            }
+        };
+    };
+    let mut config = ClientTlsConfig::new(Roots::from_pem_file(cacert));
+    if let Some(name) = &args.servername {
+        config = config.server_name(name);
+    }
+    if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
+        config = config.identity_files(cert, key);
+    }
+    config.load().map(Some).map_err(LoadError::Tls)
+}

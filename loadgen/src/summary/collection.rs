@@ -1,0 +1,95 @@
+//! Several findings beside each other.
+
+use super::{bounded, cut, told};
+use crate::command::{Collection, Finding, warning_of};
+use crate::report::{Body, Report};
+
+/// Rows that the table of runs has; what is over is on the page.
+const RUNS_MAX: usize = 8;
+
+/// Findings other than runs that have a line.
+const OTHERS_MAX: usize = 4;
+
+/// Columns of a name.
+const NAME_MAX: usize = 19;
+
+/// A row for each run, a line for everything else.
+pub(super) fn summary(collection: &Collection) -> String {
+    let mut lines = Vec::new();
+    let runs: Vec<_> = collection.runs().collect();
+    if !runs.is_empty() {
+        let echo = collection.raw_echo.as_ref();
+        let last = if echo.is_some() { "of echo" } else { "failed" };
+        lines.push(row(
+            "µs",
+            ["ok/s", "p50", "p99", "max", "cpu", last].map(str::to_owned),
+        ));
+        lines.extend(runs.iter().take(RUNS_MAX).map(|(name, report)| {
+            let last = match echo {
+                Some(echo) => echo.share(report).map_or("n/a".to_owned(), percent),
+                None => report.failed().to_string(),
+            };
+            row(name, cells(report, last))
+        }));
+    }
+    let others: Vec<_> = collection.others().collect();
+    lines.extend(others.iter().take(OTHERS_MAX).map(|found| one_line(found)));
+    let unseen = runs.len().saturating_sub(RUNS_MAX) + others.len().saturating_sub(OTHERS_MAX);
+    if unseen > 0 {
+        lines.push(format!("and {unseen} more, in the JSON and the HTML"));
+    }
+    let mut warnings = collection.warnings.clone();
+    for found in others {
+        let own = own_warnings(&found.finding.body).iter();
+        warnings.extend(own.map(|text| warning_of(text, &found.name)));
+    }
+    bounded(lines, &warnings)
+}
+
+fn row(name: &str, cells: [String; 6]) -> String {
+    let cells: String = cells.iter().map(|cell| format!("{cell:>10}")).collect();
+    format!("{:<NAME_MAX$} {cells}", cut(name, NAME_MAX))
+}
+
+fn cells(report: &Report, last: String) -> [String; 6] {
+    let latency = &report.latency_us;
+    [
+        format!("{:.0}", report.counts.rps),
+        told(latency.p50, 0),
+        told(latency.p99, 0),
+        told(latency.max, 0),
+        told(report.cost.target_cpu_us_per_rpc, 2),
+        last,
+    ]
+}
+
+/// A share of the raw echo's calls in a CPU-second.
+pub(super) fn percent(share: f64) -> String {
+    let digits = if share < 0.1 { 1 } else { 0 };
+    format!("{:.digits$} %", share * 100.0)
+}
+
+fn one_line(Finding { name, finding }: &Finding) -> String {
+    let summary = super::summarize(finding);
+    let text = match &finding.body {
+        Body::Sweep(sweep) => {
+            let most = sweep.reports().map(|report| report.counts.rps);
+            let (points, most) = (sweep.points.len(), most.fold(0.0, f64::max));
+            format!("{points} points, {most:.0} ok/s at most")
+        }
+        Body::Compare(comparison) => comparison.verdict.clone(),
+        _ => summary.lines().next().unwrap_or_default().to_owned(),
+    };
+    format!("{}: {text}", cut(name, NAME_MAX))
+}
+
+fn own_warnings(body: &Body) -> &[String] {
+    match body {
+        Body::Run(report) => &report.warnings,
+        Body::Sweep(sweep) => &sweep.warnings,
+        Body::Search(search) => &search.warnings,
+        Body::Compare(comparison) => &comparison.warnings,
+        Body::Calibrate(calibration) => &calibration.warnings,
+        Body::Collection(collection) => &collection.warnings,
+    }
+}
