@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::bench::table::write_between_markers;
 use crate::failure::{Attempt, Failure};
@@ -59,9 +58,8 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
 fn run_on(root: &Path, engine: &str, rows: &mut Vec<Row>) -> Result<bool, Failure> {
     let file = workspace::scratch(root, &format!("attacks-{engine}"))?.join("rows");
     // The whole workspace, because one package alone would be compiled with other features.
-    let mut command = Command::new("cargo");
+    let mut command = workspace::cargo(root);
     command
-        .current_dir(root)
         .args(["test", "--release", "--workspace", "--test", "attacks"])
         .env("CORESPUN_ENGINE", engine)
         .env(ROWS_VARIABLE, &file);

@@ -11,6 +11,7 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::peers;
 use crate::test::{Context, Stage};
+use crate::workspace;
 
 /// What npm installs from, and what it is for.
 const FILES: &[&str] = &["package.json", "package-lock.json", "page.js", "run.js"];
@@ -24,9 +25,8 @@ pub fn run(context: &Context, stage: &mut Stage) {
         Ok(found) => found,
         Err(reason) => return stage.skip("chromium", reason),
     };
-    let mut build = Command::new("cargo");
+    let mut build = workspace::cargo(&context.root);
     build
-        .current_dir(&context.root)
         // With the test cargo chooses the features of all tests, and compiles nothing anew.
         .args([
             "build",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -57,9 +57,8 @@ struct Row {
 /// Drains on both engines, prints the table, and writes it; `true` when no call failed.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let context = Context::new(root, "drains-logs")?;
-    let mut build = Command::new("cargo");
-    build.current_dir(root);
-    build.args(["build", "-p", "corespun-examples", "--bin", "users"]);
+    let mut build = workspace::cargo(root);
+    build.args(["build", "--workspace", "--bin", "users"]);
     let status = build.status().attempt(|| "start cargo".into())?;
     if !status.success() {
         return Err(Failure::new("build users", status));

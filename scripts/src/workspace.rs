@@ -71,10 +71,8 @@ pub fn scratch(root: &Path, name: &str) -> Result<PathBuf, Failure> {
 /// Builds the named programs for measuring and returns the folder they are in.
 pub fn build_release(root: &Path, programs: &[&str]) -> Result<PathBuf, Failure> {
     println!("building {} (release)", programs.join(", "));
-    let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(root)
-        .args(["build", "--release", "--workspace"]);
+    let mut cargo = cargo(root);
+    cargo.args(["build", "--release", "--workspace"]);
     for program in programs {
         cargo.args(["--bin", program]);
     }
@@ -83,6 +81,31 @@ pub fn build_release(root: &Path, programs: &[&str]) -> Result<PathBuf, Failure>
         return Err(Failure::new("build the programs", status));
     }
     Ok(target(root)?.join("release"))
+}
+
+/// Cargo, as if a user had called it in `folder`: without what it told this program of itself.
+///
+/// Build scripts of others look at those variables, and would be run again, and all that depends on
+/// them compiled again, whenever a task follows a call by hand.
+pub fn cargo(folder: &Path) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(folder);
+    for (name, _) in std::env::vars_os() {
+        if is_about_this_program(&name.to_string_lossy()) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+fn is_about_this_program(variable: &str) -> bool {
+    let prefixes = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_CRATE_",
+        "CARGO_BIN_",
+    ];
+    prefixes.iter().any(|prefix| variable.starts_with(prefix))
 }
 
 /// Whether some crate of the workspace has a program of this name.
@@ -98,4 +121,22 @@ pub fn has_program(root: &Path, name: &str) -> bool {
                 || manifest_names(path)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_not_told_of_the_program_that_calls_it() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "cargo test");
+        let cargo = cargo(Path::new("."));
+        let gone: Vec<_> = cargo
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .collect();
+        let about = |name: &str| gone.iter().any(|(key, _)| *key == name);
+        assert!(about("CARGO_PKG_NAME") && about("CARGO_MANIFEST_DIR"));
+        assert!(!about("CARGO_HOME") && !about("PATH"));
+    }
 }

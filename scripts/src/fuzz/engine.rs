@@ -56,9 +56,8 @@ impl Engine {
         let triple = host_triple()?;
         let package = format!("corespun-{}", folder.replace('/', "-"));
         let build_folder = workspace::target(root)?.join("fuzz");
-        let mut cargo = Command::new("cargo");
+        let mut cargo = workspace::cargo(root);
         cargo
-            .current_dir(root)
             .args([
                 "build",
                 "--quiet",

@@ -10,6 +10,7 @@ use super::{against_servers, build, engines};
 use crate::failure::Failure;
 use crate::process::Server;
 use crate::test::{Context, Stage, kernel_refusal};
+use crate::workspace;
 
 const SUITE: &str = "httpwg 0.2.5";
 
@@ -48,7 +49,7 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
 }
 
 fn cargo_install(folder: &Path) -> Command {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = workspace::cargo(Path::new("."));
     // Its time goes into compiling, not into running.
     cargo.args(["install", "--locked", "--debug", "--quiet", "--root"]);
     cargo

@@ -25,6 +25,7 @@ use std::time::Duration;
 use crate::failure::{Attempt, Failure};
 use crate::process::Server;
 use crate::test::{Context, Stage};
+use crate::workspace;
 use report::Report;
 
 /// The most that a suite may take outside of a test run.
@@ -113,9 +114,8 @@ fn reports(suite: Suite, context: &Context, stage: &mut Stage) -> Vec<Report> {
 /// Compiles the programs that the suites talk to, with all others: for a part of them cargo would
 /// choose other features than for the tests, and compile everything again.
 fn build(context: &Context, stage: &mut Stage) -> bool {
-    let mut cargo = Command::new("cargo");
-    let targets = ["build", "--workspace", "--all-targets"];
-    stage.command(cargo.current_dir(&context.root).args(targets))
+    let mut cargo = workspace::cargo(&context.root);
+    stage.command(cargo.args(["build", "--workspace", "--all-targets"]))
 }
 
 /// The engines that this machine has for `suite`.

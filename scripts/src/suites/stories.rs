@@ -1,12 +1,12 @@
 //! The HPACK stories, which a test of `http2` reads and retells.
 
-use std::process::Command;
 use std::time::Duration;
 
 use super::report::{Case, Report, Verdict};
 use super::tool;
 use crate::failure::Failure;
 use crate::test::{Context, Stage};
+use crate::workspace;
 
 /// How many stories there are.
 const CASES: usize = 446;
@@ -16,8 +16,7 @@ const RUN_MAX: Duration = Duration::from_secs(400);
 
 /// Runs the test and counts its stories.
 pub fn run(context: &Context, _stage: &mut Stage) -> Result<Vec<Report>, Failure> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(&context.root);
+    let mut cargo = workspace::cargo(&context.root);
     cargo.args([
         "test",
         "--workspace",

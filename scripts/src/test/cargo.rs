@@ -14,8 +14,8 @@ const ON_SOCKETS: &[&str] = &[
 ];
 
 fn cargo(context: &Context, arguments: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(&context.root).args(arguments);
+    let mut command = workspace::cargo(&context.root);
+    command.args(arguments);
     command
 }
 
