@@ -39,7 +39,7 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// Joins descriptor sets, and what we ship; of files that several of them hold the first counts.
+    /// Joins descriptor sets and what we ship; of files that several of them hold the first counts.
     ///
     /// # Errors
     /// A set is no `google.protobuf.FileDescriptorSet`, misses an import, or contradicts another.
