@@ -5,9 +5,11 @@ fn main() -> Result<(), corespun_build::Error> {
     // Apart from the others: every server with reflection tells of these, and its own files may
     // have the names and packages of our examples.
     let builtin = [
+        "google/rpc/error_details.proto",
         "grpc/channelz/v1/channelz.proto",
         "grpc/health/v1/health.proto",
         "grpc/reflection/v1/reflection.proto",
+        "grpc/reflection/v1alpha/reflection.proto",
     ];
     compile("builtin.bin", &builtin)?;
     // Nobody is told of these: we call them, on collectors.

@@ -77,8 +77,8 @@ fn hand_on(context: &TraceContext, head: &mut Option<Rc<RequestHead>>) -> Result
     Ok(())
 }
 
-/// Writes the heads of requests. Those without timeout and metadata are the same at each call of
-/// a method, a few bytes of indices once the peer's table has their fields.
+/// Writes the heads of requests. What comes ahead of timeout and metadata is the same at each call
+/// of a method, a few bytes of indices once the peer's table has their fields.
 pub(crate) struct RequestBlocks {
     scheme: &'static str,
     authority: Rc<str>,
@@ -107,17 +107,12 @@ impl RequestBlocks {
         let metadata = outgoing.metadata();
         let encoding = outgoing.framing.encoding;
         let is_plain = encoding == Encoding::Identity;
-        let cache = match outgoing.deadline {
-            None if metadata.is_empty() && is_plain => cache(&mut self.caches, outgoing.path),
-            _ => None,
-        };
         self.timeout.clear();
         if let Some(deadline) = outgoing.deadline {
             // Waiting for the connection has used some of it up.
             let left = deadline.saturating_sub(now());
             timeout::write(left.max(Duration::from_nanos(1)), &mut self.timeout);
         }
-        let timeout = outgoing.deadline.map(|_| &self.timeout[..]);
         let target = Target {
             scheme: self.scheme,
             authority: &self.authority,
@@ -130,9 +125,22 @@ impl RequestBlocks {
                 self.accepted.text().as_bytes(),
             )
         });
-        let fields = head::request_fields(target, timeout, metadata);
-        let fields = fields.chain(encoding).chain(accepted).map(field);
-        http2.open(fields, cache, false)
+        let timeout = outgoing.deadline.map(|_| &self.timeout[..]);
+        let is_bare = timeout.is_none() && metadata.is_empty() && is_plain;
+        let same = head::request_fields(target, None, MetadataMap::EMPTY).chain(accepted);
+        match cache(&mut self.caches, outgoing.path) {
+            Some(cache) if is_bare => http2.open(same.map(field), Some(cache), false),
+            Some(cache) if !metadata.contains_key("user-agent") => {
+                let timeout = timeout.map(|text| (&b"grpc-timeout"[..], text));
+                let rest = timeout.into_iter().chain(encoding).chain(metadata.fields());
+                http2.open_in_parts(same.map(field), cache, rest.map(field), false)
+            }
+            _ => {
+                let fields = head::request_fields(target, timeout, metadata);
+                let fields = fields.chain(encoding).chain(accepted).map(field);
+                http2.open(fields, None, false)
+            }
+        }
     }
 }
 

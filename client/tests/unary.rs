@@ -94,6 +94,18 @@ fn the_head_of_a_request() {
         assert_eq!((&*value("x-user"), &*value("x-bin")), ("ada", "AP8"));
         let timeout = corespun_codec::timeout::parse(value("grpc-timeout").as_bytes()).unwrap();
         assert!(timeout > Duration::from_secs(4) && timeout <= Duration::from_secs(5));
+        let fields = pair.fields.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        assert_eq!(fields.take(6).collect::<Vec<_>>(), constant);
+        pair.respond(stream, "yes");
+        pair.settle().await;
+        assert!(call.await.unwrap().is_ok());
+        let mut request = Request::new("hello".to_owned());
+        request.metadata_mut().append("user-agent", "own").unwrap();
+        let call = say(&channel, request);
+        let stream = pair.request().await;
+        let agents = pair.fields.iter().filter(|(name, _)| name == "user-agent");
+        let agents: Vec<_> = agents.map(|(_, value)| value.as_str()).collect();
+        assert_eq!(agents, ["own"], "in place of ours");
         pair.respond(stream, "yes");
         pair.settle().await;
         assert!(call.await.unwrap().is_ok());

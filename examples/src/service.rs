@@ -1,7 +1,8 @@
 //! The service: what each call answers, and how it refuses bad input.
 
+use corespun::details::ErrorDetails;
 use corespun::runtime::now;
-use corespun::{Request, Response, Sender, Status, Streaming};
+use corespun::{Code, Request, Response, Sender, Status, Streaming};
 use rusqlite::ErrorCode;
 
 use crate::import::Batch;
@@ -30,9 +31,7 @@ impl Users {
 
     fn find(&self, id: i32) -> Result<UserResponse, Status> {
         if id <= 0 {
-            return Err(Status::invalid_argument(format!(
-                "id must be positive, not {id}"
-            )));
+            return Err(invalid("id", format!("id must be positive, not {id}")));
         }
         let found = self.store.user(id).map_err(store_failed)?;
         found.ok_or_else(|| Status::not_found(format!("no user has id {id}")))
@@ -113,14 +112,13 @@ impl Page {
     fn of(request: &ListUsersRequest) -> Result<Self, Status> {
         let ListUsersRequest { page, page_size } = *request;
         let number = u64::try_from(page)
-            .map_err(|_| Status::invalid_argument(format!("page must be positive, not {page}")))?;
+            .map_err(|_| invalid("page", format!("page must be positive, not {page}")))?;
         let size = match usize::try_from(page_size) {
             Ok(0) => PAGE_SIZE_DEFAULT,
             Ok(size @ 1..=PAGE_SIZE_MAX) => size,
             _ => {
-                return Err(Status::invalid_argument(format!(
-                    "page_size must be 1 to {PAGE_SIZE_MAX}, not {page_size}"
-                )));
+                let text = format!("page_size must be 1 to {PAGE_SIZE_MAX}, not {page_size}");
+                return Err(invalid("page_size", text));
             }
         };
         Ok(Self {
@@ -128,6 +126,13 @@ impl Page {
             size,
         })
     }
+}
+
+/// What a caller is told of a field that is wrong: for people, and once more for programs.
+fn invalid(field: &str, text: String) -> Status {
+    let mut details = ErrorDetails::new();
+    details.add_bad_request_violation(field, &text);
+    Status::with_error_details(Code::InvalidArgument, text, details)
 }
 
 /// What a caller is told when the store fails; the log has it too, for whoever runs the service.
@@ -155,8 +160,6 @@ fn import_failed(error: ImportError) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use corespun::Code;
-
     use super::*;
 
     #[test]
@@ -188,6 +191,8 @@ mod tests {
                 (status.code(), status.message()),
                 (Code::InvalidArgument, words)
             );
+            let violations = status.error_details().bad_request.unwrap().field_violations;
+            assert_eq!(violations[0].field, words.split(' ').next().unwrap());
         }
     }
 }

@@ -15,13 +15,15 @@ const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
 /// Flags about traces.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TraceFlags {
-    /// OpenTelemetry collector to send spans of calls to, such as http://127.0.0.1:4317
-    #[arg(long, value_name = "URL")]
-    pub otlp: Option<String>,
+    /// OpenTelemetry collector to send spans of calls to, such as http://127.0.0.1:4317; without
+    /// URL, the one that the variables OTEL_EXPORTER_OTLP_… name
+    #[arg(long, value_name = "URL", num_args = 0..=1)]
+    pub otlp: Option<Option<String>>,
 
-    /// Share of the traces that begin here to record, from 0 to 1
-    #[arg(long, value_name = "RATIO", default_value_t = 1.0, value_parser = ratio)]
-    pub trace_ratio: f64,
+    /// Share of the traces that begin here to record, from 0 to 1 [default: what
+    /// OTEL_TRACES_SAMPLER says, or 1]
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    pub trace_ratio: Option<f64>,
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
@@ -42,7 +44,7 @@ impl Telemetry {
     /// log, too.
     ///
     /// # Errors
-    /// The filter or the collector's endpoint makes no sense.
+    /// The filter, the collector's endpoint or one of OpenTelemetry's variables makes no sense.
     pub fn start(service: &str, filter: &str, flags: &TraceFlags) -> Result<Self, Box<dyn Error>> {
         let asked = std::env::var("RUST_LOG").ok();
         let filter = asked.as_deref().unwrap_or(filter);
@@ -58,13 +60,19 @@ impl Telemetry {
             .with_span_events(spans)
             .with_writer(stderr)
             .init();
-        let mut builder = Tracer::builder(service).sampler(Sampler::ratio(flags.trace_ratio));
-        if let Some(endpoint) = &flags.otlp {
-            builder = builder.export(Otlp::new(endpoint));
+        let mut builder = match &flags.otlp {
+            Some(_) => Tracer::from_env(service)?,
+            None if asked.is_some() => Tracer::builder(service),
+            None => return Ok(Self { tracer: None }),
+        };
+        if let Some(Some(endpoint)) = &flags.otlp {
+            builder = builder.export(Otlp::from_env()?.endpoint(endpoint));
         }
-        let traces = asked.is_some() || flags.otlp.is_some();
+        if let Some(ratio) = flags.trace_ratio {
+            builder = builder.sampler(Sampler::ratio(ratio));
+        }
         Ok(Self {
-            tracer: traces.then(|| builder.start()).transpose()?,
+            tracer: Some(builder.start()?),
         })
     }
 

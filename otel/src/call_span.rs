@@ -130,6 +130,19 @@ impl CallSpan {
         }
     }
 
+    /// No span, but the caller's context for calls made inside.
+    pub(crate) fn pass(context: TraceContext) -> Self {
+        Self {
+            context,
+            parent: None,
+            record: None,
+            log: Span::none(),
+            received: Cell::default(),
+            sent: Cell::default(),
+            outside: RefCell::default(),
+        }
+    }
+
     pub(crate) fn context(&self) -> &TraceContext {
         &self.context
     }

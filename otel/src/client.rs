@@ -27,6 +27,9 @@ impl ClientTracing {
 
 impl Interceptor for ClientTracing {
     fn start(&self, call: &mut Calling) -> Result<Step, Answer> {
+        if self.tracer.is_off() {
+            return Ok(Step::Pass);
+        }
         let parent = TraceContext::read(call.metadata()).or_else(TraceContext::current);
         let subject = Subject {
             side: Side::Client,

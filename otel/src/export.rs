@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corespun_client::{Channel, Config};
-use corespun_codec::{Code, Encoding, Encodings, Request, RequestHead, RequestParts, Status};
+use corespun_codec::{
+    Code, Encoding, Encodings, MetadataMap, Request, RequestHead, RequestParts, Status,
+};
 use corespun_proto::opentelemetry::proto::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service,
 };
@@ -26,6 +28,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Exporter {
     channel: Channel,
     settings: Otlp,
+    metadata: MetadataMap,
     resource: Resource,
     queue: Arc<Queue>,
     random: Rng,
@@ -49,12 +52,13 @@ impl Exporter {
             },
             accept_encodings: Encodings::IDENTITY,
             connect_timeout: settings.timeout,
-            tls: settings.tls.clone(),
+            tls: settings.connector().cloned(),
             trace_context: false,
             ..Config::default()
         };
         Ok(Self {
             channel: Channel::lazy_with(&settings.endpoint, config)?,
+            metadata: settings.metadata(),
             settings,
             resource,
             queue,
@@ -110,7 +114,7 @@ impl Exporter {
         message: ExportTraceServiceRequest,
     ) -> Result<ExportTraceServiceResponse, Status> {
         let head = RequestHead {
-            metadata: self.settings.headers.clone(),
+            metadata: self.metadata.clone(),
             timeout: Some(self.settings.timeout),
             ..RequestHead::default()
         };

@@ -40,11 +40,38 @@
 //! `rpc.system`, `rpc.service`, `rpc.method`, `rpc.grpc.status_code`, `network.peer.address` and
 //! so on.
 //!
+//! # Environment
+//!
+//! [`Tracer::from_env`] takes OpenTelemetry's variables for what they mean; what is then said in
+//! code counts for more. What is set to nothing is not set. A value that makes no sense is an error
+//! that names both. `OTEL_EXPORTER_OTLP_*` stands also for `OTEL_EXPORTER_OTLP_TRACES_*`, which
+//! counts for more.
+//!
+//! | variable | setting |
+//! |---|---|
+//! | `OTEL_SDK_DISABLED` | [`TracerBuilder::off`] |
+//! | `OTEL_SERVICE_NAME` | the service's name, ahead of a `service.name` among the attributes |
+//! | `OTEL_RESOURCE_ATTRIBUTES` | [`TracerBuilder::attribute`] |
+//! | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | [`TracerBuilder::sampler`] |
+//! | `OTEL_TRACES_EXPORTER` | `otlp`, or `none` for no [`TracerBuilder::export`] |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | [`Otlp::new`]; without a scheme it means `https` |
+//! | `OTEL_EXPORTER_OTLP_INSECURE` | then it means `http` |
+//! | `OTEL_EXPORTER_OTLP_HEADERS` | [`Otlp::header`] |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | [`Otlp::timeout`] |
+//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | [`Otlp::gzip`] |
+//! | `OTEL_EXPORTER_OTLP_CERTIFICATE`, `…_CLIENT_CERTIFICATE`, `…_CLIENT_KEY` | [`Otlp::tls`] |
+//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | only `grpc` will do |
+//! | `OTEL_BSP_SCHEDULE_DELAY` | [`Otlp::pause`] |
+//! | `OTEL_BSP_EXPORT_TIMEOUT` | [`Otlp::retry_time_max`] |
+//! | `OTEL_BSP_MAX_QUEUE_SIZE` | [`Otlp::queue_spans_max`] |
+//! | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | [`Otlp::batch_spans_max`] |
+//!
 //! **Not here:** metrics, logs to a collector, spans inside of handlers, OTLP over HTTP.
 #![forbid(unsafe_code)]
 
 mod call_span;
 mod client;
+mod env;
 mod export;
 mod ids;
 mod otlp;

@@ -41,7 +41,8 @@ pub(crate) fn request(resource: &Resource, spans: Vec<Finished>) -> ExportTraceS
     }
 }
 
-/// What is known of this process: its name, who makes the spans, and what its user adds.
+/// What is known of this process: its name, who makes the spans, and what its user says, whose last
+/// word on a name counts.
 pub(crate) fn resource(service: &str, more: &[(String, String)]) -> Resource {
     let fixed = [
         ("service.name", service),
@@ -50,10 +51,14 @@ pub(crate) fn resource(service: &str, more: &[(String, String)]) -> Resource {
         ("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
     ];
     let more = more.iter().map(|(name, value)| (&**name, &**value));
-    let fixed = fixed.into_iter();
-    let attributes = fixed.chain(more).map(|(name, value)| text(name, value));
+    let mut attributes: Vec<KeyValue> = Vec::new();
+    for (name, value) in fixed.into_iter().chain(more) {
+        // A name that came before has the new value: OTLP wants each name once.
+        attributes.retain(|attribute| attribute.key != name);
+        attributes.push(text(name, value));
+    }
     Resource {
-        attributes: attributes.collect(),
+        attributes,
         ..Resource::default()
     }
 }

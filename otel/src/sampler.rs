@@ -9,6 +9,8 @@ use corespun_codec::{TraceContext, TraceId};
 pub struct Sampler {
     /// A trace whose number is below is recorded; numbers have 63 bits.
     bound: u64,
+    /// Whoever began a trace has decided.
+    follows: bool,
 }
 
 /// One more than the largest number of a trace.
@@ -16,24 +18,37 @@ const NUMBERS: f64 = (1u64 << 63) as f64;
 
 impl Sampler {
     /// Records all traces that begin here.
-    pub const ALWAYS: Self = Self { bound: 1 << 63 };
+    pub const ALWAYS: Self = Self::below(1 << 63);
 
     /// Records none that begin here.
-    pub const NEVER: Self = Self { bound: 0 };
+    pub const NEVER: Self = Self::below(0);
 
     /// Records this share of the traces that begin here: 0.01 is one in a hundred. What lies
     /// outside of 0 to 1 counts as the nearer of the two.
     pub fn ratio(ratio: f64) -> Self {
+        Self::below((ratio.clamp(0.0, 1.0) * NUMBERS) as u64)
+    }
+
+    /// Decides about traces that others have begun, too, whatever those decided.
+    pub const fn regardless(self) -> Self {
         Self {
-            bound: (ratio.clamp(0.0, 1.0) * NUMBERS) as u64,
+            follows: false,
+            ..self
+        }
+    }
+
+    const fn below(bound: u64) -> Self {
+        Self {
+            bound,
+            follows: true,
         }
     }
 
     /// Whether a span is recorded, of which this is the trace and, perhaps, the parent.
     pub fn samples(self, parent: Option<&TraceContext>, trace_id: TraceId) -> bool {
         match parent {
-            Some(parent) => parent.is_sampled(),
-            None => number(trace_id) < self.bound,
+            Some(parent) if self.follows => parent.is_sampled(),
+            _ => number(trace_id) < self.bound,
         }
     }
 }
@@ -100,6 +115,8 @@ mod tests {
                 Sampler::ALWAYS
             };
             assert_eq!(sampler.samples(Some(&parent), trace(0)), decided);
+            let alone = sampler.regardless();
+            assert_eq!(alone.samples(Some(&parent), trace(0)), !decided);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The tracer: what interceptors of all shards share, and what ends with the process.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -11,6 +12,7 @@ use corespun_runtime::{LocalConfig, LocalShard};
 use nix::sys::signal::SigSet;
 
 use crate::client::ClientTracing;
+use crate::env;
 use crate::export::Exporter;
 use crate::otlp::Otlp;
 use crate::queue::{ExportStats, Queue};
@@ -27,6 +29,7 @@ pub struct Tracer {
 }
 
 struct Shared {
+    off: bool,
     sampler: Sampler,
     queue: Option<Arc<Queue>>,
 }
@@ -41,10 +44,11 @@ impl Drop for Shared {
 
 /// What can be said of a tracer before it starts.
 pub struct TracerBuilder {
-    service: String,
-    attributes: Vec<(String, String)>,
-    sampler: Sampler,
-    otlp: Option<Otlp>,
+    pub(crate) service: String,
+    pub(crate) attributes: Vec<(String, String)>,
+    pub(crate) sampler: Sampler,
+    pub(crate) otlp: Option<Otlp>,
+    pub(crate) off: bool,
 }
 
 /// Why a tracer could not be started.
@@ -54,6 +58,15 @@ pub enum Error {
     Endpoint(Status),
     /// The exporter has no thread, or no shard on it.
     Thread(String),
+    /// A variable of the environment makes no sense.
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it is set to; not shown where keys to something are.
+        value: String,
+        /// What is wrong with that.
+        why: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -62,6 +75,9 @@ impl fmt::Display for Error {
             Self::Endpoint(status) => {
                 let why = status.message();
                 write!(f, "failed to read the endpoint of the collector: {why}")
+            }
+            Self::Variable { name, value, why } => {
+                write!(f, "failed to understand {name}={value}: {why}")
             }
             Self::Thread(why) => write!(f, "failed to start the exporter of spans: {why}"),
         }
@@ -78,7 +94,29 @@ impl Tracer {
             attributes: Vec::new(),
             sampler: Sampler::default(),
             otlp: None,
+            off: false,
         }
+    }
+
+    /// The same with what OpenTelemetry's environment variables say, which what is then said in
+    /// code overrides: see the [crate's page](crate#environment). The service is called `service`
+    /// unless they call it otherwise. Spans go to a collector, unless a variable forbids it.
+    ///
+    /// # Errors
+    /// A variable makes no sense: [`Error::Variable`].
+    pub fn from_env(service: impl Into<String>) -> Result<TracerBuilder, Error> {
+        Self::from_variables(service, |name| std::env::var_os(name))
+    }
+
+    /// The same with variables from elsewhere: `lookup` is asked for each by its name.
+    ///
+    /// # Errors
+    /// As [`Tracer::from_env`].
+    pub fn from_variables(
+        service: impl Into<String>,
+        lookup: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<TracerBuilder, Error> {
+        env::tracer(service.into(), &lookup)
     }
 
     /// Goes around the calls that a server answers; one for each shard.
@@ -106,6 +144,11 @@ impl Tracer {
         queue.map_or_else(ExportStats::default, |queue| queue.stats())
     }
 
+    /// No call has a span.
+    pub(crate) fn is_off(&self) -> bool {
+        self.shared.off
+    }
+
     pub(crate) fn sampler(&self) -> Sampler {
         self.shared.sampler
     }
@@ -131,7 +174,8 @@ impl TracerBuilder {
         self
     }
 
-    /// Says more of this process, such as `deployment.environment.name`.
+    /// Says more of this process, such as `deployment.environment.name`; of what is said of the
+    /// same name the last counts, also of `service.name`.
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.push((name.into(), value.into()));
         self
@@ -140,6 +184,12 @@ impl TracerBuilder {
     /// Brings spans to a collector. Without this they go to the log alone.
     pub fn export(mut self, otlp: Otlp) -> Self {
         self.otlp = Some(otlp);
+        self
+    }
+
+    /// Makes no spans, exports nothing, and hands the contexts of callers on as they came.
+    pub fn off(mut self) -> Self {
+        self.off = true;
         self
     }
 
@@ -160,8 +210,10 @@ impl TracerBuilder {
             start_thread(config, move || Exporter::new(otlp, resource, queue))?;
             Ok(shared)
         };
-        let queue = self.otlp.map(start).transpose()?;
+        let otlp = self.otlp.filter(|_| !self.off);
+        let queue = otlp.map(start).transpose()?;
         let shared = Shared {
+            off: self.off,
             sampler: self.sampler,
             queue,
         };

@@ -2,16 +2,18 @@
 //! of grpc-go and by clients of ours on Python's grpcio and on grpc-js.
 //!
 //! Each case is one line, `ok interop.go.tls.large_unary`. Without Python there are no
-//! certificates, and the part over TLS is left out.
+//! certificates, and the part over TLS is left out. Ahead of the cases ready tools have their turn:
+//! see `probes.rs`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
 use crate::peers;
+use crate::probes;
 use crate::process::Server;
 use crate::python::{self, Python};
-use crate::suites::tool::Tool;
+use crate::suites::tool::{self, Tool};
 use crate::test::{Context, Stage};
 use crate::workspace;
 
@@ -79,6 +81,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     if let Some(reason) = context.no_uring.as_ref().filter(|_| engine == "uring") {
         return stage.skip(&name, reason);
     }
+    probes::run(context, stage, engine);
     let peers = Peers::install(context, stage);
     let folder = match workspace::scratch(&context.root, &format!("test-{name}")) {
         Ok(folder) => folder,
@@ -106,7 +109,9 @@ struct Peers {
 
 impl Peers {
     fn install(context: &Context, stage: &mut Stage) -> Self {
-        let go = TOOL.install(context, |folder| go_install(context, folder));
+        let go = TOOL.install(context, |folder| {
+            tool::go_install(context, folder, &[MODULE.to_owned()])
+        });
         let python = Python::install(context);
         let node = peers::node_folder(context);
         stage.skip("interop.go.credentials", GO_CLOUD_CASES);
@@ -121,14 +126,6 @@ impl Peers {
 fn or_skip<T>(stage: &Stage, peer: &str, found: Result<T, Failure>) -> Option<T> {
     let lacks = |reason| stage.skip(&format!("interop.{peer}"), reason);
     found.map_err(lacks).ok()
-}
-
-fn go_install(context: &Context, folder: &Path) -> Command {
-    let mut go = Command::new("go");
-    go.args(["install", "-modcacherw", MODULE]);
-    go.env("GOPATH", context.target.join("go"));
-    go.env("GOBIN", folder.join("bin"));
-    go
 }
 
 /// Plays the cases of all peers against one server, which speaks TLS if there is a folder of

@@ -28,6 +28,7 @@ mod fuzz;
 mod interop;
 mod overload;
 mod peers;
+mod probes;
 mod process;
 mod python;
 mod suites;

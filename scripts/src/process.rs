@@ -119,9 +119,14 @@ impl Server {
             .attempt(|| format!("read the CPU clock of {}", self.name))
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        kill(pid(&self.child), signal).attempt(|| format!("send {signal} to {}", self.name))
+    }
+
     /// Asks it to drain with SIGTERM; anything but a timely exit with 0 is a failure.
     pub fn stop(mut self) -> Result<(), Failure> {
-        kill(pid(&self.child), Signal::SIGTERM).attempt(|| format!("stop {}", self.name))?;
+        self.signal(Signal::SIGTERM)?;
         match wait_at_most(&mut self.child, PATIENCE)? {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(Failure::new(format!("drain {}", self.name), status)),

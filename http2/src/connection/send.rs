@@ -42,6 +42,40 @@ impl Connection {
         cache: Option<&mut BlockCache>,
         end_stream: bool,
     ) -> Result<StreamKey, OpenError> {
+        let key = self.begin(end_stream)?;
+        self.write_block(key.id, fields, cache, end_stream);
+        Ok(key)
+    }
+
+    /// [`Connection::open`] for a head that starts with what is the same every time, which `cache`
+    /// remembers, and goes on with what is not.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub fn open_in_parts<'s, 'r>(
+        &mut self,
+        same: impl Iterator<Item = Field<'s>>,
+        cache: &mut BlockCache,
+        rest: impl Iterator<Item = Field<'r>>,
+        end_stream: bool,
+    ) -> Result<StreamKey, OpenError> {
+        let key = self.begin(end_stream)?;
+        self.abuse.on_block_sent();
+        let Self { sender, peer, .. } = self;
+        let at = sender.out.len();
+        sender.out.extend_from_slice(&[0; HEAD_BYTES]);
+        match cache.block(sender.encoder.epoch()) {
+            Some(block) => sender.out.extend_from_slice(block),
+            None if sender.encoder.encode(same, &mut sender.out) => {}
+            None => cache.keep(sender.encoder.epoch(), &sender.out[at + HEAD_BYTES..]),
+        }
+        sender.encoder.encode(rest, &mut sender.out);
+        let frame_bytes_max = peer.frame_bytes_max as usize;
+        write::finish_headers(&mut sender.out, at, key.id, end_stream, frame_bytes_max);
+        Ok(key)
+    }
+
+    fn begin(&mut self, end_stream: bool) -> Result<StreamKey, OpenError> {
         self.opening()?;
         let id = self.ids.next_local;
         self.ids.next_local += 2;
@@ -52,7 +86,6 @@ impl Connection {
         };
         let key = self.insert_stream(id, state);
         self.abuse.on_stream();
-        self.write_block(id, fields, cache, end_stream);
         Ok(key)
     }
 

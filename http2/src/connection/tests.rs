@@ -1,7 +1,10 @@
 //! What cannot be seen from outside: how much a connection keeps.
 
+use alloc::vec::Vec;
+use core::time::Duration;
+
 use crate::hpack::{Field, Indexing};
-use crate::{Config, Connection, ErrorCode};
+use crate::{BlockCache, Config, Connection, ErrorCode};
 
 /// Two open streams, twice, the slack, and the one that comes.
 const LINE_MAX: usize = 2 * 2 + 16 + 1;
@@ -37,5 +40,59 @@ fn the_line_of_senders_is_bounded_by_the_open_streams() {
         out.clear();
         client.transmit(&mut out);
         assert!(client.sender.ready.len() <= LINE_MAX);
+    }
+}
+
+fn field<'a>(name: &'a [u8], value: &'a [u8], indexing: Indexing) -> Field<'a> {
+    Field {
+        name,
+        value,
+        indexing,
+    }
+}
+
+/// Whatever the rest of a head does to the table, and whenever that changes its size, the part that
+/// is remembered must mean what it did.
+#[test]
+fn a_head_in_parts_means_both_of_them() {
+    let same = [
+        field(b":method", b"POST", Indexing::Index),
+        field(b":scheme", b"http", Indexing::Index),
+        field(b":path", b"/a.B/C", Indexing::Index),
+    ];
+    let (mut client, mut server) = (
+        Connection::new(Config::client()),
+        Connection::new(Config::server()),
+    );
+    let mut cache = BlockCache::default();
+    for number in 0..12u8 {
+        let value = [b'a' + number];
+        let indexing = match number {
+            4..8 => Indexing::Index,
+            _ => Indexing::Literal,
+        };
+        match number {
+            6 => client.sender.encoder.set_peer_table_max(64),
+            9 => client.sender.encoder.set_peer_table_max(4096),
+            _ => {}
+        }
+        let rest = [field(b"x-changes", &value, indexing)];
+        let rest = rest.into_iter().take(usize::from(number != 2));
+        let opened = client.open_in_parts(same.into_iter(), &mut cache, rest, true);
+        let mut sent = Vec::new();
+        client.transmit(&mut sent);
+        let (mut input, mut heads) = (&sent[..], 0);
+        while let Some(event) = server.receive(Duration::ZERO, &mut input).unwrap() {
+            heads += usize::from(matches!(event, crate::Event::Headers { .. }));
+        }
+        assert_eq!(heads, 1, "{number}");
+        let found: Vec<_> = server.headers().iter().map(|header| header.value).collect();
+        let expected: &[&[u8]] = &[b"POST", b"http", b"/a.B/C", &value];
+        assert_eq!(
+            found,
+            expected[..if number == 2 { 3 } else { 4 }],
+            "{number}"
+        );
+        client.reset(opened.unwrap(), ErrorCode::CANCEL);
     }
 }

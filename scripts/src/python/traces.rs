@@ -38,7 +38,9 @@ pub(super) fn run(
     let mut command = users_server(context, engine)?;
     let users = Server::start_on(command.args(["--otlp", &otlp]), engine, &log("users"))?;
     let mut command = program(context, "users-relay");
-    command.args(["--shards", "2", "--otlp", &otlp, "--next", &users.address]);
+    // Told by the environment, as deployments have it.
+    command.args(["--shards", "2", "--otlp", "--next", &users.address]);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &otlp);
     let relay = Server::start_on(&mut command, engine, &log("relay"))?;
     let mut caller = python.script("traced_client.py", "full");
     let has_called = stage.command(caller.args([&relay.address, &otlp]));

@@ -40,7 +40,7 @@ const CLIENT_RUNS: usize = 3;
 
 /// Runs all parts of the suite.
 pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure> {
-    let programs = match TOOL.install(context, go_install) {
+    let programs = match TOOL.install(context, |folder| go_install(context, folder)) {
         Ok(programs) => programs,
         Err(reason) => {
             stage.skip("h2spec", reason);
@@ -62,13 +62,10 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
     Ok(reports)
 }
 
-fn go_install(folder: &Path) -> Command {
-    let mut go = Command::new("go");
-    let package = |name: &str| format!("{MODULE}/cmd/{name}@{VERSION}");
-    go.arg("install")
-        .args(TOOL.programs.iter().copied().map(package));
-    go.env("GOBIN", folder.join("bin"));
-    go
+fn go_install(context: &Context, folder: &Path) -> Command {
+    let package = |name: &&str| format!("{MODULE}/cmd/{name}@{VERSION}");
+    let packages: Vec<_> = TOOL.programs.iter().map(package).collect();
+    tool::go_install(context, folder, &packages)
 }
 
 fn against_server(

@@ -52,15 +52,34 @@ impl Tool {
     }
 }
 
+/// What puts programs written in Go into the `bin` of `folder`; each is `package@version`.
+pub fn go_install(context: &Context, folder: &Path, packages: &[String]) -> Command {
+    let mut go = Command::new("go");
+    go.args(["install", "-modcacherw"]).args(packages);
+    go.env("GOPATH", context.target.join("go"));
+    go.env("GOBIN", folder.join("bin"));
+    go
+}
+
 /// Runs a command to its end, with both outputs in `log`.
 ///
 /// # Errors
 /// It did not start, or took longer than `limit` and was killed.
 pub fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<ExitStatus, Failure> {
+    run_reading(command, Stdio::null(), log, limit)
+}
+
+/// The same with something to read.
+pub fn run_reading(
+    command: &mut Command,
+    input: Stdio,
+    log: &Path,
+    limit: Duration,
+) -> Result<ExitStatus, Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
     let file = File::create(log).attempt(|| format!("make {log:?}"))?;
     let copy = file.try_clone().attempt(|| format!("share {log:?}"))?;
-    command.stdin(Stdio::null()).stdout(file).stderr(copy);
+    command.stdin(input).stdout(file).stderr(copy);
     let mut child = command.spawn().attempt(|| format!("start {name}"))?;
     if let Some(status) = wait_at_most(&mut child, limit)? {
         return Ok(status);

@@ -58,7 +58,8 @@ enum Name {
     PythonUring,
     /// The same on epoll.
     PythonEpoll,
-    /// gRPC's interoperability cases, played by clients in three languages, on io_uring.
+    /// gRPC's interoperability cases, played by clients in three languages, and what ready tools
+    /// see of our services, on io_uring.
     InteropUring,
     /// The same on epoll.
     InteropEpoll,
@@ -87,7 +88,7 @@ impl Name {
             Self::Bench => 10,
             // The first of them fetches and builds what all need.
             Self::PythonUring | Self::PythonEpoll => 20,
-            Self::InteropUring | Self::InteropEpoll => 10,
+            Self::InteropUring | Self::InteropEpoll => 15,
         };
         Duration::from_secs(60 * minutes)
     }

@@ -1,7 +1,8 @@
 //! `grpc.reflection.v1.ServerReflection`: the server's own schema, for tools without its protos.
 //!
-//! `v1alpha` differs in the name of its package alone, so one handler answers both. Semantics:
-//! gRPC `doc/server-reflection.md`.
+//! `v1alpha` differs in the name of its package alone, so one handler answers both. Tools are told
+//! of the details of statuses, too, which no method names. Semantics: gRPC
+//! `doc/server-reflection.md`.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -16,7 +17,9 @@ use corespun_proto::reflection::{
     FileDescriptorResponse, ListServiceResponse, ServerReflectionRequest, ServerReflectionResponse,
     ServiceResponse,
 };
+use prost::Message;
 use prost_reflect::{DescriptorPool, FileDescriptor};
+use prost_types::FileDescriptorSet;
 
 use crate::error::Error;
 use crate::routes::Routes;
@@ -36,16 +39,17 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// Joins descriptor sets; files that several of them hold must be the same in each.
+    /// Joins descriptor sets and what we ship; of files that several of them hold the first counts.
     ///
     /// # Errors
     /// A set is no `google.protobuf.FileDescriptorSet`, misses an import, or contradicts another.
     pub(crate) fn new(sets: &[&[u8]], services: &[&str]) -> Result<Self, Error> {
         let mut pool = DescriptorPool::new();
-        for set in sets.iter().chain([&FILE_DESCRIPTOR_SET]) {
+        for set in sets.iter().filter(|set| **set != FILE_DESCRIPTOR_SET) {
             pool.decode_file_descriptor_set(*set)
                 .map_err(|error| Error::Reflection(error.to_string()))?;
         }
+        add_builtin(&mut pool)?;
         let own = [method::NAME, V1ALPHA];
         let names = services.iter().chain(&own).map(|name| (*name).to_owned());
         let mut services: Vec<_> = names.collect();
@@ -118,6 +122,20 @@ impl Schema {
             },
         ))
     }
+}
+
+/// Adds the files that we ship to those of the user, which may hold the same types: whoever has the
+/// schema of a detail or of health in a file of their own is believed.
+fn add_builtin(pool: &mut DescriptorPool) -> Result<(), Error> {
+    let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET)
+        .map_err(|error| Error::Reflection(error.to_string()))?;
+    for file in set.file {
+        let name = file.name().to_owned();
+        if let Err(error) = pool.add_file_descriptor_proto(file) {
+            tracing::debug!(name, %error, "reflection goes without a file of ours");
+        }
+    }
+    Ok(())
 }
 
 /// What one call was told: files are not repeated.

@@ -1,8 +1,12 @@
 //! The schema and the answers, without a call around them.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use corespun_codec::details::{ErrorDetails, ResourceInfo};
 use corespun_proto::{health, user};
-use prost::Message;
-use prost_types::FileDescriptorProto;
+use prost_reflect::DynamicMessage;
+use prost_types::{Any, DescriptorProto, FileDescriptorProto};
 
 use super::*;
 
@@ -47,8 +51,8 @@ fn only_builtin_services_are_told_of_unasked() {
         .files()
         .map(|file| file.name().to_owned())
         .collect();
-    let foreign =
-        |name: &&String| !name.starts_with("grpc/") && !name.starts_with("google/protobuf/");
+    let ours = ["grpc/", "google/protobuf/", "google/rpc/"];
+    let foreign = |name: &&String| !ours.iter().any(|folder| name.starts_with(folder));
     assert_eq!(names.iter().find(foreign), None);
     assert!(
         names.contains(&"grpc/health/v1/health.proto".to_owned()),
@@ -83,6 +87,78 @@ fn symbols_lead_to_their_file() {
     check("UserService", unknown);
     check("", unknown);
     check(".", unknown);
+}
+
+/// Tools that describe all services give up at the first one without a schema.
+#[test]
+fn all_builtin_services_have_a_schema() {
+    let schema = Schema::new(&[], &[health::health::NAME]).unwrap();
+    for service in schema.services.iter() {
+        assert!(schema.file_of_symbol(service).is_some(), "{service}");
+        let method = schema.pool.get_service_by_name(service).unwrap();
+        assert_ne!(method.methods().len(), 0, "{service}");
+    }
+}
+
+/// What counts here of the message that a status has in its trailers.
+#[derive(Clone, PartialEq, Message)]
+struct Details {
+    #[prost(message, repeated, tag = "3")]
+    list: Vec<Any>,
+}
+
+#[test]
+fn details_of_statuses_can_be_shown() {
+    let mut details = ErrorDetails::new();
+    details
+        .set_error_info("A", "b", HashMap::from([("c".to_owned(), "d".to_owned())]))
+        .set_retry_info(Duration::from_secs(7))
+        .set_debug_info(vec!["main".to_owned()], "e")
+        .add_quota_failure_violation("f", "g")
+        .add_precondition_failure_violation("H", "i", "j")
+        .add_bad_request_violation("k", "l")
+        .set_request_info("m", "n")
+        .add_help_link("o", "p")
+        .set_localized_message("de", "q");
+    details.resource_info = Some(ResourceInfo {
+        resource_type: "r".to_owned(),
+        resource_name: "s".to_owned(),
+        owner: "t".to_owned(),
+        description: "u".to_owned(),
+    });
+    let status = Status::with_error_details(Code::Unknown, "", details);
+    let list = Details::decode(status.details()).unwrap().list;
+    assert_eq!(list.len(), 10);
+    let schema = schema();
+    for detail in list {
+        let name = detail.type_url.rsplit('/').next().unwrap();
+        let of = schema.pool.get_message_by_name(name).expect(name);
+        let shown = DynamicMessage::decode(of, &*detail.value).unwrap();
+        assert_eq!(shown.unknown_fields().count(), 0, "{shown:?}");
+        assert_eq!(shown.encode_to_vec(), detail.value, "{name}");
+    }
+}
+
+#[test]
+fn files_of_the_user_with_our_types_come_first() {
+    let file = FileDescriptorProto {
+        name: Some("mine/details.proto".to_owned()),
+        package: Some("google.rpc".to_owned()),
+        message_type: vec![DescriptorProto {
+            name: Some("BadRequest".to_owned()),
+            ..DescriptorProto::default()
+        }],
+        ..FileDescriptorProto::default()
+    };
+    let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
+    let schema = Schema::new(&[FILE_DESCRIPTOR_SET, &set], &[]).unwrap();
+    let file_of = |symbol: &str| Some(schema.file_of_symbol(symbol)?.name().to_owned());
+    assert_eq!(
+        file_of("google.rpc.BadRequest").as_deref(),
+        Some("mine/details.proto")
+    );
+    assert_eq!(file_of("google.rpc.ErrorInfo"), None);
+    assert!(file_of(method::NAME).is_some());
 }
 
 #[test]
