@@ -59,9 +59,7 @@ impl Access {
             Ok::<_, Status>(())
         }))
     }
-}
 
-impl Access {
     /// An agent over TLS hangs up on who comes without, and cannot say why.
     fn hint(&self, status: Status) -> Status {
         let connected = !status.message().starts_with("failed to connect");
