@@ -61,6 +61,10 @@ pub(crate) trait Driver {
     /// Sends all of `buffer`, which is not empty. At most one send is in flight per connection.
     fn send(&mut self, conn: ConnId, buffer: Vec<u8>) -> Sending;
 
+    /// Whoever sent on `conn` waits to hear of it: the next wait must not sleep over a send that
+    /// is complete by then.
+    fn hasten(&mut self, conn: ConnId);
+
     /// Tells the peer that nothing more will be sent.
     fn shut_write(&mut self, conn: ConnId);
 

@@ -385,6 +385,10 @@ impl Driver for Epoll {
         }
     }
 
+    fn hasten(&mut self, _id: ConnId) {
+        // What is sent at once was reported at once.
+    }
+
     fn shut_write(&mut self, id: ConnId) {
         if let Some(connection) = self.connections.find(id) {
             // Fails only when the peer has gone already, which a read will tell.

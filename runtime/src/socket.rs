@@ -148,9 +148,19 @@ impl Socket {
     /// A send is complete; true when the socket wants to be pumped for it. Most do not: all that
     /// there was has gone out, and asking the protocol in vain costs each small reply a call.
     pub(crate) fn on_sent(&mut self) -> bool {
-        let len = self.sending.take().map_or(0, |sending| sending.len);
-        let stale = std::mem::take(&mut self.is_stale);
-        stale || len >= PARTIAL_BYTES || self.paused || self.closing || self.close_asked
+        let is_awaited = self.awaits_send();
+        self.sending = None;
+        self.is_stale = false;
+        is_awaited
+    }
+
+    /// Whether there will be something to do once the send in flight is complete.
+    fn awaits_send(&self) -> bool {
+        let Some(sending) = &self.sending else {
+            return false;
+        };
+        let is_partial = sending.len >= PARTIAL_BYTES;
+        self.is_stale || is_partial || self.paused || self.closing || self.close_asked
     }
 
     /// Passes the wish for a graceful end on.
@@ -196,6 +206,9 @@ impl Socket {
             return After::Close;
         }
         self.apply_backpressure(driver, context);
+        if self.awaits_send() {
+            driver.hasten(self.conn);
+        }
         if self.closing {
             return self.close(driver, context);
         }

@@ -72,6 +72,13 @@ impl Connection {
         self.in_flight == 0
     }
 
+    /// Whether a send is in flight of which no completion is expected.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.send
+            .as_ref()
+            .is_some_and(|send| send.quiet_number().is_some())
+    }
+
     /// Whether a receive should be submitted now.
     pub(crate) fn should_arm(&self) -> bool {
         self.wanted && !self.armed && !self.ended && !self.closing

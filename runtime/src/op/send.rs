@@ -1,9 +1,14 @@
 //! Send of a whole buffer, continued until nothing is left of it.
+//!
+//! A *quiet* send asks for no completion: it takes part in the kernel entry that submits it, and
+//! is heard of only if the socket did not take all of it there and then. A reply to a call costs
+//! no completion that way, and the entry that sends it can sleep until the next call.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use io_uring::opcode::Send;
+use io_uring::squeue;
 use io_uring::types::Fd;
 
 use super::{Completion, Submission, Tag, Token, is_transient};
@@ -13,6 +18,8 @@ use crate::slots::ConnId;
 pub(crate) struct SendOp {
     buffer: Vec<u8>,
     sent: usize,
+    /// The number of the submission, as long as no completion is expected of it.
+    quiet: Option<u64>,
 }
 
 /// How far a send has come.
@@ -28,22 +35,50 @@ pub(crate) enum Progress {
 impl SendOp {
     pub(crate) fn new(buffer: Vec<u8>) -> Self {
         assert!(!buffer.is_empty(), "an empty send would never complete");
-        Self { buffer, sent: 0 }
+        Self {
+            buffer,
+            sent: 0,
+            quiet: None,
+        }
+    }
+
+    /// A send that expects no completion, submitted under `number`.
+    pub(crate) fn quiet(buffer: Vec<u8>, number: u64) -> Self {
+        Self {
+            quiet: Some(number),
+            ..Self::new(buffer)
+        }
+    }
+
+    /// The number a quiet send was submitted under; `None` once it was heard of.
+    pub(crate) fn quiet_number(&self) -> Option<u64> {
+        self.quiet
     }
 
     /// Sends what is left. Asks the kernel to go on by itself after a short send.
     pub(crate) fn prepare(&self, socket: BorrowedFd<'_>, conn: ConnId) -> Submission {
         let rest = &self.buffer[self.sent..];
         let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
-        let entry = Send::new(Fd(socket.as_raw_fd()), rest.as_ptr(), len)
-            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL);
+        let mut flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        if self.quiet.is_some() {
+            // A send that may not wait ends within the entry, and a short one counts as failed.
+            flags |= libc::MSG_DONTWAIT;
+        }
+        let entry = Send::new(Fd(socket.as_raw_fd()), rest.as_ptr(), len).flags(flags);
+        let mut entry = entry.build();
+        if self.quiet.is_some() {
+            entry = entry.flags(squeue::Flags::SKIP_SUCCESS);
+        }
         // SAFETY: the bytes are on the heap of `buffer`, which nothing touches until this send's
-        // last completion: the op stays in its connection, and the connection in its slot, until
-        // then. A ring that does not come to rest leaks both.
-        unsafe { Submission::new(entry.build(), Token::new(Tag::Send, conn)) }
+        // last completion, or, if it is quiet, until the entry that submits it is over: the op
+        // stays in its connection, and the connection in its slot, until then. A ring that does
+        // not come to rest leaks both.
+        unsafe { Submission::new(entry, Token::new(Tag::Send, conn)) }
     }
 
+    /// Takes a completion in. Whatever is left is sent with completions to tell of it.
     pub(crate) fn complete(&mut self, completion: &Completion) -> Progress {
+        self.quiet = None;
         match completion.outcome() {
             Ok(0) => Progress::Failed(io::ErrorKind::WriteZero.into()),
             Ok(len) => {
@@ -85,6 +120,15 @@ mod tests {
         let interrupted = completion(-libc::EINTR);
         assert!(matches!(send.complete(&interrupted), Progress::More));
         assert!(matches!(send.complete(&completion(6)), Progress::Done));
+    }
+
+    #[test]
+    fn a_quiet_send_that_was_heard_of_is_quiet_no_more() {
+        let mut send = SendOp::quiet(vec![0; 10], 7);
+        assert_eq!(send.quiet_number(), Some(7));
+        let full = completion(-libc::EAGAIN);
+        assert!(matches!(send.complete(&full), Progress::More));
+        assert_eq!(send.quiet_number(), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Uring;
 use crate::buffer::pool::give_buffer;
 use crate::driver::Sink;
 use crate::op::receive::Received;
-use crate::op::send::Progress;
+use crate::op::send::{Progress, SendOp};
 use crate::op::{Completion, Tag, Token, accept, receive};
 use crate::slots::ConnId;
 
@@ -23,6 +23,7 @@ impl Uring {
             self.complete(&completion, sink);
         }
         self.reaped = reaped;
+        self.settle(sink);
         while let Some(index) = self.stopped.pop_front() {
             self.close_listener(index, sink);
         }
@@ -143,12 +144,44 @@ impl Uring {
         let Some(connection) = self.connections.find(id) else {
             return;
         };
-        let closing = connection.closing;
         let Some(mut send) = connection.send.take() else {
             tracing::error!(?completion, "a send completed that was not in flight");
             return;
         };
-        match send.complete(completion) {
+        let progress = send.complete(completion);
+        self.proceed(id, send, progress, sink);
+    }
+
+    /// Ends the quiet sends that the kernel has taken and told nothing of: they are all out.
+    fn settle(&mut self, sink: &mut dyn Sink) {
+        let taken = if self.quiet.is_empty() {
+            None
+        } else {
+            self.queue.taken()
+        };
+        let Some(taken) = taken else {
+            return;
+        };
+        self.is_hastened = false;
+        while let Some((number, id)) = self.quiet.pop_front_if(|(number, _)| *number < taken) {
+            if let Some(connection) = self.connections.find(id)
+                && let Some(send) = connection
+                    .send
+                    .take_if(|send| send.quiet_number() == Some(number))
+            {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.proceed(id, send, Progress::Done, sink);
+            }
+        }
+    }
+
+    /// What follows from how far a send has come.
+    fn proceed(&mut self, id: ConnId, send: SendOp, progress: Progress, sink: &mut dyn Sink) {
+        let Some(connection) = self.connections.find(id) else {
+            return;
+        };
+        let closing = connection.closing;
+        match progress {
             Progress::More if !closing => {
                 connection.send = Some(send);
                 self.submit_send(id);

@@ -32,6 +32,9 @@ use crate::op::{Completion, Submission, Tag, accept, cancel, receive, wake};
 use crate::slots::{ConnId, Slots};
 use crate::stats::Counters;
 
+/// A longer send may well not fit its socket, so it asks for completions at once.
+const QUIET_BYTES_MAX: usize = 64 * 1024;
+
 /// A listener, and whether its multishot accept is with the kernel.
 struct Listener {
     socket: Socket,
@@ -50,6 +53,10 @@ pub(crate) struct Uring {
     listeners: Vec<Option<Listener>>,
     /// Connections whose receive found no buffer.
     starved: Vec<ConnId>,
+    /// Sends that nothing was heard of so far, by the numbers of their submissions.
+    quiet: VecDeque<(u64, ConnId)>,
+    /// Somebody waits for the end of one of them.
+    is_hastened: bool,
     /// Where completions are copied to before they are looked at; empty in between.
     reaped: Vec<Completion>,
     /// Listeners without an accept to cancel, to be closed in the next dispatch.
@@ -82,6 +89,8 @@ impl Uring {
             connections: ManuallyDrop::new(Slots::new(seed)),
             listeners: Vec::new(),
             starved: Vec::new(),
+            quiet: VecDeque::new(),
+            is_hastened: false,
             reaped: Vec::new(),
             stopped: VecDeque::new(),
             is_ending: false,
@@ -236,9 +245,21 @@ impl Driver for Uring {
         };
         assert!(connection.send.is_none(), "one send in flight at a time");
         connection.submitted();
-        connection.send = Some(SendOp::new(buffer));
+        connection.send = Some(if self.queue.can_skip() && buffer.len() < QUIET_BYTES_MAX {
+            let number = self.queue.next_number();
+            self.quiet.push_back((number, id));
+            SendOp::quiet(buffer, number)
+        } else {
+            SendOp::new(buffer)
+        });
         self.submit_send(id);
         Sending::Pending
+    }
+
+    fn hasten(&mut self, id: ConnId) {
+        if let Some(connection) = self.connections.find(id) {
+            self.is_hastened |= connection.is_quiet();
+        }
     }
 
     fn shut_write(&mut self, id: ConnId) {
@@ -265,7 +286,7 @@ impl Driver for Uring {
     }
 
     fn has_work(&self) -> bool {
-        self.queue.has_backlog() || !self.stopped.is_empty()
+        self.queue.has_backlog() || !self.stopped.is_empty() || self.is_hastened
     }
 
     fn has_news(&mut self) -> io::Result<bool> {

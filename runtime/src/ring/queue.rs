@@ -18,8 +18,11 @@ pub(super) struct Queue {
     submitter: ManuallyDrop<Submitter<'static>>,
     ring: *mut IoUring,
     backlog: VecDeque<squeue::Entry>,
+    /// Submissions pushed so far.
+    pushed: u64,
     wait_flags: EnterFlags,
     has_taskrun_flag: bool,
+    can_skip: bool,
     overflows: u32,
 }
 
@@ -44,8 +47,10 @@ impl Queue {
             submitter: ManuallyDrop::new(submitter),
             ring,
             backlog: VecDeque::new(),
+            pushed: 0,
             wait_flags,
             has_taskrun_flag: made.has_taskrun_flag,
+            can_skip: made.can_skip,
             overflows: 0,
         })
     }
@@ -68,9 +73,29 @@ impl Queue {
     /// Queues a submission for the next entry.
     pub(super) fn push(&mut self, submission: Submission) {
         let entry = submission.into_entry();
+        self.pushed += 1;
         if !self.backlog.is_empty() || !self.try_push(&entry) {
             self.backlog.push_back(entry);
         }
+    }
+
+    /// Whether a submission may do without the completion of its success.
+    pub(super) fn can_skip(&self) -> bool {
+        self.can_skip
+    }
+
+    /// The number that the next submission will have; the first has 0.
+    pub(super) fn next_number(&self) -> u64 {
+        self.pushed
+    }
+
+    /// How many submissions the kernel has taken: those with lower numbers have begun. `None`
+    /// while it holds completions back for want of room, so that silence means nothing.
+    pub(super) fn taken(&self) -> Option<u64> {
+        // SAFETY: the only view of the submission queue at this moment.
+        let queue = unsafe { self.ring().submission_shared() };
+        let waiting = queue.len() + self.backlog.len();
+        (!queue.cq_overflow()).then(|| self.pushed - waiting as u64)
     }
 
     /// Whether submissions wait for room in the queue.

@@ -34,10 +34,14 @@ impl Default for RingOptions {
     }
 }
 
-/// A new ring, and whether it tells through a flag that deferred work waits.
+/// A new ring, and what it can do.
 pub(super) struct Made {
     pub(super) ring: IoUring,
+    /// It tells through a flag that deferred work waits.
     pub(super) has_taskrun_flag: bool,
+    /// The completion of a success can be left out. Kernels before 6.1 lose count of a send that
+    /// is cut short without waiting, so it takes a younger one.
+    pub(super) can_skip: bool,
 }
 
 /// How much is asked of the kernel, from all to little.
@@ -67,11 +71,13 @@ pub(super) fn make(options: &RingOptions) -> io::Result<Made> {
     ] {
         match builder(ambition, options).build(options.submissions.max(1)) {
             Ok(ring) => {
-                let has_taskrun_flag = ambition != Ambition::Plain;
-                tracing::debug!(?ambition, "ring set up");
+                let can_skip =
+                    ambition == Ambition::Full && ring.params().is_feature_skip_cqe_on_success();
+                tracing::debug!(?ambition, can_skip, "ring set up");
                 return Ok(Made {
                     ring,
-                    has_taskrun_flag,
+                    has_taskrun_flag: ambition != Ambition::Plain,
+                    can_skip,
                 });
             }
             // An unknown flag: ask for less. Anything else will not get better by that.

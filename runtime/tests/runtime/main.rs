@@ -14,4 +14,5 @@ mod connect;
 mod deaf_peers;
 mod echo;
 mod lifetime;
+mod pieces;
 mod tasks;
