@@ -48,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) turn_time: Cell<Duration>,
     /// How long one send may be in flight.
     pub(crate) send_time_max: Duration,
+    /// How long a busy shard may wait for more.
+    pub(crate) coalesce_time: Duration,
     pub(crate) counters: Rc<Counters>,
     /// How long work waits, if anybody wants to know.
     pub(crate) meter: Meter,
@@ -74,6 +76,7 @@ impl Context {
             requests: RefCell::default(),
             turn_time: Cell::new(now),
             send_time_max: SEND_TIME_MAX,
+            coalesce_time: Duration::ZERO,
             counters: Rc::default(),
             meter: Meter::default(),
         }

@@ -20,6 +20,8 @@ pub(crate) enum Wait {
     AtMost(Duration),
     /// Until something happens.
     Forever,
+    /// Until this many things have happened, and at most so long.
+    Several(u32, Duration),
 }
 
 /// What became of a send.

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -423,6 +424,11 @@ impl Driver for Epoll {
         }
         let timeout = match wait {
             Wait::Poll => Some(Duration::ZERO),
+            Wait::Several(_, span) => {
+                // An epoll instance wakes for the first event, so nobody is asked before.
+                thread::sleep(span);
+                Some(Duration::ZERO)
+            }
             Wait::AtMost(span) => Some(span),
             Wait::Forever => None,
         };

@@ -49,6 +49,7 @@ struct Plan {
     engine: Engine,
     ring: RingOptions,
     send_time_max: Duration,
+    coalesce_time: Duration,
     peers: Arc<[Arc<Mailbox>]>,
     loads: Arc<Loads>,
     spread: Vec<bool>,
@@ -95,6 +96,7 @@ pub(crate) fn start(builder: RuntimeBuilder, factory: Arc<Factory>) -> Result<Ru
             engine,
             ring: builder.ring,
             send_time_max: builder.send_time_max,
+            coalesce_time: builder.coalesce_time,
             peers: peers.clone(),
             loads: loads.clone(),
             spread: listeners.spread.clone(),
@@ -211,6 +213,7 @@ fn set_up(plan: &Plan) -> Result<(Rc<Context>, Box<dyn Driver>), StartError> {
     let mailbox = plan.peers[plan.shard].clone();
     let mut context = Context::new(plan.shard, mailbox, plan.peers.clone());
     context.send_time_max = plan.send_time_max;
+    context.coalesce_time = plan.coalesce_time;
     let context = Rc::new(context);
     let driver =
         make_driver(plan.engine, &plan.ring, &context).map_err(|source| StartError::Engine {

@@ -1,6 +1,7 @@
 //! One core: a turn is completions → receive → timers → tasks → transmit → one kernel entry.
 
 mod flush;
+mod wait;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -63,6 +64,8 @@ pub(crate) struct Shard {
     service: Option<Service>,
     state: State,
     inbox: Inbox,
+    /// What the counter of receives said at the end of the turn before.
+    receives: u64,
     // Scratch space, kept so that a warm turn allocates nothing.
     messages: Vec<Message>,
     fired: Vec<Alarm>,
@@ -84,6 +87,7 @@ impl Shard {
             service,
             state: State::Running,
             inbox: Inbox::default(),
+            receives: 0,
             messages: Vec::new(),
             fired: Vec::new(),
             requests: Vec::new(),
@@ -154,29 +158,6 @@ impl Shard {
         let now = clock::now();
         meter.end_turn(now, has_news);
         Ok(Some(now))
-    }
-
-    /// How long this turn may sleep: not at all while anything is left to do.
-    fn plan_wait(&self, now: Option<Duration>) -> Wait {
-        if self.context.has_work() || self.driver.has_work() {
-            return Wait::Poll;
-        }
-        let mut next = self.context.timers.borrow().next_deadline();
-        if let State::Draining { deadline } | State::Cutting { until: deadline } = self.state {
-            next = Some(next.map_or(deadline, |next| next.min(deadline)));
-        }
-        let wait = match next {
-            None => Wait::Forever,
-            Some(deadline) => match deadline.checked_sub(now.unwrap_or_else(clock::now)) {
-                None | Some(Duration::ZERO) => return Wait::Poll,
-                Some(span) => Wait::AtMost(span),
-            },
-        };
-        if self.context.mailbox.park() {
-            wait
-        } else {
-            Wait::Poll
-        }
     }
 
     /// Takes the driver's reports: bytes go straight to their protocols.

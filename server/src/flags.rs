@@ -60,6 +60,10 @@ pub struct Flags {
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: Engine,
 
+    /// Microseconds that a busy shard may wait for more calls: less CPU time, more latency
+    #[arg(long, value_name = "MICROS", default_value_t = 0)]
+    pub coalesce_us: u32,
+
     /// Bounds on peers other than the default ones
     #[command(flatten)]
     pub limits: LimitFlags,
@@ -121,6 +125,7 @@ impl Flags {
         let seconds = |count: u32| Duration::from_secs(count.into());
         server
             .engine(self.engine)
+            .coalesce_time(Duration::from_micros(self.coalesce_us.into()))
             .drain_delay(seconds(self.drain_delay))
             .grace(seconds(self.grace))
     }

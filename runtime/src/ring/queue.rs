@@ -154,11 +154,16 @@ impl Queue {
                     let flags = self.wait_flags.bits();
                     self.submitter.enter(queued, 1, flags, Some(&args))
                 }
-                Wait::AtMost(span) => {
+                Wait::AtMost(span) | Wait::Several(_, span) => {
+                    let count = if let Wait::Several(count, _) = wait {
+                        count
+                    } else {
+                        1
+                    };
                     let span = Timespec::from(span);
                     let args = args.timespec(&span);
                     let flags = self.wait_flags.bits();
-                    self.submitter.enter(queued, 1, flags, Some(&args))
+                    self.submitter.enter(queued, count, flags, Some(&args))
                 }
             }
         }

@@ -10,6 +10,7 @@ mod service;
 mod streams;
 
 mod backlog;
+mod coalesce;
 mod connect;
 mod deaf_peers;
 mod echo;

@@ -36,6 +36,10 @@ struct Program {
     #[arg(long, value_name = "MICROS", default_value_t = 0)]
     work_us: u32,
 
+    /// Microseconds that a busy shard may wait for more calls.
+    #[arg(long, value_name = "MICROS", default_value_t = 0)]
+    coalesce_us: u32,
+
     /// Something to turn on around the calls; repeatable.
     #[arg(long, value_name = "THING")]
     with: Vec<Around>,
@@ -70,6 +74,7 @@ fn run(program: Program) -> Result<(), AnyError> {
         limits,
         overload,
         work_us,
+        coalesce_us,
         with,
         tls_cert,
         tls_key,
@@ -87,7 +92,8 @@ fn run(program: Program) -> Result<(), AnyError> {
     let mut server = Server::builder()
         .config(config)
         .shards(flags.shard_count())
-        .engine(engine.engine);
+        .engine(engine.engine)
+        .coalesce_time(Duration::from_micros(coalesce_us.into()));
     for address in &flags.listen {
         server = server.listen(address.to_string());
     }

@@ -1,0 +1,54 @@
+//! How long the kernel entry of a turn may sleep.
+
+use std::time::Duration;
+
+use super::{Shard, State};
+use crate::clock;
+use crate::driver::Wait;
+
+/// A turn that received less often than this saw no crowd: nothing is gained by waiting.
+const CROWD_MIN: u64 = 8;
+/// So many arrivals are worth a turn of their own, however many more are on their way.
+const CROWD_MAX: usize = 64;
+
+impl Shard {
+    /// How long this turn may sleep: not at all while anything is left to do.
+    pub(super) fn plan_wait(&mut self, now: Option<Duration>) -> Wait {
+        let receives = self.context.counters.receives.get();
+        let arrived = receives - std::mem::replace(&mut self.receives, receives);
+        if self.context.has_work() || self.driver.has_work() {
+            return Wait::Poll;
+        }
+        let mut next = self.context.timers.borrow().next_deadline();
+        if let State::Draining { deadline } | State::Cutting { until: deadline } = self.state {
+            next = Some(next.map_or(deadline, |next| next.min(deadline)));
+        }
+        let wait = match next {
+            None => Wait::Forever,
+            Some(deadline) => match deadline.checked_sub(now.unwrap_or_else(clock::now)) {
+                None | Some(Duration::ZERO) => return Wait::Poll,
+                Some(span) => Wait::AtMost(span),
+            },
+        };
+        if self.context.mailbox.park() {
+            self.coalesce(wait, arrived)
+        } else {
+            Wait::Poll
+        }
+    }
+
+    /// Lets a shard that is busy wait for several arrivals, where it was told that it may.
+    fn coalesce(&self, wait: Wait, arrived: u64) -> Wait {
+        let time = self.context.coalesce_time;
+        if time.is_zero() || arrived < CROWD_MIN {
+            return wait;
+        }
+        let time = match wait {
+            Wait::AtMost(span) => span.min(time),
+            _ => time,
+        };
+        // When every socket has said something, nobody is left to wait for.
+        let crowd = self.sockets.accepted().clamp(1, CROWD_MAX);
+        Wait::Several(crowd as u32, time)
+    }
+}
