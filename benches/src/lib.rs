@@ -1,4 +1,4 @@
-//! What the bench programs share: flags, listeners, constant answers, the echo floor, and the
+//! What the bench programs share: flags, listeners, constant answers, the two floors, and the
 //! host that runs a [`Protocol`](corespun_runtime::Protocol) on monoio.
 //!
 //! The programs are the two sides of every comparison that this project publishes, so each
@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `bench-corespun` | both services on corespun |
 //! | `bench-tonic` | the same on tonic in its best form, a current-thread runtime for each shard |
-//! | `bench-echo` | raw TCP echo on our ring or on epoll, and a client that drives it |
+//! | `bench-echo` | raw TCP echo on our ring or on epoll, and a client that drives it; or HTTP/2 replies without a look at the request |
 //! | `bench-monoio` | our protocol cores, driven by monoio instead of our ring |
 //!
 //! `user.UserService` answers from constants, so that no store hides the cost of the call;
@@ -32,6 +32,7 @@
 use std::error::Error;
 
 pub mod answers;
+mod canned;
 mod echo;
 mod flags;
 mod listeners;
@@ -39,6 +40,7 @@ pub mod monoio_host;
 pub mod services;
 mod work;
 
+pub use canned::Canned;
 pub use corespun_runtime::{CPU_MAX, CpuList, CpuListError};
 pub use echo::{Echo, UNSENT_BYTES_MAX};
 pub use flags::{EngineFlag, ServerFlags, announce};

@@ -108,21 +108,6 @@ fn is_about_this_program(variable: &str) -> bool {
     prefixes.iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// Whether some crate of the workspace has a program of this name.
-pub fn has_program(root: &Path, name: &str) -> bool {
-    let manifest_names = |path: &str| {
-        path.ends_with("Cargo.toml")
-            && read(root, path).is_ok_and(|text| text.contains(&format!("name = \"{name}\"")))
-    };
-    files(root).is_ok_and(|files| {
-        files.iter().any(|path| {
-            path.ends_with(&format!("/src/bin/{name}.rs"))
-                || path.ends_with(&format!("/src/bin/{name}/main.rs"))
-                || manifest_names(path)
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use crate::failure::{Attempt, Failure};
 use crate::process::Server;
 use crate::workspace;
 
-/// Connections × streams; the last two are the shapes of echo, too.
+/// Connections × streams; with one stream each, the floors are measured as well.
 const POINTS: &[(u32, u32)] = &[(1, 100), (10, 10), (10, 100), (64, 1), (256, 1)];
 /// `GetUser { id: 1 }` as one gRPC message.
 const REQUEST: &[u8] = b"\0\0\0\0\x02\x08\x01";
@@ -57,15 +57,13 @@ pub struct Bench {
 
 /// Measures, prints the table, and writes it where asked.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let mut names = vec![server::URING.program, server::TONIC.program];
-    let has_echo = workspace::has_program(root, server::ECHO_URING.program);
-    names.extend(has_echo.then_some(server::ECHO_URING.program));
-    let bench = Bench::new(root, &names)?;
+    let subjects = [server::URING, server::TONIC, server::ECHO];
+    let bench = Bench::new(root, &subjects.map(|subject| subject.program))?;
     let mut table = Table::default();
     for &point in POINTS {
         let mut subjects = vec![server::URING, server::EPOLL, server::TONIC];
-        if has_echo && point.1 == 1 {
-            subjects.extend([server::ECHO_URING, server::ECHO_EPOLL]);
+        if point.1 == 1 {
+            subjects.extend([server::COALESCING, server::CANNED, server::ECHO]);
         }
         bench.measure(point, &subjects, arguments.pace, &mut table)?;
     }
@@ -132,7 +130,7 @@ impl Bench {
             for (subject, server, requests) in order {
                 let cell = self.turn(*subject, server, point, *requests, pace.seconds)?;
                 println!(
-                    "{:>4} × {:<4} turn {}  {:15} {:>8.2} µs/RPC {:>10.0} req/s",
+                    "{:>4} × {:<4} turn {}  {:26} {:>8.2} µs/RPC {:>10.0} req/s",
                     point.0,
                     point.1,
                     turn + 1,
@@ -155,7 +153,7 @@ impl Bench {
         point: (u32, u32),
         seconds: f64,
     ) -> Result<u64, Failure> {
-        if subject.program == server::ECHO_URING.program {
+        if subject.is_raw() {
             return Ok(0);
         }
         let report = self.h2load(subject, server, point, PROBE_REQUESTS)?;
@@ -171,7 +169,7 @@ impl Bench {
         seconds: f64,
     ) -> Result<Cell, Failure> {
         let before = server.cpu_time()?;
-        let (done, rps) = if subject.program == server::ECHO_URING.program {
+        let (done, rps) = if subject.is_raw() {
             let echoes = self.echo(server, point.0, seconds)?;
             (echoes, echoes as f64 / seconds)
         } else {
@@ -222,7 +220,7 @@ impl Bench {
 
     /// Runs the echo server's own client and reads how many echoes it got.
     fn echo(&self, server: &Server, connections: u32, seconds: f64) -> Result<u64, Failure> {
-        let mut command = Command::new(self.programs.join(server::ECHO_URING.program));
+        let mut command = Command::new(self.programs.join(server::ECHO.program));
         command.args([
             "--connect",
             &server.address,

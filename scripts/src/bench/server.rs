@@ -29,7 +29,14 @@ pub enum With {
     Named(&'static str),
     /// Admission control.
     Admission,
+    /// A wait of a busy shard for more arrivals.
+    Coalescing,
+    /// Replies without a look at the request.
+    Canned,
 }
+
+/// How long a busy shard may wait with [`With::Coalescing`].
+const COALESCE_US: &str = "200";
 
 /// The file names of the certificate and its key in the folder of logs.
 pub const CERTIFICATE: (&str, &str) = ("cert.pem", "key.pem");
@@ -40,6 +47,12 @@ pub const URING: Subject = Subject {
     program: "bench-corespun",
     engine: Some("uring"),
     with: None,
+};
+/// The same, told that a busy shard may wait 200 µs for more arrivals.
+pub const COALESCING: Subject = Subject {
+    label: "corespun uring, coalescing",
+    with: Some(With::Coalescing),
+    ..URING
 };
 /// Ours on epoll.
 pub const EPOLL: Subject = Subject {
@@ -55,19 +68,18 @@ pub const TONIC: Subject = Subject {
     engine: None,
     with: None,
 };
-/// The floor: bytes in, bytes out, no protocol.
-pub const ECHO_URING: Subject = Subject {
+/// The floor: bytes in, bytes out, no protocol. It is driven by a client of its own.
+pub const ECHO: Subject = Subject {
     label: "raw echo uring",
     program: "bench-echo",
     engine: Some("uring"),
     with: None,
 };
-/// The same floor on epoll.
-pub const ECHO_EPOLL: Subject = Subject {
-    label: "raw echo epoll",
-    program: "bench-echo",
-    engine: Some("epoll"),
-    with: None,
+/// The floor for a server of HTTP/2: the same reply to whatever is asked.
+pub const CANNED: Subject = Subject {
+    label: "canned replies",
+    with: Some(With::Canned),
+    ..ECHO
 };
 
 impl Subject {
@@ -77,6 +89,11 @@ impl Subject {
             Some(With::Tls) => "https",
             _ => "http",
         }
+    }
+
+    /// Whether it speaks no HTTP/2, so that h2load cannot drive it.
+    pub fn is_raw(self) -> bool {
+        self == ECHO
     }
 
     /// Starts it with one shard on its CPU.
@@ -95,13 +112,19 @@ impl Subject {
             Some(With::Named(name)) => {
                 command.args(["--with", name]);
             }
+            Some(With::Coalescing) => {
+                command.args(["--coalesce-us", COALESCE_US]);
+            }
+            Some(With::Canned) => {
+                command.arg("--canned");
+            }
             Some(With::Admission) => {
                 command.args(["--admission", "target=2ms,interval=100ms"]);
             }
         }
         let log = logs.join(format!("{}.log", self.label.replace(' ', "-")));
         // The echo server has no shards to count.
-        if self.program == ECHO_URING.program {
+        if self.program == ECHO.program {
             command.args(["--listen", "127.0.0.1:0"]);
             return Server::start(&mut command, place.server, &log);
         }

@@ -38,27 +38,29 @@ impl Table {
         (!values.is_empty()).then(|| median(&values))
     }
 
-    /// One line per point, medians over turns, and the two ratios that are claimed.
+    /// One line per point, medians over turns, and the ratios that are claimed.
     pub fn markdown(&self) -> String {
         let mut text = String::from(
-            "| connections × streams | corespun uring | corespun epoll | tonic | tonic / uring \
-             | raw echo uring | raw echo epoll | uring / raw echo |\n\
-             |---|---:|---:|---:|---:|---:|---:|---:|\n",
+            "| connections × streams | corespun uring | coalescing | corespun epoll | tonic \
+             | tonic / uring | tonic / coalescing | canned replies | uring / canned | raw echo |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
         );
         let mut points: Vec<_> = self.cells.iter().map(|(point, _, _)| *point).collect();
         points.dedup();
         for point in points {
             let of = |subject: server::Subject| self.cpu_us(point, subject.label);
-            let (uring, tonic, echo) =
-                (of(server::URING), of(server::TONIC), of(server::ECHO_URING));
+            let (uring, coalescing) = (of(server::URING), of(server::COALESCING));
+            let (tonic, canned) = (of(server::TONIC), of(server::CANNED));
             let cells = [
                 shown(uring),
+                shown(coalescing),
                 shown(of(server::EPOLL)),
                 shown(tonic),
                 ratio(tonic, uring),
-                shown(echo),
-                shown(of(server::ECHO_EPOLL)),
-                ratio(uring, echo),
+                ratio(tonic, coalescing),
+                shown(canned),
+                ratio(uring, canned),
+                shown(of(server::ECHO)),
             ];
             // Writing into a String cannot fail.
             let _ = writeln!(
@@ -127,7 +129,7 @@ mod tests {
         let row = text.lines().nth(2);
         assert_eq!(
             row,
-            Some("| 10 × 100 | 2.00 |  | 20.00 | 10.00× |  |  |  |")
+            Some("| 10 × 100 | 2.00 |  |  | 20.00 | 10.00× |  |  |  |  |")
         );
         assert_eq!(text.lines().count(), 3);
     }

@@ -1,7 +1,8 @@
 //! `bench-echo`: raw TCP echo, the floor under every other figure.
 //!
-//! As a server it echoes on our own ring or on epoll, with no protocol at all; with `--connect`
-//! it is the client that drives such a server, one message in flight on each connection.
+//! As a server it echoes on our own ring or on epoll, with no protocol at all; with `--canned` it
+//! answers HTTP/2 requests without a look at them; with `--connect` it is the client that drives
+//! an echo server, one message in flight on each connection.
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use corespun_benches::{AnyError, Echo, EngineFlag, ServerFlags, announce};
+use corespun_benches::{AnyError, Canned, Echo, EngineFlag, ServerFlags, announce};
 use corespun_runtime::{Accept, Address, Peer, Protocol, Runtime, SocketHandle};
 
 use crate::load::Load;
@@ -25,6 +26,10 @@ struct Program {
 
     #[command(flatten)]
     engine: EngineFlag,
+
+    /// Answer each HTTP/2 request with the same reply, instead of echoing.
+    #[arg(long, conflicts_with = "connect")]
+    canned: bool,
 
     #[command(flatten)]
     client: ClientFlags,
@@ -61,7 +66,7 @@ fn main() -> ExitCode {
     let program = Program::parse();
     let ended = match program.client.connect.clone() {
         Some(address) => drive(address, &program.client),
-        None => serve(program.server, program.engine),
+        None => serve(program.server, program.engine, program.canned),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -94,7 +99,7 @@ fn drive(address: Address, flags: &ClientFlags) -> Result<(), AnyError> {
     Ok(())
 }
 
-fn serve(flags: ServerFlags, engine: EngineFlag) -> Result<(), AnyError> {
+fn serve(flags: ServerFlags, engine: EngineFlag, canned: bool) -> Result<(), AnyError> {
     let shards = flags.shard_count();
     let mut builder = Runtime::builder()
         .catch_signals()
@@ -106,9 +111,12 @@ fn serve(flags: ServerFlags, engine: EngineFlag) -> Result<(), AnyError> {
     if let Some(cpus) = &flags.cpus {
         builder = builder.cpus(cpus.as_slice().to_vec());
     }
-    let running = builder.start(|_shard| {
-        let echo = |_: Peer, _: SocketHandle| Box::new(Echo::default()) as Box<dyn Protocol>;
-        Ok(Box::new(echo) as Box<dyn Accept>)
+    let running = builder.start(move |_shard| {
+        let accept = move |_: Peer, _: SocketHandle| match canned {
+            true => Box::new(Canned::default()) as Box<dyn Protocol>,
+            false => Box::new(Echo::default()),
+        };
+        Ok(Box::new(accept) as Box<dyn Accept>)
     })?;
     announce(running.addresses(), running.engine(), running.shards());
     Ok(running.wait_for_signal(|_| ())?)

@@ -1,0 +1,185 @@
+//! The floor for an HTTP/2 server: a protocol that answers every request with the same bytes and
+//! reads nothing but where frames begin and end.
+//!
+//! It has no header compression, no flow control and no streams, so no server that speaks HTTP/2
+//! can answer the same client with less. It is no server to use: it believes whatever it is sent.
+
+use std::mem;
+use std::time::Duration;
+
+use corespun_runtime::{Flow, Input, Protocol, give_buffer, take_buffer};
+
+/// What a client says first (RFC 9113, section 3.4).
+const PREFACE_BYTES: usize = 24;
+/// The length of a frame's head (RFC 9113, section 4.1).
+const HEAD_BYTES: usize = 9;
+const DATA: u8 = 0;
+const SETTINGS: u8 = 4;
+/// END_STREAM on DATA, ACK on SETTINGS.
+const FLAG: u8 = 1;
+const SETTINGS_ACK: [u8; HEAD_BYTES] = [0, 0, 0, SETTINGS, FLAG, 0, 0, 0, 0];
+
+/// Our SETTINGS, empty, and a WINDOW_UPDATE that lets the client send for as long as it likes.
+const WELCOME: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
+/// HEADERS (`:status: 200`, `content-type: application/grpc`), DATA with
+/// `UserResponse { id: 1, name: "John Doe", email: "john@example.com" }`, and HEADERS with
+/// `grpc-status: 0`, all on stream 0.
+const REPLY: &[u8] = b"\
+    \0\0\x14\x01\x04\0\0\0\0\x88\x0f\x10\x10application/grpc\
+    \0\0\x23\0\0\0\0\0\0\0\0\0\0\x1e\x08\x01\x12\x08John Doe\x1a\x10john@example.com\
+    \0\0\x0f\x01\x05\0\0\0\0\0\x0bgrpc-status\x010";
+/// Where the frames of a reply begin.
+const FRAMES: [usize; 3] = [0, 29, 73];
+
+/// Answers each request when its last DATA frame begins.
+#[derive(Debug)]
+pub struct Canned {
+    /// Bytes to pass over before the next frame's head.
+    skip: usize,
+    head: [u8; HEAD_BYTES],
+    /// How much of the head has come.
+    filled: usize,
+    unsent: Vec<u8>,
+    ended: bool,
+}
+
+impl Default for Canned {
+    fn default() -> Self {
+        Self {
+            skip: PREFACE_BYTES,
+            head: [0; HEAD_BYTES],
+            filled: 0,
+            unsent: WELCOME.to_vec(),
+            ended: false,
+        }
+    }
+}
+
+impl Canned {
+    fn read(&mut self, mut bytes: &[u8]) {
+        loop {
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
+            bytes = &bytes[skipped..];
+            let taken = bytes.len().min(HEAD_BYTES - self.filled);
+            self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
+            self.filled += taken;
+            bytes = &bytes[taken..];
+            if self.filled < HEAD_BYTES {
+                return;
+            }
+            self.filled = 0;
+            self.on_head();
+        }
+    }
+
+    fn on_head(&mut self) {
+        let [a, b, c, kind, flags, stream @ ..] = self.head;
+        self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
+        let has_flag = flags & FLAG != 0;
+        match kind {
+            DATA if has_flag => self.reply(stream),
+            SETTINGS if !has_flag => self.unsent.extend_from_slice(&SETTINGS_ACK),
+            _ => {}
+        }
+    }
+
+    fn reply(&mut self, stream: [u8; 4]) {
+        let start = self.unsent.len();
+        self.unsent.extend_from_slice(REPLY);
+        for frame in FRAMES {
+            let place = start + frame + HEAD_BYTES - stream.len();
+            self.unsent[place..place + stream.len()].copy_from_slice(&stream);
+        }
+    }
+}
+
+impl Protocol for Canned {
+    fn receive(&mut self, _now: Duration, input: Input<'_>) {
+        match input {
+            Input::Bytes(bytes) => {
+                if self.unsent.capacity() == 0 {
+                    self.unsent = take_buffer();
+                }
+                self.read(bytes);
+            }
+            Input::End => self.ended = true,
+        }
+    }
+
+    fn advance(&mut self, _now: Duration) {}
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
+        if out.is_empty() {
+            mem::swap(out, &mut self.unsent);
+        } else {
+            out.append(&mut self.unsent);
+        }
+        if self.unsent.capacity() > 0 {
+            give_buffer(mem::take(&mut self.unsent));
+        }
+        if self.ended { Flow::Close } else { Flow::Open }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    /// A client that keeps its connection does not need to say goodbye to its replies.
+    fn drain(&mut self, _now: Duration) {
+        self.ended = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(pieces: &[&[u8]]) -> Vec<u8> {
+        let mut canned = Canned::default();
+        for piece in pieces {
+            canned.receive(Duration::ZERO, Input::Bytes(piece));
+        }
+        let mut out = Vec::new();
+        assert_eq!(canned.transmit(&mut out), Flow::Open);
+        assert!(out.starts_with(WELCOME));
+        out.split_off(WELCOME.len())
+    }
+
+    fn conversation() -> Vec<u8> {
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        bytes.extend_from_slice(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&[0, 0, 1, 1, 4, 0, 0, 0, 7, 0x82]);
+        bytes.extend_from_slice(&[0, 0, 2, DATA, FLAG, 0, 0, 0, 7, 1, 2]);
+        bytes
+    }
+
+    #[test]
+    fn a_request_is_answered_on_its_stream() {
+        let out = answers(&[&conversation()]);
+        let reply = out.strip_prefix(&SETTINGS_ACK).expect("an acknowledgement");
+        assert_eq!(reply.len(), REPLY.len());
+        for frame in FRAMES {
+            assert_eq!(reply[frame + 5..frame + 9], [0, 0, 0, 7]);
+        }
+    }
+
+    #[test]
+    fn frames_may_come_in_any_pieces() {
+        let whole = conversation();
+        let expected = answers(&[&whole]);
+        for at in 0..whole.len() {
+            assert_eq!(answers(&[&whole[..at], &whole[at..]]), expected);
+        }
+    }
+
+    #[test]
+    fn the_reply_is_three_whole_frames() {
+        let mut at = 0;
+        for frame in FRAMES {
+            assert_eq!(at, frame);
+            at += HEAD_BYTES + usize::from(REPLY[at + 2]);
+        }
+        assert_eq!(at, REPLY.len());
+    }
+}
