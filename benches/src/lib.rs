@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `bench-corespun` | both services on corespun |
 //! | `bench-tonic` | the same on tonic in its best form, a current-thread runtime for each shard |
-//! | `bench-echo` | raw TCP echo on our ring or on epoll, and a client that drives it; or HTTP/2 replies without a look at the request |
+//! | `bench-echo` | the floors: raw TCP echo on our ring or on epoll, with a client; canned replies |
 //! | `bench-monoio` | our protocol cores, driven by monoio instead of our ring |
 //!
 //! `user.UserService` answers from constants, so that no store hides the cost of the call;
