@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `bench-corespun` | both services on corespun |
 //! | `bench-tonic` | the same on tonic in its best form, a current-thread runtime for each shard |
-//! | `bench-echo` | the floors: raw TCP echo on our ring or on epoll, with a client; canned replies |
+//! | `bench-echo` | the floors: raw TCP echo on ring or epoll, with a client; canned replies |
 //! | `bench-monoio` | our protocol cores, driven by monoio instead of our ring |
 //!
 //! `user.UserService` answers from constants, so that no store hides the cost of the call;
