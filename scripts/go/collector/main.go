@@ -1,6 +1,6 @@
-// collector is the OpenTelemetry collector with as few parts as its test needs: spans come in by
-// OTLP over gRPC and go into a file, a line of JSON for each batch. All parts are the collector's
-// own; here they are only put together, as its builder does it.
+// collector is the part of the OpenTelemetry collector that its test needs: its receiver of OTLP
+// over gRPC, and its JSON form of what came, a line in a file for each batch. The receiver is the
+// collector's own; around it there is nothing that could change a span.
 //
 // Usage: collector FILE. It prints `listening on ADDRESS` when it is ready, and ends on SIGTERM.
 package main
@@ -11,42 +11,25 @@ import (
 	"log"
 	"net"
 	"os"
-	"time"
+	"os/signal"
+	"sync"
+	"syscall"
 
-	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/confmap/provider/yamlprovider"
-	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/otelcol"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
-	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
+	metrics "go.opentelemetry.io/otel/metric/noop"
+	traces "go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/zap"
 )
 
-const config = `yaml:
-receivers:
-  otlp: {protocols: {grpc: {endpoint: %q}}}
-exporters:
-  file: {path: %q, flush_interval: 100ms}
-service:
-  telemetry: {metrics: {level: none}, logs: {level: warn}}
-  pipelines:
-    traces: {receivers: [otlp], exporters: [file]}
-`
+// host is a collector without extensions.
+type host struct{}
 
-func factories() (otelcol.Factories, error) {
-	receivers, err := otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory())
-	if err != nil {
-		return otelcol.Factories{}, err
-	}
-	exporters, err := otelcol.MakeFactoryMap[exporter.Factory](fileexporter.NewFactory())
-	return otelcol.Factories{
-		Receivers: receivers,
-		Exporters: exporters,
-		Telemetry: otelconftelemetry.NewFactory(),
-	}, err
-}
+func (host) GetExtensions() map[component.ID]component.Component { return nil }
 
 // free gives an address that nobody listens on.
 func free() (string, error) {
@@ -57,31 +40,68 @@ func free() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-func run(file string) error {
+// into writes each batch of spans as a line.
+func into(file *os.File) consumer.ConsumeTracesFunc {
+	var lock sync.Mutex
+	return func(_ context.Context, batch ptrace.Traces) error {
+		line, err := (&ptrace.JSONMarshaler{}).MarshalTraces(batch)
+		if err != nil {
+			return err
+		}
+		lock.Lock()
+		defer lock.Unlock()
+		_, err = file.Write(append(line, '\n'))
+		return err
+	}
+}
+
+func start(ctx context.Context, address string, file *os.File) (receiver.Traces, error) {
+	logger, err := zap.NewProduction(zap.IncreaseLevel(zap.WarnLevel))
+	if err != nil {
+		return nil, err
+	}
+	factory := otlpreceiver.NewFactory()
+	config := factory.CreateDefaultConfig().(*otlpreceiver.Config)
+	config.Protocols.GRPC.GetOrInsertDefault().NetAddr.Endpoint = address
+	next, err := consumer.NewTraces(into(file))
+	if err != nil {
+		return nil, err
+	}
+	settings := receiver.Settings{
+		ID: component.NewID(factory.Type()),
+		TelemetrySettings: component.TelemetrySettings{
+			Logger:         logger,
+			MeterProvider:  metrics.NewMeterProvider(),
+			TracerProvider: traces.NewTracerProvider(),
+			Resource:       pcommon.NewResource(),
+		},
+	}
+	spans, err := factory.CreateTraces(ctx, settings, config, next)
+	if err != nil {
+		return nil, err
+	}
+	return spans, spans.Start(ctx, host{})
+}
+
+func run(path string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	address, err := free()
 	if err != nil {
 		return err
 	}
-	collector, err := otelcol.NewCollector(otelcol.CollectorSettings{
-		BuildInfo: component.BuildInfo{Command: "collector", Description: "spans into a file"},
-		Factories: factories,
-		ConfigProviderSettings: otelcol.ConfigProviderSettings{
-			ResolverSettings: confmap.ResolverSettings{
-				URIs:              []string{fmt.Sprintf(config, address, file)},
-				ProviderFactories: []confmap.ProviderFactory{yamlprovider.NewFactory()},
-			},
-		},
-	})
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	spans, err := start(ctx, address, file)
 	if err != nil {
 		return err
 	}
-	go func() {
-		for collector.GetState() != otelcol.StateRunning {
-			time.Sleep(10 * time.Millisecond)
-		}
-		fmt.Printf("listening on %s\n", address)
-	}()
-	return collector.Run(context.Background())
+	fmt.Printf("listening on %s\n", address)
+	<-ctx.Done()
+	return spans.Shutdown(context.Background())
 }
 
 func main() {
