@@ -31,10 +31,17 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The engines that work here; one that does not is named.
+/// The engines that work here, or the one that `CORESPUN_ENGINE` names: runs take time, and all
+/// tests are run once with each. One that does not work is named.
 fn engines() -> impl Iterator<Item = Engine> {
+    let chosen = std::env::var("CORESPUN_ENGINE").ok();
     [Engine::Uring, Engine::Epoll]
         .into_iter()
+        .filter(move |engine| {
+            chosen
+                .as_ref()
+                .is_none_or(|name| *name == engine.to_string())
+        })
         .filter(|&engine| {
             let works = LocalShard::new(LocalConfig { engine, cpu: None });
             if let Err(error) = &works {
