@@ -98,8 +98,9 @@ fn count(database: &Path) -> i64 {
 
 /// Runs a scenario on each engine that the kernel lets us have.
 fn on_each_engine(shards: usize, scenario: impl AsyncFn(&mut Service)) {
-    for engine in [Engine::Epoll, Engine::Uring] {
-        match LocalShard::new(LocalConfig { engine, cpu: None }) {
+    for (engine, usable) in Engine::candidates() {
+        let shard = usable.and_then(|()| LocalShard::new(LocalConfig { engine, cpu: None }));
+        match shard {
             Ok(mut shard) => {
                 let mut service = Service::new(engine, shards);
                 shard.block_on(async {

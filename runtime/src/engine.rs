@@ -26,6 +26,33 @@ pub enum Engine {
     Epoll,
 }
 
+impl Engine {
+    /// The engines that a test should run on which shall hold whatever drives the sockets: both,
+    /// or the one that the environment variable `CORESPUN_ENGINE` names. With each comes why it
+    /// cannot be used here, if so.
+    ///
+    /// ```
+    /// use corespun_runtime::Engine;
+    ///
+    /// for (engine, usable) in Engine::candidates() {
+    ///     match usable {
+    ///         Ok(()) => println!("testing on {engine}"),
+    ///         Err(error) => println!("SKIPPED {engine}: {error}"),
+    ///     }
+    /// }
+    /// ```
+    pub fn candidates() -> impl Iterator<Item = (Self, Result<(), StartError>)> {
+        let named: Option<Self> = std::env::var(ENGINE_VARIABLE)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let named = named.unwrap_or_default();
+        [Self::Uring, Self::Epoll]
+            .into_iter()
+            .filter(move |engine| named == Self::Auto || named == *engine)
+            .map(|engine| (engine, choose(engine).map(drop)))
+    }
+}
+
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -30,8 +30,9 @@ fn start(engine: Engine) -> Running {
 
 /// Runs a scenario on each engine that the kernel lets us have.
 fn on_each_engine(scenario: impl AsyncFn(&Channel)) {
-    for engine in [Engine::Epoll, Engine::Uring] {
-        match LocalShard::new(LocalConfig { engine, cpu: None }) {
+    for (engine, usable) in Engine::candidates() {
+        let shard = usable.and_then(|()| LocalShard::new(LocalConfig { engine, cpu: None }));
+        match shard {
             Ok(mut shard) => shard.block_on(async {
                 let running = start(engine);
                 let address = running.addresses()[0].to_string();

@@ -34,7 +34,8 @@ pub struct OutputArgs {
     /// comparison; of several findings a row for each run and point
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// File to write metrics to, as the text format of Prometheus
+    /// File to write metrics to, as the text format of Prometheus: of a run, or of each of several,
+    /// with labels that tell them apart
     #[arg(long, value_name = "FILE")]
     pub prometheus: Option<PathBuf>,
     /// File to write the distribution of latencies to, as HDR plotters read it

@@ -2,7 +2,8 @@
 
 use hdrhistogram::Histogram;
 
-use crate::report::{Body, Document, Report};
+use crate::command::Finding;
+use crate::report::{Body, Document, OutcomeRow, Report};
 
 /// Upper bounds of the buckets, in seconds.
 const BOUNDS: [f64; 16] = [
@@ -10,93 +11,171 @@ const BOUNDS: [f64; 16] = [
     1.0, 2.5, 10.0,
 ];
 
-/// The metrics of a run, or of the one that confirmed a search.
+/// A run and the labels of its metrics.
+struct Labelled<'a> {
+    report: &'a Report,
+    labels: String,
+}
+
+/// The metrics of every run that the document holds: of a run itself, of the one that confirmed a
+/// search, of each point of a sweep, side of a comparison and finding among others. Where there
+/// may be several, labels tell them apart.
 ///
 /// # Errors
-/// When the document has no such run, or its histogram is unreadable.
+/// When the document has no run, or a histogram is unreadable.
 pub(crate) fn text(document: &Document) -> Result<String, String> {
-    let report = match &document.body {
-        Body::Run(report) => report,
-        Body::Search(search) => search.confirmation.as_ref().ok_or("no rate held")?,
-        _ => return Err("only a run has metrics of its own".to_owned()),
-    };
+    let mut runs = Vec::new();
+    collect(document, "", &mut runs);
+    if runs.is_empty() {
+        return Err("no rate held".to_owned());
+    }
     let mut out = String::new();
-    histogram(report, &report.histograms.response.unpack()?, &mut out);
-    calls(report, &mut out);
-    let gauges = [
-        ("rate", "Good calls per second", Some(report.counts.rps)),
-        (
-            "offered_rate",
-            "Calls per second that were asked for",
-            report.counts.offered_rps,
-        ),
-        (
-            "target_cpu_seconds_per_call",
-            "CPU time of the target for each call",
-            report.cost.target_cpu_us_per_rpc.map(|us| us / 1e6),
-        ),
-        (
-            "generator_cpu_ratio",
-            "CPU time of the generator as a share of its cores",
-            Some(report.cost.generator_cpu_share),
-        ),
-        (
-            "steal_ratio",
-            "Time given to other guests",
-            report.cost.steal_share,
-        ),
-    ];
-    for (name, help, value) in gauges {
-        if let Some(value) = value {
-            let name = format!("corespun_load_{name}");
-            out += &format!("# HELP {name} {help}.\n# TYPE {name} gauge\n");
-            out += &format!("{name}{{{}}} {value}\n", labels(report));
-        }
+    histograms(&runs, &mut out)?;
+    calls(&runs, &mut out);
+    for (name, help, value) in GAUGES {
+        let name = format!("corespun_load_{name}");
+        let samples = runs.iter().filter_map(|run| {
+            let value = value(run.report)?;
+            Some(format!("{name}{{{}}} {value}\n", run.labels))
+        });
+        metric(&name, help, "gauge", samples, &mut out);
     }
     Ok(out)
 }
 
-fn labels(report: &Report) -> String {
-    let escape = |text: &str| {
-        text.replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n")
+type Gauge = fn(&Report) -> Option<f64>;
+
+/// Name, meaning and value of what a run has one figure for.
+const GAUGES: [(&str, &str, Gauge); 5] = [
+    ("rate", "Good calls per second", |report| {
+        Some(report.counts.rps)
+    }),
+    (
+        "offered_rate",
+        "Calls per second that were asked for",
+        |report| report.counts.offered_rps,
+    ),
+    (
+        "target_cpu_seconds_per_call",
+        "CPU time of the target for each call",
+        |report| report.cost.target_cpu_us_per_rpc.map(|us| us / 1e6),
+    ),
+    (
+        "generator_cpu_ratio",
+        "CPU time of the generator as a share of its cores",
+        |report| Some(report.cost.generator_cpu_share),
+    ),
+    ("steal_ratio", "Time given to other guests", |report| {
+        report.cost.steal_share
+    }),
+];
+
+/// Finds the runs, and gives each the labels `more` and those that tell it from its neighbours.
+fn collect<'a>(document: &'a Document, more: &str, runs: &mut Vec<Labelled<'a>>) {
+    let mut add = |report: &'a Report, own: String| {
+        let (target, method) = (&report.setup.target, &report.setup.method);
+        let shared = format!("{},{}", label("target", target), label("method", method));
+        let labels = format!("{shared}{more}{own}");
+        runs.push(Labelled { report, labels });
     };
-    format!(
-        "target=\"{}\",method=\"{}\"",
-        escape(&report.setup.target),
-        escape(&report.setup.method)
-    )
+    match &document.body {
+        Body::Run(report) => add(report, String::new()),
+        Body::Calibrate(calibration) => add(&calibration.null, String::new()),
+        Body::Search(search) => {
+            if let Some(report) = &search.confirmation {
+                add(report, String::new());
+            }
+        }
+        Body::Sweep(sweep) => {
+            for report in sweep.reports() {
+                let setup = &report.setup;
+                let rate = report.counts.offered_rps;
+                let rate = rate.map_or_else(String::new, |rate| rate.to_string());
+                let connections = label("connections", &setup.connections.to_string());
+                let streams = label("streams", &setup.streams.to_string());
+                let offered = label("offered", &rate);
+                add(report, format!(",{connections},{streams},{offered}"));
+            }
+        }
+        Body::Compare(comparison) => {
+            for (side, report) in [("a", &comparison.a), ("b", &comparison.b)] {
+                if let Some(report) = report {
+                    add(report, format!(",{}", label("side", side)));
+                }
+            }
+        }
+        Body::Collection(collection) => {
+            for Finding { name, finding } in &collection.findings {
+                collect(finding, &format!("{more},{}", label("name", name)), runs);
+            }
+        }
+    }
+}
+
+fn label(name: &str, value: &str) -> String {
+    let value = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("{name}=\"{value}\"")
+}
+
+/// One metric with all its samples, which the format wants together; nothing if there are none.
+fn metric(
+    name: &str,
+    help: &str,
+    kind: &str,
+    samples: impl Iterator<Item = String>,
+    out: &mut String,
+) {
+    let mut samples = samples.peekable();
+    if samples.peek().is_some() {
+        *out += &format!("# HELP {name} {help}.\n# TYPE {name} {kind}\n");
+        out.extend(samples);
+    }
 }
 
 /// Latencies from the intended start. The sum is that of the latencies themselves.
-fn histogram(report: &Report, values: &Histogram<u64>, out: &mut String) {
+fn histograms(runs: &[Labelled<'_>], out: &mut String) -> Result<(), String> {
     let name = "corespun_load_latency_seconds";
-    *out += &format!("# HELP {name} Latency from the intended start of each call.\n");
-    *out += &format!("# TYPE {name} histogram\n");
-    let labels = labels(report);
-    for bound in BOUNDS {
-        let below = values.count_between(0, (bound * 1e9) as u64);
-        *out += &format!("{name}_bucket{{{labels},le=\"{bound}\"}} {below}\n");
+    let mut samples = Vec::new();
+    for Labelled { report, labels } in runs {
+        let values: Histogram<u64> = report.histograms.response.unpack()?;
+        for bound in BOUNDS {
+            let below = values.count_between(0, (bound * 1e9) as u64);
+            samples.push(format!(
+                "{name}_bucket{{{labels},le=\"{bound}\"}} {below}\n"
+            ));
+        }
+        let (count, sum) = (values.len(), values.mean() * values.len() as f64 / 1e9);
+        samples.push(format!("{name}_bucket{{{labels},le=\"+Inf\"}} {count}\n"));
+        samples.push(format!(
+            "{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}\n"
+        ));
     }
-    let (count, sum) = (values.len(), values.mean() * values.len() as f64 / 1e9);
-    *out += &format!("{name}_bucket{{{labels},le=\"+Inf\"}} {count}\n");
-    *out += &format!("{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}\n");
+    let help = "Latency from the intended start of each call";
+    metric(name, help, "histogram", samples.into_iter(), out);
+    Ok(())
 }
 
-fn calls(report: &Report, out: &mut String) {
+fn calls(runs: &[Labelled<'_>], out: &mut String) {
     let name = "corespun_load_calls_total";
-    *out += &format!("# HELP {name} Calls of the measured window by how they ended.\n");
-    *out += &format!("# TYPE {name} counter\n");
-    let labels = labels(report);
-    for row in &report.outcomes {
-        *out += &format!("{name}{{{labels},code=\"{}\"}} {}\n", row.name, row.calls);
-    }
+    let samples = runs.iter().flat_map(|Labelled { report, labels }| {
+        let sample = move |row: &OutcomeRow| {
+            format!("{name}{{{labels},code=\"{}\"}} {}\n", row.name, row.calls)
+        };
+        report.outcomes.iter().map(sample)
+    });
+    let help = "Calls of the measured window by how they ended";
+    metric(name, help, "counter", samples, out);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::command::Collection;
     use crate::report::tests::report;
 
     #[test]
@@ -131,5 +210,30 @@ mod tests {
             text.lines()
                 .all(|line| line.starts_with('#') || line.starts_with("corespun_load_"))
         );
+    }
+
+    #[test]
+    fn several_runs_are_told_apart_and_each_metric_is_described_once() {
+        let finding = |name: &str, flags: &str| Finding {
+            name: name.to_owned(),
+            finding: Document::from(Body::Run(Box::new(report(flags, 10)))),
+        };
+        let findings = vec![finding("old", "--rate 9"), finding("new", "--rate 9")];
+        let collection = Collection::of(findings, None);
+        let text = text(&Document::from(Body::Collection(Box::new(collection)))).unwrap();
+        let (comments, samples): (Vec<_>, Vec<_>) =
+            text.lines().partition(|line| line.starts_with('#'));
+        let distinct = |lines: &[&str]| lines.iter().collect::<HashSet<_>>().len();
+        assert_eq!(distinct(&comments), comments.len());
+        let keys: Vec<_> = samples
+            .iter()
+            .map(|line| line.rsplit_once(' ').unwrap().0)
+            .collect();
+        assert_eq!(distinct(&keys), keys.len());
+        for name in ["old", "new"] {
+            let label = format!("name=\"{name}\"");
+            let named = samples.iter().filter(|line| line.contains(&label)).count();
+            assert_eq!(2 * named, samples.len());
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Reports beside each other, and calls held against a raw echo.
 
+use std::collections::HashSet;
+
 use corespun_runtime::Engine;
 
 use crate::alone;
@@ -28,9 +30,11 @@ fn findings_are_shown_beside_each_other() {
     );
     let (one, two, grid) = (path("one.json"), path("two.json"), path("grid.json"));
     let (code, text) = program(&format!(
-        "report {one} {grid} {two} --html {} --csv {} --json {} --svg {} --fail-if rps<1",
+        "report {one} {grid} {two} --html {} --csv {} --prometheus {} --json {} --svg {} \
+         --fail-if rps<1",
         path("all.html"),
         path("all.csv"),
+        path("all.prom"),
         path("all.json"),
         path("svg")
     ));
@@ -47,6 +51,12 @@ fn findings_are_shown_beside_each_other() {
         "{text}"
     );
     assert!(text.contains("grid: 2 points, "), "{text}");
+    let metrics = folder.text("all.prom");
+    let rates = metrics
+        .lines()
+        .filter(|line| line.starts_with("corespun_load_rate{"));
+    let keys: HashSet<_> = rates.map(|line| line.rsplit_once(' ').unwrap().0).collect();
+    assert_eq!(keys.len(), 4, "two runs and two points: {metrics}");
     let html = folder.text("all.html");
     assert!(html.contains("2 runs and 1 sweep, beside each other."));
     assert!(html.contains("Runs beside each other") && html.contains("grid · Sweep"));

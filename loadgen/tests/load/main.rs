@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::Parser;
 use corespun_load::{Command, CommandLine, Interrupt, LoadError, Plan, Report, run};
-use corespun_runtime::{Address, Engine, LocalConfig, LocalShard};
+use corespun_runtime::{Address, Engine};
 
 /// Runs are made one at a time: they measure time, and the machine may be small.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -31,24 +31,15 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The engines that work here, or the one that `CORESPUN_ENGINE` names: runs take time, and all
-/// tests are run once with each. One that does not work is named.
+/// The engines that work here; one that does not is named.
 fn engines() -> impl Iterator<Item = Engine> {
-    let chosen = std::env::var("CORESPUN_ENGINE").ok();
-    [Engine::Uring, Engine::Epoll]
-        .into_iter()
-        .filter(move |engine| {
-            chosen
-                .as_ref()
-                .is_none_or(|name| *name == engine.to_string())
-        })
-        .filter(|&engine| {
-            let works = LocalShard::new(LocalConfig { engine, cpu: None });
-            if let Err(error) = &works {
-                eprintln!("SKIPPED {engine}: {error}");
-            }
-            works.is_ok()
-        })
+    Engine::candidates().filter_map(|(engine, usable)| match usable {
+        Ok(()) => Some(engine),
+        Err(error) => {
+            eprintln!("SKIPPED {engine}: {error}");
+            None
+        }
+    })
 }
 
 /// A file of a test's own.

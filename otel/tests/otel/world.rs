@@ -21,8 +21,9 @@ pub const GRACE: Duration = Duration::from_millis(200);
 
 /// Runs a test on each engine.
 pub fn on_each_engine(test: impl AsyncFn(Engine)) {
-    for engine in [Engine::Uring, Engine::Epoll] {
-        match LocalShard::new(LocalConfig { engine, cpu: None }) {
+    for (engine, usable) in Engine::candidates() {
+        let shard = usable.and_then(|()| LocalShard::new(LocalConfig { engine, cpu: None }));
+        match shard {
             Ok(mut shard) => shard.block_on(test(engine)),
             Err(error) => println!("SKIPPED {engine}: {error}"),
         }

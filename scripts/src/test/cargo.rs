@@ -10,7 +10,8 @@ use crate::workspace;
 /// The folders of the crates that open sockets; the others have nothing to tell on a second
 /// engine.
 const ON_SOCKETS: &[&str] = &[
-    "runtime", "tls", "server", "client", "examples", "corespun", "loadgen", "benches",
+    "runtime", "tls", "server", "client", "auth", "otel", "examples", "corespun", "loadgen",
+    "benches",
 ];
 
 fn cargo(context: &Context, arguments: &[&str]) -> Command {

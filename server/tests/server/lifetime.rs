@@ -317,16 +317,14 @@ fn is_refused(stream: &mut TcpStream) -> bool {
 
 #[test]
 fn connections_beyond_the_most_are_closed_and_counted() {
-    for engine in [Engine::Uring, Engine::Epoll] {
+    for (engine, usable) in Engine::candidates() {
+        if let Err(error) = usable {
+            println!("SKIPPED {engine}: {error}");
+            continue;
+        }
         let server = Server::builder().listen("127.0.0.1:0").engine(engine);
         let server = server.shards(2).max_connections(2).start();
-        let server = match server {
-            Ok(server) => server,
-            Err(error) => {
-                println!("SKIPPED {engine}: {error}");
-                continue;
-            }
-        };
+        let server = server.expect("started");
         let Address::Tcp(address) = server.addresses()[0] else {
             panic!("not TCP")
         };

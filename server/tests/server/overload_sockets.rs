@@ -150,12 +150,11 @@ fn strict() -> Admission {
 }
 
 fn each_engine(name: &str, test: impl Fn(Engine)) {
-    for engine in [Engine::Uring, Engine::Epoll] {
-        if engine == Engine::Uring && std::env::var_os("CORESPUN_DENY_URING").is_some() {
-            println!("SKIPPED {name}: io_uring is denied");
-            continue;
+    for (engine, usable) in Engine::candidates() {
+        match usable {
+            Ok(()) => test(engine),
+            Err(error) => println!("SKIPPED {name} on {engine}: {error}"),
         }
-        test(engine);
     }
 }
 
