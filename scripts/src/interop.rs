@@ -107,20 +107,11 @@ struct Peers {
     node: Option<PathBuf>,
 }
 
-/// Fetches and builds the official client, if it can be had.
-pub fn fetch(context: &Context) {
-    drop(go_client(context));
-}
-
-fn go_client(context: &Context) -> Result<PathBuf, Failure> {
-    TOOL.install(context, |folder| {
-        tool::go_install(context, folder, &[MODULE.to_owned()])
-    })
-}
-
 impl Peers {
     fn install(context: &Context, stage: &mut Stage) -> Self {
-        let go = go_client(context);
+        let go = TOOL.install(context, |folder| {
+            tool::go_install(context, folder, &[MODULE.to_owned()])
+        });
         let python = Python::install(context);
         let node = peers::node_folder(context);
         stage.skip("interop.go.credentials", GO_CLOUD_CASES);

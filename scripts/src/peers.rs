@@ -79,11 +79,6 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// Fetches and builds what can be had of them.
-pub fn fetch(context: &Context) {
-    drop((go(context), node(context)));
-}
-
 /// Runs a command to its end; its last words say what went wrong.
 pub fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
     let output = command.output().attempt(|| what.to_owned())?;

@@ -68,19 +68,6 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// Fetches and builds the tools that can be had.
-pub fn fetch(context: &Context) {
-    for probe in [GRPCURL, HEALTH] {
-        drop(install(context, &probe));
-    }
-}
-
-fn install(context: &Context, (tool, package): &(Tool, &str)) -> Result<PathBuf, Failure> {
-    tool.install(context, |folder| {
-        tool::go_install(context, folder, &[(*package).to_owned()])
-    })
-}
-
 /// The programs that this machine can run, and where they do.
 struct Probes<'a> {
     engine: &'a str,
@@ -99,11 +86,13 @@ impl<'a> Probes<'a> {
         let folder = workspace::scratch(&context.root, &format!("test-{name}"))?;
         let schema = folder.join(cases::UNKNOWN_FILE);
         fs::write(&schema, cases::UNKNOWN_SCHEMA).attempt(|| format!("write {schema:?}"))?;
-        let program = |probe: (Tool, &str)| {
-            let name = probe.0.programs[0];
-            let lacks = |reason| stage.skip(&format!("probe.{name}"), reason);
-            let programs = install(context, &probe).map_err(lacks).ok()?;
-            Some(programs.join(name))
+        let program = |(tool, package): (Tool, &str)| {
+            let found = tool.install(context, |folder| {
+                tool::go_install(context, folder, &[package.to_owned()])
+            });
+            let lacks = |reason| stage.skip(&format!("probe.{}", tool.programs[0]), reason);
+            let programs = found.map_err(lacks).ok()?;
+            Some(programs.join(tool.programs[0]))
         };
         Ok(Self {
             engine,

@@ -82,11 +82,6 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// Fetches and builds what can be had for this stage.
-pub fn fetch(context: &Context) {
-    drop((Python::install(context), traces::build(context)));
-}
-
 /// A Python with all that it needs.
 ///
 /// # Errors

@@ -55,7 +55,7 @@ pub(super) fn run(
 }
 
 /// Builds the collector, once: what it is built from takes much room, and is not kept.
-pub(super) fn build(context: &Context) -> Result<PathBuf, Failure> {
+fn build(context: &Context) -> Result<PathBuf, Failure> {
     let sources = context.root.join("scripts/go/collector");
     let folder = context.target.join("collector");
     let (program, mark) = (folder.join("collector"), folder.join("built"));

@@ -4,7 +4,6 @@
 //! A stage that fails does not stop the ones after it. What this machine cannot run is named
 //! `SKIPPED name: reason`, never passed over.
 
-mod ahead;
 mod cargo;
 mod count;
 mod stage;
@@ -17,7 +16,6 @@ use clap::ValueEnum;
 use crate::failure::Failure;
 use crate::suites::Suite;
 use crate::{browser, interop, python, suites, tidy, workspace};
-use ahead::Ahead;
 use count::Count;
 use stage::Outcome;
 pub use stage::Stage;
@@ -97,7 +95,6 @@ impl Name {
 }
 
 /// What every stage needs to know.
-#[derive(Clone)]
 pub struct Context {
     /// The workspace.
     pub root: PathBuf,
@@ -125,13 +122,9 @@ impl Context {
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let context = Context::new(root, "test-logs")?;
     let chosen = |name: &&Name| arguments.stages.is_empty() || arguments.stages.contains(name);
-    let mut ahead = arguments.stages.is_empty().then(|| Ahead::begin(&context));
     let mut outcomes = Vec::new();
     for name in Name::value_variants().iter().filter(chosen) {
         println!("{}", name.text());
-        if let Some(ahead) = ahead.take_if(|_| name.has_cases()) {
-            ahead.finish();
-        }
         let mut stage = Stage::begin(&context.logs, &name.text(), name.limit())?;
         if name.has_cases() {
             stage.expect_cases();
