@@ -4,10 +4,11 @@
 //! It has no header compression, no flow control and no streams, so no server that speaks HTTP/2
 //! can answer the same client with less. It is no server to use: it believes whatever it is sent.
 
-use std::mem;
 use std::time::Duration;
 
-use corespun_runtime::{Flow, Input, Protocol, give_buffer, take_buffer};
+use corespun_runtime::{Flow, Input, Protocol};
+
+use crate::unsent::Unsent;
 
 /// What a client says first (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
@@ -39,17 +40,19 @@ pub struct Canned {
     head: [u8; HEAD_BYTES],
     /// How much of the head has come.
     filled: usize,
-    unsent: Vec<u8>,
+    unsent: Unsent,
     ended: bool,
 }
 
 impl Default for Canned {
     fn default() -> Self {
+        let mut unsent = Unsent::default();
+        unsent.buffer().extend_from_slice(WELCOME);
         Self {
             skip: PREFACE_BYTES,
             head: [0; HEAD_BYTES],
             filled: 0,
-            unsent: WELCOME.to_vec(),
+            unsent,
             ended: false,
         }
     }
@@ -79,17 +82,18 @@ impl Canned {
         let has_flag = flags & FLAG != 0;
         match kind {
             DATA if has_flag => self.reply(stream),
-            SETTINGS if !has_flag => self.unsent.extend_from_slice(&SETTINGS_ACK),
+            SETTINGS if !has_flag => self.unsent.buffer().extend_from_slice(&SETTINGS_ACK),
             _ => {}
         }
     }
 
     fn reply(&mut self, stream: [u8; 4]) {
-        let start = self.unsent.len();
-        self.unsent.extend_from_slice(REPLY);
+        let unsent = self.unsent.buffer();
+        let start = unsent.len();
+        unsent.extend_from_slice(REPLY);
         for frame in FRAMES {
             let place = start + frame + HEAD_BYTES - stream.len();
-            self.unsent[place..place + stream.len()].copy_from_slice(&stream);
+            unsent[place..place + stream.len()].copy_from_slice(&stream);
         }
     }
 }
@@ -97,12 +101,7 @@ impl Canned {
 impl Protocol for Canned {
     fn receive(&mut self, _now: Duration, input: Input<'_>) {
         match input {
-            Input::Bytes(bytes) => {
-                if self.unsent.capacity() == 0 {
-                    self.unsent = take_buffer();
-                }
-                self.read(bytes);
-            }
+            Input::Bytes(bytes) => self.read(bytes),
             Input::End => self.ended = true,
         }
     }
@@ -110,14 +109,7 @@ impl Protocol for Canned {
     fn advance(&mut self, _now: Duration) {}
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
-        if out.is_empty() {
-            mem::swap(out, &mut self.unsent);
-        } else {
-            out.append(&mut self.unsent);
-        }
-        if self.unsent.capacity() > 0 {
-            give_buffer(mem::take(&mut self.unsent));
-        }
+        self.unsent.transmit(out);
         if self.ended { Flow::Close } else { Flow::Open }
     }
 
@@ -125,7 +117,6 @@ impl Protocol for Canned {
         None
     }
 
-    /// A client that keeps its connection does not need to say goodbye to its replies.
     fn drain(&mut self, _now: Duration) {
         self.ended = true;
     }

@@ -1,9 +1,10 @@
 //! The floor of every comparison: a protocol that sends back what it receives.
 
-use std::mem;
 use std::time::Duration;
 
-use corespun_runtime::{Flow, Input, Protocol, give_buffer, take_buffer};
+use corespun_runtime::{Flow, Input, Protocol};
+
+use crate::unsent::Unsent;
 
 /// Bytes a peer may have sent without taking its echo; above it the socket is closed.
 pub const UNSENT_BYTES_MAX: usize = 4 << 20;
@@ -11,7 +12,7 @@ pub const UNSENT_BYTES_MAX: usize = 4 << 20;
 /// Sends back what it receives; closes when the peer has.
 #[derive(Debug, Default)]
 pub struct Echo {
-    unsent: Vec<u8>,
+    unsent: Unsent,
     ended: bool,
 }
 
@@ -25,24 +26,13 @@ impl Protocol for Echo {
             self.ended = true;
             return;
         }
-        // Borrowed from the shard, so that an idle connection owns no buffer.
-        if self.unsent.capacity() == 0 {
-            self.unsent = take_buffer();
-        }
-        self.unsent.extend_from_slice(bytes);
+        self.unsent.buffer().extend_from_slice(bytes);
     }
 
     fn advance(&mut self, _now: Duration) {}
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
-        if out.is_empty() {
-            mem::swap(out, &mut self.unsent);
-        } else {
-            out.append(&mut self.unsent);
-        }
-        if self.unsent.capacity() > 0 {
-            give_buffer(mem::take(&mut self.unsent));
-        }
+        self.unsent.transmit(out);
         if self.ended { Flow::Close } else { Flow::Open }
     }
 

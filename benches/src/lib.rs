@@ -38,6 +38,7 @@ mod flags;
 mod listeners;
 pub mod monoio_host;
 pub mod services;
+mod unsent;
 mod work;
 
 pub use canned::Canned;

@@ -82,6 +82,11 @@ impl Dirty {
         self.marks.borrow().list.is_empty()
     }
 
+    /// How many sockets are listed.
+    pub(crate) fn len(&self) -> usize {
+        self.marks.borrow().list.len()
+    }
+
     /// Swaps the list with `scratch`, which must be empty.
     pub(crate) fn swap(&self, scratch: &mut Vec<ConnId>) {
         debug_assert!(scratch.is_empty());

@@ -40,6 +40,9 @@ impl fmt::Display for ShardId {
     }
 }
 
+/// Beyond this, who stops a shard or hands it something would wait for too long.
+const COALESCE_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Where runtimes come from: see [`Runtime::builder`].
 #[derive(Debug)]
 pub struct Runtime(());
@@ -134,12 +137,13 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How long a busy shard may wait for more to arrive before it looks at what has: what is
-    /// dealt with together costs less CPU time, and every call is later by up to this. A shard is
-    /// busy if its last turn received from eight sockets or more; others wait for nothing.
-    /// Default: no time at all.
+    /// How long a busy shard may wait for more to arrive before it looks at what has, at most a
+    /// second: what is dealt with together costs less CPU time, and every call is later by up to
+    /// this, as is what other threads hand over. A shard is busy if its last turn dealt with eight
+    /// sockets or more; others wait for nothing. What [`measure_lag`](crate::measure_lag) tells
+    /// leaves this wait out. Default: no time at all.
     pub fn coalesce_time(mut self, time: Duration) -> Self {
-        self.coalesce_time = time;
+        self.coalesce_time = time.min(COALESCE_TIME_MAX);
         self
     }
 

@@ -64,8 +64,8 @@ pub(crate) struct Shard {
     service: Option<Service>,
     state: State,
     inbox: Inbox,
-    /// What the counter of receives said at the end of the turn before.
-    receives: u64,
+    /// How many sockets something happened to in the last turn.
+    flushed: usize,
     // Scratch space, kept so that a warm turn allocates nothing.
     messages: Vec<Message>,
     fired: Vec<Alarm>,
@@ -87,7 +87,7 @@ impl Shard {
             service,
             state: State::Running,
             inbox: Inbox::default(),
-            receives: 0,
+            flushed: 0,
             messages: Vec::new(),
             fired: Vec::new(),
             requests: Vec::new(),

@@ -22,7 +22,7 @@ macro_rules! counters {
 
         impl Counters {
             pub(crate) fn snapshot(&self) -> Stats {
-                Stats { $($name: self.$name.get(),)* }
+                Stats { $($name: self.$name.0.get(),)* }
             }
         }
     };
@@ -76,10 +76,6 @@ pub(crate) struct Counter(Cell<u64>);
 impl Counter {
     pub(crate) fn add(&self, amount: u64) {
         self.0.set(self.0.get().wrapping_add(amount));
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.get()
     }
 
     pub(crate) fn increment(&self) {

@@ -62,6 +62,7 @@ pub struct Flags {
 
     /// Microseconds that a busy shard may wait for more calls: less CPU time, more latency
     #[arg(long, value_name = "MICROS", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub coalesce_us: u32,
 
     /// Bounds on peers other than the default ones

@@ -1,5 +1,6 @@
 //! From completions to reports: which op, whose, and what follows from it.
 
+use std::io;
 use std::os::fd::AsFd;
 
 use socket2::SockRef;
@@ -23,7 +24,7 @@ impl Uring {
             self.complete(&completion, sink);
         }
         self.reaped = reaped;
-        self.settle(sink);
+        self.settle(overflows > 0, sink);
         while let Some(index) = self.stopped.pop_front() {
             self.close_listener(index, sink);
         }
@@ -152,27 +153,30 @@ impl Uring {
         self.proceed(id, send, progress, sink);
     }
 
-    /// Ends the quiet sends that the kernel has taken and told nothing of: they are all out.
-    fn settle(&mut self, sink: &mut dyn Sink) {
-        let taken = if self.quiet.is_empty() {
-            None
-        } else {
-            self.queue.taken()
-        };
-        let Some(taken) = taken else {
+    /// Ends the quiet sends that the kernel has taken and told nothing of: they are all out, unless
+    /// it lost completions, when silence says nothing and their sockets are given up.
+    fn settle(&mut self, has_lost: bool, sink: &mut dyn Sink) {
+        if self.quiet.is_empty() {
+            return;
+        }
+        let Some(taken) = self.queue.taken() else {
             return;
         };
-        self.is_hastened = false;
         while let Some((number, id)) = self.quiet.pop_front_if(|(number, _)| *number < taken) {
             if let Some(connection) = self.connections.find(id)
                 && let Some(send) = connection
                     .send
                     .take_if(|send| send.quiet_number() == Some(number))
             {
+                let progress = match has_lost {
+                    true => Progress::Failed(io::Error::other("the kernel lost completions")),
+                    false => Progress::Done,
+                };
                 self.in_flight = self.in_flight.saturating_sub(1);
-                self.proceed(id, send, Progress::Done, sink);
+                self.proceed(id, send, progress, sink);
             }
         }
+        self.is_hastened &= !self.quiet.is_empty();
     }
 
     /// What follows from how far a send has come.

@@ -278,6 +278,8 @@ impl Driver for Uring {
         if !connection.is_at_rest() {
             // Closing a descriptor ends no op; a shutdown ends receives and sends at once.
             let _ = SockRef::from(&connection.socket()).shutdown(std::net::Shutdown::Both);
+            // The end of a quiet send wakes nobody, and is all that may be awaited here.
+            self.is_hastened |= connection.is_quiet();
             if connection.connect.is_some() {
                 self.cancel(id, Tag::Connect);
             }

@@ -14,6 +14,7 @@ impl Shard {
     /// turn before come last, when what the others send is on its way.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let mut dirty = std::mem::take(&mut self.dirty);
+        self.flushed = self.context.dirty.len();
         for _ in 0..FLUSHES_MAX {
             self.context.dirty.swap(&mut dirty);
             if dirty.is_empty() {

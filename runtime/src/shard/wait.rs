@@ -6,16 +6,14 @@ use super::{Shard, State};
 use crate::clock;
 use crate::driver::Wait;
 
-/// A turn that received less often than this saw no crowd: nothing is gained by waiting.
-const CROWD_MIN: u64 = 8;
+/// A turn that dealt with fewer sockets than this saw no crowd: nothing is gained by waiting.
+const CROWD_MIN: usize = 8;
 /// So many arrivals are worth a turn of their own, however many more are on their way.
 const CROWD_MAX: usize = 64;
 
 impl Shard {
     /// How long this turn may sleep: not at all while anything is left to do.
-    pub(super) fn plan_wait(&mut self, now: Option<Duration>) -> Wait {
-        let receives = self.context.counters.receives.get();
-        let arrived = receives - std::mem::replace(&mut self.receives, receives);
+    pub(super) fn plan_wait(&self, now: Option<Duration>) -> Wait {
         if self.context.has_work() || self.driver.has_work() {
             return Wait::Poll;
         }
@@ -31,24 +29,25 @@ impl Shard {
             },
         };
         if self.context.mailbox.park() {
-            self.coalesce(wait, arrived)
+            self.coalesce(wait)
         } else {
             Wait::Poll
         }
     }
 
     /// Lets a shard that is busy wait for several arrivals, where it was told that it may.
-    fn coalesce(&self, wait: Wait, arrived: u64) -> Wait {
+    fn coalesce(&self, wait: Wait) -> Wait {
+        // When every socket has said something, nobody is left to wait for.
+        let crowd = self.sockets.accepted().min(CROWD_MAX);
         let time = self.context.coalesce_time;
-        if time.is_zero() || arrived < CROWD_MIN {
+        let is_busy = self.flushed.min(crowd) >= CROWD_MIN;
+        if time.is_zero() || !is_busy || self.state != State::Running {
             return wait;
         }
         let time = match wait {
             Wait::AtMost(span) => span.min(time),
             _ => time,
         };
-        // When every socket has said something, nobody is left to wait for.
-        let crowd = self.sockets.accepted().clamp(1, CROWD_MAX);
         Wait::Several(crowd as u32, time)
     }
 }

@@ -126,9 +126,10 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a busy shard may wait for more calls before it deals with those that came: it
-    /// saves CPU time, and every call is later by up to this. A shard is busy if its last turn
-    /// heard from eight connections or more; others wait for nothing. Default: no time at all.
+    /// How long a busy shard may wait for more calls before it deals with those that came, at most
+    /// a second: it saves CPU time, and every call is later by up to this. A shard is busy if its
+    /// last turn dealt with eight connections or more; others wait for nothing. Admission control
+    /// does not count this wait. Default: no time at all.
     pub fn coalesce_time(mut self, time: Duration) -> Self {
         self.runtime = self.runtime.coalesce_time(time);
         self

@@ -38,6 +38,7 @@ struct Program {
 
     /// Microseconds that a busy shard may wait for more calls.
     #[arg(long, value_name = "MICROS", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     coalesce_us: u32,
 
     /// Something to turn on around the calls; repeatable.
