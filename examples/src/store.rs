@@ -5,7 +5,8 @@ mod population;
 
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, Transaction,
@@ -50,9 +51,7 @@ impl Store {
                 .truncate(false)
                 .open(path)?;
             let connection = connect(path)?;
-            let mode: String =
-                connection
-                    .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            let mode = turn_on_log(&connection)?;
             if mode != "wal" {
                 tracing::warn!(%mode, "no write-ahead log here: readers wait for imports");
             }
@@ -145,6 +144,26 @@ fn connect(path: &Path) -> Result<Connection, OpenCause> {
     // With a write-ahead log a power cut may take the last imports, never the database.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
+}
+
+/// Answers the mode of the journal from here on. The change of mode is the one thing that does not
+/// wait for a lock by itself, so that of several processes that begin at once some must try again.
+fn turn_on_log(connection: &Connection) -> rusqlite::Result<String> {
+    let began = Instant::now();
+    loop {
+        let mode =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match mode {
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            mode => return mode,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// The lock is taken at once, so that of several processes only one fills the table.
