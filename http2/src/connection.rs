@@ -204,6 +204,12 @@ impl Connection {
         self.reader.is_established
     }
 
+    /// How many streams the peer allows this side to have open at once
+    /// (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §6.5.2); `u32::MAX` if it has not said.
+    pub fn peer_streams_max(&self) -> u32 {
+        self.peer.concurrent_streams_max
+    }
+
     /// Input is welcome. False while so much output is not transmitted, or so many replies to
     /// frames of the peer, that more input would only add to it: receive nothing until then.
     pub fn wants_input(&self) -> bool {

@@ -112,7 +112,10 @@ impl LoadConnection {
                 self.finish(stream, now, Outcome::Status(code));
             }
             Event::GoAway { last, .. } => self.on_go_away(last, now),
-            Event::SettingsChanged => self.lane.borrow_mut().set_link(Link::Up),
+            Event::SettingsChanged => {
+                self.core.allowed(self.http2.peer_streams_max());
+                self.lane.borrow_mut().set_link(Link::Up);
+            }
             Event::PingAck(_) => {}
         }
     }

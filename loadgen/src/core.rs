@@ -22,6 +22,7 @@ use crate::measure::{Phases, Record, Times};
 use crate::messages::Messages;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
+use crate::process::CpuClock;
 use crate::schedule::{Sample, Share, Timetable};
 use crate::stall;
 use crate::tally::Tally;
@@ -87,6 +88,14 @@ impl CoreState {
         self.sample(times.intended, times.ended, Some(outcome));
     }
 
+    /// Counts a call that has not ended, at this age. One that was never sent is no method's yet.
+    fn tally_censored(&self, place: Option<usize>, age: Duration) {
+        let mut tallies = self.tallies.borrow_mut();
+        if let Some(tally) = place.and_then(|place| tallies.get_mut(place)) {
+            tally.censored(age);
+        }
+    }
+
     /// Keeps a call of the window for the trace, if there is to be one.
     fn sample(&self, intended: Duration, ended: Duration, outcome: Option<Outcome>) {
         let phases = self.phases.get();
@@ -113,6 +122,12 @@ impl CoreState {
         if !(self.plan.strict && self.phases.get().measured(call.intended)) {
             self.fail(error);
         }
+    }
+
+    /// A target allows so many streams at once on a connection.
+    pub(crate) fn allowed(&self, streams: u32) {
+        let allowed = &mut self.record.borrow_mut().streams_allowed;
+        *allowed = (*allowed).min(streams);
     }
 
     /// The core came to something this much later than it had wanted to.
@@ -258,11 +273,13 @@ fn start(core: &CoreState, lanes: &[Rc<RefCell<Lane>>], begin: Duration) {
 /// Makes the connection anew whenever it is lost, until the window ends.
 async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
     let mut pause = PAUSE_MIN;
+    let mut was_up = true;
     loop {
         poll_fn(|cx| lane.borrow_mut().poll_link(true, cx)).await;
         if corespun_runtime::now() >= core.phases.get().end {
             return;
         }
+        core.record.borrow_mut().lost += u64::from(std::mem::take(&mut was_up));
         corespun_runtime::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
         match open(&core, &lane).await {
@@ -270,6 +287,7 @@ async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
                 core.record.borrow_mut().reconnects += 1;
                 let link = poll_fn(|cx| lane.borrow_mut().poll_link(false, cx)).await;
                 if link == Link::Up {
+                    was_up = true;
                     pause = PAUSE_MIN;
                 }
             }
@@ -281,6 +299,7 @@ async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
 /// Lets the connections work until the window ends, telling an interval each second.
 async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
     let mut told = core.phases.get().begin;
+    let mut busy = None;
     loop {
         let look = corespun_runtime::now() + LOOK;
         let cut = core.phases.get().next_cut(told).min(core.phases.get().end);
@@ -296,6 +315,9 @@ async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
             });
         }
         let (now, phases) = (corespun_runtime::now(), core.phases.get());
+        if now >= phases.measure {
+            busy.get_or_insert_with(|| Busy::since(now));
+        }
         while told < phases.end {
             let cut = phases.next_cut(told).min(phases.end);
             if now < cut {
@@ -305,9 +327,36 @@ async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
             told = cut;
         }
         if now >= phases.end {
+            let share = busy.map_or(0.0, |busy| busy.share(now));
+            core.record.borrow_mut().busiest_core_share = share;
             return Ok(());
         }
     }
+}
+
+/// How much of its time this thread computes.
+struct Busy {
+    from: Duration,
+    used: Duration,
+}
+
+impl Busy {
+    fn since(now: Duration) -> Self {
+        Self {
+            from: now,
+            used: used(),
+        }
+    }
+
+    fn share(self, now: Duration) -> f64 {
+        let time = now.saturating_sub(self.from).as_secs_f64();
+        used().saturating_sub(self.used).as_secs_f64() / time.max(1e-9)
+    }
+}
+
+/// The CPU time of this thread so far.
+fn used() -> Duration {
+    CpuClock::of_thread().read().unwrap_or_default()
 }
 
 /// Lets the calls of the window be sent and end, for a while.
@@ -326,8 +375,9 @@ fn conclude(core: &CoreState, seat: &Seat, lanes: &[Rc<RefCell<Lane>>]) -> Found
     let (phases, now) = (core.phases.get(), corespun_runtime::now());
     for lane in lanes {
         let mut lane = lane.borrow_mut();
-        lane.censor(&phases, now, |intended, until| {
+        lane.censor(&phases, now, |place, intended, until| {
             core.record.borrow_mut().censored(intended, until);
+            core.tally_censored(place, until.saturating_sub(intended));
             core.sample(intended, until, None);
         });
         if let Some(socket) = lane.socket {

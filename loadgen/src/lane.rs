@@ -187,7 +187,8 @@ impl Lane {
     }
 
     /// The run is over at `now`: counts the calls in flight, and those that were due within the
-    /// window but never sent, each by its intended start and the moment up to which it has aged.
+    /// window but never sent, each by its place in the mix if it was sent, its intended start, and
+    /// the moment up to which it has aged.
     ///
     /// In a closed loop a call of the warm-up counts too: it has kept its stream from calling
     /// for the whole window, and without it a target that hangs would go unseen.
@@ -195,12 +196,12 @@ impl Lane {
         &mut self,
         phases: &Phases,
         now: Duration,
-        mut count: impl FnMut(Duration, Duration),
+        mut count: impl FnMut(Option<usize>, Duration, Duration),
     ) {
         let closed = self.timetable.is_none();
         for call in self.calls.iter_mut().filter_map(Option::take) {
             if closed || phases.measured(call.intended) {
-                count(call.intended, now);
+                count(Some(call.place), call.intended, now);
             }
         }
         self.in_flight = 0;
@@ -210,7 +211,7 @@ impl Lane {
         while timetable.next_due() < phases.end {
             let due = timetable.take();
             if phases.measured(due) {
-                count(due, now);
+                count(None, due, now);
             }
         }
     }
@@ -304,10 +305,10 @@ mod tests {
         assert_eq!(lane.due(at(15), &PHASES), Some(at(2)));
         assert!(!lane.is_done(&PHASES));
         let mut censored = Vec::new();
-        lane.censor(&PHASES, at(20), |intended, until| {
-            censored.push((intended, until))
+        lane.censor(&PHASES, at(20), |place, intended, until| {
+            censored.push((place, intended, until))
         });
-        let due = (2..10).map(|millis| (at(millis), at(20)));
+        let due = (2..10).map(|millis| (None, at(millis), at(20)));
         assert_eq!(censored, due.collect::<Vec<_>>());
         assert!(lane.is_done(&PHASES));
         assert_eq!(lane.next_due(&PHASES), None);

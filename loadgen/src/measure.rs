@@ -155,10 +155,18 @@ pub struct Record {
     apart: [Option<Box<Histogram<u64>>>; OUTCOMES + 1],
     /// Calls that ended within the window, whenever they were meant to start.
     pub ended_in_window: u64,
+    /// Calls of the warm-up among them: they were in flight when the window began.
+    pub carried_in: u64,
     /// Calls of the window that had not ended when the run did.
     pub censored: u64,
-    /// Connections that were lost and made anew.
+    /// Connections that were lost.
+    pub lost: u64,
+    /// Connections that were made anew.
     pub reconnects: u64,
+    /// The fewest streams that the target allowed at once on a connection.
+    pub streams_allowed: u32,
+    /// The share of the window's time in which the busiest core computed.
+    pub busiest_core_share: f64,
     /// The latencies of all calls of the window that were absorbed so far.
     pub latencies: Latencies,
     /// How late the core came to what it wanted to do at a certain moment.
@@ -230,8 +238,12 @@ impl Default for Record {
             outcomes: [0; OUTCOMES],
             apart: [const { None }; OUTCOMES + 1],
             ended_in_window: 0,
+            carried_in: 0,
             censored: 0,
+            lost: 0,
             reconnects: 0,
+            streams_allowed: u32::MAX,
+            busiest_core_share: 0.0,
             latencies: Latencies::default(),
             gaps: histogram(),
             recent: Recent::default(),
@@ -243,10 +255,12 @@ impl Record {
     /// Counts a call that ended.
     pub fn ended(&mut self, phases: &Phases, times: Times, outcome: Outcome) {
         let failed = outcome != Outcome::OK;
-        self.ended_in_window += u64::from(phases.measured(times.ended));
+        let in_window = phases.measured(times.ended);
+        self.ended_in_window += u64::from(in_window);
         self.recent.failed += u64::from(failed);
         let response = nanos(times.intended, times.ended);
         if !phases.measured(times.intended) {
+            self.carried_in += u64::from(in_window);
             self.recent.warmup.saturating_record(response);
             return;
         }
@@ -310,8 +324,12 @@ impl Record {
             }
         }
         self.ended_in_window += other.ended_in_window;
+        self.carried_in += other.carried_in;
         self.censored += other.censored;
+        self.lost += other.lost;
         self.reconnects += other.reconnects;
+        self.streams_allowed = self.streams_allowed.min(other.streams_allowed);
+        self.busiest_core_share = self.busiest_core_share.max(other.busiest_core_share);
         add(&mut self.gaps, &other.gaps);
     }
 

@@ -39,6 +39,11 @@ impl CpuClock {
         Self(ClockId::CLOCK_PROCESS_CPUTIME_ID)
     }
 
+    /// The clock of the thread that reads it.
+    pub fn of_thread() -> Self {
+        Self(ClockId::CLOCK_THREAD_CPUTIME_ID)
+    }
+
     /// The CPU time used so far.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What a run found, as data.
 
+mod backlog;
 mod document;
 mod merge;
 mod messages;
@@ -95,6 +96,9 @@ pub struct Setup {
     pub connections: usize,
     /// Calls in flight at once on each connection, at most.
     pub streams: usize,
+    /// The fewest streams that the target allowed at once on a connection, if that is less.
+    #[serde(default)]
+    pub streams_allowed: Option<u32>,
     /// Threads that called.
     pub cores: usize,
     /// Seconds of calls before the measured window.
@@ -133,7 +137,14 @@ pub struct Counts {
     pub offered_rps: Option<f64>,
     /// Calls that ended within the window, whenever they were meant to start.
     pub ended_in_window: u64,
-    /// Connections that were lost and made anew.
+    /// Calls of the warm-up among them, if the rate is the same at all times and the warm-up was
+    /// long enough for as many to be in flight when the window began as ever would be.
+    #[serde(default)]
+    pub carried_in: Option<u64>,
+    /// Connections that were lost.
+    #[serde(default)]
+    pub lost: u64,
+    /// Connections that were made anew.
     pub reconnects: u64,
 }
 
@@ -148,6 +159,9 @@ pub struct Cost {
     pub generator_cpu_us_per_rpc: Option<f64>,
     /// CPU time of the generator as a share of all its cores' time, 0 to 1 and a little above.
     pub generator_cpu_share: f64,
+    /// The same of its busiest core alone.
+    #[serde(default)]
+    pub busiest_core_share: f64,
     /// Context switches of the generator.
     pub generator_switches: Option<Switches>,
     /// How late the generator came to what it wanted to do at a certain moment, in µs.
@@ -231,7 +245,7 @@ impl Report {
         let length_s = window.length.as_secs_f64();
         let latencies = &record.latencies;
         let mut report = Self {
-            setup: setup(plan, engine, &window),
+            setup: setup(plan, engine, &record, &window),
             counts: counts(plan, &record, length_s),
             latency_us: Percentiles::of(&latencies.response),
             service_us: Percentiles::of(&latencies.service),
@@ -266,7 +280,7 @@ impl Report {
     }
 }
 
-fn setup(plan: &Plan, engine: String, window: &Window) -> Setup {
+fn setup(plan: &Plan, engine: String, record: &Record, window: &Window) -> Setup {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let mode = if plan.pace.rate.is_some() {
         "open"
@@ -284,6 +298,8 @@ fn setup(plan: &Plan, engine: String, window: &Window) -> Setup {
         engine,
         connections: plan.shape.connections,
         streams: plan.shape.streams,
+        streams_allowed: Some(record.streams_allowed)
+            .filter(|allowed| (*allowed as usize) < plan.shape.streams),
         cores: plan.shape.cpus.len(),
         warmup_s: plan.pace.warmup.as_secs_f64(),
         duration_s: window.length.as_secs_f64(),
@@ -329,6 +345,8 @@ fn counts(plan: &Plan, record: &Record, seconds: f64) -> Counts {
         rps: each_second(record.ok()),
         offered_rps: plan.pace.rate.map(|_| each_second(offered)),
         ended_in_window: record.ended_in_window,
+        carried_in: backlog::is_told(plan, record).then_some(record.carried_in),
+        lost: record.lost,
         reconnects: record.reconnects,
     }
 }
@@ -343,6 +361,7 @@ fn cost(plan: &Plan, record: &Record, window: &Window) -> Cost {
         target_use: window.target,
         generator_cpu_us_per_rpc: each(own_cpu_s),
         generator_cpu_share: own_cpu_s / cores_seconds.max(1e-9),
+        busiest_core_share: record.busiest_core_share,
         generator_switches: window.own_switches,
         generator_stall_us: Percentiles::of(&record.gaps),
         steal_share: window.steal_share,

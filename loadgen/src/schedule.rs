@@ -79,6 +79,17 @@ impl Schedule {
         calls / seconds
     }
 
+    /// As many calls are asked for in any second as in any other, one by one.
+    pub(crate) fn is_steady(&self) -> bool {
+        matches!(
+            self,
+            Self::Rate {
+                curve: Curve::Constant(_),
+                arrivals: Arrivals::Even | Arrivals::Poisson,
+            }
+        )
+    }
+
     /// The even rate at which the target is warmed up: what the window starts with, or if that is
     /// nothing, what it has on average.
     pub(crate) fn warmup_rate(&self, window: Duration) -> f64 {

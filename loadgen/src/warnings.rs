@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use hdrhistogram::Histogram;
 
+use crate::measure::NANOS_MAX;
 use crate::report::{Report, samples_needed};
 
 /// Above this share of its cores the generator itself is what is measured.
@@ -35,16 +36,27 @@ pub(crate) fn all(
         .then(|| "interrupted: the window is shorter than planned".to_owned()));
     add(loop_kind(report));
     add(saturated(report));
+    add(fewer_streams(report));
     add(no_room(report));
+    add(falling_behind(report));
     add(steal(report));
     add(failed(report));
     add(lost(report));
     add(censored(report));
     add(plateau(service));
+    add(cut(response));
     add(samples(response));
     add(single(report));
     add(target_cpu(report));
     warnings
+}
+
+/// Keeps one warning of each kind, the first: what follows differs only in its figures.
+pub(crate) fn keep_first(kept: &mut Vec<String>, warning: &str) {
+    let kind = |text: &str| text.split(':').next().map(str::to_owned);
+    if !kept.iter().any(|known| kind(known) == kind(warning)) {
+        kept.push(warning.to_owned());
+    }
 }
 
 fn loop_kind(report: &Report) -> Option<String> {
@@ -53,12 +65,15 @@ fn loop_kind(report: &Report) -> Option<String> {
 }
 
 fn saturated(report: &Report) -> Option<String> {
-    let share = report.cost.generator_cpu_share;
+    let share = report
+        .cost
+        .generator_cpu_share
+        .max(report.cost.busiest_core_share);
     // In a closed loop somebody is always busy: a target that is needs no excuse.
     if share > GENERATOR_SHARE_MAX && (report.setup.is_open() || !target_is_busy(report)) {
         let percent = share * 100.0;
         return Some(format!(
-            "generator saturated: it used {percent:.0} % of its cores, so it may be the slow part"
+            "generator saturated: it used {percent:.0} % of a core, so it may be the slow part"
         ));
     }
     let (late, latency) = (report.late_us?.p99?, report.latency_us.p50?);
@@ -74,12 +89,31 @@ fn saturated(report: &Report) -> Option<String> {
 fn no_room(report: &Report) -> Option<String> {
     let (lag, late) = (report.lag_us?.p99?, report.late_us?.p99?);
     let latency = report.latency_us.p50?;
+    let more = match report.setup.streams_allowed {
+        None => "--streams or --connections",
+        Some(_) => "--connections",
+    };
     (lag - late > LAG_SHARE_MAX * latency).then(|| {
         format!(
             "streams busy: calls waited up to {lag:.0} µs (p99) to be sent; the latency contains \
-             it, and more --streams or --connections avoid it"
+             it, and more {more} avoid it"
         )
     })
+}
+
+fn fewer_streams(report: &Report) -> Option<String> {
+    let (asked, allowed) = (report.setup.streams, report.setup.streams_allowed?);
+    Some(format!(
+        "fewer streams: the target allows {allowed} at once on a connection, of {asked} asked for"
+    ))
+}
+
+fn falling_behind(report: &Report) -> Option<String> {
+    let (before, after) = report.backlog().filter(|_| report.fell_behind())?;
+    Some(format!(
+        "falling behind: {before} calls were under way when the window began and {after} when it \
+         ended, so the target does not hold this rate"
+    ))
 }
 
 fn target_is_busy(report: &Report) -> bool {
@@ -106,8 +140,8 @@ fn failed(report: &Report) -> Option<String> {
 }
 
 fn lost(report: &Report) -> Option<String> {
-    let times = report.counts.reconnects;
-    (times > 0).then(|| format!("connection lost: {times} had to be made anew"))
+    let (lost, anew) = (report.counts.lost, report.counts.reconnects);
+    (lost.max(anew) > 0).then(|| format!("connection lost: {lost} were, {anew} were made anew"))
 }
 
 fn censored(report: &Report) -> Option<String> {
@@ -127,6 +161,12 @@ fn plateau(service: &Histogram<u64>) -> Option<String> {
              the target"
         )
     })
+}
+
+fn cut(response: &Histogram<u64>) -> Option<String> {
+    let seconds = NANOS_MAX / 1_000_000_000;
+    (response.max() >= NANOS_MAX)
+        .then(|| format!("cut off: latencies above {seconds} s count as {seconds} s"))
 }
 
 fn samples(response: &Histogram<u64>) -> Option<String> {
@@ -208,6 +248,23 @@ mod tests {
             length: at(1_000_000),
             ..Window::default()
         }
+    }
+
+    #[test]
+    fn one_full_core_among_idle_ones_is_seen() {
+        let mut report = crate::report::tests::report("--rate 9 --connections 2", 10);
+        assert_eq!(saturated(&report), None);
+        report.cost.busiest_core_share = 0.96;
+        assert!(saturated(&report).unwrap().contains("96 % of a core"));
+    }
+
+    #[test]
+    fn a_latency_that_is_cut_off_is_told() {
+        let mut response = crate::measure::histogram();
+        response.saturating_record(NANOS_MAX - 100_000_000);
+        assert_eq!(cut(&response), None);
+        response.saturating_record(NANOS_MAX);
+        assert!(cut(&response).unwrap().contains("above 60 s"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::bundled::{self, SchemaFile};
 use super::child::Server;
 use super::slice::{in_brief, measure, plan};
-use super::{finish, tell};
+use super::{Condition, finish, tell};
 use crate::args::RunArgs;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
@@ -73,6 +73,7 @@ pub struct Echo {
 
 /// Measures the generator.
 pub(super) fn execute(args: &CalibrateArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
+    let conditions = Condition::parse_all(&args.run.output.fail_if)?;
     let schema = SchemaFile::write()?;
     let outputs = Outputs::open(&args.run.output)?;
     let null = responder(args, false)?;
@@ -96,7 +97,7 @@ pub(super) fn execute(args: &CalibrateArgs, interrupt: &Interrupt) -> Result<Exi
         echo,
     };
     let document = Document::from(Body::Calibrate(Box::new(calibration)));
-    finish(&document, outputs, &[], interrupt)
+    finish(&document, outputs, &conditions, interrupt)
 }
 
 /// This program again, as a server in a process of its own, so that its CPU time is its own.

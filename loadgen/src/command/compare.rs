@@ -117,6 +117,9 @@ pub struct Metric {
     pub ratio: Option<Estimate>,
     /// A to B over all pairs, whether they count or not.
     pub unfiltered: Option<Estimate>,
+    /// The generator, not the targets, made it: nothing can be told of them by it.
+    #[serde(default)]
+    pub is_generators: bool,
     /// How far A beside itself is off, as a factor above 1.
     pub noise: Option<f64>,
     /// The word.
@@ -136,6 +139,9 @@ pub struct Slice {
     pub rps: f64,
     /// From the intended start.
     pub latency_us: Percentiles,
+    /// The generator's own lateness, in an open loop.
+    #[serde(default)]
+    pub late_us: Option<Percentiles>,
     /// CPU time of the target per call.
     pub cpu_us: Option<f64>,
     /// The generator's share of its cores.

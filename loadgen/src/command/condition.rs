@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::Comparison;
 use crate::duration;
 use crate::error::LoadError;
 use crate::report::{Body, Document, Percentiles, Report};
@@ -43,6 +44,15 @@ enum Which {
     Service,
     FirstByte,
     Lag,
+}
+
+/// What conditions are held against.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Run(&'a Report),
+    Comparison(&'a Comparison),
+    /// Nothing was measured, for this reason.
+    Nothing(&'static str),
 }
 
 /// What became of a condition.
@@ -88,17 +98,11 @@ impl Condition {
         })
     }
 
-    fn answer(&self, document: &Document) -> Answer {
-        let value = match &document.body {
-            Body::Run(report) => self.metric.of_run(report),
-            Body::Compare(comparison) => self.metric.of_comparison(comparison, self.above),
-            Body::Search(search) => match &search.confirmation {
-                Some(report) => self.metric.of_run(report),
-                None => Err("no rate held the objective".to_owned()),
-            },
-            Body::Sweep(_) | Body::Calibrate(_) | Body::Collection(_) => {
-                Err("conditions are for runs, searches and comparisons".to_owned())
-            }
+    fn answer(&self, subject: Subject<'_>) -> Answer {
+        let value = match subject {
+            Subject::Run(report) => self.metric.of_run(report),
+            Subject::Comparison(comparison) => self.metric.of_comparison(comparison, self.above),
+            Subject::Nothing(reason) => Err(reason.to_owned()),
         };
         match value {
             Err(reason) => Answer::Unknown(reason),
@@ -172,12 +176,15 @@ impl Metric {
         }
     }
 
-    fn of_comparison(&self, comparison: &super::Comparison, above: bool) -> Result<f64, String> {
+    fn of_comparison(&self, comparison: &Comparison, above: bool) -> Result<f64, String> {
         let Self::Ratio { metric, surely } = self else {
             return self.of_run(comparison.a.as_deref().ok_or("A was not measured")?);
         };
         let found = comparison.metrics.iter().find(|row| row.name == *metric);
         let row = found.ok_or_else(|| format!("the comparison has no {metric}"))?;
+        if row.is_generators {
+            return Err(format!("the generator itself made {metric}"));
+        }
         let estimate = row
             .ratio
             .ok_or_else(|| format!("the ratio of {metric} is n/a"))?;
@@ -190,11 +197,9 @@ impl Metric {
 }
 
 /// Why no condition can be decided by this measurement, whatever its numbers.
-fn invalid(document: &Document) -> Option<String> {
-    let report = match &document.body {
-        Body::Run(report) => report,
-        Body::Search(search) => search.confirmation.as_ref()?,
-        _ => return None,
+fn invalid(subject: Subject<'_>) -> Option<String> {
+    let Subject::Run(report) = subject else {
+        return None;
     };
     let spoilt = ["interrupted", "generator saturated", "generator late"];
     let mut warnings = report.warnings.iter();
@@ -204,29 +209,57 @@ fn invalid(document: &Document) -> Option<String> {
 }
 
 /// Tells each condition's answer; the exit code is 0 if all hold, 2 if one fails, and 3 if the
-/// measurement is not fit to tell. Each finding of a collection is judged.
+/// measurement is not fit to tell. Each point of a sweep and each finding of a collection is
+/// judged.
 pub(super) fn judge(
     conditions: &[Condition],
     document: &Document,
     out: &mut dyn Write,
 ) -> ExitCode {
-    ExitCode::from(match &document.body {
-        Body::Collection(collection) => {
-            let codes = collection.findings.iter().map(|found| {
-                let about = format!("{}: ", found.name);
-                worst(conditions, &found.finding, &about, out)
+    ExitCode::from(judge_document(conditions, document, "", out))
+}
+
+fn judge_document(
+    conditions: &[Condition],
+    document: &Document,
+    about: &str,
+    out: &mut dyn Write,
+) -> u8 {
+    let mut judge = |subject, about: &str| worst(conditions, subject, about, out);
+    match &document.body {
+        Body::Run(report) => judge(Subject::Run(report), about),
+        Body::Compare(comparison) => judge(Subject::Comparison(comparison), about),
+        Body::Search(search) => match &search.confirmation {
+            Some(report) => judge(Subject::Run(report), about),
+            None => judge(Subject::Nothing("no rate held the objective"), about),
+        },
+        Body::Calibrate(calibration) => judge(Subject::Run(&calibration.null), about),
+        Body::Sweep(sweep) if sweep.points.is_empty() => {
+            judge(Subject::Nothing("no point was measured"), about)
+        }
+        Body::Sweep(sweep) => {
+            let codes = sweep.points.iter();
+            let codes = codes.map(|point| {
+                let about = format!("{about}{}: ", point.name());
+                judge(Subject::Run(&point.report), &about)
             });
             codes.max().unwrap_or(0)
         }
-        _ => worst(conditions, document, "", out),
-    })
+        Body::Collection(collection) => {
+            let codes = collection.findings.iter().map(|found| {
+                let about = format!("{about}{}: ", found.name);
+                judge_document(conditions, &found.finding, &about, out)
+            });
+            codes.max().unwrap_or(0)
+        }
+    }
 }
 
-fn worst(conditions: &[Condition], document: &Document, about: &str, out: &mut dyn Write) -> u8 {
-    let spoilt = invalid(document).filter(|_| !conditions.is_empty());
+fn worst(conditions: &[Condition], subject: Subject<'_>, about: &str, out: &mut dyn Write) -> u8 {
+    let spoilt = invalid(subject).filter(|_| !conditions.is_empty());
     let mut worst = if spoilt.is_some() { 3 } else { 0 };
     for condition in conditions {
-        let (word, detail, code) = match condition.answer(document) {
+        let (word, detail, code) = match condition.answer(subject) {
             Answer::Holds(value) => ("holds", format!("it is {}", shown(value)), 0),
             Answer::Fails(value) => ("FAILS", format!("it is {}", shown(value)), 2),
             Answer::Unknown(reason) => ("unknown", reason, 3),

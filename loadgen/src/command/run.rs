@@ -1,6 +1,7 @@
 //! `run`: one run, with progress, a summary and the files that were asked for.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Condition, agent, finish};
@@ -16,6 +17,7 @@ use crate::run::observe;
 /// Makes the run.
 pub(super) fn execute(args: &RunArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let conditions = Condition::parse_all(&args.output.fail_if)?;
+    refuse_beside_agents(args)?;
     let plan = Plan::new(args)?;
     let outputs = Outputs::open(&args.output)?;
     let done = match args.agents.addresses.is_empty() {
@@ -35,6 +37,26 @@ pub(super) fn execute(args: &RunArgs, interrupt: &Interrupt) -> Result<ExitCode,
     };
     let document = Document::from(Body::Run(Box::new(report)));
     finish(&document, outputs, &conditions, interrupt)
+}
+
+/// What only the machine that calls could write or measure is not left out in silence.
+fn refuse_beside_agents(args: &RunArgs) -> Result<(), LoadError> {
+    let shown = |file: &Option<PathBuf>| file.as_ref().map(|file| file.display().to_string());
+    let flags = [
+        ("--target-pid", args.target_pid.clone()),
+        ("--hdr-log", shown(&args.watch.hdr_log)),
+        ("--record", shown(&args.pace.record)),
+    ];
+    let given = flags
+        .into_iter()
+        .find_map(|(flag, value)| Some((flag, value?)));
+    match given {
+        Some((flag, value)) if !args.agents.addresses.is_empty() => {
+            let cause = "not with --agents: this machine makes no calls then";
+            Err(LoadError::flag(flag, value, cause))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs with everybody watching who was asked for: a person at a terminal sees a live view, a

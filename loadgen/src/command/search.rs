@@ -22,6 +22,7 @@ use crate::interrupt::Interrupt;
 use crate::output::Outputs;
 use crate::report::{Body, Document, Percentiles, Report, samples_needed};
 use crate::units::time;
+use crate::warnings::keep_first;
 use bracket::Bracket;
 
 /// The share of offered calls that must end well.
@@ -151,6 +152,9 @@ impl Objective {
             let share = report.counts.rps / offered * 100.0;
             return Some(format!("only {share:.1} % of the calls ended in time"));
         }
+        if report.fell_behind() {
+            return Some("the target fell behind".to_owned());
+        }
         match report.latency_us.named(name).flatten() {
             None => Some(format!("too few calls to tell {name}")),
             Some(value) if value > limit => Some(format!("{name} is {}", time(value))),
@@ -238,7 +242,8 @@ impl<'a> Hunt<'a> {
             };
             if self.objective.failure(&report).is_none() {
                 self.found.rate = Some(rate);
-                self.found.warnings = report.warnings.clone();
+                let warnings = report.warnings.iter();
+                warnings.for_each(|text| keep_first(&mut self.found.warnings, text));
                 self.found.confirmation = Some(Box::new(report));
                 return Ok(());
             }
@@ -266,8 +271,13 @@ impl<'a> Hunt<'a> {
             return Ok(None);
         }
         let failure = self.objective.failure(&report);
-        let generator_limited =
-            failure.is_some() && report.cost.generator_cpu_share > GENERATOR_SHARE_MAX;
+        let generator_limited = failure.is_some() && is_limited(&report);
+        if failure.is_some() {
+            // The edge may be that of the streams, not the target's.
+            let busy = |text: &&String| text.starts_with("streams busy");
+            let warnings = report.warnings.iter().filter(busy);
+            warnings.for_each(|text| keep_first(&mut self.found.warnings, text));
+        }
         let word = match (&failure, generator_limited) {
             (None, _) => "holds".to_owned(),
             (Some(why), false) => format!("does not hold: {why}"),
@@ -285,6 +295,15 @@ impl<'a> Hunt<'a> {
         });
         Ok(Some(report))
     }
+}
+
+/// It was the generator that could not keep up.
+fn is_limited(report: &Report) -> bool {
+    let share = report.cost.generator_cpu_share;
+    let late = ["generator saturated", "generator late"];
+    let mut warnings = report.warnings.iter();
+    share > GENERATOR_SHARE_MAX
+        || warnings.any(|text| late.iter().any(|start| text.starts_with(start)))
 }
 
 fn at_rate(args: &SearchArgs, rate: f64, length: &str) -> RunArgs {

@@ -7,12 +7,13 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::slice::{in_brief, measure, plan};
-use super::{RawEcho, finish, tell};
+use super::{Condition, RawEcho, finish, tell};
 use crate::args::RunArgs;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 use crate::output::Outputs;
 use crate::report::{Body, Document, Report};
+use crate::warnings::keep_first;
 
 /// The arguments of `sweep`: those of `run`, where `--connections`, `--streams` and `--rate` take
 /// lists.
@@ -56,6 +57,7 @@ pub struct Point {
 
 /// Measures the grid.
 pub(super) fn execute(args: &SweepArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
+    let conditions = Condition::parse_all(&args.run.output.fail_if)?;
     let pause = crate::duration::parse(&args.pause)
         .ok_or_else(|| LoadError::flag("--pause", &args.pause, crate::duration::EXPECTED))?;
     let raw_echo = args.calibration.as_deref().map(RawEcho::read).transpose()?;
@@ -83,7 +85,7 @@ pub(super) fn execute(args: &SweepArgs, interrupt: &Interrupt) -> Result<ExitCod
         std::thread::sleep(pause);
     }
     let document = Document::from(Body::Sweep(Box::new(Sweep::of(points, raw_echo))));
-    finish(&document, outputs, &[], interrupt)
+    finish(&document, outputs, &conditions, interrupt)
 }
 
 impl Point {
@@ -94,19 +96,22 @@ impl Point {
             report,
         }
     }
+
+    /// As in `8 connections × 4 streams at 1000/s`.
+    pub(super) fn name(&self) -> String {
+        let shape = self.report.setup.shape();
+        match self.rate {
+            None => shape,
+            Some(rate) => format!("{shape} at {rate:.0}/s"),
+        }
+    }
 }
 
 impl Sweep {
     pub(crate) fn of(points: Vec<Point>, raw_echo: Option<RawEcho>) -> Self {
         let mut warnings = Vec::new();
         for warning in points.iter().flat_map(|point| &point.report.warnings) {
-            let kind = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
-            if !warnings
-                .iter()
-                .any(|known: &String| kind(known) == kind(warning))
-            {
-                warnings.push(warning.clone());
-            }
+            keep_first(&mut warnings, warning);
         }
         let mut sweep = Self {
             points,

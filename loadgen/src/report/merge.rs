@@ -11,17 +11,30 @@ use crate::warnings;
 
 impl Report {
     /// Merges reports on the same method. Runs that overlapped in time are generators that loaded
-    /// together, so that their rates add up; others are repeats, so that their windows do.
+    /// together, so that their rates add up; others are repeats, so that their windows do. It is
+    /// their clocks that tell: those of several machines must agree.
     ///
     /// # Errors
     /// When there is none, their methods or kinds of loop differ, or a histogram is unreadable.
     pub fn merge(reports: &[Self]) -> Result<Self, String> {
+        Self::merge_as(reports, overlap(reports))
+    }
+
+    /// Merges reports of generators that are known to have loaded together, whatever their clocks
+    /// say.
+    ///
+    /// # Errors
+    /// As for [`merge`](Self::merge).
+    pub fn merge_together(reports: &[Self]) -> Result<Self, String> {
+        Self::merge_as(reports, true)
+    }
+
+    fn merge_as(reports: &[Self], together: bool) -> Result<Self, String> {
         let (first, rest) = reports.split_first().ok_or("there is nothing to merge")?;
         for other in rest {
             check_alike("method", &first.setup.method, &other.setup.method)?;
             check_alike("loop", &first.setup.mode, &other.setup.mode)?;
         }
-        let together = overlap(reports);
         let sums = Sums::of(reports)?;
         let mut merged = first.clone();
         merge_setup(&mut merged, reports, together);
@@ -108,6 +121,7 @@ fn merge_setup(merged: &mut Report, reports: &[Report], together: bool) {
         .fold(0.0, f64::max);
     if together {
         setup.connections = setups().map(|setup| setup.connections).sum();
+        setup.streams_allowed = setups().filter_map(|setup| setup.streams_allowed).min();
         setup.cores = setups().map(|setup| setup.cores).sum();
         setup.duration_s = setups().map(|setup| setup.duration_s).fold(0.0, f64::max);
     } else {
@@ -131,6 +145,8 @@ fn counts(reports: &[Report], seconds: f64) -> Counts {
         rps: ok as f64 / seconds.max(1e-9),
         offered_rps: reports[0].counts.offered_rps.map(|_| offered),
         ended_in_window: sum(|counts| counts.ended_in_window),
+        carried_in: counts().map(|counts| counts.carried_in).sum(),
+        lost: sum(|counts| counts.lost),
         reconnects: sum(|counts| counts.reconnects),
     }
 }
@@ -151,6 +167,9 @@ fn cost(reports: &[Report], counts: &Counts, together: bool, stall: &Histogram<u
         target_use,
         generator_cpu_us_per_rpc: each(busy),
         generator_cpu_share: busy / reports.iter().map(core_seconds).sum::<f64>().max(1e-9),
+        busiest_core_share: costs()
+            .map(|cost| cost.busiest_core_share)
+            .fold(0.0, f64::max),
         generator_switches: costs()
             .filter_map(|cost| cost.generator_switches)
             .reduce(plus),
@@ -262,6 +281,16 @@ mod tests {
         let at: Vec<_> = merged.seconds.iter().map(|second| second.at_s).collect();
         assert_eq!(at, [0.0, 1.0]);
         assert!((merged.cost.target_use.unwrap().cpu_s - 0.008).abs() < 1e-9);
+    }
+
+    #[test]
+    fn generators_whose_clocks_differ_loaded_together_if_they_are_known_to() {
+        let mut reports = [report("--rate 9", 1000), report("--rate 9", 3000)];
+        reports[1].setup.finished_unix_s += 3600.0;
+        let sum = reports[0].counts.rps + reports[1].counts.rps;
+        let merged = Report::merge_together(&reports).unwrap();
+        assert!((merged.counts.rps - sum).abs() < 1e-6);
+        assert!(Report::merge(&reports).unwrap().counts.rps < sum);
     }
 
     #[test]

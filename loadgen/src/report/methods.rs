@@ -6,7 +6,7 @@ use super::{Packed, Percentiles, Report};
 use crate::plan::Plan;
 use crate::tally::{Tally, merge_all};
 
-/// One method of a mix. Calls that never ended count for no method.
+/// One method of a mix. Calls that were never sent count for no method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodRow {
     /// As `package.Service/Name`.
@@ -15,7 +15,10 @@ pub struct MethodRow {
     pub ok: u64,
     /// Calls that ended otherwise.
     pub failed: u64,
-    /// Latency from the intended start, of both.
+    /// Calls that had not ended when the run did.
+    #[serde(default)]
+    pub censored: u64,
+    /// Latency from the intended start, of all; of the censored their age.
     pub latency_us: Percentiles,
     /// The same in full.
     pub response: Packed,
@@ -27,6 +30,7 @@ impl MethodRow {
             name: name.to_owned(),
             ok: tally.ok,
             failed: tally.failed,
+            censored: tally.censored,
             latency_us: Percentiles::of(&tally.response),
             response: Packed::pack(&tally.response),
         }
@@ -59,6 +63,7 @@ impl MethodRow {
         Ok(Tally {
             ok: self.ok,
             failed: self.failed,
+            censored: self.censored,
             response: self.response.unpack()?,
         })
     }

@@ -38,9 +38,10 @@ fn findings_are_shown_beside_each_other() {
         path("all.json"),
         path("svg")
     ));
-    // The grid cannot be judged as a whole, and says so.
-    assert_eq!(code, 3, "{text}");
-    assert!(text.contains("check    one: not rps<1: holds"), "{text}");
+    // A busy machine makes the generator late, which it says.
+    let late = text.contains("invalid measurement: generator ");
+    assert_eq!(code, if late { 3 } else { 0 }, "{text}");
+    assert_eq!(text.matches(": not rps<1: holds").count(), 4, "{text}");
     let lines: Vec<_> = text
         .lines()
         .filter(|line| !line.starts_with("check"))

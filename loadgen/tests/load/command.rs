@@ -114,6 +114,14 @@ fn mistakes_are_told_in_one_line() {
         ),
         ("--cpu 4000", "failed to pin"),
         ("--cpu 9999", "failed to read --cpu \"9999\""),
+        (
+            "--agents 127.0.0.1:1 --target-pid 7",
+            "failed to read --target-pid \"7\": not with --agents",
+        ),
+        (
+            "--agents 127.0.0.1:1 --hdr-log x.hlog",
+            "failed to read --hdr-log \"x.hlog\": not with --agents",
+        ),
     ];
     for (flags, wanted) in cases {
         let output = program(&nowhere(), flags).output().unwrap();

@@ -147,6 +147,17 @@ fn a_sweep_measures_its_grid() {
     assert_eq!(points.len(), 4);
     assert!(points[0]["rate"].is_null() && points[3]["rate"].as_f64().unwrap() > 150.0);
     assert!(folder.text("s.html").contains("Latency against load"));
+    let flags = "--streams 1,4 --duration 150ms --warmup 20ms --fail-if rps<1e9";
+    let (code, text) = program(&format!("sweep {}", at(server.address(), flags)));
+    assert_eq!((code, text.matches("FAILS").count()), (2, 2), "{text}");
+    let (code, text) = program(&format!(
+        "sweep {}",
+        at(server.address(), "--fail-if nonsense")
+    ));
+    assert!(
+        code == 1 && text.contains("--fail-if \"nonsense\""),
+        "{text}"
+    );
 }
 
 #[test]

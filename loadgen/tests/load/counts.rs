@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use corespun_http2::{Config, Limits};
 use corespun_runtime::{Address, Engine};
@@ -107,7 +108,8 @@ fn a_lost_connection_is_counted_and_made_anew() {
         let server = TestServer::start(engine, Answer::LoseOnce(200));
         let flags = "--duration 600ms --warmup 100ms --streams 4 --rate 1000";
         let report = load(engine, server.address(), flags).unwrap();
-        assert_eq!(report.counts.reconnects, 1, "{report:?}");
+        let (lost, anew) = (report.counts.lost, report.counts.reconnects);
+        assert_eq!((lost, anew), (1, 1), "{report:?}");
         assert!(report.counts.failed["UNAVAILABLE"] >= 1, "{report:?}");
         assert_eq!(
             report.counts.ok + report.failed() + report.counts.censored,
@@ -116,6 +118,26 @@ fn a_lost_connection_is_counted_and_made_anew() {
         );
         assert!(report.counts.ok > 500, "{report:?}");
         assert!(report.latency_us.max.unwrap() > 90_000.0, "{report:?}");
+    }
+}
+
+#[test]
+fn a_server_that_goes_for_good_is_told() {
+    let _alone = alone();
+    for engine in engines() {
+        let server = TestServer::start(engine, Answer::Good);
+        let address = server.address().clone();
+        let leaving = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(400));
+            drop(server);
+        });
+        let flags = "--duration 700ms --warmup 100ms --streams 4";
+        let report = load(engine, &address, flags).unwrap();
+        leaving.join().unwrap();
+        let (lost, anew) = (report.counts.lost, report.counts.reconnects);
+        assert_eq!((lost, anew), (1, 0), "{report:?}");
+        let told = |text: &String| text.starts_with("connection lost: 1 were, 0 were made anew");
+        assert!(report.warnings.iter().any(told), "{report:?}");
     }
 }
 
@@ -137,6 +159,9 @@ fn the_servers_limit_on_streams_is_kept() {
         assert!(report.counts.ok > 100, "{report:?}");
         assert_eq!(report.failed(), 0, "{report:?}");
         assert!(server.seen.streams_max.load(Ordering::Relaxed) <= 2);
+        assert_eq!(report.setup.streams_allowed, Some(2));
+        let told = |text: &String| text.starts_with("fewer streams: the target allows 2 ");
+        assert!(report.warnings.iter().any(told), "{report:?}");
     }
 }
 

@@ -221,3 +221,25 @@ fn a_recorded_run_can_be_replayed() {
         );
     }
 }
+
+#[test]
+fn a_target_that_falls_behind_is_told_though_every_call_ends() {
+    let _alone = alone();
+    // One call at a time, each held for 10 ms: at most a hundred a second.
+    let hold = Duration::from_millis(10);
+    for engine in engines() {
+        for (rate, behind) in [(60, false), (118, true)] {
+            holds(&format!("{rate}/s"), || {
+                let server = TestServer::start(engine, Answer::Delay(hold, hold));
+                let flags = format!("--rate {rate} --warmup 1s --duration 2s");
+                let report = load(engine, server.address(), &flags).unwrap();
+                let told = |text: &String| text.starts_with("falling behind: ");
+                let told = report.warnings.iter().any(told);
+                match (told, report.counts.censored) == (behind, 0) {
+                    true => Vec::new(),
+                    false => vec![format!("{:?} {:?}", report.counts, report.warnings)],
+                }
+            });
+        }
+    }
+}

@@ -149,7 +149,7 @@ async fn conduct(
 }
 
 fn merge(addresses: &[String], reports: &[Report]) -> Result<Report, LoadError> {
-    let merged = Report::merge(reports).map_err(|cause| LoadError::Merge { cause });
+    let merged = Report::merge_together(reports).map_err(|cause| LoadError::Merge { cause });
     let mut merged = merged?;
     let shares = addresses
         .iter()

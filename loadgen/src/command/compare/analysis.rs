@@ -9,6 +9,9 @@ use crate::stats::{Estimate, Verdict, judge, median, noise_floor, ratio};
 /// Above this share of its cores in a closed loop, the generator may set the rate.
 const GENERATOR_SHARE_MAX: f64 = 0.85;
 
+/// Above this share of a latency, the generator's own lateness is most of it.
+const LATE_SHARE_MAX: f64 = 0.5;
+
 /// Below this share of one CPU the target does not set the rate.
 const TARGET_SHARE_MIN: f64 = 0.90;
 
@@ -70,6 +73,7 @@ fn slice(turn: Turn, report: &Report, usual: Usual) -> Slice {
         side: turn.side,
         rps: report.counts.rps,
         latency_us: report.latency_us,
+        late_us: report.late_us,
         cpu_us: report.cost.target_cpu_us_per_rpc,
         generator_cpu_share: report.cost.generator_cpu_share,
         steal_share: report.cost.steal_share,
@@ -108,7 +112,8 @@ fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Me
             _ => median(values),
         }
     };
-    let verdict = match generator_limited && name != "cpu_us" {
+    let is_generators = generator_limited && name != "cpu_us" || is_late(name, slices);
+    let verdict = match is_generators {
         true => Verdict::CannotTell,
         false => judge(estimate, noise, large_is_better),
     };
@@ -120,9 +125,20 @@ fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Me
         b: of(Side::B),
         ratio: estimate,
         unfiltered: ratio_of(false, true),
+        is_generators,
         noise,
         verdict,
     }
+}
+
+/// In most turns that count, the generator was as late as most of this latency is long.
+fn is_late(name: &str, slices: &[Slice]) -> bool {
+    let share = |slice: &Slice| {
+        let late = slice.late_us?.named(name)??;
+        Some(late / slice.latency_us.named(name)??)
+    };
+    let counted = slices.iter().filter(|slice| slice.rejected.is_none());
+    median(counted.filter_map(share)).is_some_and(|share| share > LATE_SHARE_MAX)
 }
 
 /// The logarithm of A to B in each pair whose turns both count and have the value.
@@ -202,6 +218,19 @@ fn times(estimate: Estimate) -> String {
     format!("{ratio:.2} × ({low:.2} to {high:.2})")
 }
 
+/// The latencies that the generator's own lateness keeps from being told.
+fn made_by_generator(comparison: &Comparison) -> Option<String> {
+    let late = comparison
+        .metrics
+        .iter()
+        .filter(|metric| metric.is_generators);
+    let names: Vec<&str> = late.map(|metric| metric.name.as_str()).collect();
+    (!comparison.generator_limited && !names.is_empty()).then(|| {
+        let names = names.join(", ");
+        format!("generator late: {names} cannot be told, for its own lateness is most of them")
+    })
+}
+
 fn warnings(comparison: &Comparison, made: usize, planned: usize) -> Vec<String> {
     let mut warnings = Vec::new();
     if made < planned {
@@ -212,6 +241,7 @@ fn warnings(comparison: &Comparison, made: usize, planned: usize) -> Vec<String>
                     CPU per call can be told";
         warnings.push(text.to_owned());
     }
+    warnings.extend(made_by_generator(comparison));
     let (good, all) = comparison.pairs;
     if good < all {
         let mut reasons = comparison
@@ -224,7 +254,16 @@ fn warnings(comparison: &Comparison, made: usize, planned: usize) -> Vec<String>
             all - good
         ));
     }
-    let kinds = ["closed loop", "steal", "40 ms plateau", "single connection"];
+    let kinds = [
+        "closed loop",
+        "generator saturated",
+        "falling behind",
+        "streams busy",
+        "steal",
+        "40 ms plateau",
+        "too few samples",
+        "single connection",
+    ];
     let reports = [&comparison.a, &comparison.b].into_iter().flatten();
     for warning in reports.flat_map(|report| &report.warnings) {
         let kind = kinds.iter().find(|kind| warning.starts_with(**kind));

@@ -71,6 +71,9 @@ fn late(report: &Report) -> Option<String> {
         let share = report.counts.rps / offered * 100.0;
         return Some(format!("only {share:.1} % of the offered calls"));
     }
+    if report.fell_behind() {
+        return Some("target fell behind".to_owned());
+    }
     let late = report.late_us?.p50?;
     let latency = report.latency_us.p50?;
     (late > LATE_SHARE_MAX * latency).then(|| format!("generator late by {late:.0} µs"))

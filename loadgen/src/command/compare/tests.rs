@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Parser;
 use fastrand::Rng;
 
+use super::super::condition;
 use super::*;
 use crate::args::{Command, CommandLine};
 use crate::report::tests::report;
@@ -128,6 +129,34 @@ fn a_busy_generator_leaves_only_cpu_to_tell() {
     assert_eq!(verdict(&comparison, "rps"), Verdict::CannotTell);
     assert_eq!(verdict(&comparison, "cpu_us"), Verdict::Faster);
     assert!(comparison.warnings[0].starts_with("generator limited"));
+}
+
+#[test]
+fn a_late_generator_leaves_only_what_it_did_not_make_to_tell() {
+    let comparison = compared("--rate 9", 0.5, |_, report| {
+        report.late_us = Some(Percentiles {
+            p50: Some(1.0),
+            p90: Some(20.0),
+            p99: report.latency_us.p99.map(|p99| 0.8 * p99),
+            ..Percentiles::default()
+        });
+    });
+    assert_eq!(verdict(&comparison, "p99"), Verdict::CannotTell);
+    assert_eq!(verdict(&comparison, "p50"), Verdict::Faster);
+    assert_eq!(verdict(&comparison, "cpu_us"), Verdict::Faster);
+    let warned = comparison.warnings.iter();
+    let late: Vec<_> = warned
+        .filter(|text| text.starts_with("generator late: p99 "))
+        .collect();
+    assert_eq!(late.len(), 1, "{comparison:?}");
+    assert!(
+        comparison.verdict.starts_with("Cannot tell"),
+        "{comparison:?}"
+    );
+    let conditions = Condition::parse_all(&["ratio.p99>1.05".to_owned()]).unwrap();
+    let document = Document::from(Body::Compare(Box::new(comparison)));
+    let code = condition::judge(&conditions, &document, &mut Vec::new());
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(3)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What conditions accept, and what they answer.
 
 use super::*;
+use crate::command::{Point, Sweep};
 use crate::report::tests::report;
 
 fn parsed(text: &str) -> Condition {
@@ -39,10 +40,7 @@ fn limits_are_read_with_their_units() {
 
 #[test]
 fn a_run_is_judged() {
-    let document = Document::from(Body::Run(Box::new(report(
-        "--rate 9 --connections 2",
-        1996,
-    ))));
+    let report = report("--rate 9 --connections 2", 1996);
     let cases = [
         ("p99>2ms", Answer::Holds(100.03)),
         ("p99>50us", Answer::Fails(100.03)),
@@ -53,7 +51,7 @@ fn a_run_is_judged() {
     ];
     for (text, wanted) in cases {
         let near = |a: f64, b: f64| (a - b).abs() < 0.1;
-        let got = parsed(text).answer(&document);
+        let got = parsed(text).answer(Subject::Run(&report));
         let same = match (&got, &wanted) {
             (Answer::Holds(a), Answer::Holds(b)) | (Answer::Fails(a), Answer::Fails(b)) => {
                 near(*a, *b)
@@ -62,6 +60,27 @@ fn a_run_is_judged() {
         };
         assert!(same, "{text}: {got:?}, not {wanted:?}");
     }
+}
+
+#[test]
+fn each_point_of_a_sweep_is_judged() {
+    let points = [1996, 1000].map(|calls| {
+        let mut report = report("--rate 9 --connections 2", calls);
+        report.warnings.clear();
+        Point::of(report)
+    });
+    let sweep = Sweep::of(points.into(), None);
+    let document = Document::from(Body::Sweep(Box::new(sweep)));
+    let mut out = Vec::new();
+    let code = judge(&[parsed("rps<900")], &document, &mut out);
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
+    let text = String::from_utf8(out).unwrap();
+    let said: Vec<bool> = text.lines().map(|line| line.contains("FAILS")).collect();
+    assert_eq!(said, [false, true], "{text}");
+    assert!(
+        text.contains("2 connections × 1 stream at 999/s: "),
+        "{text}"
+    );
 }
 
 #[test]
