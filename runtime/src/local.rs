@@ -113,6 +113,10 @@ impl LocalShard {
                 panic!("failed to drive the shard: {error}");
             }
         }
+        // Nobody turns the shard from here on, perhaps for long.
+        if let Err(error) = shard.submit() {
+            panic!("failed to drive the shard: {error}");
+        }
         output.expect("the loop ends with an output")
     }
 

@@ -108,6 +108,13 @@ impl Mailbox {
         drop(waiting);
     }
 
+    /// Refuses messages from here on if none waits; says whether it does.
+    pub(crate) fn close_if_empty(&self) -> bool {
+        let mut queue = self.lock();
+        queue.closed |= queue.messages.is_empty();
+        queue.closed
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,6 +130,16 @@ impl AsFd for Mailbox {
 #[cfg(test)]
 mod tests {
     use super::{Mailbox, Message};
+
+    #[test]
+    fn it_closes_only_once_it_is_empty() {
+        let mailbox = Mailbox::new().expect("an eventfd");
+        assert!(mailbox.post(Message::Stop).is_ok());
+        assert!(!mailbox.close_if_empty());
+        mailbox.take(&mut Vec::new());
+        assert!(mailbox.close_if_empty());
+        assert!(mailbox.post(Message::Stop).is_err());
+    }
 
     #[test]
     fn a_message_before_the_park_prevents_it() {

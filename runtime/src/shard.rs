@@ -115,8 +115,8 @@ impl Shard {
     fn is_over(&self) -> bool {
         match self.state {
             State::Running => false,
-            State::Draining { .. } => self.is_deserted(),
-            State::Cutting { until } => self.is_deserted() || self.context.turn_time.get() >= until,
+            State::Draining { .. } => self.is_left(),
+            State::Cutting { until } => self.is_left() || self.context.turn_time.get() >= until,
             State::Stopped => true,
         }
     }
@@ -124,6 +124,11 @@ impl Shard {
     /// Nobody is connected and nobody can be.
     fn is_deserted(&self) -> bool {
         self.sockets.accepted() == 0 && !self.driver.is_listening()
+    }
+
+    /// Nobody is here, and no shard can hand over a socket any more.
+    fn is_left(&self) -> bool {
+        self.is_deserted() && self.context.mailbox.close_if_empty()
     }
 
     /// One turn. `main` is called when it is the tasks' time.
@@ -158,6 +163,11 @@ impl Shard {
         let now = clock::now();
         meter.end_turn(now, has_news);
         Ok(Some(now))
+    }
+
+    /// Sends what the turns before have made, without another.
+    pub(crate) fn submit(&mut self) -> io::Result<()> {
+        self.driver.submit()
     }
 
     /// Takes the driver's reports: bytes go straight to their protocols.
@@ -407,6 +417,8 @@ impl Drop for Shard {
     fn drop(&mut self) {
         self.context.mailbox.close();
         self.context.executor.abort_all();
+        // What the last turn sent leaves before its sockets end, unless the kernel refuses.
+        let _ = self.driver.submit();
         for id in self.sockets.ids() {
             self.close(id);
         }

@@ -285,7 +285,9 @@ impl Socket {
             self.received > sending.len
                 && (self.received > RECEIVE_AHEAD_MAX || !self.wants_input())
         });
-        let pause = is_deaf || self.protocol.as_ref().is_some_and(|p| p.has_backlog());
+        // What is closing deals with nothing any more, and must see the peer's end.
+        let has_backlog = || self.protocol.as_ref().is_some_and(|p| p.has_backlog());
+        let pause = is_deaf || !self.closing && has_backlog();
         if pause != self.paused {
             self.paused = pause;
             if pause {

@@ -24,7 +24,8 @@ impl Uring {
             self.complete(&completion, sink);
         }
         self.reaped = reaped;
-        self.settle(overflows > 0, sink);
+        self.has_lost |= overflows > 0;
+        self.settle(sink);
         while let Some(index) = self.stopped.pop_front() {
             self.close_listener(index, sink);
         }
@@ -155,13 +156,15 @@ impl Uring {
 
     /// Ends the quiet sends that the kernel has taken and told nothing of: they are all out, unless
     /// it lost completions, when silence says nothing and their sockets are given up.
-    fn settle(&mut self, has_lost: bool, sink: &mut dyn Sink) {
+    fn settle(&mut self, sink: &mut dyn Sink) {
         if self.quiet.is_empty() {
+            self.has_lost = false;
             return;
         }
         let Some(taken) = self.queue.taken() else {
             return;
         };
+        let has_lost = std::mem::take(&mut self.has_lost);
         while let Some((number, id)) = self.quiet.pop_front_if(|(number, _)| *number < taken) {
             if let Some(connection) = self.connections.find(id)
                 && let Some(send) = connection

@@ -57,6 +57,8 @@ pub(crate) struct Uring {
     quiet: VecDeque<(u64, ConnId)>,
     /// Somebody waits for the end of one of them.
     is_hastened: bool,
+    /// The kernel lost completions, and quiet sends were not settled since.
+    has_lost: bool,
     /// Where completions are copied to before they are looked at; empty in between.
     reaped: Vec<Completion>,
     /// Listeners without an accept to cancel, to be closed in the next dispatch.
@@ -91,6 +93,7 @@ impl Uring {
             starved: Vec::new(),
             quiet: VecDeque::new(),
             is_hastened: false,
+            has_lost: false,
             reaped: Vec::new(),
             stopped: VecDeque::new(),
             is_ending: false,

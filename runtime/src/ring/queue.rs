@@ -207,6 +207,8 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
+        // A registered descriptor would keep the ring for as long as this thread lives.
+        let _ = self.submitter.unregister_ring_fd();
         // SAFETY: the submitter goes first, as it borrows the ring; the ring came from a box in
         // `new`, and nothing else refers to it. Memory that ops in flight still use is owned by
         // the driver, which leaks it if there are any.

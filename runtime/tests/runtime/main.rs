@@ -14,6 +14,7 @@ mod coalesce;
 mod connect;
 mod deaf_peers;
 mod echo;
+mod endings;
 mod lifetime;
 mod pieces;
 mod tasks;
