@@ -85,7 +85,7 @@ impl Condition {
         };
         let metric = Metric::parse(name, surely).ok_or_else(|| {
             failed(
-                "known are p50, p90, p99, p999, max (alone or after service., first_byte. or \
+                "known are p50, p90, p95, p99, p999, max (alone or after service., first_byte. or \
                     lag.), errors, rps, cpu_us, and ratio. before one of them",
             )
         })?;

@@ -135,6 +135,7 @@ impl Objective {
         match self.percentile.as_str() {
             "p50" => samples_needed(500),
             "p90" => samples_needed(900),
+            "p95" => samples_needed(950),
             "p99" => samples_needed(990),
             "p999" => samples_needed(999),
             _ => 1,
@@ -320,7 +321,7 @@ mod tests {
 
     #[test]
     fn objectives_are_read_and_held() {
-        for text in ["p99", "p95=2ms", "p99=2", "p99=0s", "=2ms"] {
+        for text in ["p99", "p98=2ms", "p99=2", "p99=0s", "=2ms"] {
             let error = Objective::parse(text).err().map(|error| error.to_string());
             assert!(error.unwrap().contains(text), "{text}");
         }

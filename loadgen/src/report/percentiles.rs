@@ -13,6 +13,9 @@ pub struct Percentiles {
     pub p50: Option<f64>,
     /// Nine of ten are at most this.
     pub p90: Option<f64>,
+    /// 95 of 100 are at most this. Tables do not show it, objectives and conditions know it.
+    #[serde(default)]
+    pub p95: Option<f64>,
     /// 99 of 100 are at most this.
     pub p99: Option<f64>,
     /// 999 of 1000 are at most this.
@@ -29,6 +32,7 @@ impl Percentiles {
         Self {
             p50: at(500),
             p90: at(900),
+            p95: at(950),
             p99: at(990),
             p999: at(999),
             max,
@@ -42,9 +46,15 @@ impl Percentiles {
 
     /// The one with this name, as in `p99`; the outer `None` if there is no such name.
     pub fn named(&self, name: &str) -> Option<Option<f64>> {
-        let names = ["p50", "p90", "p99", "p999", "max"];
-        let place = names.iter().position(|known| *known == name)?;
-        Some(self.values()[place])
+        match name {
+            "p50" => Some(self.p50),
+            "p90" => Some(self.p90),
+            "p95" => Some(self.p95),
+            "p99" => Some(self.p99),
+            "p999" => Some(self.p999),
+            "max" => Some(self.max),
+            _ => None,
+        }
     }
 }
 
@@ -70,7 +80,13 @@ mod tests {
 
     #[test]
     fn a_quantile_needs_ten_samples_beyond_it() {
-        for (per_mille, needed) in [(500, 20), (900, 100), (990, 1000), (999, 10_000)] {
+        for (per_mille, needed) in [
+            (500, 20),
+            (900, 100),
+            (950, 200),
+            (990, 1000),
+            (999, 10_000),
+        ] {
             assert_eq!(samples_needed(per_mille), needed);
             let mut values = histogram();
             values.record_n(1000, needed - 1).unwrap();
@@ -87,6 +103,6 @@ mod tests {
             (one.named("p50"), one.named("max")),
             (Some(None), Some(Some(2.0)))
         );
-        assert_eq!(one.named("p95"), None);
+        assert_eq!((one.named("p95"), one.named("p98")), (Some(None), None));
     }
 }

@@ -109,7 +109,7 @@ fn a_run_is_shown_in_every_format_and_merged_and_judged() {
     );
 
     assert_eq!(program(&format!("check {a} --fail-if p999>1ms")).0, 3);
-    let (code, text) = program(&format!("check {a} --fail-if p95>1ms"));
+    let (code, text) = program(&format!("check {a} --fail-if p98>1ms"));
     assert_eq!(code, 1, "{text}");
     let (code, text) = program(&format!("check {} --fail-if rps>1", path("a.csv")));
     assert!(code == 1 && text.contains("a.csv"), "{text}");

@@ -31,6 +31,7 @@ fn turn(flags: &str, factor: f64, random: &mut Rng) -> Report {
     report.latency_us = Percentiles {
         p50: us(100.0),
         p90: us(200.0),
+        p95: None,
         p99: us(400.0),
         p999: None,
         max: us(900.0),

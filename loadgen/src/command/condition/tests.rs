@@ -12,6 +12,7 @@ fn parsed(text: &str) -> Condition {
 fn limits_are_read_with_their_units() {
     for (text, limit) in [
         ("p99>2ms", 2000.0),
+        ("p95>2ms", 2000.0),
         ("service.p50 > 800us", 800.0),
         ("errors>0.1%", 0.001),
         ("errors>0.5", 0.5),
@@ -26,7 +27,7 @@ fn limits_are_read_with_their_units() {
         "p99",
         "p99>",
         "p99>2",
-        "p95>2ms",
+        "p98>2ms",
         "rps>-1",
         "p99>2ms@95%",
         "ratio.p99>1@90%",
