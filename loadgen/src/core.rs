@@ -284,9 +284,9 @@ async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
         pause = (pause * 2).min(PAUSE_MAX);
         match open(&core, &lane).await {
             Ok(()) => {
-                core.record.borrow_mut().reconnects += 1;
                 let link = poll_fn(|cx| lane.borrow_mut().poll_link(false, cx)).await;
                 if link == Link::Up {
+                    core.record.borrow_mut().reconnects += 1;
                     was_up = true;
                     pause = PAUSE_MIN;
                 }

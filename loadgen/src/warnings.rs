@@ -112,7 +112,7 @@ fn falling_behind(report: &Report) -> Option<String> {
     let (before, after) = report.backlog().filter(|_| report.fell_behind())?;
     Some(format!(
         "falling behind: {before} calls were under way when the window began and {after} when it \
-         ended, so the target does not hold this rate"
+         ended, so this rate was not held"
     ))
 }
 
@@ -141,7 +141,9 @@ fn failed(report: &Report) -> Option<String> {
 
 fn lost(report: &Report) -> Option<String> {
     let (lost, anew) = (report.counts.lost, report.counts.reconnects);
-    (lost.max(anew) > 0).then(|| format!("connection lost: {lost} were, {anew} were made anew"))
+    // Reports of old do not tell how many were lost.
+    let lost = lost.max(anew);
+    (lost > 0).then(|| format!("connection lost: {lost} were, {anew} were made anew"))
 }
 
 fn censored(report: &Report) -> Option<String> {

@@ -23,6 +23,7 @@ use crate::output::Outputs;
 use crate::process::Machine;
 use crate::report::{Body, Document, Percentiles, Report};
 use crate::stats::{Estimate, Verdict};
+pub(super) use analysis::is_compared;
 use schedule::Turn;
 
 /// The arguments of `compare`: those of `run`, where `--duration` is the length of a turn.

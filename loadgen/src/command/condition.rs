@@ -8,6 +8,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::Comparison;
+use super::compare::is_compared;
 use crate::duration;
 use crate::error::LoadError;
 use crate::report::{Body, Document, Percentiles, Report};
@@ -51,6 +52,8 @@ enum Which {
 enum Subject<'a> {
     Run(&'a Report),
     Comparison(&'a Comparison),
+    /// A run whose aim it is to find the generator's limit.
+    Ceiling(&'a Report),
     /// Nothing was measured, for this reason.
     Nothing(&'static str),
 }
@@ -86,7 +89,8 @@ impl Condition {
         let metric = Metric::parse(name, surely).ok_or_else(|| {
             failed(
                 "known are p50, p90, p95, p99, p999, max (alone or after service., first_byte. or \
-                    lag.), errors, rps, cpu_us, and ratio. before one of them",
+                    lag.), errors, rps and cpu_us, and ratio. before p50, p90, p99, p999, max, rps \
+                 or cpu_us",
             )
         })?;
         let limit = metric.limit(limit).ok_or_else(|| failed(expected))?;
@@ -100,7 +104,7 @@ impl Condition {
 
     fn answer(&self, subject: Subject<'_>) -> Answer {
         let value = match subject {
-            Subject::Run(report) => self.metric.of_run(report),
+            Subject::Run(report) | Subject::Ceiling(report) => self.metric.of_run(report),
             Subject::Comparison(comparison) => self.metric.of_comparison(comparison, self.above),
             Subject::Nothing(reason) => Err(reason.to_owned()),
         };
@@ -118,7 +122,7 @@ impl Metric {
     fn parse(name: &str, surely: bool) -> Option<Self> {
         if let Some(metric) = name.strip_prefix("ratio.") {
             let metric = metric.to_owned();
-            return Some(Self::Ratio { metric, surely });
+            return is_compared(&metric).then_some(Self::Ratio { metric, surely });
         }
         let (which, percentile) = match name.split_once('.') {
             None => (Which::Response, name),
@@ -198,10 +202,12 @@ impl Metric {
 
 /// Why no condition can be decided by this measurement, whatever its numbers.
 fn invalid(subject: Subject<'_>) -> Option<String> {
-    let Subject::Run(report) = subject else {
-        return None;
+    let kinds = ["interrupted", "generator saturated", "generator late"];
+    let (report, spoilt) = match subject {
+        Subject::Run(report) => (report, &kinds[..]),
+        Subject::Ceiling(report) => (report, &kinds[..1]),
+        Subject::Comparison(_) | Subject::Nothing(_) => return None,
     };
-    let spoilt = ["interrupted", "generator saturated", "generator late"];
     let mut warnings = report.warnings.iter();
     warnings
         .find(|text| spoilt.iter().any(|start| text.starts_with(start)))
@@ -233,7 +239,7 @@ fn judge_document(
             Some(report) => judge(Subject::Run(report), about),
             None => judge(Subject::Nothing("no rate held the objective"), about),
         },
-        Body::Calibrate(calibration) => judge(Subject::Run(&calibration.null), about),
+        Body::Calibrate(calibration) => judge(Subject::Ceiling(&calibration.null), about),
         Body::Sweep(sweep) if sweep.points.is_empty() => {
             judge(Subject::Nothing("no point was measured"), about)
         }

@@ -44,6 +44,7 @@ fn refuse_beside_agents(args: &RunArgs) -> Result<(), LoadError> {
     let shown = |file: &Option<PathBuf>| file.as_ref().map(|file| file.display().to_string());
     let flags = [
         ("--target-pid", args.target_pid.clone()),
+        ("--target-cgroup", shown(&args.watch.target_cgroup)),
         ("--hdr-log", shown(&args.watch.hdr_log)),
         ("--record", shown(&args.pace.record)),
     ];

@@ -2,8 +2,9 @@
 //!
 //! Doubling finds a rate that does not hold; halving the gap between the two closes in on the
 //! edge; a longer run at the edge confirms it. A rate holds if the percentile is within the
-//! objective, 99.5 % of the offered calls ended well in time, and none failed. A rate that the
-//! generator itself could not keep up with says nothing about the target, and ends the search.
+//! objective, 99.5 % of the offered calls ended well in time, none failed, and no more of them were
+//! under way at the end than at the beginning. A rate that the generator itself could not keep up
+//! with says nothing about the target, and ends the search.
 
 mod bracket;
 
@@ -142,6 +143,17 @@ impl Objective {
         }
     }
 
+    /// It was the generator that could not keep up.
+    fn is_generators(&self, report: &Report) -> bool {
+        let busy = report
+            .cost
+            .generator_cpu_share
+            .max(report.cost.busiest_core_share);
+        let late = report.late_us.as_ref();
+        let late = late.is_some_and(|late| report.latency_us.is_mostly(late, &self.percentile));
+        report.failed() == 0 && (busy > GENERATOR_SHARE_MAX || late)
+    }
+
     /// Why the report does not hold it.
     fn failure(&self, report: &Report) -> Option<String> {
         let (name, limit) = (&self.percentile, self.limit_us);
@@ -154,7 +166,7 @@ impl Objective {
             return Some(format!("only {share:.1} % of the calls ended in time"));
         }
         if report.fell_behind() {
-            return Some("the target fell behind".to_owned());
+            return Some("it fell behind the rate".to_owned());
         }
         match report.latency_us.named(name).flatten() {
             None => Some(format!("too few calls to tell {name}")),
@@ -271,13 +283,13 @@ impl<'a> Hunt<'a> {
         if report.interrupted {
             return Ok(None);
         }
-        let failure = self.objective.failure(&report);
-        let generator_limited = failure.is_some() && is_limited(&report);
-        if failure.is_some() {
-            // The edge may be that of the streams, not the target's.
-            let busy = |text: &&String| text.starts_with("streams busy");
-            let warnings = report.warnings.iter().filter(busy);
-            warnings.for_each(|text| keep_first(&mut self.found.warnings, text));
+        let mut failure = self.objective.failure(&report);
+        let generator_limited = failure.is_some() && self.objective.is_generators(&report);
+        let is_busy = |text: &String| text.starts_with("streams busy");
+        if let Some(failure) = &mut failure
+            && report.warnings.iter().any(is_busy)
+        {
+            *failure += ", all streams were busy";
         }
         let word = match (&failure, generator_limited) {
             (None, _) => "holds".to_owned(),
@@ -296,15 +308,6 @@ impl<'a> Hunt<'a> {
         });
         Ok(Some(report))
     }
-}
-
-/// It was the generator that could not keep up.
-fn is_limited(report: &Report) -> bool {
-    let share = report.cost.generator_cpu_share;
-    let late = ["generator saturated", "generator late"];
-    let mut warnings = report.warnings.iter();
-    share > GENERATOR_SHARE_MAX
-        || warnings.any(|text| late.iter().any(|start| text.starts_with(start)))
 }
 
 fn at_rate(args: &SearchArgs, rate: f64, length: &str) -> RunArgs {
@@ -335,6 +338,19 @@ mod tests {
         run.counts.offered_rps = None;
         run.latency_us.p99 = Some(2100.0);
         assert_eq!(objective.failure(&run).unwrap(), "p99 is 2.10 ms");
+        // Late by a tenth of a median is not what makes a p99.
+        let late = |p99| Percentiles {
+            p99: Some(p99),
+            ..Percentiles::default()
+        };
+        run.cost.generator_cpu_share = 0.5;
+        run.late_us = Some(late(15.0));
+        assert!(!objective.is_generators(&run));
+        run.late_us = Some(late(1500.0));
+        assert!(objective.is_generators(&run));
+        run.counts.failed.insert("UNAVAILABLE".to_owned(), 1);
+        assert!(!objective.is_generators(&run));
+        run.counts.failed.clear();
         run.latency_us.p99 = None;
         assert!(objective.failure(&run).unwrap().starts_with("too few"));
     }

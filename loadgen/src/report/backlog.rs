@@ -1,7 +1,7 @@
-//! Whether the target kept up with the rate, told by what was under way at both ends of the window.
+//! Whether the rate was held, told by what was under way at both ends of the window.
 //!
-//! The calls that end after the window hide from `rps` that a target falls behind. What is under
-//! way does not hide it: it grows for as long as the rate is above what the target can do.
+//! Calls that end after the window hide from `rps` that they fall behind. What is under way does
+//! not hide it: it grows for as long as the rate is above what target, streams or generator can do.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Report {
         ))
     }
 
-    /// The target did not keep up with the rate: far more calls were under way at the end of the
+    /// The rate was not held: far more calls were under way at the end of the
     /// window than when it began.
     pub fn fell_behind(&self) -> bool {
         let asked = self.counts.offered_rps.unwrap_or_default() * self.setup.duration_s;

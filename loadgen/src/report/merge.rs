@@ -119,9 +119,9 @@ fn merge_setup(merged: &mut Report, reports: &[Report], together: bool) {
     setup.finished_unix_s = setups()
         .map(|setup| setup.finished_unix_s)
         .fold(0.0, f64::max);
+    setup.streams_allowed = setups().filter_map(|setup| setup.streams_allowed).min();
     if together {
         setup.connections = setups().map(|setup| setup.connections).sum();
-        setup.streams_allowed = setups().filter_map(|setup| setup.streams_allowed).min();
         setup.cores = setups().map(|setup| setup.cores).sum();
         setup.duration_s = setups().map(|setup| setup.duration_s).fold(0.0, f64::max);
     } else {

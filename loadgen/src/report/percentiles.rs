@@ -24,6 +24,9 @@ pub struct Percentiles {
     pub max: Option<f64>,
 }
 
+/// Above this share of a latency, the generator's own lateness is most of it.
+const LATE_SHARE_MAX: f64 = 0.5;
+
 impl Percentiles {
     /// Reads them off a histogram of nanoseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
@@ -42,6 +45,13 @@ impl Percentiles {
     /// In the order in which tables show them.
     pub fn values(&self) -> [Option<f64>; 5] {
         [self.p50, self.p90, self.p99, self.p999, self.max]
+    }
+
+    /// The generator's own lateness is most of the latency with this name.
+    pub(crate) fn is_mostly(&self, late: &Self, name: &str) -> bool {
+        let of = |all: &Self| all.named(name).flatten();
+        let share = of(late).zip(of(self)).map(|(late, all)| late / all);
+        share.is_some_and(|share| share > LATE_SHARE_MAX)
     }
 
     /// The one with this name, as in `p99`; the outer `None` if there is no such name.

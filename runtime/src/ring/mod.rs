@@ -291,7 +291,7 @@ impl Driver for Uring {
     }
 
     fn has_work(&self) -> bool {
-        self.queue.has_backlog() || !self.stopped.is_empty() || self.is_hastened
+        self.queue.backlog() > 0 || !self.stopped.is_empty() || self.is_hastened
     }
 
     fn has_news(&mut self) -> io::Result<bool> {
@@ -307,7 +307,13 @@ impl Driver for Uring {
     }
 
     fn submit(&mut self) -> io::Result<()> {
-        self.wait(Wait::Poll)
+        // An entry takes a queue's worth at most, and nothing while the kernel wants to be reaped.
+        let mut waiting = usize::MAX;
+        while self.queue.backlog() < waiting {
+            waiting = self.queue.backlog();
+            self.wait(Wait::Poll)?;
+        }
+        Ok(())
     }
 
     fn dispatch(&mut self, sink: &mut dyn Sink) {

@@ -98,9 +98,9 @@ impl Queue {
         (!queue.cq_overflow()).then(|| self.pushed - waiting as u64)
     }
 
-    /// Whether submissions wait for room in the queue.
-    pub(super) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+    /// How many submissions wait for room in the queue.
+    pub(super) fn backlog(&self) -> usize {
+        self.backlog.len()
     }
 
     /// Whether completions wait in their queue, or the work that makes them waits for an entry.

@@ -9,9 +9,6 @@ use crate::stats::{Estimate, Verdict, judge, median, noise_floor, ratio};
 /// Above this share of its cores in a closed loop, the generator may set the rate.
 const GENERATOR_SHARE_MAX: f64 = 0.85;
 
-/// Above this share of a latency, the generator's own lateness is most of it.
-const LATE_SHARE_MAX: f64 = 0.5;
-
 /// Below this share of one CPU the target does not set the rate.
 const TARGET_SHARE_MIN: f64 = 0.90;
 
@@ -27,6 +24,11 @@ const ROWS: [Row; 7] = [
     ("max", "µs", false, |slice| slice.latency_us.max),
     ("cpu_us", "CPU-µs/call", false, |slice| slice.cpu_us),
 ];
+
+/// A comparison has a ratio with this name.
+pub(in crate::command) fn is_compared(name: &str) -> bool {
+    ROWS.iter().any(|row| row.0 == name)
+}
 
 /// Everything that follows from the turns that were made, of `planned`.
 pub(super) fn compare(
@@ -131,14 +133,18 @@ fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Me
     }
 }
 
-/// In most turns that count, the generator was as late as most of this latency is long.
+/// In most turns of a side that count, this latency is mostly the generator's own lateness.
 fn is_late(name: &str, slices: &[Slice]) -> bool {
-    let share = |slice: &Slice| {
-        let late = slice.late_us?.named(name)??;
-        Some(late / slice.latency_us.named(name)??)
-    };
-    let counted = slices.iter().filter(|slice| slice.rejected.is_none());
-    median(counted.filter_map(share)).is_some_and(|share| share > LATE_SHARE_MAX)
+    [Side::A, Side::B].into_iter().any(|side| {
+        let counted = slices
+            .iter()
+            .filter(|slice| !slice.noise && slice.side == side && slice.rejected.is_none());
+        let is_late = |slice: &&Slice| {
+            let late = slice.late_us.as_ref();
+            late.is_some_and(|late| slice.latency_us.is_mostly(late, name))
+        };
+        counted.clone().filter(is_late).count() * 2 > counted.count()
+    })
 }
 
 /// The logarithm of A to B in each pair whose turns both count and have the value.
@@ -258,9 +264,12 @@ fn warnings(comparison: &Comparison, made: usize, planned: usize) -> Vec<String>
         "closed loop",
         "generator saturated",
         "falling behind",
+        "fewer streams",
         "streams busy",
+        "connection lost",
         "steal",
         "40 ms plateau",
+        "cut off",
         "too few samples",
         "single connection",
     ];

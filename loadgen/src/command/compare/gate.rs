@@ -15,9 +15,6 @@ const FACTOR_MAX: f64 = 2.0;
 /// The share of offered calls that must have ended well.
 const ACHIEVED_MIN: f64 = 0.99;
 
-/// Above this share of the median latency, the generator's own lateness is not small.
-const LATE_SHARE_MAX: f64 = 0.5;
-
 /// How the machine treated most turns: what all of them suffered singles out none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usual {
@@ -64,19 +61,20 @@ pub(super) fn rejection(report: &Report, usual: Usual) -> Option<String> {
     late(report)
 }
 
-/// In an open loop: calls were not made, or the generator was late with them.
+/// In an open loop: calls were not made, the generator was late with them, or ever more waited.
 fn late(report: &Report) -> Option<String> {
     let offered = report.counts.offered_rps?;
     if report.counts.rps < offered * ACHIEVED_MIN {
         let share = report.counts.rps / offered * 100.0;
         return Some(format!("only {share:.1} % of the offered calls"));
     }
-    if report.fell_behind() {
-        return Some("target fell behind".to_owned());
+    let late = report.late_us?;
+    if report.latency_us.is_mostly(&late, "p50") {
+        return Some(format!("generator late by {:.0} µs", late.p50?));
     }
-    let late = report.late_us?.p50?;
-    let latency = report.latency_us.p50?;
-    (late > LATE_SHARE_MAX * latency).then(|| format!("generator late by {late:.0} µs"))
+    report
+        .fell_behind()
+        .then(|| "it fell behind the rate".to_owned())
 }
 
 #[cfg(test)]

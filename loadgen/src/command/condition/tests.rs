@@ -1,7 +1,7 @@
 //! What conditions accept, and what they answer.
 
 use super::*;
-use crate::command::{Point, Sweep};
+use crate::command::{Calibration, Echo, Point, Sweep};
 use crate::report::tests::report;
 
 fn parsed(text: &str) -> Condition {
@@ -33,6 +33,7 @@ fn limits_are_read_with_their_units() {
         "ratio.p99>1@90%",
         "cpu>3",
         "client.p99>1ms",
+        "ratio.p95>1",
     ] {
         let error = Condition::parse(text).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
@@ -82,6 +83,23 @@ fn each_point_of_a_sweep_is_judged() {
         text.contains("2 connections × 1 stream at 999/s: "),
         "{text}"
     );
+}
+
+#[test]
+fn a_calibration_may_saturate_its_generator() {
+    let mut null = report("--connections 2", 1996);
+    null.warnings.push("generator saturated: 99 %".to_owned());
+    let calibration = Calibration {
+        warnings: null.warnings.clone(),
+        null,
+        echo: Echo::default(),
+    };
+    let document = Document::from(Body::Calibrate(Box::new(calibration)));
+    for (condition, wanted) in [("rps<900", 0), ("rps<1000", 2)] {
+        let code = judge(&[parsed(condition)], &document, &mut Vec::new());
+        let wanted = ExitCode::from(wanted);
+        assert_eq!(format!("{code:?}"), format!("{wanted:?}"), "{condition}");
+    }
 }
 
 #[test]

@@ -144,13 +144,22 @@ fn methods(report: &Report) -> String {
             row.name.clone(),
             count(row.ok as f64),
             count(row.failed as f64),
+            count(row.censored as f64),
             time_or_none(row.latency_us.p50),
             time_or_none(row.latency_us.p99),
             time_or_none(row.latency_us.max),
         ]
     };
     let rows: Vec<Row> = report.methods.iter().map(row).collect();
-    let head = ["method", "ok", "failed", "p50", "p99", "slowest"];
+    let head = [
+        "method",
+        "ok",
+        "failed",
+        "not ended",
+        "p50",
+        "p99",
+        "slowest",
+    ];
     table("Each method", &head, &rows)
 }
 
@@ -335,6 +344,7 @@ fn of_report(report: &Report) -> Vec<(&'static str, String)> {
             ),
         ),
         ("generator busy", percent(cost.generator_cpu_share)),
+        ("its busiest core", percent(cost.busiest_core_share)),
         ("command", setup.command.join(" ")),
         (
             "target measured",
