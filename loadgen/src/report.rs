@@ -172,6 +172,14 @@ pub struct Cost {
     pub pressure: PressureShares,
 }
 
+impl Cost {
+    /// How busy the generator was: the share of its time that its cores computed, or the busiest of
+    /// them if that is more.
+    pub fn busy_share(&self) -> f64 {
+        self.generator_cpu_share.max(self.busiest_core_share)
+    }
+}
+
 /// One outcome of calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutcomeRow {

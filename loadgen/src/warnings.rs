@@ -53,8 +53,8 @@ pub(crate) fn all(
 
 /// Keeps one warning of each kind, the first: what follows differs only in its figures.
 pub(crate) fn keep_first(kept: &mut Vec<String>, warning: &str) {
-    let kind = |text: &str| text.split(':').next().map(str::to_owned);
-    if !kept.iter().any(|known| kind(known) == kind(warning)) {
+    let is_same = |known: &String| known.split(':').next() == warning.split(':').next();
+    if !kept.iter().any(is_same) {
         kept.push(warning.to_owned());
     }
 }
@@ -65,10 +65,7 @@ fn loop_kind(report: &Report) -> Option<String> {
 }
 
 fn saturated(report: &Report) -> Option<String> {
-    let share = report
-        .cost
-        .generator_cpu_share
-        .max(report.cost.busiest_core_share);
+    let share = report.cost.busy_share();
     // In a closed loop somebody is always busy: a target that is needs no excuse.
     if share > GENERATOR_SHARE_MAX && (report.setup.is_open() || !target_is_busy(report)) {
         let percent = share * 100.0;

@@ -244,8 +244,7 @@ fn judge_document(
             judge(Subject::Nothing("no point was measured"), about)
         }
         Body::Sweep(sweep) => {
-            let codes = sweep.points.iter();
-            let codes = codes.map(|point| {
+            let codes = sweep.points.iter().map(|point| {
                 let about = format!("{about}{}: ", point.name());
                 judge(Subject::Run(&point.report), &about)
             });

@@ -145,10 +145,7 @@ impl Objective {
 
     /// It was the generator that could not keep up.
     fn is_generators(&self, report: &Report) -> bool {
-        let busy = report
-            .cost
-            .generator_cpu_share
-            .max(report.cost.busiest_core_share);
+        let busy = report.cost.busy_share();
         let late = report.late_us.as_ref();
         let late = late.is_some_and(|late| report.latency_us.is_mostly(late, &self.percentile));
         report.failed() == 0 && (busy > GENERATOR_SHARE_MAX || late)

@@ -5,6 +5,7 @@ use super::{CompareArgs, Comparison, Metric, Side, Slice, Turn};
 use crate::process::Machine;
 use crate::report::Report;
 use crate::stats::{Estimate, Verdict, judge, median, noise_floor, ratio};
+use crate::warnings::keep_first;
 
 /// Above this share of its cores in a closed loop, the generator may set the rate.
 const GENERATOR_SHARE_MAX: f64 = 0.85;
@@ -275,10 +276,8 @@ fn warnings(comparison: &Comparison, made: usize, planned: usize) -> Vec<String>
     ];
     let reports = [&comparison.a, &comparison.b].into_iter().flatten();
     for warning in reports.flat_map(|report| &report.warnings) {
-        let kind = kinds.iter().find(|kind| warning.starts_with(**kind));
-        let new = |kind: &&&str| !warnings.iter().any(|known| known.starts_with(**kind));
-        if kind.filter(new).is_some() {
-            warnings.push(warning.clone());
+        if kinds.iter().any(|kind| warning.starts_with(kind)) {
+            keep_first(&mut warnings, warning);
         }
     }
     warnings
