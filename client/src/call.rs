@@ -71,9 +71,10 @@ impl Unary {
         }
     }
 
-    fn receive(&mut self, bytes: &[u8], message_bytes_max: usize) -> Result<(), Status> {
+    /// Takes body bytes; returns those that are kept no longer.
+    fn receive(&mut self, bytes: &[u8], message_bytes_max: usize) -> Result<usize, Status> {
         if bytes.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         if self.answered {
             return Err(cardinality("more than one message"));
@@ -83,24 +84,24 @@ impl Unary {
             && message.len() <= message_bytes_max
         {
             self.answered = true;
-            return self.sink.message(message, message.len());
+            self.sink.message(message, message.len())?;
+            return Ok(bytes.len());
         }
-        self.body.extend_from_slice(bytes);
+        message::append(&mut self.body, bytes);
         message::reserve_rest(&mut self.body, message_bytes_max);
         let framing = Framing {
             encoding: self.encoding,
             bytes_max: message_bytes_max,
         };
         match framing.split(&self.body)? {
-            None => Ok(()),
+            None => Ok(0),
             Some((_, rest)) if !rest.is_empty() => Err(cardinality("more than one message")),
             Some((frame, _)) => {
                 self.answered = true;
                 let mut plain = Vec::new();
                 let message = framing.open(frame, &mut plain)?;
                 self.sink.message(message, frame.bytes.len())?;
-                self.body = Vec::new();
-                Ok(())
+                Ok(std::mem::take(&mut self.body).len())
             }
         }
     }
@@ -122,11 +123,12 @@ impl Unary {
 }
 
 impl Call {
-    /// Memory in bytes that is kept for what came and nobody has read.
-    pub(crate) fn held_bytes(&self) -> usize {
+    /// Bytes that must come before there is something to read or to decode.
+    pub(crate) fn missing(&self) -> usize {
         match &self.shape {
-            Shape::Unary(unary) => unary.body.capacity(),
-            Shape::Streamed(streamed) => streamed.pipe.held_bytes(),
+            Shape::Unary(unary) if unary.answered => 0,
+            Shape::Unary(unary) => message::missing(&unary.body),
+            Shape::Streamed(streamed) => streamed.pipe.missing(),
         }
     }
 
@@ -157,10 +159,7 @@ impl Call {
         }
         match &mut self.shape {
             Shape::Streamed(streamed) => Ok(streamed.pipe.receive(bytes)),
-            Shape::Unary(unary) => {
-                unary.receive(bytes, message_bytes_max)?;
-                Ok(bytes.len())
-            }
+            Shape::Unary(unary) => unary.receive(bytes, message_bytes_max),
         }
     }
 

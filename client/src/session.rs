@@ -61,9 +61,8 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(authority: Rc<str>, peer: Rc<str>, config: &Config, bell: Rc<Bell>) -> Self {
         let mut limits = config.http2.clone();
-        // One message of the largest size must fit, in a buffer that has doubled its way there.
-        let message_room = config.message_bytes_max.saturating_mul(2);
-        limits.received_bytes_max = limits.received_bytes_max.max(message_room);
+        // One message of the largest size must fit.
+        limits.received_bytes_max = limits.received_bytes_max.max(config.message_bytes_max);
         // An attempt to connect has a bound of its own, which the server's SETTINGS are part of.
         limits.first_settings_time_max = config.connect_timeout;
         let http2 = Http2Config {

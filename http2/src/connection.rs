@@ -8,6 +8,7 @@
 
 mod abuse;
 mod control;
+mod credit;
 mod data;
 mod fields;
 mod held;
@@ -22,6 +23,8 @@ mod shutdown;
 mod tests;
 mod time;
 
+pub use credit::Pressure;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -34,8 +37,8 @@ use crate::limits::Limits;
 use crate::settings::{PeerSettings, id};
 use crate::stream::{StreamKey, StreamTable};
 use abuse::Abuse;
+use credit::Credit;
 use fields::FieldReader;
-use held::Held;
 use keepalive::Presence;
 use reader::Reader;
 use shutdown::Shutdown;
@@ -92,7 +95,7 @@ pub struct Connection {
     sender: Sender,
     shutdown: Shutdown,
     abuse: Abuse,
-    held: Held,
+    credit: Credit,
     timers: Timers,
     presence: Presence,
 }
@@ -106,6 +109,8 @@ struct Sender {
     ready: VecDeque<StreamKey>,
     /// Streams whose queue has run empty, until the caller has asked for them.
     drained: VecDeque<StreamKey>,
+    /// Memory in bytes of all queues.
+    queued: usize,
 }
 
 /// Stream identifiers used so far.
@@ -162,10 +167,11 @@ impl Connection {
                 out,
                 ready: VecDeque::new(),
                 drained: VecDeque::new(),
+                queued: 0,
             },
             shutdown: Shutdown::default(),
             abuse: Abuse::new(&limits),
-            held: Held::default(),
+            credit: Credit::default(),
             timers: Timers::default(),
             presence: Presence::default(),
             limits,

@@ -68,7 +68,7 @@ mod stream;
 mod validate;
 
 pub use block_cache::BlockCache;
-pub use connection::{Config, Connection, Role};
+pub use connection::{Config, Connection, Pressure, Role};
 pub use error::{Cause, ConnectionError, ErrorCode, OpenError};
 pub use event::{Block, Event};
 pub use headers::{Header, HeaderList, Token};

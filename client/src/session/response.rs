@@ -41,27 +41,13 @@ impl Session {
         match call.receive(bytes, self.message_bytes_max) {
             Ok(credit) => {
                 self.http2.release(stream, credit);
-                self.http2.hold(stream, call.held_bytes());
+                self.http2.expect(stream, call.missing());
             }
             Err(status) => return self.give_up(stream, status),
         }
         if end_stream {
             let foreign = call.foreign.take();
             self.end_call(stream, foreign.map_or_else(no_status, |status| *status));
-        }
-        self.shed();
-    }
-
-    /// Ends the newest calls that keep received bytes until the rest is within bounds.
-    fn shed(&mut self) {
-        while self.http2.holds_too_much() {
-            let Some(stream) = self.http2.newest_holder() else {
-                return;
-            };
-            let held = self.http2.held_bytes();
-            self.http2.hold(stream, 0);
-            let text = format!("the calls of the connection keep {held} unread bytes, too much");
-            self.give_up(stream, Status::resource_exhausted(text));
         }
     }
 

@@ -73,8 +73,14 @@ impl Connection {
     fn settle(&mut self) {
         if !core::mem::replace(&mut self.settled, true) {
             self.timers.clear(Timer::SettingsAck);
-            for (_, stream) in self.streams.iter_mut() {
+            let mut keys = alloc::vec::Vec::new();
+            for (key, stream) in self.streams.iter_mut() {
                 stream.receive_window.settle();
+                keys.push(key);
+            }
+            // A window that has shrunk below what was read of it owes credit by now.
+            for key in keys {
+                self.release(key, 0);
             }
         }
     }
@@ -109,6 +115,9 @@ impl Connection {
         };
         if head.has(flag::ACK) {
             let opaque = u64::from_be_bytes(opaque);
+            if self.on_probe_ack(opaque) {
+                return Ok(None);
+            }
             self.on_drain_ping_ack(opaque);
             return Ok(Some(Event::PingAck(opaque)));
         }

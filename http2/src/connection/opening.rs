@@ -8,7 +8,6 @@ use super::receive::Report;
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::flow::{ReceiveWindow, Window};
-use crate::frame::write;
 use crate::limits::Limit;
 use crate::memo;
 use crate::stream::{State, Stream, StreamKey};
@@ -70,8 +69,6 @@ impl Connection {
             Some(Limit::ConcurrentStreams)
         } else if self.abuse.new_streams() > u64::from(self.limits.new_streams_max) {
             Some(Limit::NewStreams)
-        } else if self.is_congested() {
-            Some(Limit::QueuedBytes)
         } else {
             None
         }
@@ -87,16 +84,7 @@ impl Connection {
     ) -> Report<'static> {
         self.fields.discard(block)?;
         self.abuse.hit(limit);
-        if limit != Limit::QueuedBytes {
-            return self.stream_fault(now, stream, limit.code());
-        }
-        // Not the caller's fault, who may not know how slowly its replies are read: it costs a
-        // glitch, of which there are many, and not a reset.
-        self.abuse.charge_glitches(now, 1)?;
-        self.abuse.on_reply(&self.limits)?;
-        write::reset(&mut self.sender.out, stream, limit.code());
-        self.ids.resets.push(stream);
-        Ok(None)
+        self.stream_fault(now, stream, limit.code())
     }
 
     pub(super) fn insert_stream(&mut self, id: u32, state: State) -> StreamKey {
@@ -105,8 +93,9 @@ impl Connection {
             state,
             head_received: false,
             listed: false,
-            unreleased: 0,
             held: 0,
+            extra: 0,
+            wants: 0,
             send_window: Window::new(self.peer.window_bytes_initial),
             receive_window: match self.settled {
                 true => ReceiveWindow::new(self.limits.stream_window_bytes),

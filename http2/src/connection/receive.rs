@@ -269,8 +269,14 @@ impl Connection {
         let Some(stream) = self.streams.at_mut(key) else {
             return;
         };
+        let is_promised = stream.extra | stream.wants != 0;
         match stream.state.on_end_received() {
-            Some(state) => stream.state = state,
+            Some(state) => {
+                stream.state = state;
+                if is_promised {
+                    self.forget_promises(key);
+                }
+            }
             None => {
                 self.abuse.resets.refund();
                 self.remove_stream(key);

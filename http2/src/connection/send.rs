@@ -328,7 +328,7 @@ impl Connection {
     pub fn has_output(&self) -> bool {
         let line_moves = !self.shutdown.failed && self.sender.window.available() > 0;
         !self.sender.out.is_empty()
-            || self.owes_credit()
+            || (!self.shutdown.failed && (self.connection_credit() > 0 || self.may_serve_waiting()))
             || (line_moves && !self.sender.ready.is_empty())
     }
 
@@ -353,11 +353,7 @@ impl Connection {
 
     /// Moves all that can be sent now into `out`: by swapping buffers if `out` is empty.
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
-        if self.owes_credit()
-            && let Some(increment) = self.receive_window.take_due()
-        {
-            write::window_update(&mut self.sender.out, 0, increment);
-        }
+        self.give_credit();
         self.flush_queues();
         self.abuse.on_transmit();
         if out.is_empty() {
@@ -367,8 +363,18 @@ impl Connection {
         }
     }
 
-    /// The connection's window is to be given back to the peer.
-    fn owes_credit(&self) -> bool {
-        self.receive_window.is_due() && !self.shutdown.failed
+    /// Writes the credit that is due to readers that wait, and to the connection.
+    fn give_credit(&mut self) {
+        if self.shutdown.failed {
+            return;
+        }
+        if self.may_serve_waiting() {
+            self.serve_waiting();
+        }
+        let due = self.connection_credit();
+        if due > 0 {
+            let increment = self.receive_window.grow(due);
+            write::window_update(&mut self.sender.out, 0, increment);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! error which the crate's writer and reader share does not cancel out.
 
 mod credit;
+mod credit_bounds;
 mod end;
 mod flow;
 mod frames;

@@ -302,6 +302,7 @@ fn overrun_windows() {
 fn a_small_window_holds_from_its_acknowledgement() {
     let mut config = Config::server();
     config.limits.stream_window_bytes = 10;
+    config.limits.stream_window_bytes_max = 10;
     let make = || End::fresh(config.clone());
     let hello = || {
         [

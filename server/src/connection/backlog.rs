@@ -46,6 +46,11 @@ impl Backlog {
         (!self.is_empty()).then_some(self.turn)
     }
 
+    /// The moment of the turn whose share is counted.
+    pub(super) fn turn(&self) -> Duration {
+        self.turn
+    }
+
     /// The peer has ended, and what it said before waits.
     pub(super) fn is_ending(&self) -> bool {
         self.ends
@@ -110,7 +115,7 @@ impl Connection {
     }
 
     /// A turn that was not seen before brings a new share.
-    fn begin_share(&mut self, now: Duration) {
+    pub(super) fn begin_share(&mut self, now: Duration) {
         if self.backlog.turn != now || self.backlog.unsent_max == 0 {
             self.backlog.turn = now;
             let unsent = self.http2.unsent_bytes();
@@ -130,9 +135,15 @@ impl Connection {
                     return 0;
                 }
             }
-            if self.http2.unsent_bytes() >= self.backlog.unsent_max {
+            if self.is_share_used_up() {
                 return input.len();
             }
         }
+    }
+
+    /// The connection has written as much as it may in the turn at hand.
+    #[inline(always)]
+    pub(super) fn is_share_used_up(&self) -> bool {
+        self.http2.unsent_bytes() >= self.backlog.unsent_max
     }
 }

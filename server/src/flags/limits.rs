@@ -133,6 +133,7 @@ const FIELDS: &[Field] = fields! {
     stream_id_drain,
     frame_bytes_max,
     stream_window_bytes,
+    stream_window_bytes_max,
     connection_window_bytes,
     received_bytes_max,
     queued_bytes_max,
