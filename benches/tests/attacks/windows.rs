@@ -131,11 +131,7 @@ fn downloads() {
                 name: "open windows, but the socket is never read",
                 cve: SLOW_READ,
                 limit: "`output_bytes_high`, `queued_bytes_max`",
-                expected: &[
-                    Answer::Served,
-                    Answer::Throttled,
-                    Answer::Closed,
-                ],
+                expected: &[Answer::Served, Answer::Throttled, Answer::Closed],
                 round: unread_socket,
             },
             Attack {

@@ -305,9 +305,11 @@ impl Connection {
         let waiting = waiting.filter(|(_, stream)| stream.wants > 0);
         let mut waiting: Vec<StreamKey> = waiting.map(|(key, _)| key).collect();
         waiting.sort_unstable_by_key(|key| key.id);
-        for key in waiting {
+        for &key in &waiting {
             if !self.widen(key) {
-                return self.favour(key);
+                // Whoever began beyond the bound goes on before another begins.
+                let favoured = waiting.iter().find(|key| key.id == self.credit.favoured);
+                return self.favour(*favoured.unwrap_or(&key));
             }
         }
     }
