@@ -98,7 +98,7 @@ fn frames_taken(end: &mut End, most: usize, body: &[u8], padding: usize) -> usiz
     for taken in 0..most {
         let frame = match padding {
             0 => data(1, 0, body),
-            _ => padded_data(1, 0, body, padding as u8 - 1),
+            _ => padded_data(1, 0, body, (padding - 1) as u8),
         };
         let said = end.feed(&frame);
         if said.iter().any(|line| line.starts_with("error")) {
