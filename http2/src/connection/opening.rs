@@ -8,6 +8,7 @@ use super::receive::Report;
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::flow::{ReceiveWindow, Window};
+use crate::frame::write;
 use crate::limits::Limit;
 use crate::memo;
 use crate::stream::{State, Stream, StreamKey};
@@ -29,7 +30,7 @@ impl Connection {
             self.drain();
         }
         if head.self_dependent {
-            self.fields.discard(block)?;
+            self.discard(now, block)?;
             return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
         }
         if let Some(limit) = self.refusal() {
@@ -37,7 +38,7 @@ impl Connection {
         }
         let Ok(section) = self
             .fields
-            .read(block, memo::Role::RequestHead, &mut self.abuse)?
+            .read(now, block, memo::Role::RequestHead, &mut self.abuse)?
         else {
             return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
         };
@@ -82,14 +83,22 @@ impl Connection {
         block: &[u8],
         limit: Limit,
     ) -> Report<'static> {
-        self.fields.discard(block)?;
+        self.discard(now, block)?;
         self.abuse.hit(limit);
-        self.stream_fault(now, stream, limit.code())
+        if self.settled {
+            return self.stream_fault(now, stream, limit.code());
+        }
+        self.charge_early_bird(now)?;
+        self.abuse.on_reply(&self.limits)?;
+        write::reset(&mut self.sender.out, stream, limit.code());
+        self.ids.resets.push(stream);
+        Ok(None)
     }
 
     pub(super) fn insert_stream(&mut self, id: u32, state: State) -> StreamKey {
         self.streams.insert(Stream {
             id,
+            number: self.abuse.streams() as u32,
             state,
             head_received: false,
             listed: false,

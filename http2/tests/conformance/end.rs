@@ -68,6 +68,14 @@ impl End {
         key.expect("an open stream")
     }
 
+    /// The key of an open stream beyond the first 64.
+    pub(crate) fn connection_key(&self, id: u32) -> StreamKey {
+        let mut slots = 0..self.connection.open_streams() as u32 + 1;
+        let found = slots.find(|&slot| self.connection.is_open(StreamKey { slot, id }));
+        let slot = found.expect("an open stream");
+        StreamKey { slot, id }
+    }
+
     /// A server with limits of its own, its handshake over.
     pub(crate) fn server_with(set: impl Fn(&mut Limits)) -> End {
         let mut config = Config::server();
