@@ -77,6 +77,7 @@
 //! | `shard`, `socket`, `sockets` | the turn, and the pump between a protocol and a driver |
 //! | `driver`, `ring`, `op`, `buffer`, `epoll` | the engines; all `unsafe` code of the project |
 //! | `task`, `timer`, `sleep`, `mailbox`, `remote` | tasks, time, and the one way in from outside |
+//! | `blocking` | threads for work that blocks |
 //! | `lag`, `stats` | how long work waits for its shard, and what that counts |
 //! | `runtime`, `launch`, `local`, `balance`, `signal` | shards on threads, and how they end |
 //!
@@ -90,6 +91,7 @@
 
 mod address;
 mod balance;
+mod blocking;
 mod buffer;
 mod clock;
 mod connect;
