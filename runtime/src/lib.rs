@@ -1,4 +1,4 @@
-//! Thread-per-core runtime: one pinned thread, one ring, one heap to a core.
+//! Thread-per-core runtime: one thread, one ring, one heap to a core.
 //!
 //! A **shard** is a thread that owns everything it touches: its sockets, its timers, its tasks.
 //! It loops in **turns**:
@@ -93,6 +93,7 @@ mod address;
 mod balance;
 mod blocking;
 mod buffer;
+mod cgroup;
 mod clock;
 mod connect;
 mod context;
@@ -110,8 +111,10 @@ mod mailbox;
 mod net;
 mod op;
 mod protocol;
+mod rare;
 mod remote;
 mod ring;
+mod rlimit;
 mod runtime;
 mod shard;
 mod signal;
@@ -126,6 +129,7 @@ mod timer;
 pub use address::{Address, AddressError};
 pub use balance::Balance;
 pub use buffer::pool::{give_buffer, take_buffer};
+pub use cgroup::memory_limit;
 pub use clock::{now, wall_time};
 pub use connect::connect;
 pub use context::{shard_count, shard_id, turn_time};
@@ -133,6 +137,7 @@ pub use cpu_list::{CPU_MAX, CpuList, CpuListError};
 pub use engine::{Engine, EngineError};
 pub use error::{RunError, StartError};
 pub use lag::{TurnStart, lag, measure_lag, turn_start};
+pub use launch::Bound;
 pub use local::{LocalConfig, LocalShard, block_on};
 pub use protocol::{Accept, Credentials, Flow, Input, Peer, Protocol, SocketHandle};
 pub use remote::{Invocation, invoke_on, spawn_blocking};

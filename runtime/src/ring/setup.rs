@@ -25,12 +25,35 @@ pub struct RingOptions {
 impl Default for RingOptions {
     fn default() -> Self {
         Self {
-            submissions: 1024,
-            completions: 16 * 1024,
+            submissions: 512,
+            completions: 4 * 1024,
             buffers: 512,
             buffer_bytes: 16 * 1024,
             buffers_initial: 64,
         }
+    }
+}
+
+impl RingOptions {
+    /// Bytes that the kernel charges to `RLIMIT_MEMLOCK` for one ring: whole pages for its
+    /// submissions, for its completions and for the list of receive buffers. The buffers
+    /// themselves are ordinary memory.
+    pub(crate) fn locked_bytes(&self) -> u64 {
+        const PAGE: u64 = 4096;
+        const SUBMISSION_BYTES: u64 = 64;
+        const COMPLETION_BYTES: u64 = 16;
+        const BUFFER_BYTES: u64 = 16;
+        // What both queues keep beside their entries.
+        const HEAD_BYTES: u64 = 320;
+        let entries = |count: u32| u64::from(count.max(1).next_power_of_two());
+        let submissions = entries(self.submissions);
+        let completions = entries(self.completions).max(submissions);
+        let parts = [
+            submissions * SUBMISSION_BYTES,
+            completions * COMPLETION_BYTES + HEAD_BYTES,
+            entries(self.buffers.into()) * BUFFER_BYTES,
+        ];
+        parts.iter().map(|bytes| bytes.next_multiple_of(PAGE)).sum()
     }
 }
 
