@@ -1,4 +1,4 @@
-//! Which CPUs this process may use, how many shards suit them, and pinning.
+//! The CPUs that this process may use, the number of shards that suits them, and pinning.
 
 use std::cell::Cell;
 use std::fs;

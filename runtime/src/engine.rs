@@ -170,11 +170,18 @@ pub(crate) fn explain(error: io::Error, shards: usize, ring: &RingOptions) -> io
     io::Error::new(error.kind(), text)
 }
 
+/// Bytes of locked memory for the rings of all shards, and for the one that tries the kernel: it
+/// may not be quite gone when the others are made.
+fn locked_bytes(shards: usize, ring: &RingOptions) -> u64 {
+    let rings = ring.locked_bytes().saturating_mul(shards as u64);
+    rings.saturating_add(ring::PROBE_OPTIONS.locked_bytes())
+}
+
 /// The limit or the policy that an error of ring set-up points to.
 fn reason(error: &io::Error, shards: usize, ring: &RingOptions) -> String {
     match (error.raw_os_error(), rlimit::locked_bytes_max()) {
         (Some(libc::ENOMEM), Some(limit)) => {
-            let needed = ring.locked_bytes().saturating_mul(shards as u64);
+            let needed = locked_bytes(shards, ring);
             format!(
                 "RLIMIT_MEMLOCK is {limit} bytes; rings of {shards} shards need {needed} bytes, \
                  beside what other processes of this user hold"
@@ -207,7 +214,7 @@ fn probe_once() -> io::Result<()> {
 mod tests {
     use std::io;
 
-    use super::{Engine, explain};
+    use super::{Engine, explain, locked_bytes};
     use crate::ring::RingOptions;
     use crate::rlimit;
 
@@ -230,7 +237,7 @@ mod tests {
             "{text}"
         );
         if let Some(limit) = rlimit::locked_bytes_max() {
-            let needed = 3 * ring.locked_bytes();
+            let needed = locked_bytes(3, &ring);
             let expected =
                 format!("RLIMIT_MEMLOCK is {limit} bytes; rings of 3 shards need {needed} bytes");
             assert!(text.contains(&expected), "{text}");

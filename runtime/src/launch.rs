@@ -108,7 +108,7 @@ impl Bound {
         let shards = pins.len();
         let choice = engine::choose(builder.engine, shards, &builder.ring)?;
         if builder.catch_signals {
-            signal::block().map_err(shard_error(0))?;
+            signal::block(builder.catch_hangup).map_err(shard_error(0))?;
         }
         let peers = (0..shards)
             .map(|shard| Mailbox::new().map(Arc::new).map_err(shard_error(shard)))
@@ -144,6 +144,7 @@ impl Bound {
                 spread: listeners.spread.clone(),
                 listeners: std::mem::take(&mut listeners.sockets[shard]),
                 factory: factory.clone(),
+                catch_hangup: builder.catch_hangup,
                 ended: ended.clone(),
                 settled,
             };
@@ -239,8 +240,8 @@ fn listen(builder: &RuntimeBuilder, pins: &[Option<usize>]) -> Result<Listeners,
     Ok(all)
 }
 
-/// Whether the port of `address` is to be listened on at `0.0.0.0` as well, which would be taken
-/// if `[::]` came first and took callers over IPv4.
+/// Returns whether the port of `address` is to be listened on at `0.0.0.0` as well, which would be
+/// taken if `[::]` came first and took callers over IPv4.
 fn has_v4_sibling(address: &Address, all: &[Address]) -> bool {
     let Address::Tcp(address) = address else {
         return false;

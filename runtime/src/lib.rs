@@ -79,6 +79,8 @@
 //! | `task`, `timer`, `sleep`, `mailbox`, `remote` | tasks, time, and the one way in from outside |
 //! | `blocking` | threads for work that blocks |
 //! | `lag`, `stats` | how long work waits for its shard, and what that counts |
+//! | `log` | lines for stderr, which nobody waits for |
+//! | `cgroup`, `rlimit`, `cpu` | what the system grants |
 //! | `runtime`, `launch`, `local`, `balance`, `signal` | shards on threads, and how they end |
 //!
 //! **Not here:** HTTP, gRPC, TLS, or any other meaning of the bytes; those are protocols.
@@ -107,6 +109,7 @@ mod error;
 mod lag;
 mod launch;
 mod local;
+mod log;
 mod mailbox;
 mod net;
 mod op;
@@ -139,6 +142,7 @@ pub use error::{RunError, StartError};
 pub use lag::{TurnStart, lag, measure_lag, turn_start};
 pub use launch::Bound;
 pub use local::{LocalConfig, LocalShard, block_on};
+pub use log::{LogWriter, flush_log, log_line, log_panics};
 pub use protocol::{Accept, Credentials, Flow, Input, Peer, Protocol, SocketHandle};
 pub use remote::{Invocation, invoke_on, spawn_blocking};
 pub use ring::RingOptions;

@@ -34,7 +34,7 @@ pub(crate) struct Bound {
     pub(crate) file: Option<SocketFile>,
 }
 
-/// How the sockets of one address are made.
+/// Settings of the sockets of one address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner<'a> {
     /// The number of sockets; a Unix address always has a single one.
@@ -115,7 +115,7 @@ fn is_any_v6(address: &SocketAddr) -> bool {
     address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
 }
 
-/// Whether an error means that IPv6 is not there or turned off.
+/// Returns whether an error means that IPv6 is not there or turned off.
 fn is_without_v6(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),

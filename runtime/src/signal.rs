@@ -68,15 +68,19 @@ pub(crate) struct Signals(SignalFd);
 
 /// Blocks the signals that a server reads in the calling thread, and in those it starts from now
 /// on: those that end it, and those that would end it without a use. Of the latter, what the
-/// program handles or ignores by itself is left alone.
-pub(crate) fn block() -> io::Result<SigSet> {
+/// program handles or ignores by itself is left alone, but for SIGHUP if it is wanted by `hangup`:
+/// an ignored signal is read only if no thread is left that would discard it.
+pub(crate) fn block(hangup: bool) -> io::Result<SigSet> {
     let mut signals = SigSet::from_iter(ENDS);
     signals.extend(IDLE.into_iter().filter(|signal| is_default(*signal)));
+    if hangup {
+        signals.add(Signal::SIGHUP);
+    }
     signals.thread_block()?;
     Ok(signals)
 }
 
-/// Whether nothing but its default action is set for a signal. True if the system does not say.
+/// Returns whether a signal has its default action, or the system does not say.
 fn is_default(signal: Signal) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = |name: &str| {
@@ -88,14 +92,9 @@ fn is_default(signal: Signal) -> bool {
 }
 
 impl Signals {
-    /// Blocks the signals as [`block`] does, with SIGHUP in any case if `hangup`, and opens the
-    /// descriptor they are read from.
+    /// Blocks the signals as [`block`] does, and opens the descriptor they are read from.
     pub(crate) fn open(hangup: bool) -> io::Result<Self> {
-        let mut signals = block()?;
-        if hangup {
-            signals.add(Signal::SIGHUP);
-            signals.thread_block()?;
-        }
+        let signals = block(hangup)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self(SignalFd::with_flags(&signals, flags)?))
     }

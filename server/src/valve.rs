@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admission::{Gauge, Refusal, Signals};
-use crate::config::Config;
+use crate::config::{Config, SHARD_BYTES_MAX};
 use crate::overload_stats::OverloadCounts;
 
 /// Callers that are refused together are told different times, so that they do not come back
@@ -60,6 +60,7 @@ impl Valve {
             // One request of the largest size must fit, in a buffer that has doubled its way there.
             bytes_max: config
                 .shard_bytes_max
+                .unwrap_or(SHARD_BYTES_MAX)
                 .max(config.message_bytes_max.saturating_mul(2)),
             refused: Cell::new(0),
             counts,

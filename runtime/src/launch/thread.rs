@@ -26,9 +26,9 @@ use crate::shard::{Service, Shard};
 use crate::signal::{self, Ended};
 use crate::task::panic_message;
 
-/// Whether a shard has set up the engine of its plan.
+/// Outcome of setting up the engine of a shard's plan.
 pub(super) type Prepared = io::Result<()>;
-/// Whether a shard is ready to serve.
+/// Outcome of making a shard ready to serve.
 pub(super) type Report = Result<(), StartError>;
 
 /// Everything a shard's thread needs.
@@ -45,6 +45,7 @@ pub(super) struct Plan {
     pub(super) spread: Vec<bool>,
     pub(super) listeners: Vec<(usize, Socket)>,
     pub(super) factory: Arc<Factory>,
+    pub(super) catch_hangup: bool,
     pub(super) ended: Arc<Ended>,
     /// The engine that all shards use in the end.
     pub(super) settled: Receiver<Engine>,
@@ -122,7 +123,7 @@ type Parts = (Rc<Context>, Box<dyn Driver>);
 /// Makes what the shard runs on, with the engine that all shards can have. `None` if the start was
 /// given up meanwhile.
 fn set_up(plan: &Plan, prepared: Sender<Prepared>) -> Result<Option<Parts>, StartError> {
-    signal::block().map_err(shard_error(plan.shard))?;
+    signal::block(plan.catch_hangup).map_err(shard_error(plan.shard))?;
     if let Some(cpu) = plan.pin {
         cpu::pin(cpu);
     }

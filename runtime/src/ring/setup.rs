@@ -134,3 +134,26 @@ fn builder(ambition: Ambition, options: &RingOptions) -> Builder {
     }
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RingOptions;
+
+    #[test]
+    fn locked_memory_is_whole_pages() {
+        let pages = |submissions, completions, buffers| {
+            let options = RingOptions {
+                submissions,
+                completions,
+                buffers,
+                ..RingOptions::default()
+            };
+            options.locked_bytes() / 4096
+        };
+        assert_eq!(pages(8, 32, 4), 3);
+        assert_eq!(pages(64, 64, 256), 3);
+        assert_eq!(pages(65, 64, 257), 2 + 1 + 2);
+        assert_eq!(pages(512, 4096, 512), 8 + 17 + 2);
+        assert_eq!(RingOptions::default().locked_bytes(), 108 << 10);
+    }
+}

@@ -37,7 +37,7 @@ fn limited(role: &str, limits: &[&str], unprivileged: bool) -> Command {
     command
 }
 
-/// Why children cannot have limits of their own here, if so.
+/// Returns the reason why children cannot have limits of their own here, if there is one.
 fn no_limits(unprivileged: bool) -> Option<String> {
     for tool in ["prlimit", "setpriv"] {
         if Command::new(tool)

@@ -14,10 +14,12 @@ use crate::{dial, serving, signal, started};
 
 /// The CPU time that one call takes.
 const WORK: Duration = Duration::from_micros(200);
-/// How long a measurement lasts.
+/// Length of a measurement.
 const SPAN: Duration = Duration::from_secs(1);
 /// Callers of each server: enough to leave it no pause.
 const CALLERS: usize = 3;
+/// Least ratio of what two servers serve to what one does.
+const RATIO_MIN: f64 = 1.7;
 /// The share of the machine that others may take for the ratio to mean anything.
 const NOISE_MAX: f64 = 0.15;
 
@@ -114,20 +116,17 @@ pub fn two_servers_of_one_shard_share_the_machine() {
     }
     let mut servers: Vec<_> = (0..2).map(|_| started("burns", &[])).collect();
     let addresses: Vec<_> = servers.iter().map(|(_, address)| address.clone()).collect();
-    // Noise passes: the best of a few tries counts.
-    let mut best = (0.0, 1.0);
+    // Noise only takes away, so the best of a few tries counts on both sides.
+    let (mut one, mut two, mut noise) = (0, 0, 1.0_f64);
     for _ in 0..3 {
-        let (one, _) = calls(&addresses[..1]);
-        let (two, noise) = calls(&addresses);
-        let ratio = two as f64 / one as f64;
+        one = one.max(calls(&addresses[..1]).0);
+        let (count, others) = calls(&addresses);
+        (two, noise) = (two.max(count), noise.min(others));
         println!(
             "one server {one} calls, two {two}; {:.0} % went to others",
-            noise * 100.0
+            others * 100.0
         );
-        if ratio > best.0 {
-            best = (ratio, noise);
-        }
-        if best.0 >= 1.7 {
+        if two as f64 >= RATIO_MIN * one as f64 {
             break;
         }
     }
@@ -135,11 +134,14 @@ pub fn two_servers_of_one_shard_share_the_machine() {
         signal(child, Signal::SIGTERM);
         assert!(child.wait().expect("it ends").success());
     }
-    match best {
-        (ratio, _) if ratio >= 1.7 => {}
-        (_, noise) if noise > NOISE_MAX => println!("SKIPPED {name}: others use the machine"),
-        (ratio, noise) => panic!("two servers serve {ratio:.2} times one, others took {noise:.2}"),
+    let ratio = two as f64 / one as f64;
+    if ratio < RATIO_MIN && noise > NOISE_MAX {
+        return println!("SKIPPED {name}: others use the machine");
     }
+    assert!(
+        ratio >= RATIO_MIN,
+        "two servers serve {ratio:.2} times what one does"
+    );
 }
 
 /// The calls that these servers answer in a while, and the share of the machine that others took.

@@ -212,7 +212,7 @@ fn the_bytes_of_all_connections_are_bounded_together() {
     on_shard(async || {
         let config = Config {
             message_bytes_max: 100_000,
-            shard_bytes_max: 300_000,
+            shard_bytes_max: Some(300_000),
             ..Config::default()
         };
         let valve = Valve::with_signals(&config, PLAYED);
@@ -244,7 +244,7 @@ fn a_full_shard_turns_new_calls_away_until_there_is_room() {
     on_shard(async || {
         let config = Config {
             message_bytes_max: 40_000,
-            shard_bytes_max: 100_000,
+            shard_bytes_max: Some(100_000),
             ..Config::default()
         };
         let valve = Valve::with_signals(&config, PLAYED);
