@@ -53,7 +53,7 @@ pub struct Program {
     child: Child,
     /// Its stderr behind the line that says where it listens.
     pub log: Option<BufReader<ChildStderr>>,
-    /// What it said before that line, and that line.
+    /// Its lines on stderr up to the one with its address.
     pub start: String,
     pub address: String,
     _folder: Option<Folder>,
