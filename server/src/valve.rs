@@ -11,7 +11,7 @@ pub(crate) use memory::Seat;
 
 use self::memory::Memory;
 use crate::admission::{Gauge, Refusal, Signals};
-use crate::config::Config;
+use crate::config::{Config, SHARD_BYTES_MAX};
 use crate::overload_stats::OverloadCounts;
 
 /// Callers that are refused together are told different times, so that they do not come back
@@ -64,6 +64,7 @@ impl Valve {
             memory: Memory::new(
                 config
                     .shard_bytes_max
+                    .unwrap_or(SHARD_BYTES_MAX)
                     .max(config.message_bytes_max.saturating_mul(2)),
                 config.message_bytes_max,
             ),

@@ -16,5 +16,6 @@ mod deaf_peers;
 mod echo;
 mod endings;
 mod lifetime;
+mod listening;
 mod pieces;
 mod tasks;

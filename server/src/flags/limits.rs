@@ -47,6 +47,12 @@ impl fmt::Debug for LimitFlag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitFlagError(String);
 
+impl LimitFlagError {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Display for LimitFlagError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -63,7 +63,9 @@ impl ServerBuilder {
         }
     }
 
-    /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port) or `unix:/path`.
+    /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port, which
+    /// [`bind`](Self::bind) tells), `[::]:50051` (IPv6 and IPv4), `unix:/path`, or `unix:@name` for
+    /// a name without a file.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen.push(Listen {
             address: address.into(),
@@ -107,14 +109,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Number of shards, one thread each; by default what the affinity mask and the CPU quota of
-    /// the process allow.
+    /// Number of shards, one thread each; by default what the affinity mask, the CPU quota and the
+    /// memory limit of the process allow, at 64 MiB for each.
     pub fn shards(mut self, shards: usize) -> Self {
         self.runtime = self.runtime.shards(shards);
         self
     }
 
-    /// CPUs to pin the shards to, in order.
+    /// CPUs to pin the shards to, in order. By default they are pinned only if the affinity mask is
+    /// smaller than the machine.
     pub fn cpus(mut self, cpus: Vec<usize>) -> Self {
         self.runtime = self.runtime.cpus(cpus);
         self

@@ -213,7 +213,7 @@ fn the_bytes_of_all_connections_are_bounded_together() {
     on_shard(async || {
         let config = Config {
             message_bytes_max: 350_000,
-            shard_bytes_max: 1_000_000,
+            shard_bytes_max: Some(1_000_000),
             ..Config::default()
         };
         let valve = Valve::with_signals(&config, PLAYED);
@@ -248,7 +248,7 @@ fn the_largest_call_ends_when_a_shard_is_out_of_memory() {
     on_shard(async || {
         let config = Config {
             message_bytes_max: 50_000,
-            shard_bytes_max: 100_000,
+            shard_bytes_max: Some(100_000),
             ..Config::default()
         };
         let valve = Valve::with_signals(&config, PLAYED);
@@ -278,7 +278,7 @@ fn a_full_shard_serves_those_who_read() {
     on_shard(async || {
         let config = Config {
             message_bytes_max: 40_000,
-            shard_bytes_max: 100_000,
+            shard_bytes_max: Some(100_000),
             ..Config::default()
         };
         let valve = Valve::with_signals(&config, PLAYED);
