@@ -14,6 +14,7 @@ mod memo;
 mod messages;
 mod random;
 mod robustness;
+mod share;
 mod shutdown;
 mod streams;
 mod wire;

@@ -50,7 +50,7 @@ enum State {
 
 struct Slot {
     generation: u32,
-    /// Whom the task works for.
+    /// Connection that the task works for.
     group: Group,
     state: State,
     /// Away while reserved and while being polled.
@@ -142,7 +142,7 @@ impl Executor {
     /// Polls ready tasks until none is left, `limit` polls are done, or the time of `share` is
     /// used up. Returns the number of polls.
     pub(crate) fn run(&self, limit: usize, share: &mut TimeShare) -> usize {
-        share.begin();
+        share.begin(None);
         let mut polls = 0;
         while polls < limit
             && let Some((id, task, cached)) = self.next()
