@@ -10,13 +10,16 @@
 //!   connection: Pipe::take_output ◀── [ framed bytes ] ◀── Sender::send
 //! ```
 //!
-//! Both directions are bounded: a sender waits while [`OUTPUT_BYTES_HIGH`] bytes are queued, and
-//! the peer gets credit back only for messages that were read. A message that is larger than the
-//! window is the connection's affair, which asks for what is [`Pipe::missing`].
+//! Both directions are bounded: a sender waits while [`OUTPUT_BYTES_HIGH`] bytes are queued, or
+//! [`OUTPUT_BYTES_STALLED`] if the peer's windows are closed, and the peer gets credit back only
+//! for messages that were read. A message that is larger than the window is the connection's
+//! affair, which asks for what is [`Pipe::missing`].
 
+mod output;
 mod sender;
 mod streaming;
 
+pub use output::{OUTPUT_BYTES_HIGH, OUTPUT_BYTES_STALLED};
 pub use sender::Sender;
 pub use streaming::Streaming;
 
@@ -26,11 +29,9 @@ use std::task::Waker;
 
 use prost::Message;
 
+use self::output::Output;
 use crate::message::{Deframer, Framing, PREFIX_BYTES, Sending};
 use crate::{Encoding, MessageBytes, MetadataMap, Response, Status};
-
-/// Bytes queued for the connection above which [`Sender::send`] waits.
-pub const OUTPUT_BYTES_HIGH: usize = 64 << 10;
 
 /// How a pipe tells its connection that there is something to do for a call.
 pub trait Doorbell {
@@ -79,7 +80,7 @@ pub(crate) struct State {
     reader_gone: bool,
     /// What comes is dropped, and its credit given back at once.
     deaf: bool,
-    output: Vec<u8>,
+    output: Output,
     sending: Sending,
     /// Messages go out as [`State::sending`] says, else plain.
     compresses: bool,
@@ -104,13 +105,13 @@ pub(crate) struct State {
 impl State {
     /// Encodes a message into the output.
     fn write<M: Message>(&mut self, framing: Framing, message: &M) -> Result<(), Status> {
-        let start = self.output.len();
-        let encoded = framing.encode(message, &mut self.output);
+        let start = self.output.bytes.len();
+        let encoded = framing.encode(message, &mut self.output.bytes);
         self.passed.1 += u32::from(encoded.is_ok());
         if let Some(tap) = &self.tap
             && encoded.is_ok()
         {
-            let wire = self.output.len() - start - PREFIX_BYTES;
+            let wire = self.output.bytes.len() - start - PREFIX_BYTES;
             let plain = message.encoded_len();
             tap.sent(MessageBytes { plain, wire });
         }
@@ -200,7 +201,7 @@ impl Pipe {
             reader: None,
             reader_gone: false,
             deaf: false,
-            output: Vec::new(),
+            output: Output::default(),
             sending: Sending {
                 framing: Framing::plain(usize::MAX),
                 ..Sending::default()
@@ -294,7 +295,7 @@ impl Pipe {
     pub fn fail(&self, status: Status) {
         let mut state = self.state();
         state.failure.get_or_insert(status);
-        state.output = Vec::new();
+        state.output.discard();
         state.wake_reader();
         state.wake_writer();
     }
@@ -317,7 +318,7 @@ impl Pipe {
     /// The head is to be sent now.
     pub fn wants_head(&self) -> bool {
         let state = self.state.borrow();
-        state.initial.is_some() && (state.head_due || !state.output.is_empty())
+        state.initial.is_some() && (state.head_due || !state.output.bytes.is_empty())
     }
 
     /// The same end once more, for a task that starts the handler later.
@@ -329,15 +330,26 @@ impl Pipe {
 
     /// Framed messages wait to be sent.
     pub fn has_output(&self) -> bool {
-        !self.state.borrow().output.is_empty()
+        !self.state.borrow().output.bytes.is_empty()
     }
 
-    /// Lends the framed messages to `send`, which takes them all; the writer may go on.
-    pub fn take_output(&self, send: impl FnOnce(&[u8])) {
+    /// Gives the framed messages to `send`, which may give the buffer back. [`Pipe::pace`] is to
+    /// follow.
+    pub fn take_output(&self, send: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) {
         let mut state = self.state();
-        send(&state.output);
-        state.output.clear();
-        state.wake_writer();
+        let spare = send(std::mem::take(&mut state.output.bytes));
+        state.output.bytes = spare.unwrap_or_default();
+        state.output.bytes.clear();
+    }
+
+    /// Lets the writer go on as far as the windows do: `queued` bytes of this call wait for them
+    /// in the connection, and `sendable` more could go out now.
+    pub fn pace(&self, queued: usize, sendable: usize) {
+        let state = &mut *self.state();
+        if state.output.pace(queued, sendable) && state.writer.is_some() {
+            state.output.reserve();
+            state.wake_writer();
+        }
     }
 
     /// How many messages were read, and how many written, since this was last asked for.
@@ -349,7 +361,7 @@ impl Pipe {
     /// was taken.
     pub fn take_finish(&self) -> Option<Finish> {
         let mut state = self.state();
-        if !state.output.is_empty() {
+        if !state.output.bytes.is_empty() {
             return None;
         }
         Some(Finish {
@@ -405,7 +417,7 @@ impl Finisher {
     /// The deadline has passed: messages that wait are dropped, for their reader has gone.
     pub fn expire(self, status: Status) {
         let mut state = self.state.borrow_mut();
-        state.output = Vec::new();
+        state.output.discard();
         state.overdue = true;
         state.finished.get_or_insert(Err(status));
         state.ring();

@@ -15,8 +15,11 @@ pub const PAGE_SIZE_DEFAULT: usize = 50;
 /// The largest page a caller may ask for.
 pub const PAGE_SIZE_MAX: usize = 1000;
 
-/// Rows read at once; between two reads other calls have their turn.
+/// Rows read at once, at most; between two reads other calls have their turn.
 const CHUNK_USERS: usize = 100;
+
+/// Bytes that a user takes on the wire, about: rows that cannot be sent are not read.
+const USER_BYTES: usize = 64;
 
 /// The user service of one shard.
 pub struct Users {
@@ -53,7 +56,7 @@ impl UserService for Users {
     ) -> Result<(), Status> {
         let Page { offset, size } = Page::of(request.get_ref())?;
         let mut left = size;
-        let first = self.store.users_from(offset, left.min(CHUNK_USERS));
+        let first = self.store.users_from(offset, rows(left, out));
         let mut chunk = first.map_err(store_failed)?;
         while let Some(last) = chunk.last() {
             let last = last.id;
@@ -65,7 +68,7 @@ impl UserService for Users {
                 break;
             }
             // After the last id, not at an offset: users imported meanwhile shift offsets.
-            let next = self.store.users_after(last, left.min(CHUNK_USERS));
+            let next = self.store.users_after(last, rows(left, out));
             chunk = next.map_err(store_failed)?;
         }
         Ok(())
@@ -96,6 +99,13 @@ impl UserService for Users {
         }
         Ok(())
     }
+}
+
+/// Returns the number of rows to read next: as many as can be sent, so that a caller who does not
+/// read keeps none of them in memory, and one at least.
+fn rows(left: usize, out: &Sender<UserResponse>) -> usize {
+    let fitting = (out.room() / USER_BYTES).max(1);
+    left.min(CHUNK_USERS).min(fitting)
 }
 
 /// Which users a page has.

@@ -99,7 +99,7 @@ impl Meter {
     }
 
     /// How long work has waited that is come to at `now`, and is still to wait behind `ready`
-    /// tasks if it becomes one.
+    /// polls if it becomes a task.
     fn lag(&self, now: Duration, ready: usize) -> Duration {
         let elapsed = now.saturating_sub(self.began.get());
         let tasks = Duration::from_nanos(self.poll_ns.get().saturating_mul(ready as u64));
@@ -181,8 +181,9 @@ pub fn turn_start() -> TurnStart {
 }
 
 /// How long work that the shard comes to now has waited, with what it would still wait as a task:
-/// in its socket at most, in this turn, behind the tasks that are ready, or for the pool of
-/// [`spawn_blocking`](crate::spawn_blocking) if that takes longer. Reads the clock.
+/// in its socket at most, in this turn, behind the tasks that come first in turns over connections,
+/// or for the pool of [`spawn_blocking`](crate::spawn_blocking) if that takes longer. Reads the
+/// clock.
 ///
 /// # Panics
 ///
@@ -191,7 +192,7 @@ pub fn lag() -> Duration {
     context::with(|context| {
         context
             .meter
-            .lag(clock::now(), context.executor.ready_len())
+            .lag(clock::now(), context.executor.polls_ahead())
     })
 }
 

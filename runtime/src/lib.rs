@@ -127,6 +127,7 @@ mod socket;
 mod sockets;
 mod stats;
 mod task;
+mod time_share;
 mod timer;
 
 pub use address::{Address, AddressError};
@@ -150,3 +151,4 @@ pub use runtime::{Notice, Running, Runtime, RuntimeBuilder, ShardId};
 pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout};
 pub use stats::{Stats, stats};
 pub use task::{JoinError, JoinHandle, Reservation, spawn, yield_now};
+pub use time_share::TimeShare;

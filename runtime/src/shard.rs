@@ -24,9 +24,15 @@ use crate::protocol::{Accept, SocketHandle};
 use crate::rare::Rare;
 use crate::slots::ConnId;
 use crate::sockets::{Inbox, Intake, Sockets};
+use crate::time_share::TimeShare;
 
 /// Task polls per turn; what is left goes on after the sockets had their turn.
 const POLLS_MAX: usize = 256;
+/// Time for task polls per turn, so that a call which needs no task waits little behind others'
+/// tasks. The poll that uses it up is not interrupted.
+const TASK_TIME_MAX: Duration = Duration::from_micros(500);
+/// Task polls of a turn that are not worth a reading of the clock.
+const POLLS_UNMEASURED: u32 = 4;
 /// Pause before a listener that ran out of descriptors tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long peers that a drain has cut off may take to read why.
@@ -65,6 +71,7 @@ pub(crate) struct Shard {
     service: Option<Service>,
     state: State,
     inbox: Inbox,
+    task_time: TimeShare,
     /// How many sockets something happened to in the last turn.
     flushed: usize,
     // Scratch space, kept so that a warm turn allocates nothing.
@@ -88,6 +95,7 @@ impl Shard {
             service,
             state: State::Running,
             inbox: Inbox::default(),
+            task_time: TimeShare::new(TASK_TIME_MAX, POLLS_UNMEASURED),
             flushed: 0,
             messages: Vec::new(),
             fired: Vec::new(),
@@ -372,7 +380,7 @@ impl Shard {
         if meter.is_on() && self.context.executor.ready_len() > 0 {
             meter.begin_tasks(clock::now());
         }
-        let polls = self.context.executor.run(POLLS_MAX);
+        let polls = self.context.executor.run(POLLS_MAX, &mut self.task_time);
         meter.end_tasks(polls);
         self.context.counters.polls.add(polls as u64);
         main();

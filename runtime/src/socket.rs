@@ -12,7 +12,7 @@ use crate::dirty::Reasons;
 use crate::driver::{Driver, Sending};
 use crate::protocol::{Flow, Input, Protocol};
 use crate::slots::ConnId;
-use crate::task::panic_message;
+use crate::task::{Group, panic_message};
 use crate::timer::TimerKey;
 
 /// How much may be received while one send is in flight. Beyond it, and beyond the size of that
@@ -98,7 +98,10 @@ impl Socket {
     /// Calls the protocol, if it is still there. A panic breaks this socket and no other.
     fn call<R>(&mut self, context: &Context, f: impl FnOnce(&mut dyn Protocol) -> R) -> Option<R> {
         let protocol = self.protocol.as_mut()?;
-        match catch_unwind(AssertUnwindSafe(|| f(protocol.as_mut()))) {
+        let f = || catch_unwind(AssertUnwindSafe(|| f(protocol.as_mut())));
+        // What it starts works for this connection.
+        let group = Group::of_connection(self.conn.slot);
+        match context.executor.run_for(group, f) {
             Ok(result) => Some(result),
             Err(payload) => {
                 let message = panic_message(&*payload).unwrap_or("no message");

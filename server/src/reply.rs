@@ -121,11 +121,14 @@ impl Reply<'_> {
         }
     }
 
-    /// Framed messages.
-    pub(crate) fn body(&mut self, framed: &[u8]) {
+    /// Sends framed messages. Gives their buffer back, unless it waits for windows as it is.
+    pub(crate) fn body(&mut self, framed: Vec<u8>) -> Option<Vec<u8>> {
         match self.form.web {
-            Some(form) => self.web_body(form, framed, false),
-            None => self.http2.send_data(self.stream, framed, false),
+            Some(form) => {
+                self.web_body(form, &framed, false);
+                Some(framed)
+            }
+            None => self.http2.send_buffer(self.stream, framed, false),
         }
     }
 

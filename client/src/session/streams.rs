@@ -12,9 +12,6 @@ use super::Session;
 use super::response::at;
 use crate::call::{Call, Shape, Streamed};
 
-/// Bytes that HTTP/2 may hold back for one stream before its pipe keeps the rest.
-const QUEUED_BYTES_HIGH: usize = 64 << 10;
-
 impl Session {
     /// A pipe for the messages of a stream.
     pub(crate) fn pipe(&self, stream: StreamKey, framing: Framing) -> Pipe {
@@ -23,6 +20,7 @@ impl Session {
         let pipe = Pipe::new(Side::Client, self.message_bytes_max, bell, token);
         let accepted = Encodings::only(framing.encoding);
         pipe.set_framing(Encoding::Identity, Sending { framing, accepted });
+        pipe.pace(0, self.http2.sendable_share(stream));
         pipe
     }
 
@@ -70,19 +68,17 @@ impl Session {
         let Some(Shape::Streamed(streamed)) = at(calls, stream).map(|call| &call.shape) else {
             return;
         };
-        if http2.queued(stream) >= QUEUED_BYTES_HIGH {
-            return;
-        }
         let pipe = &streamed.pipe;
         if pipe.has_output() {
             let ends = pipe.is_finishing();
-            pipe.take_output(|bytes| http2.send_data(stream, bytes, ends));
+            pipe.take_output(|bytes| http2.send_buffer(stream, bytes, ends));
             if ends {
                 pipe.take_finish();
             }
         } else if pipe.take_finish().is_some() {
             http2.send_data(stream, &[], true);
         }
+        pipe.pace(http2.queued(stream), http2.sendable_share(stream));
     }
 }
 

@@ -10,7 +10,7 @@ use std::task::Poll;
 use futures_core::Stream;
 use prost::Message;
 
-use super::{OUTPUT_BYTES_HIGH, Side, State};
+use super::{Side, State};
 use crate::message::Framing;
 use crate::{Encoding, MetadataMap, Status};
 
@@ -57,7 +57,7 @@ impl<T> Sender<T> {
         let mut state = self.state.borrow_mut();
         let possible = state.side == Side::Server
             && state.initial.is_some()
-            && state.output.is_empty()
+            && state.output.bytes.is_empty()
             && state.sending.accepted.contains(encoding);
         if possible {
             state.sending.framing.encoding = encoding;
@@ -82,12 +82,20 @@ impl<T> Sender<T> {
         state.side == Side::Client && matches!(state.end, Some(Ok(_)))
     }
 
+    /// Returns the bytes of messages, with 5 for each one, that can be sent before
+    /// [`Sender::send`] waits: up to 64 KiB while the peer reads, up to 8 KiB while it does not.
+    /// Handlers that read a store fetch no more rows than that.
+    pub fn room(&self) -> usize {
+        self.state.borrow().output.room()
+    }
+
     /// Says that no more messages come.
     pub fn finish(self) {}
 }
 
 impl<T: Message> Sender<T> {
-    /// Sends a message, once fewer than [`OUTPUT_BYTES_HIGH`] bytes wait ahead of it.
+    /// Sends a message, once it fits in what may wait for the peer ([`Sender::room`]). A message
+    /// of any size fits if less than half of that is taken.
     ///
     /// # Errors
     /// The status that the call ended with: the peer cancelled, the deadline passed, the
@@ -109,7 +117,7 @@ impl<T: Message> Sender<T> {
                 }
                 _ => {}
             }
-            if state.output.len() >= OUTPUT_BYTES_HIGH {
+            if !state.output.admits(|| message.encoded_len()) {
                 state.writer = Some(context.waker().clone());
                 return Poll::Pending;
             }

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
 
 use super::*;
 use crate::message;
@@ -18,6 +20,16 @@ impl Doorbell for Rings {
     }
 }
 
+/// Notes that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn pipe(side: Side) -> (Pipe, Rc<Rings>) {
     let rings = Rc::new(Rings::default());
     (Pipe::new(side, 1 << 20, rings.clone(), 7), rings)
@@ -29,6 +41,16 @@ fn framed(texts: &[&str]) -> Vec<u8> {
         message::encode(&text.to_string(), &mut bytes).unwrap();
     }
     bytes
+}
+
+/// Takes the output, and returns its length.
+fn taken(pipe: &Pipe) -> usize {
+    let mut len = 0;
+    pipe.take_output(|bytes| {
+        len = bytes.len();
+        Some(bytes)
+    });
+    len
 }
 
 fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
@@ -113,7 +135,8 @@ fn a_sender_waits_while_much_is_queued_and_rings_once() {
     assert_eq!(rings.0.get(), 1);
     assert!(poll(sender.send("b".into())).is_pending());
     pipe.answer();
-    pipe.take_output(|bytes| assert!(bytes.len() > OUTPUT_BYTES_HIGH));
+    assert!(taken(&pipe) > OUTPUT_BYTES_HIGH);
+    pipe.pace(0, 0);
     assert_eq!(poll(sender.send("b".into())), Poll::Ready(Ok(())));
     assert_eq!(rings.0.get(), 2);
     drop(sender);
@@ -123,7 +146,7 @@ fn a_sender_waits_while_much_is_queued_and_rings_once() {
     );
     pipe.finisher().finish(Ok(()));
     assert!(pipe.take_finish().is_none(), "output goes first");
-    pipe.take_output(|_| {});
+    taken(&pipe);
     assert!(matches!(
         pipe.take_finish(),
         Some(Finish {
@@ -143,4 +166,91 @@ fn a_client_ends_by_dropping_its_sender_and_cancels_by_dropping_its_reader() {
     drop(pipe.streaming::<String>());
     assert!(pipe.is_abandoned());
     assert_eq!(rings.0.get(), 2);
+}
+
+/// A message that takes `bytes` with its prefix.
+fn sized(bytes: usize) -> String {
+    let text = "x".repeat(bytes);
+    let over = PREFIX_BYTES + text.encoded_len() - bytes;
+    text[over..].into()
+}
+
+/// Sends messages of `sizes` until one has to wait, and expects `sent` to be accepted.
+fn check_room((queued, sendable): (usize, usize), sizes: &[usize], sent: usize) {
+    let (pipe, _rings) = pipe(Side::Server);
+    let mut sender = pipe.sender::<String>();
+    pipe.pace(queued, sendable);
+    let mut accepted = 0;
+    for size in sizes {
+        match poll(sender.send(sized(*size))) {
+            Poll::Ready(outcome) => outcome.expect("sent"),
+            Poll::Pending => break,
+        }
+        accepted += 1;
+    }
+    let case = format!("{queued} queued, {sendable} sendable, {sizes:?}");
+    assert_eq!(accepted, sent, "{case}");
+    assert_eq!(taken(&pipe), sizes[..sent].iter().sum::<usize>(), "{case}");
+}
+
+#[test]
+fn a_sender_goes_as_far_as_the_windows() {
+    let (low, high) = (OUTPUT_BYTES_STALLED, OUTPUT_BYTES_HIGH);
+    let half = low / 2;
+    // Closed windows: both sides of the bound, and of the half of it.
+    check_room((0, 0), &[half + 1, half - 1, 100], 2);
+    check_room((0, 0), &[half + 1, half], 1);
+    check_room((0, 0), &[half, high], 2);
+    check_room((0, 0), &[half + 1, high], 1);
+    check_room((0, 0), &[high, 100], 1);
+    // What the connection keeps counts.
+    check_room((half, 0), &[high], 1);
+    check_room((half + 1, 0), &[half - 1, 100], 1);
+    check_room((half + 1, 0), &[half], 0);
+    check_room((high, 0), &[100], 0);
+    // Open windows, up to the bound of all.
+    check_room((0, 1000), &[half + 501, half + 499, 100], 2);
+    check_room((0, 1000), &[half + 501, half + 500], 1);
+    check_room((0, 1 << 30), &[high / 2 + 1, high / 2 - 1, 100], 2);
+    check_room((0, 1 << 30), &[high / 2 + 1, high / 2], 1);
+}
+
+#[test]
+fn a_sender_that_waits_goes_on_once_half_is_gone() {
+    let half = OUTPUT_BYTES_STALLED / 2;
+    for (queued, sendable, goes_on) in [
+        (half + 1, 0, false),
+        (half, 0, true),
+        (0, 0, true),
+        (half + 1, 2, true),
+    ] {
+        let (pipe, _rings) = pipe(Side::Server);
+        let mut sender = pipe.sender::<String>();
+        assert!(poll(sender.send(sized(2 * half))).is_ready());
+        let mut send = pin!(sender.send(sized(100)));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        assert!(send.as_mut().poll(&mut context).is_pending());
+        assert_eq!(taken(&pipe), 2 * half);
+        pipe.pace(queued, sendable);
+        let case = format!("{queued} queued, {sendable} sendable");
+        assert_eq!(woken.0.load(Ordering::Relaxed), goes_on, "{case}");
+    }
+}
+
+#[test]
+fn a_call_that_stands_still_keeps_no_buffer() {
+    let (pipe, _rings) = pipe(Side::Server);
+    let mut sender = pipe.sender::<String>();
+    let capacity = || pipe.state().output.bytes.capacity();
+    assert!(poll(sender.send(sized(5000))).is_ready());
+    taken(&pipe);
+    pipe.pace(0, 0);
+    assert!(capacity() >= 5000, "kept while it flows");
+    assert!(poll(sender.send(sized(5000))).is_ready());
+    taken(&pipe);
+    pipe.pace(5000, 0);
+    assert_eq!(capacity(), 0);
+    assert_eq!(sender.room(), OUTPUT_BYTES_STALLED - 5000);
 }

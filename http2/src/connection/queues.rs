@@ -60,6 +60,18 @@ impl Connection {
         queue.map_or(0, |queue| queue.len())
     }
 
+    /// Returns the bytes that the stream could send now if all open streams had equal parts of
+    /// the connection's window and of the room in the output.
+    pub fn sendable_share(&self, stream: StreamKey) -> usize {
+        let Some(entry) = self.streams.at(stream) else {
+            return 0;
+        };
+        let bytes_high = self.limits.output_bytes_high;
+        let room = bytes_high.saturating_sub(self.sender.out.len());
+        let shared = room.min(self.sender.window.available()) / self.streams.len().max(1);
+        shared.min(entry.send_window.available())
+    }
+
     /// The next stream whose queue has run empty since it was last asked for.
     pub fn next_drained(&mut self) -> Option<StreamKey> {
         while let Some(key) = self.sender.drained.pop_front() {

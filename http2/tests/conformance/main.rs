@@ -17,6 +17,7 @@ mod memo;
 mod messages;
 mod random;
 mod robustness;
+mod share;
 mod shutdown;
 mod streams;
 mod wire;

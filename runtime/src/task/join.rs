@@ -101,6 +101,11 @@ impl<T: 'static> TaskCell<T> {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn id(&self) -> TaskId {
+        self.id
+    }
+
     fn finish(&self, result: Result<T, JoinError>) {
         if let Err(error @ JoinError::Panicked(_)) = &result {
             context::try_with(|context| context.counters.panics.increment());
@@ -157,7 +162,7 @@ fn drop_caught<D>(value: D) -> Result<(), JoinError> {
 
 /// Waits for a spawned task; dropping it lets the task run on alone.
 pub struct JoinHandle<T> {
-    cell: Rc<TaskCell<T>>,
+    pub(super) cell: Rc<TaskCell<T>>,
 }
 
 impl<T: 'static> JoinHandle<T> {

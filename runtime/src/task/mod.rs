@@ -2,13 +2,15 @@
 //!
 //! A task is polled under `catch_unwind`, so that a panic ends the task and not the shard. No
 //! borrow of the executor is held while foreign code runs: a task may spawn, abort and wake.
+//!
+//! Ready tasks are polled in turns over connections: see [`lines`].
 
 mod join;
+mod lines;
 mod reservation;
 mod waker;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -17,12 +19,15 @@ use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::join::panic_message;
 pub use self::join::{JoinError, JoinHandle};
+pub(crate) use self::lines::Group;
 pub use self::reservation::Reservation;
 
 use self::join::{Runnable, TaskCell};
+use self::lines::Lines;
 use self::waker::CachedWaker;
 use crate::context;
 use crate::mailbox::Mailbox;
+use crate::time_share::TimeShare;
 
 /// How often an ending shard looks for tasks that the drop of others has spawned.
 const ABORT_PASSES_MAX: usize = 16;
@@ -45,6 +50,8 @@ enum State {
 
 struct Slot {
     generation: u32,
+    /// Connection that the task works for.
+    group: Group,
     state: State,
     /// Away while reserved and while being polled.
     waker: Option<CachedWaker>,
@@ -54,9 +61,11 @@ struct Slot {
 struct Slots {
     entries: Vec<Slot>,
     free: Vec<u32>,
+    /// Tasks that want to be polled.
+    lines: Lines,
 }
 
-/// Tasks in slots, and the queue of those that want to be polled.
+/// Tasks in slots, and the lines of those that want to be polled.
 pub(crate) struct Executor {
     instance: u64,
     mailbox: Arc<Mailbox>,
@@ -64,7 +73,8 @@ pub(crate) struct Executor {
     /// A reserved slot that waits for the next [`Reservation`]: most calls need one for no longer
     /// than a single poll.
     spare: Cell<Option<(TaskId, CachedWaker)>>,
-    ready: RefCell<VecDeque<TaskId>>,
+    /// Group of the code that runs now, and so of the tasks that it starts.
+    group: Cell<Group>,
     /// Woken at the start of the next turn: tasks that yielded to let I/O go first.
     yielded: RefCell<Vec<Waker>>,
 }
@@ -76,23 +86,41 @@ impl Executor {
             mailbox,
             slots: RefCell::default(),
             spare: Cell::new(None),
-            ready: RefCell::default(),
+            group: Cell::default(),
             yielded: RefCell::default(),
         }
     }
 
-    /// Queues a task for polling.
+    /// Lets a task be polled when its group has its turn. A task that is gone is ignored.
     pub(crate) fn push(&self, id: TaskId) {
-        self.ready.borrow_mut().push_back(id);
+        let slots = &mut *self.slots.borrow_mut();
+        if let Some(slot) = slots.entry(id) {
+            let group = slot.group;
+            slots.lines.push(id.slot, group);
+        }
+    }
+
+    /// Runs `f` for a group, which the tasks that it starts belong to.
+    #[inline]
+    pub(crate) fn run_for<R>(&self, group: Group, f: impl FnOnce() -> R) -> R {
+        let outer = self.group.replace(group);
+        let result = f();
+        self.group.set(outer);
+        result
     }
 
     pub(crate) fn has_ready(&self) -> bool {
-        !self.ready.borrow().is_empty() || !self.yielded.borrow().is_empty()
+        self.ready_len() > 0 || !self.yielded.borrow().is_empty()
     }
 
     /// How many tasks wait to be polled.
     pub(crate) fn ready_len(&self) -> usize {
-        self.ready.borrow().len()
+        self.slots.borrow().lines.len()
+    }
+
+    /// Returns how many polls come first, at most, if the code that runs now starts a task.
+    pub(crate) fn polls_ahead(&self) -> usize {
+        self.slots.borrow().lines.ahead_of(self.group.get())
     }
 
     /// Wakes the tasks that yielded in the last turn.
@@ -111,21 +139,25 @@ impl Executor {
         }
     }
 
-    /// Polls ready tasks until none is left or `limit` polls are done; answers the polls done.
-    pub(crate) fn run(&self, limit: usize) -> usize {
-        for done in 0..limit {
-            let Some(id) = self.ready.borrow_mut().pop_front() else {
-                return done;
-            };
-            self.run_one(id);
+    /// Polls ready tasks until none is left, `limit` polls are done, or the time of `share` is
+    /// used up. Returns the number of polls.
+    pub(crate) fn run(&self, limit: usize, share: &mut TimeShare) -> usize {
+        share.begin(None);
+        let mut polls = 0;
+        while polls < limit
+            && let Some((id, task, cached)) = self.next()
+        {
+            self.run_one(id, &*task, cached);
+            polls += 1;
+            if share.is_used_up() {
+                break;
+            }
         }
-        limit
+        self.group.set(Group::BACKGROUND);
+        polls
     }
 
-    fn run_one(&self, id: TaskId) {
-        let Some((task, cached)) = self.check_out(id) else {
-            return;
-        };
+    fn run_one(&self, id: TaskId, task: &dyn Runnable, cached: CachedWaker) {
         cached.clear_queued();
         let finished = task.run(&mut Context::from_waker(cached.waker()));
         if let Some(slot) = self.slots.borrow_mut().entry(id) {
@@ -136,23 +168,31 @@ impl Executor {
         }
     }
 
-    /// The task of a queue entry with its waker, or `None` if there is nothing to poll.
-    fn check_out(&self, id: TaskId) -> Option<(Rc<dyn Runnable>, CachedWaker)> {
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.entry(id)?;
-        match &mut slot.state {
-            State::Vacant => {
-                if let Some(cached) = &slot.waker {
-                    cached.clear_queued();
+    /// Takes the next task with its waker, and makes its group the one that runs.
+    fn next(&self) -> Option<(TaskId, Rc<dyn Runnable>, CachedWaker)> {
+        let slots = &mut *self.slots.borrow_mut();
+        while let Some(index) = slots.lines.pop() {
+            let slot = &mut slots.entries[index as usize];
+            match &mut slot.state {
+                State::Vacant => {
+                    if let Some(cached) = &slot.waker {
+                        cached.clear_queued();
+                    }
                 }
-                None
+                State::Reserved { notified } => *notified = true,
+                State::Live(task) => {
+                    if let Some(cached) = slot.waker.take() {
+                        let id = TaskId {
+                            slot: index,
+                            generation: slot.generation,
+                        };
+                        self.group.set(slot.group);
+                        return Some((id, task.clone(), cached));
+                    }
+                }
             }
-            State::Reserved { notified } => {
-                *notified = true;
-                None
-            }
-            State::Live(task) => Some((task.clone(), slot.waker.take()?)),
         }
+        None
     }
 
     fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
@@ -176,8 +216,10 @@ impl Executor {
         let index = match slots.free.pop() {
             Some(index) => index,
             None => {
+                slots.lines.add_slot();
                 slots.entries.push(Slot {
                     generation: 0,
+                    group: Group::BACKGROUND,
                     state: State::Vacant,
                     waker: None,
                 });
@@ -187,6 +229,7 @@ impl Executor {
         let slot = &mut slots.entries[index as usize];
         debug_assert!(matches!(slot.state, State::Vacant));
         slot.state = State::Reserved { notified: false };
+        slot.group = Group::BACKGROUND;
         let id = TaskId {
             slot: index,
             generation: slot.generation,
@@ -204,16 +247,22 @@ impl Executor {
         future: Pin<Box<F>>,
     ) -> JoinHandle<F::Output> {
         let cell = TaskCell::new(id, self.instance, future);
-        let mut slots = self.slots.borrow_mut();
+        let slots = &mut *self.slots.borrow_mut();
         let slot = slots
             .entry(id)
             .expect("a reserved slot keeps its generation");
-        if matches!(slot.state, State::Reserved { notified: true }) {
+        let group = self.group.get();
+        let is_notified = matches!(slot.state, State::Reserved { notified: true });
+        if is_notified {
             cached.set_queued();
-            self.push(id);
         }
+        slot.group = group;
         slot.state = State::Live(cell.clone());
         slot.waker = Some(cached);
+        // A wake of the reservation may have put it into the line of no connection.
+        if slots.lines.remove(id.slot) || is_notified {
+            slots.lines.push(id.slot, group);
+        }
         JoinHandle::new(cell)
     }
 
@@ -251,12 +300,16 @@ impl Executor {
     /// Frees a slot. Its waker stays for the next task unless somebody kept a clone of it.
     pub(crate) fn release(&self, id: TaskId) {
         let mut slots = self.slots.borrow_mut();
+        let was_ready = slots.entry(id).is_some() && slots.lines.remove(id.slot);
         let Some(slot) = slots.entry(id) else {
             return;
         };
         let state = std::mem::replace(&mut slot.state, State::Vacant);
         if matches!(state, State::Vacant) {
             return;
+        }
+        if let Some(cached) = slot.waker.as_ref().filter(|_| was_ready) {
+            cached.clear_queued();
         }
         if !slot.waker.as_ref().is_some_and(CachedWaker::is_unshared) {
             slot.waker = None;
@@ -327,3 +380,6 @@ pub async fn yield_now() {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests;

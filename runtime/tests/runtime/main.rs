@@ -15,6 +15,7 @@ mod connect;
 mod deaf_peers;
 mod echo;
 mod endings;
+mod fairness;
 mod lifetime;
 mod listening;
 mod pieces;

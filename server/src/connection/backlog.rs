@@ -1,11 +1,11 @@
 //! A connection's share of a turn: input that would make it write more waits for the next one.
 //!
-//! A read of 16 KiB may hold three hundred requests, and each may want a megabyte. Were they all
-//! answered at once, everybody else on the shard would wait for them.
+//! A read of 16 KiB may hold three hundred requests, and each may want a megabyte, or run for a
+//! while. Were they all answered at once, everybody else on the shard would wait for them.
 
 use std::time::Duration;
 
-use corespun_runtime::{give_buffer, take_buffer};
+use corespun_runtime::{TimeShare, give_buffer, take_buffer};
 
 use super::Connection;
 
@@ -13,18 +13,41 @@ use super::Connection;
 /// it be more all the same, the share gives way and not the bound on memory.
 const BACKLOG_BYTES_MAX: usize = 4 << 20;
 
+/// Time that a connection may take up in a turn with its events and the handlers that run within
+/// them. One handler is never interrupted.
+const TURN_TIME_MAX: Duration = Duration::from_micros(250);
+
+/// Events of a turn that are not worth a reading of the clock: those of four small calls.
+const EVENTS_UNMEASURED: u32 = 8;
+
 /// What a connection may write in the turn at hand, and the input that waits for further turns.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backlog {
     /// The moment of the turn at hand: all of a turn has the same.
     turn: Duration,
     /// Unsent bytes of output from which on this turn's share is used up.
     unsent_max: usize,
+    /// Time that is left of it.
+    time: TimeShare,
     bytes: Vec<u8>,
     /// How many of them were looked at.
     taken: usize,
     /// The peer has ended behind them.
     ends: bool,
+}
+
+impl Default for Backlog {
+    /// Time has no bound until [`Connection::sharing_time`].
+    fn default() -> Self {
+        Self {
+            turn: Duration::ZERO,
+            unsent_max: 0,
+            time: TimeShare::new(Duration::ZERO, EVENTS_UNMEASURED),
+            bytes: Vec::new(),
+            taken: 0,
+            ends: false,
+        }
+    }
 }
 
 impl Backlog {
@@ -39,6 +62,12 @@ impl Backlog {
     /// What it costs in memory.
     pub(super) fn pinned_bytes(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Returns whether the turn's share is used up.
+    #[inline(always)]
+    fn is_used_up(&mut self, unsent: usize) -> bool {
+        unsent >= self.unsent_max || self.time.is_used_up() && self.unsent_max != usize::MAX
     }
 
     /// When to go on: at any moment after that of the turn whose share is used up.
@@ -78,6 +107,14 @@ impl Backlog {
 }
 
 impl Connection {
+    /// Bounds the time that the connection takes up in a turn: 250 µs, and 50 µs in a turn that
+    /// took a millisecond already. What it was sent besides waits for the next turn. Reads the clock once in a few calls, which suits connections on a shard
+    /// and no simulation.
+    pub fn sharing_time(mut self) -> Self {
+        self.backlog.time = TimeShare::new(TURN_TIME_MAX, EVENTS_UNMEASURED);
+        self
+    }
+
     /// Looks at input in its order, as far as the turn's share goes.
     pub(super) fn receive_bytes(&mut self, now: Duration, bytes: &[u8]) {
         self.lend_output();
@@ -120,6 +157,7 @@ impl Connection {
             self.backlog.turn = now;
             let unsent = self.http2.unsent_bytes();
             self.backlog.unsent_max = unsent.saturating_add(self.turn_output_bytes_max);
+            self.backlog.time.begin(Some(now));
         }
     }
 
@@ -141,9 +179,9 @@ impl Connection {
         }
     }
 
-    /// The connection has written as much as it may in the turn at hand.
+    /// Returns whether the connection has written or taken as much as it may in the turn at hand.
     #[inline(always)]
-    pub(super) fn is_share_used_up(&self) -> bool {
-        self.http2.unsent_bytes() >= self.backlog.unsent_max
+    pub(super) fn is_share_used_up(&mut self) -> bool {
+        self.backlog.is_used_up(self.http2.unsent_bytes())
     }
 }

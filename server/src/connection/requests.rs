@@ -288,6 +288,7 @@ impl Connection {
         let (bell, token) = (Rc::clone(&self.bell), stream.to_token());
         let pipe = Pipe::new(Side::Server, self.message_bytes_max, bell, token);
         pipe.set_framing(known.head.encoding, known.form.sending);
+        pipe.pace(0, self.http2.sendable_share(stream));
         if end_stream {
             pipe.end(Ok(MetadataMap::new()));
         }

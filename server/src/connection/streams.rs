@@ -10,9 +10,6 @@ use crate::call::Call;
 use crate::reply::Reply;
 use crate::tally::Tally;
 
-/// Bytes that HTTP/2 may hold back for one stream before its pipe keeps the rest.
-const QUEUED_BYTES_HIGH: usize = 64 << 10;
-
 impl Connection {
     /// A unary call that had waited is done.
     pub(super) fn on_completion(&mut self, completion: Completion) {
@@ -47,9 +44,10 @@ impl Connection {
         {
             self.reply(stream, form).head(Some(&metadata), encoding);
         }
-        if pipe.has_output() && self.http2.queued(stream) < QUEUED_BYTES_HIGH {
+        if pipe.has_output() {
             pipe.take_output(|bytes| self.reply(stream, form).body(bytes));
         }
+        pipe.pace(self.http2.queued(stream), self.http2.sendable_share(stream));
         if let Some(finish) = pipe.take_finish() {
             let watch = watch.take().map(|watch| *watch);
             if finish.overdue && self.http2.queued(stream) > 0 {

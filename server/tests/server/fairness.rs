@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corespun_codec::{Code, Kind, Method, Request, Response, Status};
 use corespun_http2::{Config as Http2Config, Limits};
@@ -21,6 +21,8 @@ type Order = Rc<RefCell<Vec<u32>>>;
 
 struct Large {
     bytes: usize,
+    /// How long the handler runs.
+    work: Duration,
     order: Order,
 }
 
@@ -31,6 +33,10 @@ impl Service for Large {
         let service = Rc::new(self);
         routes.unary(REPLY, &service, |service, request: Request<u32>| {
             service.order.borrow_mut().push(request.into_inner());
+            let began = Instant::now();
+            while began.elapsed() < service.work {
+                std::hint::spin_loop();
+            }
             let reply = "x".repeat(service.bytes);
             async move { Ok::<_, Status>(Response::new(reply)) }
         });
@@ -39,10 +45,16 @@ impl Service for Large {
 
 /// A pair, what its handler has seen, and a batch of requests for replies of `bytes` each.
 fn batch(bytes: usize) -> (Pair, Order, Vec<u8>) {
+    working_batch(bytes, Duration::ZERO)
+}
+
+/// A batch of requests that each take the handler as long as `work`.
+fn working_batch(bytes: usize, work: Duration) -> (Pair, Order, Vec<u8>) {
     let order = Order::default();
     let mut routes = Routes::new();
     routes.add(Large {
         bytes,
+        work,
         order: Rc::clone(&order),
     });
     let mut client = Http2Config::client();
@@ -194,5 +206,29 @@ fn small_replies_wait_for_nothing() {
         assert_eq!(order.borrow().len(), CALLS as usize);
         pair.exchange();
         assert_eq!(pair.answers.len(), CALLS as usize);
+    });
+}
+
+#[test]
+fn slow_handlers_share_the_time_of_a_turn() {
+    /// More than a connection's share of a turn.
+    const WORK: Duration = Duration::from_micros(300);
+    on_shard(|| {
+        let (mut pair, order, wire) = working_batch(SMALL, WORK);
+        pair.server = pair.server.sharing_time();
+        pair.server.receive(turn(0), Input::Bytes(&wire));
+        assert_eq!(order.borrow().len(), 1, "one takes more than the share");
+        pair.server.advance(turn(0));
+        assert_eq!(order.borrow().len(), 1, "the same turn brings no new share");
+        transmit(&mut pair);
+        let turns = catch_up(&mut pair);
+        assert_eq!(turns, u64::from(CALLS), "a call in each turn");
+        assert_eq!(*order.borrow(), (1..=CALLS).collect::<Vec<_>>());
+        assert_eq!(pair.answers.len(), CALLS as usize);
+    });
+    on_shard(|| {
+        let (mut pair, order, wire) = working_batch(SMALL, WORK);
+        pair.server.receive(turn(0), Input::Bytes(&wire));
+        assert_eq!(order.borrow().len(), CALLS as usize, "nobody asked it to");
     });
 }

@@ -1,0 +1,180 @@
+//! A bound on the time of work that is done in many small steps.
+
+use std::time::Duration;
+
+use crate::clock;
+
+/// Readings of the clock that a time limit is worth.
+const READINGS_PER_LIMIT: u64 = 8;
+
+/// Steps between two readings of the clock, at most.
+const STRIDE_MAX: u32 = 128;
+
+/// Limits that a turn may have gone on for before it is long.
+const LONG_TURN: u64 = 4;
+
+/// Part of the limit that is left in a turn that is long already.
+const LONG_TURN_PART: u64 = 5;
+
+/// Bound on the time that a piece of work takes in one turn, which seldom reads the clock.
+///
+/// Work counts its steps. The clock is read after the first few, then after twice as many each
+/// time while that takes less than an eighth of the limit. Steps that take long are measured one
+/// by one, also at the start of the next turn. A limit of zero stands for none.
+///
+/// Many pieces of work in one turn get less each: a fifth of the limit once the turn has gone on
+/// for four times the limit.
+#[derive(Debug)]
+pub struct TimeShare {
+    limit_ns: u64,
+    /// Steps before the first reading, at most.
+    unmeasured: u32,
+    stride: u32,
+    /// Steps until the next reading.
+    left: u32,
+    /// Start of the turn, if its length matters.
+    turn_ns: u64,
+    /// First reading of this turn; 0 before it.
+    began_ns: u64,
+    last_ns: u64,
+}
+
+impl TimeShare {
+    /// Creates a share of `limit` that reads no clock in turns of fewer than `unmeasured` steps.
+    pub const fn new(limit: Duration, unmeasured: u32) -> Self {
+        Self {
+            limit_ns: limit.as_nanos() as u64,
+            unmeasured,
+            stride: 1,
+            left: 0,
+            turn_ns: u64::MAX,
+            began_ns: 0,
+            last_ns: 0,
+        }
+    }
+
+    /// Begins a turn, which other pieces of work share if it has a moment of its own.
+    #[inline]
+    pub fn begin(&mut self, turn: Option<Duration>) {
+        self.turn_ns = turn.map_or(u64::MAX, |turn| turn.as_nanos() as u64);
+        self.began_ns = 0;
+        self.stride = self.stride.min(self.unmeasured);
+        self.left = match self.limit_ns {
+            0 => u32::MAX,
+            _ => self.stride,
+        };
+    }
+
+    /// Counts a step. Returns whether the time of this turn is used up.
+    #[inline(always)]
+    pub fn is_used_up(&mut self) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.left == 0 && self.measure(clock::now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn measure(&mut self, now: impl FnOnce() -> Duration) -> bool {
+        if self.limit_ns == 0 {
+            return false;
+        }
+        let now = (now().as_nanos() as u64).max(1);
+        let last = std::mem::replace(&mut self.last_ns, now);
+        if self.began_ns == 0 {
+            self.began_ns = now;
+            self.left = self.stride;
+            return false;
+        }
+        let (took, wanted) = (now - last, self.limit_ns / READINGS_PER_LIMIT);
+        self.stride = if took <= wanted {
+            // No more than doubled: a few short steps say little of those behind them.
+            self.stride.saturating_mul(2).min(STRIDE_MAX)
+        } else {
+            // Fewer than before, as it took longer than wanted.
+            (u64::from(self.stride) * wanted / took).max(1) as u32
+        };
+        self.left = self.stride;
+        let is_long = self.began_ns.saturating_sub(self.turn_ns) > LONG_TURN * self.limit_ns;
+        let part = if is_long { LONG_TURN_PART } else { 1 };
+        now - self.began_ns >= self.limit_ns / part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_micros(800);
+
+    /// Takes up to 1000 steps of `step`, and returns how many fitted and how often the clock was
+    /// read.
+    fn turn(share: &mut TimeShare, step: Duration) -> (u32, u32) {
+        share.begin(None);
+        let mut readings = 0;
+        for done in 1..=1000 {
+            share.left = share.left.saturating_sub(1);
+            if share.left > 0 {
+                continue;
+            }
+            readings += 1;
+            if share.measure(|| step * done) {
+                return (done, readings);
+            }
+        }
+        (1000, readings)
+    }
+
+    #[test]
+    fn long_steps_are_measured_one_by_one() {
+        let mut share = TimeShare::new(LIMIT, 4);
+        // The first reading is after the first step, whose time is not known.
+        assert_eq!(turn(&mut share, Duration::from_micros(400)), (3, 3));
+        assert_eq!(turn(&mut share, Duration::from_micros(400)), (3, 3));
+        assert_eq!(turn(&mut share, Duration::from_micros(799)), (3, 3));
+        assert_eq!(turn(&mut share, LIMIT), (2, 2));
+        assert_eq!(turn(&mut share, Duration::from_secs(1)), (2, 2));
+    }
+
+    #[test]
+    fn short_steps_cost_few_readings() {
+        let mut share = TimeShare::new(LIMIT, 4);
+        let step = Duration::from_nanos(100);
+        let (done, readings) = turn(&mut share, step);
+        assert!(done == 1000 && readings <= 14, "{done} {readings}");
+        assert_eq!(turn(&mut share, step).0, 1000);
+        assert_eq!(share.stride, STRIDE_MAX);
+        // Steps that take longer all at once are noticed after the first few.
+        assert_eq!(turn(&mut share, LIMIT), (8, 2));
+        assert_eq!(turn(&mut share, LIMIT), (2, 2));
+    }
+
+    #[test]
+    fn a_long_turn_leaves_less() {
+        let at = |micros: u64| Duration::from_micros(10_000 + micros);
+        for (turn, began, ended, is_used_up) in [
+            (Some(at(0)), 3200, 3200 + 799, false),
+            (Some(at(0)), 3200, 3200 + 800, true),
+            (Some(at(0)), 3201, 3201 + 159, false),
+            (Some(at(0)), 3201, 3201 + 160, true),
+            (None, 3201, 3201 + 799, false),
+            // A moment that is still to come, as where a test plays the clock.
+            (Some(at(9000)), 3201, 3201 + 799, false),
+        ] {
+            let mut share = TimeShare::new(LIMIT, 1);
+            share.begin(turn);
+            assert!(!share.measure(|| at(began)));
+            let case = format!("{turn:?} {began} {ended}");
+            assert_eq!(share.measure(|| at(ended)), is_used_up, "{case}");
+        }
+    }
+
+    #[test]
+    fn no_limit_reads_no_clock() {
+        let mut share = TimeShare::new(Duration::ZERO, 1);
+        share.begin(None);
+        assert!((0..10_000).all(|_| !share.is_used_up()));
+        assert_eq!(share.began_ns, 0);
+        // Nor does a share that was never begun.
+        assert!(!TimeShare::new(Duration::ZERO, 1).is_used_up());
+    }
+}
