@@ -139,7 +139,8 @@ impl Channel {
     /// Calls a method with one request and one response. Dropping the future cancels the call.
     ///
     /// # Errors
-    /// The status that the call ended with.
+    /// The status that the call ended with, with the metadata of the response's head in
+    /// [`Status::head`].
     pub async fn unary<Q, R>(
         &self,
         method: Method<Q, R>,

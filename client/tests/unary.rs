@@ -2,6 +2,10 @@
 
 #[path = "unary/compression.rs"]
 mod compression;
+#[path = "unary/foreign.rs"]
+mod foreign;
+#[path = "unary/heads.rs"]
+mod heads;
 mod support;
 
 use std::time::Duration;
@@ -156,37 +160,6 @@ fn a_status_in_trailers_and_alone() {
         assert_eq!((status.code(), status.message()), (Code::NotFound, "naïve"));
         assert_eq!(status.details(), [1, 2]);
         assert_eq!(status.metadata().get("x-why"), Some("gone"));
-    }
-}
-
-#[test]
-fn responses_that_are_no_grpc() {
-    for (http, expected) in [
-        ("200", Code::Unknown),
-        ("400", Code::Internal),
-        ("401", Code::Unauthenticated),
-        ("404", Code::Unimplemented),
-        ("503", Code::Unavailable),
-    ] {
-        let head = [(":status", http), ("content-type", "text/html")];
-        let found = code(|pair, stream| {
-            pair.headers(stream, &head, false);
-            pair.server.send_data(stream, b"<html>sorry</html>", true);
-        });
-        assert_eq!(found, expected, "HTTP {http} with a body");
-        let found = code(|pair, stream| pair.headers(stream, &head, true));
-        assert_eq!(found, expected, "HTTP {http} without");
-        let found = code(|pair, stream| {
-            pair.headers(stream, &head, false);
-            pair.server.send_data(stream, b"sorry", false);
-            pair.trailers(stream, "10");
-        });
-        assert_eq!(found, Code::Aborted, "a status in trailers counts");
-        let found = code(|pair, stream| {
-            pair.headers(stream, &head, false);
-            pair.headers(stream, &[("x-proxy", "1")], true);
-        });
-        assert_eq!(found, expected, "HTTP {http} with other trailers");
     }
 }
 

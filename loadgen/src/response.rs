@@ -34,7 +34,7 @@ impl Head {
         let otherwise = match http_status {
             Some(200) if grpc => Outcome::MissingStatus,
             Some(200) => Outcome::Status(Code::Unknown),
-            Some(status) => Outcome::Status(Status::from_http_status(status).code()),
+            Some(status) => Outcome::Status(Code::from_http_status(status)),
             None => Outcome::Status(Code::Internal),
         };
         let encoding = fields.first(Token::GrpcEncoding).and_then(Encoding::parse);

@@ -7,13 +7,15 @@ use corespun_codec::head::{ResponseStart, parse_response};
 use corespun_codec::{Encoding, MetadataMap, Status};
 use corespun_http2::{Block, HeaderList, MEMO_SLOTS};
 
+use crate::call::Foreign;
+
 /// What a response's head means when messages follow it.
 #[derive(Clone)]
 pub(super) enum Opening {
     /// Messages follow; the metadata ahead of them, and what they are compressed as.
     Messages(MetadataMap, Encoding),
-    /// It is no gRPC response. What the call ends with, if nothing better follows.
-    Foreign(Status),
+    /// The response is not gRPC.
+    Foreign(Box<Foreign>),
 }
 
 /// What trailers mean.
@@ -93,10 +95,12 @@ fn read_opening(list: &HeaderList) -> Result<Opening, Status> {
         return Err(too_large());
     }
     match parse_response(fields(list), false, &mut metadata)? {
-        ResponseStart::Foreign(status) | ResponseStart::Ended(status) => {
-            Ok(Opening::Foreign(status))
-        }
         ResponseStart::Open(encoding) => Ok(Opening::Messages(metadata, encoding)),
+        ResponseStart::Foreign(response) => Ok(Opening::Foreign(Box::new(Foreign {
+            response,
+            head: metadata,
+        }))),
+        ResponseStart::Ended(status) => Err(status),
     }
 }
 
@@ -105,7 +109,8 @@ fn read_ended(list: &HeaderList) -> Status {
         return too_large();
     }
     match parse_response(fields(list), true, &mut MetadataMap::new()) {
-        Ok(ResponseStart::Ended(status) | ResponseStart::Foreign(status)) | Err(status) => status,
+        Ok(ResponseStart::Ended(status)) | Err(status) => status,
+        Ok(ResponseStart::Foreign(response)) => response.into_status(None),
         Ok(ResponseStart::Open(_)) => no_status(),
     }
 }
