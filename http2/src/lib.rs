@@ -69,7 +69,7 @@ mod validate;
 
 pub use block_cache::BlockCache;
 pub use connection::{Config, Connection, Role};
-pub use error::{Cause, ConnectionError, ErrorCode, OpenError};
+pub use error::{Cause, ConnectionError, ErrorCode, OpenError, OtherProtocol};
 pub use event::{Block, Event};
 pub use headers::{Header, HeaderList, Token};
 pub use keepalive::{Keepalive, PingPolicy};

@@ -174,6 +174,27 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The bounds of a client. They protect it from mistakes of the server that it chose, so they
+    /// are wider than a server's: 256 KiB and 4096 fields of a header list, announced in SETTINGS,
+    /// for `grpc-status-details-bin` of many kilobytes; 256 MiB received and unread over all calls
+    /// of the connection; resets by the server or for its faults without a bound, since each
+    /// ends one of the client's own calls.
+    pub fn client() -> Self {
+        Self {
+            received_bytes_max: 256 << 20,
+            header_list_bytes_soft: 256 << 10,
+            header_list_bytes_hard: 1 << 20,
+            header_fields_soft: 4096,
+            header_fields_hard: 16 << 10,
+            header_string_bytes_max: 256 << 10,
+            continuation_frames_max: 256,
+            header_block_bytes_max: 1 << 20,
+            reset_budget: u32::MAX,
+            reset_budget_per_second: u32::MAX,
+            ..Self::default()
+        }
+    }
+
     /// The same with values that RFC 9113 does not allow moved to the nearest that it does, so
     /// that what is announced is what is enforced.
     pub(crate) fn lawful(self) -> Self {

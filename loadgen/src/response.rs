@@ -1,6 +1,6 @@
 //! What a response says, read from its header blocks and the length prefixes of its messages.
 
-use corespun_codec::{Code, Encoding, Kind, Status, message};
+use corespun_codec::{Code, Encoding, Kind, message};
 use corespun_http2::{HeaderList, Token};
 
 use crate::outcome::Outcome;

@@ -5,6 +5,7 @@ mod credit;
 mod end;
 mod flow;
 mod frames;
+mod greeting;
 mod keepalive;
 mod limits;
 mod limits_bytes;
