@@ -7,6 +7,7 @@
 //! *Output*: [`Connection::transmit`]. *Questions*: everything that takes `&self`.
 
 mod abuse;
+mod closed;
 mod control;
 mod data;
 mod fields;
@@ -21,6 +22,7 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 mod time;
+mod waste;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -34,6 +36,7 @@ use crate::limits::Limits;
 use crate::settings::{PeerSettings, id};
 use crate::stream::{StreamKey, StreamTable};
 use abuse::Abuse;
+use closed::RecentResets;
 use fields::FieldReader;
 use held::Held;
 use keepalive::Presence;
@@ -241,13 +244,6 @@ impl Connection {
         };
         stream.is_multiple_of(2) || !opened
     }
-
-    /// We ended this stream ahead of the peer or never took it up: what the peer sent before it
-    /// knew is not its fault (RFC 9113 §5.1, §6.8).
-    fn is_forgiven(&self, stream: u32) -> bool {
-        let late = self.role == Role::Server && self.shutdown.refuses(stream);
-        late || self.ids.resets.contains(stream)
-    }
 }
 
 impl core::fmt::Debug for Connection {
@@ -271,28 +267,4 @@ fn write_settings(out: &mut Vec<u8>, role: Role, limits: &Limits) {
         entries[3] = (id::ENABLE_PUSH, 0);
     }
     write::settings(out, &entries);
-}
-
-/// Streams that we reset of late: what the peer sent before it knew is not its fault.
-#[derive(Debug, Default)]
-struct RecentResets {
-    ids: Vec<u32>,
-    next: usize,
-}
-
-impl RecentResets {
-    const KEPT: usize = 1024;
-
-    fn push(&mut self, stream: u32) {
-        if self.ids.len() < Self::KEPT {
-            self.ids.push(stream);
-        } else {
-            self.ids[self.next] = stream;
-            self.next = (self.next + 1) % Self::KEPT;
-        }
-    }
-
-    fn contains(&self, stream: u32) -> bool {
-        self.ids.contains(&stream)
-    }
 }

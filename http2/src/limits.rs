@@ -52,21 +52,23 @@ pub struct Limits {
     /// none read).
     pub queued_bytes_max: usize,
     /// Decoded header list above which fields are dropped and the list is marked overflowed, in
-    /// bytes counted as RFC 9113 §10.5.1 does. The layer above refuses the request.
+    /// bytes counted as RFC 9113 §10.5.1 does. The block is decoded to its end for the table's
+    /// sake, and the layer above ends that call alone, with a status that names limit and size.
     pub header_list_bytes_soft: usize,
-    /// Decoded header list above which the connection ends: HPACK bombs (CVE-2016-6581). GOAWAY.
+    /// Decoded header list above which the connection ends: HPACK bombs (CVE-2016-6581). 1 MiB,
+    /// 128 times what a call may have: no sloppy caller gets there, and what is dropped on the way
+    /// costs no memory. Text that the table multiplied also drains `glitch_budget`, a token a KiB.
+    /// GOAWAY.
     pub header_list_bytes_hard: usize,
     /// Fields in a list, cookie crumbs each counted, before the list is marked overflowed.
     pub header_fields_soft: usize,
     /// Fields in a list before the connection ends (CVE-2026-49975: many tiny fields). GOAWAY.
     pub header_fields_hard: usize,
-    /// Bytes of one name or value, decoded. 16 KiB: twice the soft limit of a whole list, so only
-    /// lists that are refused anyway have such a string (CVE-2016-6581). GOAWAY.
-    pub header_string_bytes_max: usize,
-    /// CONTINUATION frames after one HEADERS: the CONTINUATION flood (CVE-2024-27316). GOAWAY.
+    /// CONTINUATION frames after one HEADERS: the CONTINUATION flood (CVE-2024-27316). 128: twice
+    /// what a block of `header_block_bytes_max` needs. GOAWAY.
     pub continuation_frames_max: u32,
-    /// Encoded bytes of one header block, over all its frames. Twice the hard limit of the list:
-    /// no list that is worth decoding is twice as long encoded (CVE-2024-27316). GOAWAY.
+    /// Encoded bytes of one header block, over all its frames (CVE-2024-27316). A block is decoded
+    /// while it comes, so that at most 80 KiB of it are kept. GOAWAY.
     pub header_block_bytes_max: usize,
     /// Entries in one SETTINGS frame: SETTINGS floods (CVE-2019-9515). GOAWAY.
     pub settings_entries_max: usize,
@@ -74,19 +76,26 @@ pub struct Limits {
     pub go_away_frames_max: u32,
     /// Bytes of debug data in a GOAWAY frame; they are never kept, only read past. GOAWAY.
     pub go_away_debug_bytes_max: usize,
-    /// Streams that may be reset by the peer or by its faults beyond those completed, as a
-    /// bucket: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671) both drain it. GOAWAY.
+    /// Streams that the peer may waste, by resetting them or by its faults, beyond those that it
+    /// lets finish: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671). GOAWAY.
+    ///
+    /// What is charged is work without use, not a count of RST_STREAM. A stream that ends before
+    /// anything could be transmitted after its HEADERS costs one; after the next transmit it has
+    /// been bounded by `concurrent_streams_max` and costs 1/32. In between are the first eight that
+    /// end so soon after a transmit (a fifth each), and those behind whose HEADERS others were
+    /// opened: a peer that cancels all its streams together has kept to what it may have open. A
+    /// stream that finishes gives one back, to at most ten times this budget.
     pub reset_budget: u32,
-    /// Tokens that the bucket of `reset_budget` regains each second.
+    /// Wasted streams that are forgiven each second.
     pub reset_budget_per_second: u32,
-    /// Frames that are legal and of no use, as a bucket: PING (unless [`crate::PingPolicy`] counts
-    /// strikes) and SETTINGS (CVE-2019-9512, -9515;
-    /// a PING after DATA of ours is free, since callers measure bandwidth so), SETTINGS that shift
-    /// the windows of open streams (one more per 16 streams), empty DATA and CONTINUATION
-    /// (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements of SETTINGS that
-    /// nobody waits for, PRIORITY beyond 100 + streams opened (CVE-2019-9513), WINDOW_UPDATE beyond
-    /// 5 + 2 × (streams + 10 × DATA frames sent), and streams refused for `queued_bytes_max`.
-    /// GOAWAY.
+    /// Frames that are legal and of no use, beyond what streams and data of the connection entitle
+    /// to, as a bucket: PING (unless [`crate::PingPolicy`] counts strikes) and SETTINGS
+    /// (CVE-2019-9512, -9515; a PING after DATA of ours is free, since callers measure bandwidth
+    /// so), SETTINGS that shift the windows of open streams (one more per 16 streams), empty DATA
+    /// and CONTINUATION (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements
+    /// of SETTINGS that nobody waits for, PRIORITY (CVE-2019-9513), WINDOW_UPDATE, and streams
+    /// refused for `queued_bytes_max`. Each stream gives eight back, each DATA frame of ours
+    /// twenty, and eight bytes of it one more, to at most ten times this budget. GOAWAY.
     pub glitch_budget: u32,
     /// Tokens that the bucket of `glitch_budget` regains each second.
     pub glitch_budget_per_second: u32,
@@ -96,14 +105,16 @@ pub struct Limits {
     /// Such replies before the connection ends: floods by a peer that does not read
     /// (CVE-2019-9512, -9514, -9515). GOAWAY.
     pub queued_replies_max: u32,
-    /// DATA frames without body bytes (padding is none) and without END_STREAM between two frames
-    /// that carry some: empty-frame floods (CVE-2019-9518). GOAWAY.
+    /// DATA frames without body bytes (padding is none) and without END_STREAM, as a bucket that
+    /// regains as many each second, two with each stream, and all with a frame that carries some:
+    /// empty-frame floods (CVE-2019-9518). GOAWAY.
     pub empty_data_frames_max: u32,
-    /// How far the framing of DATA (heads and padding) may exceed twice the body bytes, in bytes:
-    /// one-byte DATA (CVE-2019-9511). Body bytes are copied together, so a small frame pins no
-    /// memory, and what it costs is its head. Every whole gRPC message, even an empty one, pays
-    /// for its own frame (9 bytes against twice 5), so streams of tiny messages never come near;
-    /// frames with END_STREAM are free. GOAWAY.
+    /// How far the framing of DATA (heads, and an eighth of padding) may exceed twice the body
+    /// bytes, in bytes: one-byte DATA (CVE-2019-9511). As many are forgiven each second, and body
+    /// bytes pay ahead for up to sixteen times as many. Body bytes are copied together, so a small
+    /// frame pins no memory, and what it costs is its head. Every whole gRPC message, even an
+    /// empty one, pays for its own frame (9 bytes against twice 5); frames with END_STREAM are
+    /// free. GOAWAY.
     pub data_overhead_bytes_max: u32,
     /// Output bytes above which queued DATA waits for the next transmit, and no more input is
     /// wanted while they are not taken.
@@ -145,21 +156,20 @@ impl Default for Limits {
             received_bytes_max: 16 << 20,
             queued_bytes_max: 16 << 20,
             header_list_bytes_soft: 8 << 10,
-            header_list_bytes_hard: 32 << 10,
+            header_list_bytes_hard: 1 << 20,
             header_fields_soft: 128,
-            header_fields_hard: 1000,
-            header_string_bytes_max: 16 << 10,
-            continuation_frames_max: 8,
-            header_block_bytes_max: 64 << 10,
-            settings_entries_max: 32,
+            header_fields_hard: 10_000,
+            continuation_frames_max: 128,
+            header_block_bytes_max: 1 << 20,
+            settings_entries_max: 128,
             go_away_frames_max: 16,
             go_away_debug_bytes_max: 4 << 10,
             reset_budget: 200,
-            reset_budget_per_second: 33,
+            reset_budget_per_second: 200,
             glitch_budget: 10_000,
             glitch_budget_per_second: 330,
             queued_replies_high: 100,
-            queued_replies_max: 1000,
+            queued_replies_max: 4000,
             empty_data_frames_max: 100,
             data_overhead_bytes_max: 64 << 10,
             output_bytes_high: 512 << 10,
@@ -173,25 +183,48 @@ impl Default for Limits {
     }
 }
 
+/// How many times more a trusted proxy may waste than anybody.
+const PROXY_FACTOR: u32 = 1000;
+
 impl Limits {
-    /// The bounds of a client. They protect it from mistakes of the server that it chose, so they
-    /// are wider than a server's: 256 KiB and 4096 fields of a header list, announced in SETTINGS,
-    /// for `grpc-status-details-bin` of many kilobytes; 256 MiB received and unread over all calls
-    /// of the connection; resets by the server or for its faults without a bound, since each
-    /// ends one of the client's own calls.
+    /// Returns the bounds of a client. They protect it from mistakes of the server that it chose,
+    /// so they are wider than a server's, which protect it from strangers.
+    ///
+    /// A header list may have 256 KiB, which SETTINGS announce, and 4096 fields: trailers with
+    /// `grpc-status-details-bin` of many kilobytes are lawful. Calls may hold 256 MiB that came and
+    /// was not read. Streams that the server resets or breaks have no budget, since each ends only
+    /// a call of the client's own. Other budgets are those of [`Limits::behind_proxy`].
     pub fn client() -> Self {
         Self {
             received_bytes_max: 256 << 20,
             header_list_bytes_soft: 256 << 10,
-            header_list_bytes_hard: 1 << 20,
+            header_list_bytes_hard: 4 << 20,
             header_fields_soft: 4096,
-            header_fields_hard: 16 << 10,
-            header_string_bytes_max: 256 << 10,
-            continuation_frames_max: 256,
-            header_block_bytes_max: 1 << 20,
+            header_fields_hard: 64 << 10,
+            continuation_frames_max: 512,
+            header_block_bytes_max: 4 << 20,
             reset_budget: u32::MAX,
             reset_budget_per_second: u32::MAX,
-            ..Self::default()
+            ..Self::default().behind_proxy()
+        }
+    }
+
+    /// Sets the bounds for a peer that is a trusted proxy, whose connection carries many callers:
+    /// the budgets that would end the connection, and so all their calls, for what some of them
+    /// do, are a thousand times as large. What ends one call stays as it is, and so does what
+    /// bounds memory.
+    #[must_use]
+    pub fn behind_proxy(self) -> Self {
+        let more = |budget: u32| budget.saturating_mul(PROXY_FACTOR);
+        Self {
+            reset_budget: more(self.reset_budget),
+            reset_budget_per_second: more(self.reset_budget_per_second),
+            glitch_budget: more(self.glitch_budget),
+            glitch_budget_per_second: more(self.glitch_budget_per_second),
+            empty_data_frames_max: more(self.empty_data_frames_max),
+            data_overhead_bytes_max: more(self.data_overhead_bytes_max),
+            go_away_frames_max: more(self.go_away_frames_max),
+            ..self
         }
     }
 

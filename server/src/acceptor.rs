@@ -36,6 +36,8 @@ pub(crate) struct Acceptor {
     service: Rc<Served>,
     /// By listener.
     doors: Vec<Door>,
+    /// By listener: a trusted proxy is on the other side.
+    proxies: Vec<bool>,
     lifetimes: Lifetimes,
     occupancy: Arc<Occupancy>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Acceptor {
 struct Served {
     routes: Rc<Routes>,
     config: Config,
+    /// `config` for a trusted proxy.
+    proxy_config: Config,
     limit_counts: Arc<LimitCounts>,
     cut_counts: CutCounts,
     valve: Rc<Valve>,
@@ -70,6 +74,7 @@ impl Acceptor {
         let lifetimes = Lifetimes::new(config.lifetime.clone());
         let service = Rc::new(Served {
             routes: Rc::new(routes),
+            proxy_config: config.clone().behind_proxy(),
             config,
             limit_counts,
             cut_counts: shared.cut_counts,
@@ -79,9 +84,15 @@ impl Acceptor {
         Self {
             service,
             doors,
+            proxies: Vec::new(),
             lifetimes,
             occupancy: shared.occupancy,
         }
+    }
+
+    /// Takes the peers of these listeners for trusted proxies, or not.
+    pub(crate) fn trust(&mut self, proxies: Vec<bool>) {
+        self.proxies = proxies;
     }
 
     /// Counts connections from now on.
@@ -102,7 +113,14 @@ impl Accept for Acceptor {
             uid: found.uid,
             gid: found.gid,
         });
+        let is_proxy = self.proxies.get(peer.listener) == Some(&true);
+        let mut lifetime = self.lifetimes.draw();
+        if is_proxy {
+            let proxy = &self.service.proxy_config.lifetime;
+            lifetime.keepalive_min_time = proxy.keepalive_min_time;
+        }
         let caller = Caller {
+            is_proxy,
             name: peer
                 .address
                 .as_ref()
@@ -114,7 +132,7 @@ impl Accept for Acceptor {
             }),
             unix,
             socket,
-            lifetime: self.lifetimes.draw(),
+            lifetime,
             place,
         };
         match self.doors.get(peer.listener) {
@@ -137,6 +155,7 @@ impl Acceptor {
 
 /// Who came, on which socket, and for how long.
 struct Caller {
+    is_proxy: bool,
     name: Option<Rc<str>>,
     /// Both addresses, where connections are counted.
     ends: Option<Ends>,
@@ -175,7 +194,11 @@ impl Caller {
 
     fn into_connection(self, service: &Served, tls: Option<TlsPeer>) -> Connection {
         let (routes, now) = (Rc::clone(&service.routes), turn_time());
-        let mut connection = Connection::new(routes, &service.config, self.name, self.socket, now)
+        let config = match self.is_proxy {
+            true => &service.proxy_config,
+            false => &service.config,
+        };
+        let mut connection = Connection::new(routes, config, self.name, self.socket, now)
             .counting_in(Arc::clone(&service.limit_counts))
             .behind(Rc::clone(&service.valve))
             .belonging(service.cut_counts.clone(), self.place);

@@ -1,5 +1,7 @@
 //! What every connection of a server keeps to.
 
+use std::time::Duration;
+
 use corespun_codec::{Encoding, Encodings};
 use corespun_http2::Limits;
 
@@ -39,6 +41,16 @@ pub struct Config {
     pub shard_bytes_max: usize,
     /// Whose pages may call by gRPC-Web; `None` serves no browsers and no HTTP/1.1.
     pub grpc_web: Option<GrpcWeb>,
+}
+
+impl Config {
+    /// Sets the bounds for a peer that is a trusted proxy, as [`Limits::behind_proxy`] does; its
+    /// PINGs are counted as other frames without use are, and not as strikes.
+    pub(crate) fn behind_proxy(mut self) -> Self {
+        self.http2 = self.http2.behind_proxy();
+        self.lifetime.keepalive_min_time = Duration::ZERO;
+        self
+    }
 }
 
 impl Default for Config {

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod bounds;
+mod ends;
 mod interception;
 mod life;
 mod plain;
@@ -282,8 +283,9 @@ impl Connection {
         {
             return self.know(head, Target::Plain(Box::new(plain)), None);
         }
-        if list.overflowed() {
-            let status = Status::resource_exhausted("the request's header list is too large");
+        if let Some(overflow) = list.overflow() {
+            let text = format!("the request's metadata is too large: {overflow}");
+            let status = Status::resource_exhausted(text);
             let error = HeadError {
                 http_status: 200,
                 status,

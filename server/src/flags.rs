@@ -32,6 +32,11 @@ pub struct Flags {
     #[arg(long, value_name = "ADDR")]
     pub listen_plaintext: Vec<String>,
 
+    /// Address to listen on for trusted proxies alone, whose connections do not end for a flood of
+    /// wasted calls or frames; repeatable
+    #[arg(long = "listen-proxy", value_name = "ADDR")]
+    pub listen_proxy: Vec<String>,
+
     /// PEM file with the server's certificate chain, its own certificate first
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -109,6 +114,9 @@ impl Flags {
         }
         for address in &self.listen_plaintext {
             server = server.listen_plaintext(address);
+        }
+        for address in &self.listen_proxy {
+            server = server.listen_trusted_proxy(address);
         }
         if let Some(web) = self.web() {
             server = server.grpc_web(web);

@@ -65,6 +65,7 @@ mod server;
 mod service;
 mod surround;
 mod tally;
+mod throttle;
 mod valve;
 mod watch;
 mod web;

@@ -66,6 +66,7 @@ impl ServerBuilder {
             None => tls,
         });
         let tls = tls.map(TlsConfig::load).transpose()?;
+        let proxies: Vec<bool> = listen.iter().map(|listen| listen.is_proxy).collect();
         let (runtime, doors) = open_doors(runtime, listen, tls.as_ref())?;
         let watched = tls.clone();
         let (stats, overloads) = (limit_stats.clone(), overload_stats.clone());
@@ -95,6 +96,7 @@ impl ServerBuilder {
             let valve = Valve::counting_in(&config, overloads.add_shard());
             let limits = stats.add_shard();
             let mut acceptor = Acceptor::new(routes, config, doors, limits, shared.clone(), valve);
+            acceptor.trust(proxies.clone());
             if offered.channelz.is_some() {
                 acceptor.count_in(Tallies::begin());
             }
@@ -167,13 +169,14 @@ fn open_doors(
     tls: Option<&corespun_tls::Acceptor>,
 ) -> Result<(RuntimeBuilder, Vec<Door>), Error> {
     let mut doors = Vec::new();
-    for Listen { address, plaintext } in listen {
-        let address: Address = address
+    for listen in listen {
+        let address: Address = listen
+            .address
             .parse()
             .map_err(|error| Error::Address(format!("{error}")))?;
         runtime = runtime.listen(address);
         doors.push(match tls {
-            Some(tls) if !plaintext => Door::Tls(tls.clone()),
+            Some(tls) if !listen.plaintext => Door::Tls(tls.clone()),
             _ => Door::Plain,
         });
     }

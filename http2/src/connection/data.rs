@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use super::Connection;
-use super::abuse::LATE_DATA_BYTES;
 use super::reader::DataFrame;
 use super::receive::Report;
 use crate::error::{ConnectionError, ErrorCode};
@@ -60,16 +59,7 @@ impl Connection {
                     "DATA came on an idle stream (RFC 9113 section 5.1)",
                 ));
             }
-            if self.is_forgiven(head.stream) {
-                if head.len < LATE_DATA_BYTES {
-                    self.abuse.on_late_frame(now)?;
-                }
-                return Ok((None, None));
-            }
-            return Err(ConnectionError::peer(
-                ErrorCode::STREAM_CLOSED,
-                "DATA came on a closed stream (RFC 9113 section 6.1)",
-            ));
+            return self.on_late_data(now, head).map(|event| (None, event));
         };
         let Some(stream) = self.streams.at_mut(key) else {
             return Ok((None, None));

@@ -41,6 +41,8 @@ impl StreamKey {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) id: u32,
+    /// Streams that the connection had seen when this one was opened, itself included, modulo 2^32.
+    pub(crate) number: u32,
     pub(crate) state: State,
     /// The peer's message head has come, so the next HEADERS are trailers.
     pub(crate) head_received: bool,

@@ -162,6 +162,7 @@ mod tests {
     fn stream(id: u32) -> Stream {
         Stream {
             id,
+            number: 0,
             state: State::Open,
             head_received: false,
             listed: false,

@@ -1,5 +1,7 @@
 //! Limits on bytes, and on what is waiting: at the limit and one over.
 
+use core::time::Duration;
+
 use corespun_http2::hpack::{Decoder, ListLimits};
 use corespun_http2::{Config, HeaderList, Limit};
 
@@ -10,31 +12,6 @@ const CALM: &str = "ENHANCE_YOUR_CALM";
 
 fn open(id: u32) -> Vec<u8> {
     headers(id, 0, request(&[]))
-}
-
-#[test]
-fn long_header_strings() {
-    let make = || End::server_with(|limits| limits.header_string_bytes_max = 100);
-    let (at, over) = ("v".repeat(100), "v".repeat(101));
-    let with = |value: &str| vec![headers(1, END, request(&[("name", value)]))];
-    check("value at", make, &with(&at), "headers 1 end");
-    let ends = format!("error {CALM}; GOAWAY 1 {CALM}");
-    check("value over", make, &with(&over), &ends);
-    let named = |name: &str| vec![headers(1, END, request(&[(name, "v")]))];
-    check("name at", make, &named(&at), "headers 1 end");
-    check("name over", make, &named(&over), &ends);
-    // '0' takes five bits: 65 bytes of code are 104 characters.
-    let coded = |code_bytes: usize| {
-        let mut block = request(&[]);
-        block.extend([0x00, 1, b'n', 0x80 | code_bytes as u8]);
-        block.extend(vec![0; code_bytes]);
-        vec![headers(1, END, block)]
-    };
-    check("coded at", make, &coded(60), "headers 1 end");
-    check("coded over", make, &coded(65), &ends);
-    let mut end = make();
-    end.feed(&with(&over).concat());
-    assert_eq!(end.hits(Limit::HeaderString), 1);
 }
 
 #[test]
@@ -110,42 +87,55 @@ fn padding_is_no_body() {
     let none = || padded_data(1, 0, b"", 5);
     let at = [open(1), none(), none(), none(), data(1, END, b"x")];
     check("at", make, &at, "headers 1; data 1 x end");
-    let over = [open(1), none(), none(), data(1, 0, b""), none()];
+    let over = [open(1), none().repeat(5), data(1, 0, b"")];
     let ends = format!("headers 1; error {CALM}; GOAWAY 1 {CALM}");
     check("over", make, &over, &ends);
+}
+
+/// Feeds frames of a body, each with so much padding; how many are taken up to `most`.
+fn frames_taken(end: &mut End, most: usize, body: &[u8], padding: usize) -> usize {
+    let key = end.key(1);
+    for taken in 0..most {
+        let frame = match padding {
+            0 => data(1, 0, body),
+            _ => padded_data(1, 0, body, (padding - 1) as u8),
+        };
+        let said = end.feed(&frame);
+        if said.iter().any(|line| line.starts_with("error")) {
+            assert_eq!(end.sent().pop(), Some(format!("GOAWAY 1 {CALM}")));
+            assert_eq!(end.hits(Limit::DataOverhead), 1);
+            return taken;
+        }
+        end.connection.release(key, body.len());
+        end.output();
+    }
+    most
 }
 
 /// A frame of one byte costs nine of head and pays for two: seven are owed.
 #[test]
 fn one_byte_data() {
-    let run = |frames: usize, body: &[u8]| {
+    let make = || {
         let mut end = End::server_with(|limits| limits.data_overhead_bytes_max = 700);
         end.feed(&open(1));
-        let key = end.key(1);
-        for _ in 0..frames {
-            if end
-                .feed(&data(1, 0, body))
-                .iter()
-                .any(|line| line.starts_with("error"))
-            {
-                assert_eq!(end.sent().pop(), Some(format!("GOAWAY 1 {CALM}")));
-                assert_eq!(end.hits(Limit::DataOverhead), 1);
-                return false;
-            }
-            end.connection.release(key, body.len());
-        }
-        true
+        end
     };
-    assert!(run(100, b"x"));
-    assert!(!run(101, b"x"));
-    assert!(
-        run(100_000, b"\0\0\0\0\0"),
-        "an empty gRPC message, over and over"
-    );
-    assert!(
-        run(100_000, b"\0\0\0\0\x0aten bytes.."),
-        "messages of ten bytes"
-    );
+    let run = |most, body: &[u8], padding| frames_taken(&mut make(), most, body, padding);
+    // What time has brought since the connection's begin is as much again.
+    assert_eq!(run(1000, b"x", 0), 200);
+    assert_eq!(run(100_000, b"\0\0\0\0\0", 0), 100_000, "empty messages");
+    assert_eq!(run(100_000, b"\0\0\0\0\x0aten bytes..", 0), 100_000);
+    assert_eq!(run(100_000, &[7; 21], 256), 100_000, "padding is an eighth");
+    assert_eq!(run(1000, &[7; 17], 256), 200);
+    let mut end = make();
+    for second in 0..50 {
+        assert_eq!(frames_taken(&mut end, 100, b"x", 0), 100, "{second}");
+        end.now += Duration::from_secs(1);
+    }
+    let mut end = make();
+    end.feed(&data(1, 0, &[7; 16_000]));
+    let ahead = 16 * 100 + 100;
+    assert_eq!(frames_taken(&mut end, 10_000, b"x", 0), ahead);
 }
 
 /// A call may end in a frame of its own: a million of those owe nothing.

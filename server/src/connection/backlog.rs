@@ -125,7 +125,7 @@ impl Connection {
                 Ok(Some(event)) => self.on_event(now, event),
                 Ok(None) => return 0,
                 Err(error) => {
-                    tracing::debug!(peer = self.peer.as_deref(), %error, "connection ends");
+                    self.tell_end(now, &error);
                     self.abandon();
                     return 0;
                 }

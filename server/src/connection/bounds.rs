@@ -23,7 +23,7 @@ impl Connection {
                 Ok(Some(_)) => {}
                 Ok(None) => return true,
                 Err(error) => {
-                    tracing::debug!(peer = self.peer.as_deref(), %error, "connection ends");
+                    self.tell_end(now, &error);
                     self.abandon();
                     return false;
                 }

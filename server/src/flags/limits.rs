@@ -140,7 +140,6 @@ const FIELDS: &[Field] = fields! {
     header_list_bytes_hard,
     header_fields_soft,
     header_fields_hard,
-    header_string_bytes_max,
     continuation_frames_max,
     header_block_bytes_max,
     settings_entries_max,

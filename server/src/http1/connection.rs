@@ -134,10 +134,8 @@ impl Http1 {
         now: Duration,
     ) -> Self {
         let bounds = Bounds {
-            head_bytes_max: limits
-                .header_list_bytes_hard
-                .min(limits.header_string_bytes_max),
-            list_bytes_max: limits.header_list_bytes_hard,
+            head_bytes_max: limits.header_list_bytes_soft.saturating_mul(2),
+            list_bytes_max: limits.header_list_bytes_soft.saturating_mul(4),
             head_time_max: limits.header_block_time_max,
             idle_time_max,
             output_bytes_high: limits.output_bytes_high.max(1),

@@ -47,7 +47,6 @@ impl Link {
             connection_window_bytes: WINDOW_BYTES,
             header_list_bytes_soft: HEAD_BYTES_MAX,
             header_list_bytes_hard: HEAD_BYTES_MAX,
-            header_string_bytes_max: HEAD_BYTES_MAX,
             header_block_bytes_max: 2 * HEAD_BYTES_MAX,
             continuation_frames_max: 64,
             ..Limits::default()

@@ -26,10 +26,13 @@ pub(super) type InterceptorFactory =
 
 pub(super) type Factory = Box<dyn Fn(ShardId, &mut Routes) -> Result<(), BoxError> + Send + Sync>;
 
-/// An address, and whether TLS is left out there.
+/// An address to listen on.
 pub(super) struct Listen {
     pub(super) address: String,
+    /// TLS is left out there.
     pub(super) plaintext: bool,
+    /// A trusted proxy is on the other side.
+    pub(super) is_proxy: bool,
 }
 
 /// Where a server listens, on how many shards, and what it serves.
@@ -65,6 +68,21 @@ impl ServerBuilder {
         self.listen.push(Listen {
             address: address.into(),
             plaintext: false,
+            is_proxy: false,
+        });
+        self
+    }
+
+    /// Adds an address whose only callers are trusted proxies, such as Envoy or HAProxy in front of
+    /// this server. A connection of theirs carries the calls of many, so it does not end for what
+    /// some of them do: the budgets against floods are those of
+    /// [`Limits::behind_proxy`](corespun_http2::Limits::behind_proxy). Bounds on memory and on
+    /// single calls stay. TLS is spoken as on the addresses of [`listen`](Self::listen).
+    pub fn listen_trusted_proxy(mut self, address: impl Into<String>) -> Self {
+        self.listen.push(Listen {
+            address: address.into(),
+            plaintext: false,
+            is_proxy: true,
         });
         self
     }
@@ -75,6 +93,7 @@ impl ServerBuilder {
         self.listen.push(Listen {
             address: address.into(),
             plaintext: true,
+            is_proxy: false,
         });
         self
     }
