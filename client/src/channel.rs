@@ -18,7 +18,7 @@ use crate::interceptor::Interceptor;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
 use crate::secure;
-use crate::session::Session;
+use crate::session::{Session, Unopened};
 use crate::slot::{Slot, Waiting};
 use crate::subchannel::Subchannel;
 use crate::target::Target;
@@ -295,8 +295,10 @@ impl Channel {
         within(outgoing.deadline, async {
             for _ in 0..OPEN_TRIES_MAX {
                 let link = self.subchannel.link().await?;
-                if let Ok(begun) = link.open(outgoing, &mut begin).await {
-                    return Ok((link, begun));
+                match link.open(outgoing, &mut begin).await {
+                    Ok(begun) => return Ok((link, begun)),
+                    Err(Unopened::Gone) => {}
+                    Err(Unopened::Refused(status)) => return Err(status),
                 }
             }
             let target = self.subchannel.target().text();

@@ -2,6 +2,8 @@
 
 #[path = "unary/compression.rs"]
 mod compression;
+#[path = "unary/farewells.rs"]
+mod farewells;
 #[path = "unary/foreign.rs"]
 mod foreign;
 #[path = "unary/heads.rs"]
@@ -389,7 +391,9 @@ fn a_lost_connection_ends_its_calls() {
         for call in [call, waiting, hello(&channel)] {
             let status = call.await.unwrap().unwrap_err();
             assert_eq!(status.code(), Code::Unavailable);
-            assert_eq!(status.message(), "the connection to test:1 was lost");
+            let text = "the connection to test:1 was lost: \
+                        the server closed or reset it without GOAWAY";
+            assert_eq!(status.message(), text);
         }
     })
     .unwrap();

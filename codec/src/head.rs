@@ -24,6 +24,18 @@ const CONTENT_TYPE: &[u8] = b"application/grpc";
 /// One header field: name and value.
 pub type Field<'a> = (&'a [u8], &'a [u8]);
 
+/// Bytes that a field counts for in the size of a header list besides its name and value
+/// (RFC 9113 §6.5.2).
+pub(crate) const FIELD_OVERHEAD_BYTES: usize = 32;
+
+/// Returns the size of a header list in bytes, as SETTINGS_MAX_HEADER_LIST_SIZE counts it
+/// (RFC 9113 §6.5.2).
+pub fn list_bytes<'a>(fields: impl Iterator<Item = Field<'a>>) -> usize {
+    fields
+        .map(|(name, value)| name.len() + value.len() + FIELD_OVERHEAD_BYTES)
+        .sum()
+}
+
 /// The form of the content type, which the answer repeats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ContentType {
