@@ -1,5 +1,9 @@
 //! A call's end: a code, a message for people, details for programs, and trailing metadata.
 
+mod fit;
+
+pub use fit::ListRoom;
+
 use crate::base64;
 use crate::{Code, MetadataError, MetadataMap, percent};
 use bytes::Bytes;
@@ -160,26 +164,6 @@ impl Status {
             code,
             format!("the peer reset the stream with {name} ({error_code:#x})"),
         )
-    }
-
-    /// The fields to send as trailers: `grpc-status`, `grpc-message` and
-    /// `grpc-status-details-bin` where there is something to say, then the metadata.
-    /// `scratch` holds the encoded texts; what it held before is gone.
-    pub fn fields<'a>(
-        &'a self,
-        scratch: &'a mut Vec<u8>,
-    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
-        scratch.clear();
-        percent::encode(&self.message, scratch);
-        let split = scratch.len();
-        base64::encode(self.details(), scratch);
-        let (message, details) = scratch.split_at(split);
-        let message = (!message.is_empty()).then_some((&b"grpc-message"[..], message));
-        let details = (!details.is_empty()).then_some((&b"grpc-status-details-bin"[..], details));
-        std::iter::once((&b"grpc-status"[..], self.code.as_bytes()))
-            .chain(message)
-            .chain(details)
-            .chain(self.metadata().fields())
     }
 
     /// Reads the status in a list of trailers, with the other fields as its metadata. UNKNOWN when
