@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use corespun_codec::head::ForeignResponse;
 use corespun_codec::message::Framing;
 use corespun_codec::pipe::Pipe;
 use corespun_codec::{Code, Encoding, MetadataMap, ResponseParts, Status, message};
@@ -30,10 +31,25 @@ impl From<Status> for Failure {
 pub(crate) struct Call {
     pub(crate) id: u32,
     pub(crate) deadline: Option<Duration>,
-    /// Something else than gRPC answered: the body is dropped, and without a `grpc-status` behind
-    /// it the call ends with this.
-    pub(crate) foreign: Option<Box<Status>>,
+    /// Set when the response is not gRPC. The call then ends with the status that this gives.
+    pub(crate) foreign: Option<Box<Foreign>>,
     pub(crate) shape: Shape,
+}
+
+/// A response that is not gRPC, and the metadata of its head.
+#[derive(Clone)]
+pub(crate) struct Foreign {
+    pub(crate) response: ForeignResponse,
+    pub(crate) head: MetadataMap,
+}
+
+impl Foreign {
+    /// Returns the status that ends the call; `given` is that of a `grpc-status` in the trailers.
+    pub(crate) fn into_status(self, given: Option<Status>) -> Status {
+        let mut status = self.response.into_status(given);
+        status.set_head(self.head);
+        status
+    }
 }
 
 /// Who waits for the response.
@@ -120,6 +136,14 @@ impl Unary {
         }
         Ok(self.parts.take())
     }
+
+    /// Ends the call with a failure, which carries the head of the response if that has come.
+    fn fail(self, mut failure: Failure) {
+        if let Some(parts) = self.parts {
+            failure.status.set_head(parts.metadata);
+        }
+        self.sink.finish(Err(failure));
+    }
 }
 
 impl Call {
@@ -154,7 +178,8 @@ impl Call {
         bytes: &[u8],
         message_bytes_max: usize,
     ) -> Result<usize, Status> {
-        if self.foreign.is_some() {
+        if let Some(foreign) = &mut self.foreign {
+            foreign.response.push(bytes);
             return Ok(bytes.len());
         }
         match &mut self.shape {
@@ -171,17 +196,17 @@ impl Call {
         let trailers = status.into_metadata();
         match self.shape {
             Shape::Streamed(streamed) => streamed.pipe.end(Ok(trailers)),
-            Shape::Unary(mut unary) => {
-                let outcome = unary.complete(trailers);
-                unary.sink.finish(outcome);
-            }
+            Shape::Unary(mut unary) => match unary.complete(trailers) {
+                Ok(parts) => unary.sink.finish(Ok(parts)),
+                Err(failure) => unary.fail(failure),
+            },
         }
     }
 
     /// The call ended otherwise. A reader gets the messages that came before it.
     pub(crate) fn fail(self, failure: Failure) {
         match self.shape {
-            Shape::Unary(unary) => unary.sink.finish(Err(failure)),
+            Shape::Unary(unary) => unary.fail(failure),
             Shape::Streamed(streamed) => {
                 streamed.unprocessed.set(failure.unprocessed);
                 streamed.pipe.end(Err(failure.status));
@@ -192,7 +217,7 @@ impl Call {
     /// We end the call: messages that wait to be read are no longer of use.
     pub(crate) fn abort(self, status: Status) {
         match self.shape {
-            Shape::Unary(unary) => unary.sink.finish(Err(status.into())),
+            Shape::Unary(unary) => unary.fail(status.into()),
             Shape::Streamed(streamed) => streamed.pipe.fail(status),
         }
     }

@@ -74,11 +74,11 @@ impl Config {
         }
     }
 
-    /// A client with default limits.
+    /// A client with the limits of [`Limits::client`].
     pub fn client() -> Self {
         Self {
             role: Role::Client,
-            limits: Limits::default(),
+            limits: Limits::client(),
         }
     }
 }
@@ -217,6 +217,21 @@ impl Connection {
     /// (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §6.5.2); `u32::MAX` if it has not said.
     pub fn peer_streams_max(&self) -> u32 {
         self.peer.concurrent_streams_max
+    }
+
+    /// Largest header list in bytes that the peer wants to get (SETTINGS_MAX_HEADER_LIST_SIZE,
+    /// RFC 9113 §6.5.2, counted with 32 bytes per field); `usize::MAX` if it has not said.
+    pub fn peer_header_list_bytes_max(&self) -> usize {
+        match self.peer.header_list_bytes_max {
+            u32::MAX => usize::MAX,
+            bytes => bytes as usize,
+        }
+    }
+
+    /// First bytes, at most 128, of a server that speaks another protocol
+    /// ([`crate::Cause::OtherProtocol`]); empty once it has begun its SETTINGS.
+    pub fn greeting(&self) -> &[u8] {
+        self.reader.greeting()
     }
 
     /// Input is welcome. False while so much output is not transmitted, or so many replies to

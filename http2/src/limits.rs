@@ -199,6 +199,28 @@ impl Default for Limits {
 const PROXY_FACTOR: u32 = 1000;
 
 impl Limits {
+    /// Returns the bounds of a client. They protect it from mistakes of the server that it chose,
+    /// so they are wider than a server's, which protect it from strangers.
+    ///
+    /// A header list may have 256 KiB, which SETTINGS announce, and 4096 fields: trailers with
+    /// `grpc-status-details-bin` of many kilobytes are lawful. Calls may hold 256 MiB that came and
+    /// was not read. Streams that the server resets or breaks have no budget, since each ends only
+    /// a call of the client's own. Other budgets are those of [`Limits::behind_proxy`].
+    pub fn client() -> Self {
+        Self {
+            received_bytes_max: 256 << 20,
+            header_list_bytes_soft: 256 << 10,
+            header_list_bytes_hard: 4 << 20,
+            header_fields_soft: 4096,
+            header_fields_hard: 64 << 10,
+            continuation_frames_max: 512,
+            header_block_bytes_max: 4 << 20,
+            reset_budget: u32::MAX,
+            reset_budget_per_second: u32::MAX,
+            ..Self::default().behind_proxy()
+        }
+    }
+
     /// Sets the bounds for a peer that is a trusted proxy, whose connection carries many callers:
     /// the budgets that would end the connection, and so all their calls, for what some of them
     /// do, are a thousand times as large. What ends one call stays as it is, and so does what

@@ -86,6 +86,9 @@ impl Connection {
         if !self.is_clock_started() {
             self.start_clock();
         }
+        if self.role == Role::Client {
+            return self.reader.check_greeting(input);
+        }
         self.reader.preface(input)?;
         if self.reader.has_preface() {
             self.timers.clear(Timer::Preface);

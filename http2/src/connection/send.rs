@@ -92,10 +92,7 @@ impl Connection {
     /// Sends a response head, or trailers when `end_stream` is set after data. Trailers wait
     /// behind queued data. A stream that is gone is left alone.
     ///
-    /// Of a list that ends its stream, fields that the peer's SETTINGS_MAX_HEADER_LIST_SIZE has no
-    /// room for are left out, each judged in its turn, so that what comes first matters most: a
-    /// peer that refused the whole list would learn nothing of how the stream ended. Other lists
-    /// go out as they are, for the limit is advice (RFC 9113 §6.5.2) and silence would hide a loss.
+    /// The list goes out as it is, however long: see [`Connection::peer_header_list_bytes_max`].
     pub fn send_headers<'f>(
         &mut self,
         stream: StreamKey,
@@ -134,23 +131,12 @@ impl Connection {
         end_stream: bool,
     ) {
         self.abuse.on_block_sent();
-        let Self {
-            sender, peer, role, ..
-        } = self;
+        let Self { sender, peer, .. } = self;
         let frame_bytes_max = peer.frame_bytes_max as usize;
         let epoch = sender.encoder.epoch();
         if let Some(block) = cache.as_ref().and_then(|cache| cache.block(epoch)) {
             return write::headers(&mut sender.out, id, block, end_stream, frame_bytes_max);
         }
-        let mut room = match end_stream && *role == Role::Server {
-            true => peer.header_list_bytes_max as usize,
-            false => usize::MAX,
-        };
-        let fields = fields.filter(|field| {
-            let left = room.checked_sub(field.list_bytes());
-            room = left.unwrap_or(room);
-            left.is_some()
-        });
         let at = sender.out.len();
         sender.out.extend_from_slice(&[0; HEAD_BYTES]);
         let mutated = sender.encoder.encode(fields, &mut sender.out);

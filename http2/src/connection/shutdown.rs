@@ -148,6 +148,7 @@ impl Connection {
             Cause::LimitExceeded(limit) => limit.reason(&self.limits),
             Cause::PeerMisbehaved(rule) => rule.into(),
             Cause::Compression(error) => format!("{error}"),
+            Cause::OtherProtocol(protocol) => format!("{protocol}"),
         }
     }
 

@@ -42,9 +42,12 @@ impl End {
         End::ready(Config::server())
     }
 
-    /// A client that has opened a stream for each of `ends`: whether its request is complete.
+    /// A client that has opened a stream for each of `ends`: whether its request is complete. It
+    /// has the limits of a server, which are within reach.
     pub(crate) fn client(ends: &[bool]) -> End {
-        let mut end = End::ready(Config::client());
+        let mut config = Config::client();
+        config.limits = Config::server().limits;
+        let mut end = End::ready(config);
         for &ended in ends {
             end.open(ended);
         }

@@ -1,11 +1,13 @@
 //! RFC 9113 case by case. Frames are written and read by a kit of the tests' own, so that an
 //! error which the crate's writer and reader share does not cancel out.
 
+mod client_limits;
 mod credit;
 mod credit_bounds;
 mod end;
 mod flow;
 mod frames;
+mod greeting;
 mod keepalive;
 mod large_lists;
 mod limits;

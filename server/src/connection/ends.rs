@@ -20,7 +20,7 @@ impl Connection {
         }
         let limit = match error.cause {
             Cause::LimitExceeded(limit) => limit.name(),
-            Cause::PeerMisbehaved(_) | Cause::Compression(_) => "none",
+            Cause::PeerMisbehaved(_) | Cause::Compression(_) | Cause::OtherProtocol(_) => "none",
         };
         let throttle = self.limit_counts.as_deref().map(|counts| &counts.throttle);
         if let Some(left_out) = throttle.map_or(Some(0), |throttle| throttle.admit(now)) {

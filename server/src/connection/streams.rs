@@ -42,7 +42,13 @@ impl Connection {
         if pipe.wants_head()
             && let Some((metadata, encoding)) = pipe.take_initial()
         {
-            self.reply(stream, form).head(Some(&metadata), encoding);
+            let mut reply = self.reply(stream, form);
+            if let Err(status) = reply.check_head(&metadata) {
+                reply.watch = watch.take().map(|watch| *watch);
+                reply.status(&status);
+                return call.cancel();
+            }
+            reply.head(Some(&metadata), encoding);
         }
         if pipe.has_output() {
             pipe.take_output(|bytes| self.reply(stream, form).body(bytes));
@@ -83,10 +89,18 @@ pub(super) fn end(mut reply: Reply<'_>, initial: Option<(MetadataMap, Encoding)>
         (Some((initial, _)), Err(status)) if initial.is_empty() => {
             reply.status_with(status, trailers);
         }
-        (Some((initial, encoding)), _) => {
-            reply.head(Some(&initial), encoding);
-            reply.trailers(outcome, trailers);
-        }
+        (Some((mut initial, encoding)), _) => match (reply.check_head(&initial), outcome) {
+            (Ok(()), _) => {
+                reply.head(Some(&initial), encoding);
+                reply.trailers(outcome, trailers);
+            }
+            (Err(too_large), Ok(())) => reply.status(&too_large),
+            (Err(_), Err(status)) => {
+                // Too much beside the status as well, which then says that it is left out.
+                initial.append_all(trailers);
+                reply.status_with(status, &initial);
+            }
+        },
         (None, _) => reply.trailers(outcome, trailers),
     }
 }

@@ -8,6 +8,7 @@ mod compression;
 mod fairness;
 mod health;
 mod interceptors;
+mod large_metadata;
 mod layers;
 mod lifetime;
 mod limit_stats;
