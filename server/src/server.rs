@@ -8,7 +8,7 @@ use std::time::Duration;
 use corespun_runtime::{Accept, Address, Engine, Notice, RuntimeBuilder, spawn};
 use corespun_tls::TlsConfig;
 
-use crate::acceptor::{Acceptor, Door, HTTP1, Shared};
+use crate::acceptor::{Acceptor, Door, Shared};
 use crate::builtin::Builtin;
 use crate::cut_off::{CutCounts, CutOff};
 use crate::error::Error;
@@ -61,10 +61,6 @@ impl ServerBuilder {
         if let Some(web) = &config.grpc_web {
             web.check()?;
         }
-        let tls = tls.map(|tls| match &config.grpc_web {
-            Some(_) => tls.alpn_too(HTTP1),
-            None => tls,
-        });
         let tls = tls.map(TlsConfig::load).transpose()?;
         let (runtime, doors) = open_doors(runtime, listen, tls.as_ref())?;
         let watched = tls.clone();
