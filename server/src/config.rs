@@ -37,7 +37,7 @@ pub struct Config {
     /// in [`Limits`]. Beyond it new calls get RESOURCE_EXHAUSTED, and so does the newest call of a
     /// connection that keeps still more.
     pub shard_bytes_max: usize,
-    /// Whose pages may call by gRPC-Web; `None` serves no browsers and no HTTP/1.1.
+    /// Origins whose pages may call by gRPC-Web; `None` serves no browsers.
     pub grpc_web: Option<GrpcWeb>,
 }
 

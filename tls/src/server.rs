@@ -301,7 +301,11 @@ impl Acceptor {
         if before.print == texts.print() {
             return Ok(false);
         }
-        let loaded = self.shared.config.build(&texts, Some(&before)).map(Arc::new)?;
+        let loaded = self
+            .shared
+            .config
+            .build(&texts, Some(&before))
+            .map(Arc::new)?;
         let current = self.shared.current.write();
         *current.unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(true)
@@ -315,6 +319,8 @@ impl Acceptor {
 
 impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Acceptor").field(&self.shared.config).finish()
+        f.debug_tuple("Acceptor")
+            .field(&self.shared.config)
+            .finish()
     }
 }

@@ -266,6 +266,9 @@ impl Http1 {
             unsent: 0,
             sent: 0,
         });
+        if self.draining {
+            self.link.drain(now);
+        }
         self.run(now);
         if let Some(exchange) = &mut self.exchange
             && exchange.awaits_leave
@@ -321,6 +324,7 @@ impl Http1 {
                 exchange.on_fact(fact, *draining, lent(output));
             }
         });
+        *draining |= link.is_leaving();
         if !link.has_ended() {
             return;
         }
@@ -446,9 +450,13 @@ impl Protocol for Http1 {
 
     fn drain(&mut self, now: Duration) {
         self.draining = true;
+        // A request whose head is coming is answered too; its own time bounds the wait for it.
+        if self.exchange.is_none() && self.head_begun {
+            return;
+        }
         self.link.drain(now);
         self.run(now);
-        self.closing |= self.exchange.is_none() && !self.head_begun;
+        self.closing |= self.exchange.is_none();
         self.proceed(now);
     }
 

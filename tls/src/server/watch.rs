@@ -12,7 +12,11 @@ impl Acceptor {
     /// they are broken. A fault that was logged already is not logged again.
     pub fn refresh(&self) {
         let outcome = self.reload().map_err(|error| error.to_string());
-        let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self
+            .shared
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(changed) => {
                 *told = None;

@@ -108,10 +108,7 @@ fn the_first_bytes_tell() {
         (b"PRI * HTTP/1.1\r\n", Some(Taken::Http1)),
         (b"PR", None),
         (b"P\x16", Some(Taken::Http1)),
-        (
-            b"\x16\x03\x01\x02\0",
-            Some(Taken::Refused(Stranger::Tls)),
-        ),
+        (b"\x16\x03\x01\x02\0", Some(Taken::Refused(Stranger::Tls))),
         (b"\x15\x03\x01", Some(Taken::Http1)),
     ] {
         for at in 0..=text.len() {
