@@ -65,8 +65,8 @@ pub trait Inside {
     /// the [`End`](corespun_runtime::Input::End) that the protocol gets.
     fn fail(&mut self, _error: &Error) {}
 
-    /// Returns the answer, unencrypted, to a client whose `first` bytes are not TLS; empty by
-    /// default. Called at most once, by a server, ahead of [`fail`](Self::fail).
+    /// Returns the answer, unencrypted, to a peer whose `first` bytes are not TLS; empty by
+    /// default. Called at most once, ahead of [`fail`](Self::fail).
     fn answer_plaintext(&mut self, _first: &[u8]) -> Vec<u8> {
         Vec::new()
     }
