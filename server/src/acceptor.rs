@@ -21,8 +21,9 @@ use crate::routes::Routes;
 use crate::tally::{Ends, Tallies};
 use crate::valve::Valve;
 
-/// The name of HTTP/1.1 where protocols are agreed on (RFC 7301 §6).
-pub(crate) const HTTP1: &[u8] = b"http/1.1";
+/// ALPN names of the protocols beside HTTP/2 (RFC 7301 §6), the better one first. Clients that
+/// want HTTP/1.0 alone offer its name alone.
+const HTTP1: &[&[u8]] = &[b"http/1.1", b"http/1.0"];
 
 /// How one listener is served.
 #[derive(Clone)]
@@ -72,7 +73,7 @@ impl Acceptor {
         let lifetimes = Lifetimes::new(config.lifetime.clone());
         let has_http1 = config.grpc_web.is_some() || routes.plain_handler().is_some();
         let doors = doors.into_iter().map(|door| match door {
-            Door::Tls(tls) if has_http1 => Door::Tls(tls.with_fallback(HTTP1)),
+            Door::Tls(tls) if has_http1 => Door::Tls(tls.with_fallbacks(HTTP1)),
             door => door,
         });
         let service = Rc::new(Served {
@@ -258,8 +259,8 @@ impl Inside for Secured {
             cipher: handshake.cipher,
         });
         match &*handshake.alpn {
-            HTTP1 => Box::new(caller.http1(turn_time())),
             b"" => caller.detected(),
+            alpn if HTTP1.contains(&alpn) => Box::new(caller.http1(turn_time())),
             _ => Box::new(caller.http2(turn_time())),
         }
     }

@@ -120,7 +120,7 @@ impl TlsConfig {
         };
         Ok(Acceptor {
             shared: Arc::new(shared),
-            fallback: None,
+            fallbacks: &[],
         })
     }
 
@@ -244,16 +244,16 @@ struct Shared {
 #[derive(Clone)]
 pub struct Acceptor {
     shared: Arc<Shared>,
-    /// Protocol that is agreed on where the client has none of the others.
-    fallback: Option<&'static [u8]>,
+    /// Protocols that are agreed on where the client has none of the others.
+    fallbacks: &'static [&'static [u8]],
 }
 
 impl Acceptor {
-    /// Adds a protocol behind those of [`TlsConfig::alpn`], and lets clients in that take no part
-    /// in the choice (RFC 7301): their [`Handshake::alpn`](crate::Handshake::alpn) is empty, and
-    /// their first bytes have to tell. Without effect where nothing is negotiated.
-    pub fn with_fallback(mut self, protocol: &'static [u8]) -> Self {
-        self.fallback = Some(protocol);
+    /// Adds protocols behind those of [`TlsConfig::alpn`], the best first, and lets clients in that
+    /// take no part in the choice (RFC 7301): their [`Handshake::alpn`](crate::Handshake::alpn) is
+    /// empty, and their first bytes have to tell. Without effect where nothing is negotiated.
+    pub fn with_fallbacks(mut self, protocols: &'static [&'static [u8]]) -> Self {
+        self.fallbacks = protocols;
         self
     }
 
@@ -274,17 +274,17 @@ impl Acceptor {
         config.cert_resolver = asked.clone();
         let offered = &mut config.alpn_protocols;
         let is_negotiated = !offered.is_empty();
-        if let Some(fallback) = self.fallback.filter(|_| is_negotiated)
-            && !offered.iter().any(|known| known == fallback)
-        {
-            offered.push(fallback.to_vec());
+        for fallback in self.fallbacks.iter().filter(|_| is_negotiated) {
+            if !offered.iter().any(|known| known == fallback) {
+                offered.push(fallback.to_vec());
+            }
         }
         let role = Server {
             connection: UnbufferedServerConnection::new(Arc::new(config))?,
             asked,
         };
         let terms = Terms {
-            alpn: is_negotiated && self.fallback.is_none(),
+            alpn: is_negotiated && self.fallbacks.is_empty(),
             handshake_timeout: self.shared.config.handshake_timeout,
         };
         Ok(Box::new(Tls::new(role, terms, peer, inside, now)))

@@ -38,14 +38,16 @@ enum Way {
     Tcp,
     Unix,
     TlsAlone,
+    TlsHttp10,
     TlsHttp1,
     TlsHttp2,
 }
 
-const ALL: [Way; 5] = [
+const ALL: [Way; 6] = [
     Way::Tcp,
     Way::Unix,
     Way::TlsAlone,
+    Way::TlsHttp10,
     Way::TlsHttp1,
     Way::TlsHttp2,
 ];
@@ -113,6 +115,7 @@ impl World {
                 Box::new(stream)
             }
             Way::TlsAlone => Box::new(self.tls(&[])),
+            Way::TlsHttp10 => Box::new(self.tls(&[b"http/1.0"])),
             Way::TlsHttp1 => Box::new(self.tls(&[b"http/1.1"])),
             Way::TlsHttp2 => Box::new(self.tls(&[b"h2", b"http/1.1"])),
         }
@@ -228,7 +231,7 @@ fn plain_requests_are_answered_on_every_listener() {
                     "{shown}"
                 );
             }
-            if way != Way::TlsHttp1 {
+            if !matches!(way, Way::TlsHttp10 | Way::TlsHttp1) {
                 assert_eq!(world.ask_http2(way, "/healthz"), "200", "{way:?}");
             }
             health.set_not_serving("");
@@ -296,7 +299,7 @@ fn who_comes_to_the_wrong_port_is_told() {
         plain
             .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             .expect("sent");
-        assert!(rest(&mut plain).ends_with("this port speaks TLS only"));
+        assert_eq!(rest(&mut plain), "");
         let mut hello = world.tcp(1);
         hello.write_all(b"\x16\x03\x01\x02\0\x01").expect("sent");
         let answer = rest(&mut hello);

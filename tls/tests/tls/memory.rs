@@ -161,11 +161,13 @@ fn who_is_refused() {
 }
 
 #[test]
-fn a_fallback_lets_more_clients_in() {
+fn fallbacks_let_more_clients_in() {
     let world = World::new();
     let acceptor = |protocols: &[&[u8]]| {
         let loaded = world.config().alpn(protocols).load();
-        loaded.expect("an acceptor").with_fallback(b"http/1.1")
+        loaded
+            .expect("an acceptor")
+            .with_fallbacks(&[b"http/1.1", b"http/1.0"])
     };
     let (http2, both) = (acceptor(&[b"h2"]), acceptor(&[b"http/1.1", b"h2"]));
     let none = acceptor(&[]);
@@ -185,6 +187,8 @@ fn a_fallback_lets_more_clients_in() {
     check(&http2, &[b"h2"], Some("h2"));
     check(&http2, &[b"http/1.1", b"h2"], Some("h2"));
     check(&http2, &[b"http/1.1"], Some("http/1.1"));
+    check(&http2, &[b"http/1.0", b"http/1.1"], Some("http/1.1"));
+    check(&http2, &[b"http/1.0"], Some("http/1.0"));
     check(&http2, &[], Some(""));
     check(&http2, &[b"h3"], None);
     check(&both, &[b"h2", b"http/1.1"], Some("http/1.1"));
