@@ -166,6 +166,8 @@ impl Http1 {
         while !self.closing && self.step(now) {}
         if self.closing {
             self.input.clear();
+            // It has ended in order, so it is not among those that a shutdown cuts off.
+            self.link.end(now);
         }
         // Once for all that was taken: a read may hold a thousand requests.
         let taken = std::mem::take(&mut self.taken).min(self.input.len());
@@ -382,8 +384,8 @@ impl Protocol for Http1 {
                 self.proceed(now);
             }
             Input::End => {
-                self.link.end(now);
                 self.closing = true;
+                self.proceed(now);
             }
         }
     }
@@ -393,7 +395,8 @@ impl Protocol for Http1 {
             return;
         }
         if self.head_due.is_some_and(|due| due <= now) {
-            return self.expire();
+            self.expire();
+            return self.proceed(now);
         }
         if let Some(exchange) = &mut self.exchange {
             let sent = std::mem::take(&mut exchange.sent);

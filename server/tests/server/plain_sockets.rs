@@ -15,7 +15,7 @@ use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{Config as Http2Config, Connection, Event, Token};
 use corespun_runtime::{Address, Engine};
 use corespun_server::{
-    Health, PlainRequest, PlainResponse, Running, Server, ServerBuilder, TlsConfig,
+    CutOff, Health, PlainRequest, PlainResponse, Running, Server, ServerBuilder, TlsConfig,
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring;
@@ -164,7 +164,8 @@ impl World {
     }
 
     fn stop(self) {
-        self.running.stop().expect("a clean end");
+        let cut_off = self.running.stop().expect("a clean end");
+        assert_eq!(cut_off, CutOff::default(), "all connections ended in order");
         std::fs::remove_dir_all(self.folder).expect("the folder");
     }
 }
