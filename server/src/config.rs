@@ -49,7 +49,7 @@ pub struct Config {
     /// connection that keeps still more. `None` follows the memory of the container: see
     /// [`ServerBuilder::bind`](crate::ServerBuilder::bind).
     pub shard_bytes_max: Option<usize>,
-    /// Whose pages may call by gRPC-Web; `None` serves no browsers and no HTTP/1.1.
+    /// Origins whose pages may call by gRPC-Web; `None` serves no browsers.
     pub grpc_web: Option<GrpcWeb>,
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use corespun::runtime::log_line;
 use corespun::server::{Flags, conclude};
-use corespun::{Health, PlainRequest, PlainResponse, Server};
+use corespun::{Health, Server};
 use corespun_examples::telemetry::{Telemetry, TraceFlags};
 use corespun_examples::user::UserServiceServer;
 use corespun_examples::{Store, Users};
@@ -38,8 +38,7 @@ fn serve(Arguments { db, traces, flags }: Arguments) -> Result<(), Box<dyn Error
     let server = telemetry
         .around(flags.apply(Server::builder()))
         .service(open)
-        .plain(|_shard| Ok(probe))
-        .health(&Health::new())
+        .probes(&Health::new())
         .reflection()
         .channelz()
         .bind()?;
@@ -52,13 +51,4 @@ fn serve(Arguments { db, traces, flags }: Arguments) -> Result<(), Box<dyn Error
     telemetry.finish();
     log_line(format_args!("users: {cut_off}"));
     Ok(())
-}
-
-/// What load balancers and orchestrators ask without gRPC.
-fn probe(request: &PlainRequest<'_>) -> PlainResponse {
-    match (request.method(), request.path()) {
-        ("GET" | "HEAD", "/healthz") => PlainResponse::new(200, "ok\n"),
-        (_, "/healthz") => PlainResponse::new(405, "").header("allow", "GET, HEAD"),
-        (_, path) => PlainResponse::new(404, format!("nothing is served at {path}\n")),
-    }
 }

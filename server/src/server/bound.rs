@@ -6,7 +6,7 @@ use corespun_runtime::{Accept, Address, Notice, log_line, memory_limit, spawn};
 
 use super::builder::{Factory, InterceptorFactory};
 use super::{RELOAD_PAUSE, Running, ServerBuilder, open_doors};
-use crate::acceptor::{Acceptor, Door, HTTP1, Shared};
+use crate::acceptor::{Acceptor, Door, Shared};
 use crate::builtin::Builtin;
 use crate::config::{Config, default_shard_bytes};
 use crate::cut_off::{CutCounts, CutOff};
@@ -76,10 +76,6 @@ impl ServerBuilder {
         if let Some(web) = &config.grpc_web {
             web.check()?;
         }
-        let tls = tls.map(|tls| match &config.grpc_web {
-            Some(_) => tls.alpn_too(HTTP1),
-            None => tls,
-        });
         let tls = tls.map(TlsConfig::load).transpose()?;
         let (runtime, doors, proxies) = open_doors(runtime, listen, tls.as_ref())?;
         let runtime = runtime.bind()?;

@@ -170,6 +170,28 @@ impl ServerBuilder {
         self
     }
 
+    /// Offers `grpc.health.v1.Health` as [`health`](Self::health) does, and answers plain probes
+    /// with the same statuses, over HTTP/1.1 and HTTP/2 on every address:
+    ///
+    /// - `/healthz` and `/readyz`: 200 while the server as a whole serves, else 503; with
+    ///   `?service=NAME` that of one service. Both are 503 from SIGTERM on, also during
+    ///   [`drain_delay`](Self::drain_delay). For readiness probes and balancers.
+    /// - `/livez`: 200 as long as the process answers. For liveness probes, which should not
+    ///   restart a server that drains or waits for something else.
+    /// - `OPTIONS /`, HAProxy's default check, as `/healthz`, unless there is a
+    ///   [`plain`](Self::plain) handler: all other paths are its own.
+    ///
+    /// ```no_run
+    /// # use corespun_server::{Error, Health, Server};
+    /// # fn main() -> Result<(), Error> {
+    /// Server::builder().listen("127.0.0.1:50051").probes(&Health::new()).run()
+    /// # }
+    /// ```
+    pub fn probes(mut self, health: &Health) -> Self {
+        self.builtin.probes = true;
+        self.health(health)
+    }
+
     /// Offers reflection, `v1` and `v1alpha`, from the schemas that the services bring along.
     pub fn reflection(self) -> Self {
         self.reflection_with(&[])
@@ -268,8 +290,9 @@ impl ServerBuilder {
     }
 
     /// Answers requests that are no calls (their content type is not gRPC's), in place of the 405
-    /// or 415 that they get otherwise: `/healthz` or `/metrics` over HTTP/2 without TLS. The
-    /// factory is called once on each shard, as that of a service. A handler set before is
+    /// or 415 that they get otherwise: `/metrics`, for example. HTTP/1.1 is then answered beside
+    /// HTTP/2 on every address, with TLS also for clients without ALPN: the first bytes of a
+    /// connection tell. For health see [`probes`](Self::probes). The factory is called once on each shard, as that of a service. A handler set before is
     /// replaced. Calls do not pay for it. No interceptor sees such a request: what it may learn is
     /// for the handler to decide.
     ///
@@ -277,7 +300,7 @@ impl ServerBuilder {
     /// # use corespun_server::{Error, PlainRequest, PlainResponse, Server};
     /// fn answer(request: &PlainRequest<'_>) -> PlainResponse {
     ///     match request.path() {
-    ///         "/healthz" => PlainResponse::new(200, "ok\n"),
+    ///         "/version" => PlainResponse::new(200, "1.2.3\n"),
     ///         _ => PlainResponse::new(404, ""),
     ///     }
     /// }

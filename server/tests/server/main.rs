@@ -15,6 +15,7 @@ mod limit_stats;
 mod overload;
 mod overload_sockets;
 mod plain;
+mod plain_sockets;
 mod streams;
 mod support;
 mod waiting;
