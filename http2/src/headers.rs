@@ -116,8 +116,18 @@ pub struct Header<'a> {
     /// The value as it came.
     pub value: &'a [u8],
     /// Whether name and value hold only characters RFC 9113 §8.2.1 allows. It says nothing about
-    /// the field's place: pseudo-headers nobody defined are well formed too.
+    /// the field's place: pseudo-headers nobody defined are well formed too. Nor does it about
+    /// blanks at the edges of the value, which receivers bear: see [`Header::is_trimmed`].
     pub well_formed: bool,
+}
+
+impl Header<'_> {
+    /// Returns whether the value neither begins nor ends with a space or a tab, as RFC 9113 §8.2.1
+    /// asks of senders.
+    pub fn is_trimmed(&self) -> bool {
+        let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        !blank(self.value.first()) && !blank(self.value.last())
+    }
 }
 
 impl fmt::Debug for Header<'_> {
@@ -390,10 +400,4 @@ pub(crate) fn is_value(value: &[u8]) -> bool {
     !value.iter().fold(false, |banned, byte| {
         banned | matches!(byte, 0 | b'\r' | b'\n')
     })
-}
-
-/// Neither end of the value is a space or a tab.
-pub(crate) fn is_trimmed(value: &[u8]) -> bool {
-    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    !blank(value.first()) && !blank(value.last())
 }

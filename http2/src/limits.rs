@@ -91,7 +91,7 @@ pub struct Limits {
     /// Frames that are legal and of no use, beyond what streams and data of the connection entitle
     /// to, as a bucket: PING (unless [`crate::PingPolicy`] counts strikes) and SETTINGS
     /// (CVE-2019-9512, -9515; a PING after DATA of ours is free, since callers measure bandwidth
-    /// so), SETTINGS that shift the windows of open streams (one more per 16 streams), empty DATA
+    /// so), SETTINGS that shift the windows of open streams (one more per 64 streams), empty DATA
     /// and CONTINUATION (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements
     /// of SETTINGS that nobody waits for, PRIORITY (CVE-2019-9513), WINDOW_UPDATE, and streams
     /// refused for `queued_bytes_max`. Each stream gives eight back, each DATA frame of ours

@@ -1,6 +1,6 @@
 //! Field sections that RFC 9113 §8 calls malformed, found before anyone acts on them.
 
-use crate::headers::{Header, HeaderList, Token, is_trimmed};
+use crate::headers::{Header, HeaderList, Token};
 
 /// The rule that a field section breaks.
 pub(crate) type Malformed = &'static str;
@@ -73,7 +73,7 @@ struct Pseudo<'a> {
 
 impl<'a> Pseudo<'a> {
     fn note(&mut self, header: &Header<'a>) -> Result<(), Malformed> {
-        if !header.well_formed || !is_trimmed(header.value) {
+        if !header.well_formed || !header.is_trimmed() {
             return Err("a pseudo-header field has characters that are not allowed");
         }
         let twice = match header.token {

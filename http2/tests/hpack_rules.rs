@@ -160,17 +160,17 @@ fn a_larger_announcement_counts_once_the_peer_uses_it() {
 
 #[test]
 fn malformed_fields_are_marked_not_refused_and_stay_marked_in_the_table() {
-    let wire = b"\x40\x01A\x01v\x40\x01a\x02v \x40\x00\x01v\x40\x01a\x01v\
+    let wire = b"\x40\x01A\x01v\x40\x01a\x02v\n\x40\x00\x01v\x40\x01a\x01v\
         \xbe\xbf\xc0\xc1\x7f\x01\x01w";
     let fields = decode(&mut Decoder::new(4096), wire).unwrap();
     let expected = [
         "A: v (malformed)",
-        "a: v  (malformed)",
+        "a: v\\n (malformed)",
         ": v (malformed)",
         "a: v",
         "a: v",
         ": v (malformed)",
-        "a: v  (malformed)",
+        "a: v\\n (malformed)",
         "A: v (malformed)",
         // Index 64 lends its name only: the name is good even if the value there is not.
         "a: w",

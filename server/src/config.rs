@@ -13,7 +13,9 @@ use crate::web::GrpcWeb;
 /// Limits of a server's connections and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The bounds of HTTP/2.
+    /// The bounds of HTTP/2. A call whose stream is reset no longer counts as open, because its
+    /// handler is dropped at once; only what `spawn_blocking` already runs for it goes on, on the
+    /// bounded number of threads that there are for that.
     pub http2: Limits,
     /// How long connections live, and how the ends of each make sure of each other.
     pub lifetime: Lifetime,

@@ -66,8 +66,7 @@ impl ServerBuilder {
             None => tls,
         });
         let tls = tls.map(TlsConfig::load).transpose()?;
-        let proxies: Vec<bool> = listen.iter().map(|listen| listen.is_proxy).collect();
-        let (runtime, doors) = open_doors(runtime, listen, tls.as_ref())?;
+        let (runtime, doors, proxies) = open_doors(runtime, listen, tls.as_ref())?;
         let watched = tls.clone();
         let (stats, overloads) = (limit_stats.clone(), overload_stats.clone());
         let offered = builtin.clone();
@@ -162,25 +161,27 @@ impl ServerBuilder {
     }
 }
 
-/// Has the runtime listen on every address, and says what stands behind each.
+/// Has the runtime listen on every address. Returns what stands behind each, and whether its peers
+/// are trusted proxies.
 fn open_doors(
     mut runtime: RuntimeBuilder,
     listen: Vec<Listen>,
     tls: Option<&corespun_tls::Acceptor>,
-) -> Result<(RuntimeBuilder, Vec<Door>), Error> {
-    let mut doors = Vec::new();
+) -> Result<(RuntimeBuilder, Vec<Door>, Vec<bool>), Error> {
+    let (mut doors, mut proxies) = (Vec::new(), Vec::new());
     for listen in listen {
         let address: Address = listen
             .address
             .parse()
             .map_err(|error| Error::Address(format!("{error}")))?;
         runtime = runtime.listen(address);
+        proxies.push(listen.is_proxy);
         doors.push(match tls {
             Some(tls) if !listen.plaintext => Door::Tls(tls.clone()),
             _ => Door::Plain,
         });
     }
-    Ok((runtime, doors))
+    Ok((runtime, doors, proxies))
 }
 
 /// A server that runs on threads of its own.

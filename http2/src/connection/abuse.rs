@@ -37,7 +37,7 @@ const PADDING_SHARE: usize = 8;
 const BODY_AHEAD_MAX: i64 = 16;
 
 /// Open streams whose windows SETTINGS may shift at the price of one more frame.
-const SHIFTED_STREAMS_PER_GLITCH: usize = 16;
+const SHIFTED_STREAMS_PER_GLITCH: usize = 64;
 
 /// Counters against peers that cost more than they bring.
 pub(super) struct Abuse {

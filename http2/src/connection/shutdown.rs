@@ -133,16 +133,16 @@ impl Connection {
         self.shutdown.is_told_off
     }
 
-    /// Code and debug data of the peer's latest GOAWAY (RFC 9113 §6.8), of which the first 256 bytes
-    /// are kept. The data is whatever the peer has put there: mostly a text for whoever reads logs.
+    /// Returns code and debug data of the peer's latest GOAWAY (RFC 9113 §6.8), of which the first
+    /// 256 bytes are kept. The data may be anything; most peers put a text for log readers there.
     pub fn peer_go_away(&self) -> Option<(ErrorCode, &[u8])> {
         let (code, debug) = self.shutdown.peer_reason.as_ref()?;
         Some((*code, debug))
     }
 
-    /// Why `error` ended this connection: the limit's setting and value, or the rule that the peer
-    /// broke. GOAWAY carries it as debug data, but for too many PINGs, where gRPC expects a text
-    /// of its own (gRFC A8).
+    /// Returns why `error` ended this connection: the limit's setting and value, or the rule that
+    /// the peer broke. GOAWAY carries it as debug data. Too many PINGs are the exception: there
+    /// GOAWAY carries the text that gRFC A8 defines.
     pub fn reason(&self, error: &ConnectionError) -> String {
         match error.cause {
             Cause::LimitExceeded(limit) => limit.reason(&self.limits),

@@ -49,9 +49,9 @@ impl Decoder {
         self.long_bytes(limits).saturating_mul(2)
     }
 
-    /// Decodes what is there of a block that is not whole, of more than [`Decoder::part_bytes`] when
-    /// it is called first; how many bytes of it are done with. The next part, or the last one in
-    /// [`Decoder::decode`], begins behind them. The list holds the fields so far.
+    /// Decodes what is there of a block that is not whole, and returns how many bytes it has
+    /// decoded. The first part has more than [`Decoder::part_bytes`]. The next one, or the last
+    /// one in [`Decoder::decode`], begins behind the decoded bytes.
     ///
     /// # Errors
     /// As [`Decoder::decode`].

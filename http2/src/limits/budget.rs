@@ -13,6 +13,7 @@ const EARNED_PER_CAPACITY: u32 = 10;
 pub(crate) struct Bucket {
     tokens: u32,
     capacity: u32,
+    earned_max: u32,
     per_second: u32,
     refilled_at_ms: u64,
 }
@@ -22,6 +23,7 @@ impl Bucket {
         Self {
             tokens: capacity,
             capacity,
+            earned_max: capacity.saturating_mul(EARNED_PER_CAPACITY),
             per_second,
             refilled_at_ms: 0,
         }
@@ -29,8 +31,7 @@ impl Bucket {
 
     /// Adds tokens for finished work.
     pub(crate) fn earn(&mut self, tokens: u32) {
-        let most = self.capacity.saturating_mul(EARNED_PER_CAPACITY);
-        self.tokens = self.tokens.saturating_add(tokens).min(most);
+        self.tokens = self.tokens.saturating_add(tokens).min(self.earned_max);
     }
 
     /// Fills the bucket to its capacity.
@@ -40,7 +41,10 @@ impl Bucket {
 
     /// Takes `tokens`. False, with nothing left, when there are not as many.
     pub(crate) fn charge(&mut self, tokens: u32, now: Duration) -> bool {
-        self.refill(now);
+        // What was earned needs no look at the clock.
+        if self.tokens < self.capacity.saturating_add(tokens) {
+            self.refill(now);
+        }
         let left = self.tokens.checked_sub(tokens);
         self.tokens = left.unwrap_or(0);
         left.is_some()

@@ -9,7 +9,10 @@ use super::Limits;
 use crate::error::ErrorCode;
 
 macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $code:ident, $($field:ident:)? $what:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident = $text:literal, $code:ident, $($field:ident:)? $what:literal;
+    )*) => {
         /// Which limit a peer exceeded.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]

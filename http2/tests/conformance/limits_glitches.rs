@@ -215,7 +215,7 @@ fn updates_for_a_few_bytes_each_are_free() {
     }
 }
 
-/// SETTINGS that shift windows cost one more for every sixteen streams.
+/// SETTINGS that shift windows cost one more for every 64 streams.
 #[test]
 fn shifting_the_windows_of_many_streams() {
     let flips = |streams: u32, times: u32| {
@@ -229,10 +229,10 @@ fn shifting_the_windows_of_many_streams() {
         said.flatten().any(|line| line == format!("error {CALM}"))
     };
     // Ten budgets are 130, which the streams have paid.
-    assert!(!flips(32, 43));
-    assert!(flips(32, 44));
-    assert!(!flips(15, 130), "below sixteen a frame is a frame");
-    assert!(flips(15, 131));
+    assert!(!flips(128, 43));
+    assert!(flips(128, 44));
+    assert!(!flips(63, 130), "below 64 a frame is a frame");
+    assert!(flips(63, 131));
 }
 
 #[test]
