@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use corespun_client::Config;
 use corespun_codec::{Code, Kind, Method, Request};
 use corespun_http2::{ErrorCode, StreamKey};
 use corespun_runtime::{Flow, block_on, spawn};
@@ -324,7 +325,9 @@ impl<T, F: Future<Output = Result<T, corespun_codec::Status>>> AwaitWith<T> for 
 #[test]
 fn unread_responses_are_bounded() {
     block_on(async {
-        let (mut pair, channel) = Pair::new(100);
+        let mut config = Config::default();
+        config.http2.received_bytes_max = 16 << 20;
+        let (mut pair, channel) = Pair::with(100, &config);
         let piece = "x".repeat(100_000);
         let mut unread = Vec::new();
         for _ in 0..24 {
