@@ -67,7 +67,7 @@ impl FromStr for Address {
         if let Some(name) = hidden.or_else(|| text.strip_prefix("unix-abstract:")) {
             return match name.len() {
                 0 => Err(error("the name of the abstract socket is empty".to_owned())),
-                ..=ABSTRACT_BYTES_MAX => Ok(Self::Abstract(name.into())),
+                1..=ABSTRACT_BYTES_MAX => Ok(Self::Abstract(name.into())),
                 _ => Err(error(format!(
                     "the name of an abstract socket has at most {ABSTRACT_BYTES_MAX} bytes"
                 ))),

@@ -26,7 +26,7 @@ use sizes::parse_send_time;
 pub struct Flags {
     /// Addresses to listen on.
     #[arg(
-        help = "Address to listen on: 127.0.0.1:50051, [::]:0, unix:/path or unix:@name; repeatable",
+        help = "Address to listen on: 127.0.0.1:50051, [::]:0, unix:/path, unix:@name; repeatable",
         long = "listen",
         value_name = "ADDR",
         default_value = "127.0.0.1:50051"

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::{cpu_quota_at, memory_limit_at, whole_cpus};
 
 const V2: &str = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
-const V1: &str = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
-                  35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+const V1: &str = "\
+32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct
+35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+";
 const MIB: u64 = 1 << 20;
 
 /// A root of a file system, gone when its test is.
