@@ -19,139 +19,157 @@ use crate::settings::{FRAME_BYTES_LEAST, FRAME_BYTES_MOST};
 
 /// The bounds of one connection. The defaults suit a server on an open network.
 ///
-/// "GOAWAY" below ends the connection, "RST_STREAM" a stream; the code is ENHANCE_YOUR_CALM where
-/// none is named. A time that is too long to be added to the clock, such as [`Duration::MAX`],
-/// means no bound.
+/// A bound is kept in one of four steps, and the doc of each field names the one that it takes:
+///
+/// 1. *Wait*: the peer gets less credit, so that it waits.
+/// 2. *Pause*: nothing more is read from the connection, or its calls are not started.
+/// 3. *End the call*: RST_STREAM or a status ends the one call that went over the bound.
+/// 4. *End the connection*: GOAWAY ends the connection with all its calls. No lawful client, proxy
+///    or sloppy implementation gets there.
+///
+/// The code is ENHANCE_YOUR_CALM where none is named. A time that is too long to be added to the
+/// clock, such as [`Duration::MAX`], means no bound.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Streams the peer may have open at once; also announced in SETTINGS. More are refused with
-    /// RST_STREAM(REFUSED_STREAM). 1024: a thousand streaming callers on one proxy connection.
+    /// Streams that the peer may have open at once; announced in SETTINGS. 1024: a thousand
+    /// streaming callers on one proxy connection. Step 2: one more is not started, and
+    /// RST_STREAM(REFUSED_STREAM) says that it may be tried again.
     pub concurrent_streams_max: u32,
-    /// New streams between two transmits; more are refused with RST_STREAM(REFUSED_STREAM), so
-    /// that one read cannot cost a turn more than this many calls. 2048, twice the streams at
-    /// once: who keeps to those may have opened as many again for replies still on their way.
+    /// New streams between two transmits, so that one read cannot cost a turn more calls. 2048,
+    /// twice the streams at once: a lawful peer may have opened as many again for replies that are
+    /// still on their way. Step 2: one more is not started, RST_STREAM(REFUSED_STREAM).
     pub new_streams_max: u32,
-    /// Stream identifier from which on the connection drains by itself (GOAWAY NO_ERROR), so that
-    /// its calls move over before identifiers run out. Three quarters of 2^31 - 1, as grpc-go.
+    /// Stream identifier from which on the connection drains by itself, so that its calls move
+    /// over before identifiers run out. Three quarters of 2^31 - 1, as grpc-go. Step 2: GOAWAY
+    /// (NO_ERROR) stops new calls, and open ones finish.
     pub stream_id_drain: u32,
-    /// Largest frame payload accepted, in bytes (RFC 9113 §4.2). Over: FRAME_SIZE_ERROR.
+    /// Largest frame payload accepted, in bytes; announced in SETTINGS (RFC 9113 §4.2). Step 4:
+    /// GOAWAY(FRAME_SIZE_ERROR).
     pub frame_bytes_max: u32,
     /// Receive window that a stream starts with, in bytes; announced in SETTINGS. 65,535: what
-    /// RFC 9113 gives a peer that has not seen our SETTINGS. Overrun: FLOW_CONTROL_ERROR on the
-    /// stream.
+    /// RFC 9113 gives a peer that has not seen our SETTINGS. Step 1: the sender waits. Step 3 for
+    /// an overrun: RST_STREAM(FLOW_CONTROL_ERROR).
     pub stream_window_bytes: u32,
     /// Receive window in bytes that a stream grows to while its reader takes half of the window
     /// within a round trip, measured by PING. At most [`Limits::stream_window_bytes`]: windows are
-    /// fixed and nothing is measured. 4 MiB: 40 Gbit/s at a round trip of 0.8 ms.
+    /// fixed and nothing is measured. 4 MiB: 40 Gbit/s at a round trip of 0.8 ms. Step 1: the
+    /// sender waits.
     pub stream_window_bytes_max: u32,
-    /// Receive window of the connection in bytes. Overrun: FLOW_CONTROL_ERROR, connection ends.
-    /// It is given back on receipt, up to what [`Limits::received_bytes_max`] leaves, and at least
-    /// up to 64 KiB: slow streams close it for nobody, and the sender waits (step 1).
+    /// Receive window of the connection in bytes. It is given back on receipt, up to what
+    /// [`Limits::received_bytes_max`] leaves, and at least up to 64 KiB. Slow streams close it for
+    /// nobody. Step 1: the sender waits. Step 4 for an overrun: GOAWAY(FLOW_CONTROL_ERROR).
     pub connection_window_bytes: u32,
     /// Bytes that may be held for what was received and not consumed yet, partial messages and
-    /// unread streams, and promised to streams beyond the window they started with. At the bound
-    /// the sender waits (step 1): windows do not grow, readers of messages that are larger than
-    /// their window are served one after the other, the oldest stream first, and the connection's
-    /// window is 64 KiB. In all a peer can make the connection hold this, one message, and a window
-    /// of at most 64 KiB for each open stream. 16 MiB: four of the largest messages at once
-    /// (CVE-2019-9511, data dribble).
+    /// unread streams, and promised to streams beyond the window they started with. 16 MiB: four
+    /// of the largest messages at once (CVE-2019-9511, data dribble).
+    ///
+    /// Step 1: the sender waits. At the bound windows do not grow, and the connection's window is
+    /// 64 KiB. Readers of messages that are larger than their window are served one after the
+    /// other, the oldest stream first. In all a peer can make the connection hold this, one
+    /// message, and a window of at most 64 KiB for each open stream.
     pub received_bytes_max: usize,
-    /// Memory in bytes of output that waits for windows, above which calls whose request has come
-    /// are not started until it falls (step 2). 16 MiB (CVE-2019-9517: many replies asked for, none
-    /// read).
+    /// Memory in bytes of output that waits for windows. 16 MiB (CVE-2019-9517: many replies asked
+    /// for, none read). Step 2: calls whose request has come are not started until it falls.
     pub queued_bytes_max: usize,
     /// Decoded header list above which fields are dropped and the list is marked overflowed, in
     /// bytes counted as RFC 9113 §10.5.1 does. The block is decoded to its end for the table's
-    /// sake, and the layer above ends that call alone, with a status that names limit and size.
+    /// sake. Step 3: the layer above ends that call, with a status that names limit and size.
     pub header_list_bytes_soft: usize,
-    /// Decoded header list above which the connection ends: HPACK bombs (CVE-2016-6581). 1 MiB,
-    /// 128 times what a call may have: no sloppy caller gets there, and what is dropped on the way
-    /// costs no memory. Text that the table multiplied also drains `glitch_budget`, a token a KiB.
+    /// Decoded header list in bytes that no call may have: HPACK bombs (CVE-2016-6581). 1 MiB, 128
+    /// times the soft bound: no sloppy caller gets there, and what is dropped on the way costs no
+    /// memory. Text that the table multiplied also drains `glitch_budget`, a token a KiB. Step 4:
     /// GOAWAY.
     pub header_list_bytes_hard: usize,
-    /// Fields in a list, cookie crumbs each counted, before the list is marked overflowed.
+    /// Fields in a list, cookie crumbs each counted, above which the list is marked overflowed.
+    /// Step 3: the layer above ends that call.
     pub header_fields_soft: usize,
-    /// Fields in a list before the connection ends (CVE-2026-49975: many tiny fields). GOAWAY.
+    /// Fields in a list that no call may have (CVE-2026-49975: many tiny fields). Step 4: GOAWAY.
     pub header_fields_hard: usize,
     /// CONTINUATION frames after one HEADERS: the CONTINUATION flood (CVE-2024-27316). 128: twice
-    /// what a block of `header_block_bytes_max` needs. GOAWAY.
+    /// what a block of `header_block_bytes_max` needs. Step 4: GOAWAY.
     pub continuation_frames_max: u32,
     /// Encoded bytes of one header block, over all its frames (CVE-2024-27316). A block is decoded
-    /// while it comes, so that at most 80 KiB of it are kept. GOAWAY.
+    /// while it comes, so that at most 80 KiB of it are kept. Step 4: GOAWAY.
     pub header_block_bytes_max: usize,
-    /// Entries in one SETTINGS frame: SETTINGS floods (CVE-2019-9515). GOAWAY.
+    /// Entries in one SETTINGS frame: SETTINGS floods (CVE-2019-9515). Step 4: GOAWAY.
     pub settings_entries_max: usize,
-    /// GOAWAY frames of the peer. 16: a graceful end takes two, an error one more. GOAWAY.
+    /// GOAWAY frames of the peer. 16: a graceful end takes two, an error one more. Step 4: GOAWAY.
     pub go_away_frames_max: u32,
-    /// Bytes of debug data in a GOAWAY frame; they are never kept, only read past. GOAWAY.
+    /// Bytes of debug data in a GOAWAY frame; they are never kept, only read past. Step 4: GOAWAY.
     pub go_away_debug_bytes_max: usize,
     /// Streams that the peer may waste, by resetting them or by its faults, beyond those that it
-    /// lets finish: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671). GOAWAY.
+    /// lets finish: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671). Step 4: GOAWAY.
     ///
     /// What is charged is work without use, not a count of RST_STREAM. A stream that ends before
-    /// anything could be transmitted after its HEADERS costs one; after the next transmit it has
+    /// anything could be transmitted after its HEADERS costs one. After the next transmit it has
     /// been bounded by `concurrent_streams_max` and costs 1/32. In between are the first eight that
     /// end so soon after a transmit (a fifth each), and those behind whose HEADERS others were
     /// opened: a peer that cancels all its streams together has kept to what it may have open. A
     /// stream that finishes gives one back, to at most ten times this budget.
     pub reset_budget: u32,
-    /// Wasted streams that are forgiven each second.
+    /// Wasted streams that are forgiven each second, of those that `reset_budget` counts.
     pub reset_budget_per_second: u32,
     /// Frames that are legal and of no use, beyond what streams and data of the connection entitle
-    /// to, as a bucket: PING (unless [`crate::PingPolicy`] counts strikes) and SETTINGS
-    /// (CVE-2019-9512, -9515; a PING after DATA of ours is free, since callers measure bandwidth
-    /// so), SETTINGS that shift the windows of open streams (one more per 64 streams), empty DATA
-    /// and CONTINUATION (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements
-    /// of SETTINGS that nobody waits for, PRIORITY (CVE-2019-9513), WINDOW_UPDATE, and streams
-    /// refused for `queued_bytes_max`. Each stream gives eight back, each DATA frame of ours
-    /// twenty, and eight bytes of it one more, to at most ten times this budget. GOAWAY.
+    /// to, as a bucket. Step 4: GOAWAY.
+    ///
+    /// Charged are PING (unless [`crate::PingPolicy`] counts strikes) and SETTINGS (CVE-2019-9512,
+    /// -9515; a PING after DATA of ours is free, since callers measure bandwidth so), SETTINGS that
+    /// shift the windows of open streams (one more per 64 streams), empty DATA and CONTINUATION
+    /// (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements of SETTINGS that
+    /// nobody waits for, PRIORITY (CVE-2019-9513) and WINDOW_UPDATE. Each stream gives eight back,
+    /// each DATA frame of ours twenty, and eight bytes of it one more, to at most ten times this
+    /// budget.
     pub glitch_budget: u32,
     /// Tokens that the bucket of `glitch_budget` regains each second.
     pub glitch_budget_per_second: u32,
-    /// Replies (PING and SETTINGS acknowledgements, resets for faults) that wait to be sent, from
-    /// which on no more input is wanted until they are: see [`crate::Connection::wants_input`].
+    /// Replies (PING and SETTINGS acknowledgements, resets for faults) that wait to be sent. Step
+    /// 2: no more input is wanted until they are, see [`crate::Connection::wants_input`].
     pub queued_replies_high: u32,
-    /// Such replies before the connection ends: floods by a peer that does not read
-    /// (CVE-2019-9512, -9514, -9515). GOAWAY.
+    /// Replies of `queued_replies_high` that no peer may let wait: floods by a peer that does not
+    /// read (CVE-2019-9512, -9514, -9515). Step 4: GOAWAY.
     pub queued_replies_max: u32,
     /// DATA frames without body bytes (padding is none) and without END_STREAM, as a bucket that
     /// regains as many each second, two with each stream, and all with a frame that carries some:
-    /// empty-frame floods (CVE-2019-9518). GOAWAY.
+    /// empty-frame floods (CVE-2019-9518). Step 4: GOAWAY.
     pub empty_data_frames_max: u32,
-    /// How far the framing of DATA (heads, and an eighth of padding) may exceed twice the body
-    /// bytes, in bytes: one-byte DATA (CVE-2019-9511). As many are forgiven each second, and body
-    /// bytes pay ahead for up to sixteen times as many. Body bytes are copied together, so a small
-    /// frame pins no memory, and what it costs is its head. Every whole gRPC message, even an
-    /// empty one, pays for its own frame (9 bytes against twice 5); frames with END_STREAM are
-    /// free. GOAWAY.
+    /// Bytes by which the framing of DATA (heads, and an eighth of padding) may exceed twice the
+    /// body bytes: one-byte DATA (CVE-2019-9511). Step 4: GOAWAY.
+    ///
+    /// As many are forgiven each second, and body bytes pay ahead for up to sixteen times as many.
+    /// Body bytes are copied together, so a small frame pins no memory, and what it costs is its
+    /// head. Every whole gRPC message, even an empty one, pays for its own frame (9 bytes against
+    /// twice 5). Frames with END_STREAM are free.
     pub data_overhead_bytes_max: u32,
-    /// Output bytes above which queued DATA waits for the next transmit, and no more input is
-    /// wanted while they are not taken.
+    /// Output bytes of one transmit. Step 2: queued DATA waits for the next transmit, and no more
+    /// input is wanted while they are not taken.
     pub output_bytes_high: usize,
-    /// From the connection's begin to the end of the client's preface. 10 s: a TCP handshake and
-    /// three lost packets. GOAWAY(PROTOCOL_ERROR): it does not speak HTTP/2 (slow preface).
+    /// Time from the connection's begin to the end of the client's preface. 10 s: a TCP handshake
+    /// and three lost packets. Step 4: GOAWAY(PROTOCOL_ERROR), since it does not speak HTTP/2 (slow
+    /// preface).
     pub preface_time_max: Duration,
-    /// From the connection's begin to the peer's first whole SETTINGS, so 10 s in all: a bound
+    /// Time from the connection's begin to the peer's first whole SETTINGS, so 10 s in all: a bound
     /// from the preface on would have to be short, and then a packet that is lost twice breaks
-    /// a good peer. GOAWAY(SETTINGS_TIMEOUT).
+    /// a good peer. Step 4: GOAWAY(SETTINGS_TIMEOUT).
     pub first_settings_time_max: Duration,
-    /// From the peer's first SETTINGS to its acknowledgement of ours (RFC 9113 §6.5.3); until
-    /// then windows smaller than 65,535 cannot be enforced. GOAWAY(SETTINGS_TIMEOUT).
+    /// Time from the peer's first SETTINGS to its acknowledgement of ours (RFC 9113 §6.5.3). Until
+    /// then windows smaller than 65,535 cannot be enforced. Step 4: GOAWAY(SETTINGS_TIMEOUT).
     pub settings_ack_time_max: Duration,
-    /// From HEADERS without END_HEADERS to the end of the block, and from the first byte of any
-    /// frame to its last, of DATA to the end of its head: slow headers hold the connection, because
-    /// nothing else may come in between (RFC 9113 §6.10). GOAWAY.
+    /// Time from HEADERS without END_HEADERS to the end of the block, and from the first byte of
+    /// any frame to its last, of DATA to the end of its head. Slow headers hold the connection,
+    /// because nothing else may come in between (RFC 9113 §6.10). Step 4: GOAWAY.
     pub header_block_time_max: Duration,
     /// Time that output may wait for a window without a byte of progress (CVE-2016-1546,
-    /// CVE-2019-9517: slow reading, closed windows). No bound by default: a consumer may pause for
-    /// as long as it likes, and what it makes a connection hold is bounded by
-    /// [`Limits::queued_bytes_max`]. A bound is measured in quarters, so that it takes up to a
-    /// quarter more; for servers only, because a client's output is its own caller's. A stream
-    /// whose own window is closed: RST_STREAM. The connection's window: GOAWAY.
+    /// CVE-2019-9517: slow reading, closed windows). Step 3 if the stream's own window is closed:
+    /// RST_STREAM. Step 4 if the connection's window is: GOAWAY.
+    ///
+    /// No bound by default: a consumer may pause for as long as it likes, and what it makes a
+    /// connection hold is bounded by [`Limits::queued_bytes_max`]. A bound is measured in quarters,
+    /// so that it takes up to a quarter more. It is for servers only, because a client's output is
+    /// its own caller's.
     pub write_progress_time_max: Duration,
-    /// How long a request that is one message may stay incomplete without a byte of it coming
-    /// (slow body); kept by the layer above, which ends the call. Streams of messages are exempt:
-    /// an idle stream is legal.
+    /// Time that a request that is one message may stay incomplete without a byte of it coming
+    /// (slow body). Streams of messages are exempt: an idle stream is legal. Step 3: the layer
+    /// above ends the call.
     pub request_progress_time_max: Duration,
 }
 
