@@ -43,10 +43,11 @@ pub struct Config {
     pub encoding: Encoding,
     /// Whether and when a shard refuses calls that would wait too long for it.
     pub admission: Option<Admission>,
-    /// What the calls of one shard may keep together, in bytes of memory: requests that are coming
-    /// and replies that have not gone out, of all connections, each of which has bounds of its own
-    /// in [`Limits`]. Beyond it new calls get RESOURCE_EXHAUSTED, and so does the newest call of a
-    /// connection that keeps still more. `None` follows the memory of the container: see
+    /// Memory in bytes that the calls of one shard may keep together: requests that are coming and
+    /// responses that have not gone out, of all connections, each of which has bounds of its own in
+    /// [`Limits`]. From three quarters of it on, callers wait for credit; at the bound no call is
+    /// started, except on one connection at a time. A quarter beyond it, or one message, the call
+    /// that keeps most ends with RESOURCE_EXHAUSTED, and new calls get that status. `None` follows the memory of the container: see
     /// [`ServerBuilder::bind`](crate::ServerBuilder::bind).
     pub shard_bytes_max: Option<usize>,
     /// Origins whose pages may call by gRPC-Web; `None` serves no browsers.
