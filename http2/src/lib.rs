@@ -71,7 +71,7 @@ pub use block_cache::BlockCache;
 pub use connection::{Config, Connection, Role};
 pub use error::{Cause, ConnectionError, ErrorCode, OpenError};
 pub use event::{Block, Event};
-pub use headers::{Header, HeaderList, Token};
+pub use headers::{Header, HeaderList, Overflow, Token};
 pub use keepalive::{Keepalive, PingPolicy};
 pub use limits::{Limit, LimitHits, Limits};
 pub use memo::MEMO_SLOTS;
