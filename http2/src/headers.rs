@@ -346,7 +346,10 @@ impl HeaderList {
     /// Forgets everything staged since `start`.
     pub(crate) fn drop_staged(&mut self, start: usize) {
         self.arena.truncate(start);
-        if self.arena.capacity() > KEPT_BYTES_MAX {
+        // A string that was far larger than all that is kept must not pin memory. Anything less is
+        // left, or small strings behind it would move the arena each.
+        let capacity = self.arena.capacity();
+        if capacity > KEPT_BYTES_MAX && capacity / 4 > start {
             self.arena.shrink_to(KEPT_BYTES_MAX);
         }
     }

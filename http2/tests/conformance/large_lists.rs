@@ -39,6 +39,7 @@ fn large() -> Vec<(&'static str, Vec<u8>)> {
         ("a value of 17 KiB", list(1, 17_000)),
         ("40 KiB in ten fields", list(10, 4000)),
         ("1100 fields", list(1100, 1)),
+        ("140 fields without a value", list(140, 0)),
         ("40 fields of 1 kB", list(40, 1000)),
         ("300 KiB", list(300, 1000)),
         ("a value of 100 KiB", list(1, 100_000)),
