@@ -32,9 +32,14 @@
 //! A call ends with the status that the server sent, or with one of these of our own:
 //! UNAVAILABLE when there is no connection or it was lost, DEADLINE_EXCEEDED when the request's
 //! timeout passed, INTERNAL when the response breaks the rules of gRPC, RESOURCE_EXHAUSTED when
-//! a message is over [`Config::message_bytes_max`]. What the server certainly has not processed
-//! (REFUSED_STREAM, or a stream above the last of a GOAWAY) is called once more where the
-//! request is at hand, that is for unary and server-streaming calls.
+//! a message is over [`Config::message_bytes_max`] or metadata over what the other end takes. A
+//! response that is not gRPC, such as a proxy's error page, ends its call in the status of gRPC's
+//! HTTP mapping, with the beginning of its body in the message.
+//! [`Status::head`](corespun_codec::Status::head) has the metadata of the head of a failed call.
+//!
+//! What the server certainly has not processed (REFUSED_STREAM, or a stream above the last of a
+//! GOAWAY) is called once more where the request is at hand, that is for unary and
+//! server-streaming calls.
 //!
 //! **Not here:** the server, the records of TLS, several addresses and balancing between them,
 //! backoff between attempts to connect, retries by policy.

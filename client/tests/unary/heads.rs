@@ -129,6 +129,26 @@ fn a_deadline_after_the_head_leaves_the_head() {
 }
 
 #[test]
+fn a_status_in_the_head_does_not_count_when_trailers_follow() {
+    for (ahead, behind, code) in [
+        ("0", "9", Some(Code::FailedPrecondition)),
+        ("9", "0", None),
+        ("9", "x", Some(Code::Unknown)),
+        ("0", "", Some(Code::Unknown)),
+        ("0", "17", Some(Code::Unknown)),
+    ] {
+        let outcome = answered(|pair, stream| {
+            let head = [HEAD[0], HEAD[1], ("grpc-status", ahead)];
+            pair.headers(stream, &head, false);
+            pair.message(stream, "yes");
+            pair.trailers(stream, behind);
+        });
+        let found = outcome.err().map(|status| status.code());
+        assert_eq!(found, code, "{ahead} and {behind:?}");
+    }
+}
+
+#[test]
 fn a_response_that_is_trailers_alone_has_no_head() {
     let status = answered(|pair, stream| {
         let fields = [HEAD[0], HEAD[1], ("grpc-status", "5"), ("x-a", "1")];

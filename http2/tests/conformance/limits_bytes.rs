@@ -234,7 +234,7 @@ fn names_sent(end: &mut End) -> Vec<String> {
     names
 }
 
-/// No list is cut for the peer's SETTINGS_MAX_HEADER_LIST_SIZE: the caller knows what matters in it.
+/// No list is cut for the peer's SETTINGS_MAX_HEADER_LIST_SIZE: its caller knows what matters.
 #[test]
 fn a_list_the_peer_has_no_room_for_goes_whole() {
     let trailers = [("grpc-status", "13"), ("grpc-message", "m"), ("id", "7")];
