@@ -22,13 +22,13 @@ def skip(name, reason):
     print(f"SKIPPED {name}: {reason}", flush=True)
 
 
-def run(prefix=""):
+def run(prefix="", case_seconds_max=CASE_SECONDS_MAX):
     """Runs all cases in order and exits with 1 when one of them failed."""
     failed = 0
     for function in CASES:
         name = prefix + function.__name__
         # A call that hangs must show where, not stop the whole run.
-        faulthandler.dump_traceback_later(CASE_SECONDS_MAX, exit=True)
+        faulthandler.dump_traceback_later(case_seconds_max, exit=True)
         try:
             function()
         except Exception as error:

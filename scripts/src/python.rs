@@ -5,6 +5,7 @@
 //! stubs. The seed's schema and the full one share a package name, so their stubs are generated
 //! into separate folders and used by separate processes.
 
+mod heavy;
 mod plain;
 mod traces;
 
@@ -74,6 +75,8 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         load,
         keepalive,
         ends,
+        heavy::run,
+        heavy::proxies,
         drains::short,
         traces::run,
     ];
