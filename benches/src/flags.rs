@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use clap::Args;
-use corespun_runtime::{Address, Engine};
+use corespun_runtime::{Address, Engine, log_line};
 
 use crate::CpuList;
 
@@ -51,7 +51,9 @@ pub struct EngineFlag {
 /// Prints the ready line, `listening on ADDR engine=E shards=N`, to stderr for each address.
 pub fn announce<A: Display>(addresses: &[A], engine: impl Display, shards: usize) {
     for address in addresses {
-        eprintln!("listening on {address} engine={engine} shards={shards}");
+        log_line(format_args!(
+            "listening on {address} engine={engine} shards={shards}"
+        ));
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use corespun_codec::head::ForeignResponse;
 use corespun_codec::message::Framing;
 use corespun_codec::pipe::Pipe;
 use corespun_codec::{Code, Encoding, MetadataMap, ResponseParts, Status, message};
@@ -30,10 +31,25 @@ impl From<Status> for Failure {
 pub(crate) struct Call {
     pub(crate) id: u32,
     pub(crate) deadline: Option<Duration>,
-    /// Something else than gRPC answered: the body is dropped, and without a `grpc-status` behind
-    /// it the call ends with this.
-    pub(crate) foreign: Option<Box<Status>>,
+    /// Set when the response is not gRPC. The call then ends with the status that this gives.
+    pub(crate) foreign: Option<Box<Foreign>>,
     pub(crate) shape: Shape,
+}
+
+/// A response that is not gRPC, and the metadata of its head.
+#[derive(Clone)]
+pub(crate) struct Foreign {
+    pub(crate) response: ForeignResponse,
+    pub(crate) head: MetadataMap,
+}
+
+impl Foreign {
+    /// Returns the status that ends the call; `given` is that of a `grpc-status` in the trailers.
+    pub(crate) fn into_status(self, given: Option<Status>) -> Status {
+        let mut status = self.response.into_status(given);
+        status.set_head(self.head);
+        status
+    }
 }
 
 /// Who waits for the response.
@@ -71,9 +87,10 @@ impl Unary {
         }
     }
 
-    fn receive(&mut self, bytes: &[u8], message_bytes_max: usize) -> Result<(), Status> {
+    /// Takes body bytes; returns those that are kept no longer.
+    fn receive(&mut self, bytes: &[u8], message_bytes_max: usize) -> Result<usize, Status> {
         if bytes.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         if self.answered {
             return Err(cardinality("more than one message"));
@@ -83,24 +100,24 @@ impl Unary {
             && message.len() <= message_bytes_max
         {
             self.answered = true;
-            return self.sink.message(message, message.len());
+            self.sink.message(message, message.len())?;
+            return Ok(bytes.len());
         }
-        self.body.extend_from_slice(bytes);
+        message::append(&mut self.body, bytes);
         message::reserve_rest(&mut self.body, message_bytes_max);
         let framing = Framing {
             encoding: self.encoding,
             bytes_max: message_bytes_max,
         };
         match framing.split(&self.body)? {
-            None => Ok(()),
+            None => Ok(0),
             Some((_, rest)) if !rest.is_empty() => Err(cardinality("more than one message")),
             Some((frame, _)) => {
                 self.answered = true;
                 let mut plain = Vec::new();
                 let message = framing.open(frame, &mut plain)?;
                 self.sink.message(message, frame.bytes.len())?;
-                self.body = Vec::new();
-                Ok(())
+                Ok(std::mem::take(&mut self.body).len())
             }
         }
     }
@@ -119,14 +136,23 @@ impl Unary {
         }
         Ok(self.parts.take())
     }
+
+    /// Ends the call with a failure, which carries the head of the response if that has come.
+    fn fail(self, mut failure: Failure) {
+        if let Some(parts) = self.parts {
+            failure.status.set_head(parts.metadata);
+        }
+        self.sink.finish(Err(failure));
+    }
 }
 
 impl Call {
-    /// Memory in bytes that is kept for what came and nobody has read.
-    pub(crate) fn held_bytes(&self) -> usize {
+    /// Bytes that must come before there is something to read or to decode.
+    pub(crate) fn missing(&self) -> usize {
         match &self.shape {
-            Shape::Unary(unary) => unary.body.capacity(),
-            Shape::Streamed(streamed) => streamed.pipe.held_bytes(),
+            Shape::Unary(unary) if unary.answered => 0,
+            Shape::Unary(unary) => message::missing(&unary.body),
+            Shape::Streamed(streamed) => streamed.pipe.missing(),
         }
     }
 
@@ -152,15 +178,13 @@ impl Call {
         bytes: &[u8],
         message_bytes_max: usize,
     ) -> Result<usize, Status> {
-        if self.foreign.is_some() {
+        if let Some(foreign) = &mut self.foreign {
+            foreign.response.push(bytes);
             return Ok(bytes.len());
         }
         match &mut self.shape {
             Shape::Streamed(streamed) => Ok(streamed.pipe.receive(bytes)),
-            Shape::Unary(unary) => {
-                unary.receive(bytes, message_bytes_max)?;
-                Ok(bytes.len())
-            }
+            Shape::Unary(unary) => unary.receive(bytes, message_bytes_max),
         }
     }
 
@@ -172,17 +196,17 @@ impl Call {
         let trailers = status.into_metadata();
         match self.shape {
             Shape::Streamed(streamed) => streamed.pipe.end(Ok(trailers)),
-            Shape::Unary(mut unary) => {
-                let outcome = unary.complete(trailers);
-                unary.sink.finish(outcome);
-            }
+            Shape::Unary(mut unary) => match unary.complete(trailers) {
+                Ok(parts) => unary.sink.finish(Ok(parts)),
+                Err(failure) => unary.fail(failure),
+            },
         }
     }
 
     /// The call ended otherwise. A reader gets the messages that came before it.
     pub(crate) fn fail(self, failure: Failure) {
         match self.shape {
-            Shape::Unary(unary) => unary.sink.finish(Err(failure)),
+            Shape::Unary(unary) => unary.fail(failure),
             Shape::Streamed(streamed) => {
                 streamed.unprocessed.set(failure.unprocessed);
                 streamed.pipe.end(Err(failure.status));
@@ -193,7 +217,7 @@ impl Call {
     /// We end the call: messages that wait to be read are no longer of use.
     pub(crate) fn abort(self, status: Status) {
         match self.shape {
-            Shape::Unary(unary) => unary.sink.finish(Err(status.into())),
+            Shape::Unary(unary) => unary.fail(status.into()),
             Shape::Streamed(streamed) => streamed.pipe.fail(status),
         }
     }

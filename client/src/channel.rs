@@ -18,7 +18,7 @@ use crate::interceptor::Interceptor;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
 use crate::secure;
-use crate::session::Session;
+use crate::session::{Session, Unopened};
 use crate::slot::{Slot, Waiting};
 use crate::subchannel::Subchannel;
 use crate::target::Target;
@@ -139,7 +139,8 @@ impl Channel {
     /// Calls a method with one request and one response. Dropping the future cancels the call.
     ///
     /// # Errors
-    /// The status that the call ended with.
+    /// The status that the call ended with, with the metadata of the response's head in
+    /// [`Status::head`].
     pub async fn unary<Q, R>(
         &self,
         method: Method<Q, R>,
@@ -294,8 +295,10 @@ impl Channel {
         within(outgoing.deadline, async {
             for _ in 0..OPEN_TRIES_MAX {
                 let link = self.subchannel.link().await?;
-                if let Ok(begun) = link.open(outgoing, &mut begin).await {
-                    return Ok((link, begun));
+                match link.open(outgoing, &mut begin).await {
+                    Ok(begun) => return Ok((link, begun)),
+                    Err(Unopened::Gone) => {}
+                    Err(Unopened::Refused(status)) => return Err(status),
                 }
             }
             let target = self.subchannel.target().text();

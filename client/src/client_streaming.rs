@@ -42,18 +42,20 @@ impl<Q: Message, R: Message + Default> ClientStreaming<Q, R> {
     /// Says that no more requests come, and waits for the response.
     ///
     /// # Errors
-    /// The status that the call ended with; INTERNAL when the response has not one message.
+    /// The status that the call ended with, with the metadata of the response's head in
+    /// [`Status::head`]; INTERNAL when the response has not one message.
     pub async fn finish(self) -> Result<Response<R>, Status> {
         let Self {
             requests,
             mut response,
         } = self;
         requests.finish();
-        let message = response.message().await?;
-        let message = message.ok_or_else(|| cardinality("no message"))?;
-        if response.message().await?.is_some() {
-            return Err(cardinality("more than one message"));
-        }
+        let message = only_message(&mut response).await.map_err(|mut status| {
+            if status.head().is_empty() {
+                status.set_head(response.metadata().clone());
+            }
+            status
+        })?;
         let mut whole = Response::new(message);
         if !response.metadata().is_empty() {
             *whole.metadata_mut() = response.metadata().clone();
@@ -62,5 +64,14 @@ impl<Q: Message, R: Message + Default> ClientStreaming<Q, R> {
             *whole.trailers_mut() = response.trailers().clone();
         }
         Ok(whole)
+    }
+}
+
+async fn only_message<R: Message + Default>(response: &mut Streaming<R>) -> Result<R, Status> {
+    let message = response.message().await?;
+    let message = message.ok_or_else(|| cardinality("no message"))?;
+    match response.message().await? {
+        Some(_) => Err(cardinality("more than one message")),
+        None => Ok(message),
     }
 }

@@ -9,7 +9,7 @@ use corespun_tls::Connector;
 /// Limits of a channel's connection and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The bounds of HTTP/2.
+    /// Bounds of HTTP/2 on the server; those of [`Limits::client`] by default.
     pub http2: Limits,
     /// The largest response message in bytes, inflated if it came compressed; a larger one ends
     /// its call with RESOURCE_EXHAUSTED.
@@ -48,10 +48,10 @@ pub struct Config {
 impl Default for Config {
     /// Messages of up to 4 MiB, 20 s to connect and no keepalive, as gRPC clients in other
     /// languages, nothing compressed either way, traces handed on, and the limits of
-    /// [`Limits::default`].
+    /// [`Limits::client`].
     fn default() -> Self {
         Self {
-            http2: Limits::default(),
+            http2: Limits::client(),
             message_bytes_max: 4 << 20,
             send_bytes_max: usize::MAX,
             accept_encodings: Encodings::IDENTITY,

@@ -67,9 +67,9 @@ impl Protocol for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.link
-            .session()
-            .end(Status::unavailable("the connection was closed"));
+        let mut session = self.link.session();
+        let text = format!("the connection to {} was closed here", session.peer());
+        session.end(Status::unavailable(text));
     }
 }
 

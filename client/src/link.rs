@@ -12,7 +12,7 @@ use corespun_runtime::SocketHandle;
 use crate::bell::Bell;
 use crate::config::Config;
 use crate::outgoing::Outgoing;
-use crate::session::{Gone, Session};
+use crate::session::{Session, Unopened};
 
 /// One connection, seen from outside. Its session is borrowed for moments only: never across an
 /// await, and never by what rings the bell.
@@ -71,12 +71,12 @@ impl Link {
     /// came, and hands it to `begin` at once.
     ///
     /// # Errors
-    /// The connection takes no new calls any more.
+    /// The connection takes no new calls any more, or the call cannot be sent.
     pub(crate) async fn open<T>(
         &self,
         outgoing: &Outgoing,
         begin: &mut impl FnMut(&mut Session, StreamKey) -> T,
-    ) -> Result<T, Gone> {
+    ) -> Result<T, Unopened> {
         let mut place = Place {
             link: self,
             ticket: None,
@@ -85,7 +85,7 @@ impl Link {
             let mut session = self.session();
             match session.poll_open(context, &mut place.ticket, outgoing) {
                 Poll::Ready(Ok(stream)) => Poll::Ready(Ok(begin(&mut session, stream))),
-                Poll::Ready(Err(gone)) => Poll::Ready(Err(gone)),
+                Poll::Ready(Err(unopened)) => Poll::Ready(Err(unopened)),
                 Poll::Pending => Poll::Pending,
             }
         });

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::head::{self, Target};
+use corespun_codec::head::{self, Field as HeadField, Target};
 use corespun_codec::message::Framing;
 use corespun_codec::{
     Encoding, Encodings, MetadataMap, RequestHead, RequestParts, Status, TraceContext, timeout,
@@ -17,6 +17,9 @@ use crate::deadline::expired;
 
 /// How many methods have their head remembered on one connection.
 const CACHED_METHODS_MAX: usize = 64;
+
+/// Most bytes that the fields of a head count for in its size besides authority, path and metadata.
+const OWN_FIELDS_BYTES: usize = 1 << 10;
 
 /// What is to be called, with what, and until when.
 pub(crate) struct Outgoing {
@@ -98,6 +101,54 @@ impl RequestBlocks {
         }
     }
 
+    /// Checks that the server wants to get a head of this size.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED naming size and limit when the server announces less: it would refuse the
+    /// call, or end the connection with all calls on it.
+    pub(crate) fn check_size(&self, http2: &Connection, outgoing: &Outgoing) -> Result<(), Status> {
+        let metadata = outgoing.metadata();
+        if metadata.is_empty() {
+            return Ok(());
+        }
+        let room = http2.peer_header_list_bytes_max();
+        let least = metadata.list_bytes() + self.authority.len() + outgoing.path.len();
+        match room.checked_sub(least) {
+            Some(left) if left >= OWN_FIELDS_BYTES => Ok(()),
+            _ => self.check_every_field(room, outgoing),
+        }
+    }
+
+    #[cold]
+    fn check_every_field(&self, room: usize, outgoing: &Outgoing) -> Result<(), Status> {
+        let target = Target {
+            scheme: self.scheme,
+            authority: &self.authority,
+            path: outgoing.path,
+        };
+        let longest_timeout = outgoing.deadline.map(|_| &b"99999999n"[..]);
+        let encoding = outgoing.framing.encoding;
+        let fields = head::request_fields(target, longest_timeout, outgoing.metadata())
+            .chain(self.accepted())
+            .chain(named(encoding));
+        let bytes = head::list_bytes(fields);
+        if bytes <= room {
+            return Ok(());
+        }
+        Err(Status::resource_exhausted(format!(
+            "the head of the request has {bytes} bytes, over the server's limit of {room} \
+             (SETTINGS_MAX_HEADER_LIST_SIZE)"
+        )))
+    }
+
+    /// The `grpc-accept-encoding` of every call.
+    fn accepted(&self) -> Option<HeadField<'static>> {
+        (self.accepted != Encodings::IDENTITY).then(|| {
+            let accepted = self.accepted.text().as_bytes();
+            (&b"grpc-accept-encoding"[..], accepted)
+        })
+    }
+
     /// Opens a stream with the head of `outgoing`.
     pub(crate) fn open(
         &mut self,
@@ -118,13 +169,8 @@ impl RequestBlocks {
             authority: &self.authority,
             path: outgoing.path,
         };
-        let encoding = (!is_plain).then(|| (&b"grpc-encoding"[..], encoding.name().as_bytes()));
-        let accepted = (self.accepted != Encodings::IDENTITY).then(|| {
-            (
-                &b"grpc-accept-encoding"[..],
-                self.accepted.text().as_bytes(),
-            )
-        });
+        let encoding = named(encoding);
+        let accepted = self.accepted();
         let timeout = outgoing.deadline.map(|_| &self.timeout[..]);
         let is_bare = timeout.is_none() && metadata.is_empty() && is_plain;
         let same = head::request_fields(target, None, MetadataMap::EMPTY).chain(accepted);
@@ -142,6 +188,11 @@ impl RequestBlocks {
             }
         }
     }
+}
+
+/// The `grpc-encoding` of a call.
+fn named(encoding: Encoding) -> Option<HeadField<'static>> {
+    (encoding != Encoding::Identity).then(|| (&b"grpc-encoding"[..], encoding.name().as_bytes()))
 }
 
 /// The cache of a method's head, found by the address of its path: that is a constant.

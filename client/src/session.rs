@@ -1,11 +1,12 @@
 //! HTTP/2 on one connection with the calls that are on it: events to responses, calls to output.
 
+mod farewell;
 mod known;
 mod opening;
 mod response;
 mod streams;
 
-pub(crate) use opening::Gone;
+pub(crate) use opening::Unopened;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -61,9 +62,8 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(authority: Rc<str>, peer: Rc<str>, config: &Config, bell: Rc<Bell>) -> Self {
         let mut limits = config.http2.clone();
-        // One message of the largest size must fit, in a buffer that has doubled its way there.
-        let message_room = config.message_bytes_max.saturating_mul(2);
-        limits.received_bytes_max = limits.received_bytes_max.max(message_room);
+        // One message of the largest size must fit.
+        limits.received_bytes_max = limits.received_bytes_max.max(config.message_bytes_max);
         // An attempt to connect has a bound of its own, which the server's SETTINGS are part of.
         limits.first_settings_time_max = config.connect_timeout;
         let http2 = Http2Config {
@@ -109,10 +109,7 @@ impl Session {
                 Poll::Pending
             }
             Phase::Open => Poll::Ready(Ok(())),
-            Phase::Leaving => {
-                let text = format!("{} takes no new calls on this connection", self.peer);
-                Poll::Ready(Err(Status::unavailable(text)))
-            }
+            Phase::Leaving => Poll::Ready(Err(self.leaving())),
             Phase::Ended(status) => Poll::Ready(Err(status.clone())),
         }
     }
@@ -136,11 +133,6 @@ impl Session {
     /// Whom errors name.
     pub(crate) fn peer(&self) -> &Rc<str> {
         &self.peer
-    }
-
-    /// What calls end with when the peer is gone.
-    pub(crate) fn lost(&self) -> Status {
-        Status::unavailable(format!("the connection to {} was lost", self.peer))
     }
 
     /// Ends everything at once.
@@ -188,8 +180,8 @@ impl Session {
     /// The server broke a rule, or let a time pass.
     fn fail(&mut self, error: &ConnectionError) {
         tracing::debug!(peer = &*self.peer, %error, "connection ends");
-        let text = format!("the connection to {} ended: {error}", self.peer);
-        self.end(Status::unavailable(text));
+        let status = self.broken(error);
+        self.end(status);
     }
 
     /// Lets HTTP/2 see the time.
@@ -244,9 +236,8 @@ impl Session {
         for stream in unseen {
             if let Some(call) = self.take_call(stream) {
                 self.http2.reset(stream, ErrorCode::CANCEL);
-                let text = format!("{} goes away and has not seen the call: {code}", self.peer);
                 call.fail(Failure {
-                    status: Status::unavailable(text),
+                    status: self.unseen(),
                     unprocessed: true,
                 });
             }

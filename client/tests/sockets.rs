@@ -7,6 +7,10 @@ mod compression;
 mod engines;
 #[path = "sockets/interceptors.rs"]
 mod interceptors;
+#[path = "sockets/large_metadata.rs"]
+mod large_metadata;
+#[path = "sockets/strangers.rs"]
+mod strangers;
 mod words;
 
 use std::net::TcpListener;

@@ -2,6 +2,12 @@
 
 #[path = "unary/compression.rs"]
 mod compression;
+#[path = "unary/farewells.rs"]
+mod farewells;
+#[path = "unary/foreign.rs"]
+mod foreign;
+#[path = "unary/heads.rs"]
+mod heads;
 mod support;
 
 use std::time::Duration;
@@ -156,37 +162,6 @@ fn a_status_in_trailers_and_alone() {
         assert_eq!((status.code(), status.message()), (Code::NotFound, "naïve"));
         assert_eq!(status.details(), [1, 2]);
         assert_eq!(status.metadata().get("x-why"), Some("gone"));
-    }
-}
-
-#[test]
-fn responses_that_are_no_grpc() {
-    for (http, expected) in [
-        ("200", Code::Unknown),
-        ("400", Code::Internal),
-        ("401", Code::Unauthenticated),
-        ("404", Code::Unimplemented),
-        ("503", Code::Unavailable),
-    ] {
-        let head = [(":status", http), ("content-type", "text/html")];
-        let found = code(|pair, stream| {
-            pair.headers(stream, &head, false);
-            pair.server.send_data(stream, b"<html>sorry</html>", true);
-        });
-        assert_eq!(found, expected, "HTTP {http} with a body");
-        let found = code(|pair, stream| pair.headers(stream, &head, true));
-        assert_eq!(found, expected, "HTTP {http} without");
-        let found = code(|pair, stream| {
-            pair.headers(stream, &head, false);
-            pair.server.send_data(stream, b"sorry", false);
-            pair.trailers(stream, "10");
-        });
-        assert_eq!(found, Code::Aborted, "a status in trailers counts");
-        let found = code(|pair, stream| {
-            pair.headers(stream, &head, false);
-            pair.headers(stream, &[("x-proxy", "1")], true);
-        });
-        assert_eq!(found, expected, "HTTP {http} with other trailers");
     }
 }
 
@@ -416,7 +391,9 @@ fn a_lost_connection_ends_its_calls() {
         for call in [call, waiting, hello(&channel)] {
             let status = call.await.unwrap().unwrap_err();
             assert_eq!(status.code(), Code::Unavailable);
-            assert_eq!(status.message(), "the connection to test:1 was lost");
+            let text = "the connection to test:1 was lost: \
+                        the server closed or reset it without GOAWAY";
+            assert_eq!(status.message(), text);
         }
     })
     .unwrap();

@@ -116,6 +116,19 @@ impl Code {
         Some(Self::from_i32(number))
     }
 
+    /// Returns the code for the HTTP status of a response without `grpc-status`, often a proxy's
+    /// (gRPC `http-grpc-status-mapping.md`). Servers never use this table backwards.
+    pub const fn from_http_status(http_status: u16) -> Self {
+        match http_status {
+            400 | 431 => Self::Internal,
+            401 => Self::Unauthenticated,
+            403 => Self::PermissionDenied,
+            404 => Self::Unimplemented,
+            429 | 502 | 503 | 504 => Self::Unavailable,
+            _ => Self::Unknown,
+        }
+    }
+
     /// The name in capitals, as in `NOT_FOUND`.
     pub const fn name(self) -> &'static str {
         TEXTS[self as usize].0
@@ -165,6 +178,29 @@ mod tests {
         assert_eq!(Code::NotFound.to_string(), "NOT_FOUND");
         assert_eq!(Code::Unauthenticated.name(), "UNAUTHENTICATED");
         assert_eq!(Code::Internal.description(), "internal error");
+    }
+
+    #[test]
+    fn http_statuses_map_as_the_table_says() {
+        for (http_status, code) in [
+            (200, Code::Unknown),
+            (204, Code::Unknown),
+            (302, Code::Unknown),
+            (400, Code::Internal),
+            (401, Code::Unauthenticated),
+            (403, Code::PermissionDenied),
+            (404, Code::Unimplemented),
+            (405, Code::Unknown),
+            (415, Code::Unknown),
+            (429, Code::Unavailable),
+            (431, Code::Internal),
+            (500, Code::Unknown),
+            (502, Code::Unavailable),
+            (503, Code::Unavailable),
+            (504, Code::Unavailable),
+        ] {
+            assert_eq!(Code::from_http_status(http_status), code, "{http_status}");
+        }
     }
 
     #[test]

@@ -4,6 +4,12 @@
 //! HTTP/2 (order of pseudo-headers, `connection`, forbidden characters) is refused before it
 //! comes here.
 
+mod foreign;
+mod response;
+
+pub use foreign::ForeignResponse;
+pub use response::{ResponseStart, parse_response, response_fields};
+
 use crate::{
     Drain, Draining, Encoding, Encodings, HeadError, MetadataMap, PeerIdentity, Status, timeout,
 };
@@ -17,6 +23,18 @@ const CONTENT_TYPE: &[u8] = b"application/grpc";
 
 /// One header field: name and value.
 pub type Field<'a> = (&'a [u8], &'a [u8]);
+
+/// Bytes that a field counts for in the size of a header list besides its name and value
+/// (RFC 9113 §6.5.2).
+pub(crate) const FIELD_OVERHEAD_BYTES: usize = 32;
+
+/// Returns the size of a header list in bytes, as SETTINGS_MAX_HEADER_LIST_SIZE counts it
+/// (RFC 9113 §6.5.2).
+pub fn list_bytes<'a>(fields: impl Iterator<Item = Field<'a>>) -> usize {
+    fields
+        .map(|(name, value)| name.len() + value.len() + FIELD_OVERHEAD_BYTES)
+        .sum()
+}
 
 /// The form of the content type, which the answer repeats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -223,18 +241,19 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
     subtype(content_type).is_some()
 }
 
-/// What stands behind `application/grpc+`; `None` when the type is not gRPC at all.
+/// Returns the subtype behind `application/grpc+`, empty when there is none; `None` when the type
+/// is not gRPC. Parameters and the blanks around `;` are skipped (RFC 9110 §8.3.1).
 fn subtype(content_type: &[u8]) -> Option<&[u8]> {
-    let (start, rest) = content_type.split_at_checked(CONTENT_TYPE.len())?;
+    let (start, rest) = content_type
+        .trim_ascii()
+        .split_at_checked(CONTENT_TYPE.len())?;
     if !start.eq_ignore_ascii_case(CONTENT_TYPE) {
         return None;
     }
-    match rest.split_first() {
-        None | Some((b';', _)) => Some(&[]),
-        Some((b'+', rest)) => rest
-            .split(|&byte| byte == b';')
-            .next()
-            .map(<[u8]>::trim_ascii_end),
+    let suffix = rest.split(|&byte| byte == b';').next().unwrap_or_default();
+    match suffix.trim_ascii_end().split_first() {
+        None => Some(&[]),
+        Some((b'+', subtype)) => Some(subtype),
         Some(_) => None,
     }
 }
@@ -260,90 +279,6 @@ fn wrong_content_type(value: &[u8]) -> String {
 
 fn shown(value: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(value))
-}
-
-/// What a response's first block says, on the client's side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ResponseStart {
-    /// A gRPC response: messages in this encoding follow, then trailers. A `grpc-status` in this
-    /// block does not count.
-    Open(Encoding),
-    /// Trailers-only: the call has ended.
-    Ended(Status),
-    /// Something else answered, such as a proxy. Discard the body; if trailers follow, they still
-    /// may say how the call ended: give this status to [`Status::from_trailers_or`].
-    Foreign(Status),
-}
-
-/// Reads a response's first block, 1xx blocks skipped. `end_stream` says that nothing follows.
-/// `metadata` is written anew; of a trailers-only response it stays empty, for that metadata
-/// belongs to the status.
-///
-/// # Errors
-/// INTERNAL when the block is malformed or the messages are in an encoding that is not known here:
-/// reset the stream and end the call with this status. The caller looks whether it was offered.
-pub fn parse_response<'a>(
-    fields: impl Iterator<Item = Field<'a>> + Clone,
-    end_stream: bool,
-    metadata: &mut MetadataMap,
-) -> Result<ResponseStart, Status> {
-    metadata.clear();
-    let find = |wanted: &[u8]| {
-        fields
-            .clone()
-            .find(|(name, _)| *name == wanted)
-            .map(|(_, v)| v)
-    };
-    let http_status = find(b":status").and_then(parse_http_status);
-    let http_status = http_status.ok_or_else(|| Status::internal("the response has no :status"))?;
-    let content_type = find(b"content-type").unwrap_or_default();
-    let foreign = || match http_status {
-        200 if subtype(content_type).is_none() => Status::unknown(wrong_content_type(content_type)),
-        status => Status::from_http_status(status),
-    };
-    if end_stream {
-        return Ok(ResponseStart::Ended(Status::from_trailers_or(
-            fields, foreign,
-        )));
-    }
-    if http_status != 200 || subtype(content_type).is_none() {
-        return Ok(ResponseStart::Foreign(foreign()));
-    }
-    let encoding = encoding(find(b"grpc-encoding"), Encodings::ALL).map_err(Status::internal)?;
-    for (name, value) in fields {
-        match name {
-            b"grpc-encoding"
-            | b"grpc-accept-encoding"
-            | b"grpc-status"
-            | b"grpc-message"
-            | b"grpc-status-details-bin" => {}
-            _ => metadata.receive(name, value)?,
-        }
-    }
-    Ok(ResponseStart::Open(encoding))
-}
-
-fn parse_http_status(value: &[u8]) -> Option<u16> {
-    match value {
-        &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => Some(
-            [a, b, c]
-                .iter()
-                .fold(0, |number, digit| number * 10 + u16::from(digit - b'0')),
-        ),
-        _ => None,
-    }
-}
-
-/// The fields of a response's first block: `:status`, `content-type`, then the metadata.
-pub fn response_fields(
-    content_type: ContentType,
-    metadata: &MetadataMap,
-) -> impl Iterator<Item = Field<'_>> + Clone {
-    let start: [Field<'_>; 2] = [
-        (b":status", b"200"),
-        (b"content-type", content_type.as_bytes()),
-    ];
-    start.into_iter().chain(metadata.fields())
 }
 
 /// Where a request goes.

@@ -83,5 +83,5 @@ pub use peer::{PeerIdentity, TlsPeer, UnixPeer};
 pub use pipe::{Sender, Streaming};
 pub use request::{IntoRequest, Request, RequestParts};
 pub use response::{Response, ResponseParts};
-pub use status::Status;
+pub use status::{ListRoom, Status};
 pub use trace::{SpanId, TraceContext, TraceId};

@@ -19,6 +19,9 @@ const PLAIN_BYTES_KEPT: usize = 64 << 10;
 /// The least that [`Deframer`] has of a message, as a share of it, before it reserves the rest.
 const RESERVE_SHARE: usize = 8;
 
+/// Part of its length by which a buffer grows that holds what has come of a message.
+const GROWTH_SHARE: usize = 4;
+
 /// Appends the prefix of a message of `len` bytes. The length field holds 32 bits: callers check
 /// a limit first.
 pub fn write_prefix(out: &mut Vec<u8>, compressed: bool, len: usize) {
@@ -73,9 +76,25 @@ pub fn split(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, Status> {
     Ok(split.map(|(frame, rest)| (frame.bytes, rest)))
 }
 
+/// Appends `bytes` to a buffer that grows by a quarter at a time: what a peer leaves unfinished must
+/// cost little more than it sent.
+pub fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    if buffer.capacity() - buffer.len() < bytes.len() {
+        buffer.reserve_exact(bytes.len().max(buffer.len() / GROWTH_SHARE));
+    }
+    buffer.extend_from_slice(bytes);
+}
+
+/// Returns how many bytes of the message are missing that `buffer` starts with, its prefix
+/// included; 0 when it is whole.
+pub fn missing(buffer: &[u8]) -> usize {
+    let whole = buffer.first_chunk::<PREFIX_BYTES>().map_or(0, length) + PREFIX_BYTES;
+    whole.saturating_sub(buffer.len())
+}
+
 /// Makes room in `buffer` for the rest of the message that it starts with, if that has no more than
 /// `limit` bytes and a fair share of it is here: five bytes alone must not buy a peer the memory of
-/// a whole message, nor a buffer that doubles twice that of the message.
+/// a whole message.
 pub fn reserve_rest(buffer: &mut Vec<u8>, limit: usize) {
     let Some(len) = buffer.first_chunk::<PREFIX_BYTES>().map(length) else {
         return;
@@ -146,7 +165,7 @@ impl Deframer {
             return;
         }
         self.reclaim();
-        self.buffer.extend_from_slice(bytes);
+        append(&mut self.buffer, bytes);
         while let Some(prefix) = self
             .buffer
             .get(self.checked..)
@@ -204,6 +223,14 @@ impl Deframer {
     pub fn has_message(&self) -> bool {
         let split = self.framing.split(&self.buffer[self.start..]);
         !matches!(split, Ok(None)) || self.failure.is_some()
+    }
+
+    /// Bytes without which [`Deframer::next`] has nothing to give, prefix included; 0 when it has.
+    pub fn missing(&self) -> usize {
+        match self.has_message() {
+            true => 0,
+            false => missing(&self.buffer[self.start..]),
+        }
     }
 
     /// Bytes received that have not come out as messages, prefixes included.

@@ -2,6 +2,7 @@
 
 use crate::MetadataError;
 use crate::base64;
+use crate::head::FIELD_OVERHEAD_BYTES;
 use std::fmt;
 use std::ops::Range;
 
@@ -65,6 +66,12 @@ impl MetadataMap {
     /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Size of all pairs as header fields, in bytes: key, value and 32 for each, as
+    /// SETTINGS_MAX_HEADER_LIST_SIZE counts them (RFC 9113 §6.5.2).
+    pub fn list_bytes(&self) -> usize {
+        self.bytes.len() + self.entries.len() * FIELD_OVERHEAD_BYTES
     }
 
     /// Removes all pairs and keeps the memory.

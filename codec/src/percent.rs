@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Appends `text` to `out`, every byte outside `0x20..=0x7E` and every `%` as `%XX`.
+/// Appends `text` to `out`, every byte outside `0x20..=0x7E`, every `%`, and a blank at either end
+/// as `%XX`: RFC 9113 §8.2.1 has no field value begin or end with a blank.
 pub fn encode(text: &str, out: &mut Vec<u8>) {
+    let last = text.len().saturating_sub(1);
     out.reserve(text.len());
-    for &byte in text.as_bytes() {
-        if matches!(byte, 0x20..=0x7E) && byte != b'%' {
+    for (at, &byte) in text.as_bytes().iter().enumerate() {
+        let is_edge_blank = byte == b' ' && (at == 0 || at == last);
+        if matches!(byte, 0x20..=0x7E) && byte != b'%' && !is_edge_blank {
             out.push(byte);
         } else {
             out.extend([
@@ -73,6 +76,11 @@ mod tests {
         for (text, expected) in [
             ("", ""),
             ("no such user", "no such user"),
+            ("no user ", "no user%20"),
+            (" gone", "%20gone"),
+            (" ", "%20"),
+            ("  a  b  ", "%20 a  b %20"),
+            ("\ta\t", "%09a%09"),
             ("100%", "100%25"),
             ("a\tb\r\n", "a%09b%0D%0A"),
             ("\u{7f}", "%7F"),

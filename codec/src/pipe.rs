@@ -12,7 +12,8 @@
 //!
 //! Both directions are bounded: a sender waits while [`OUTPUT_BYTES_HIGH`] bytes are queued, or
 //! [`OUTPUT_BYTES_STALLED`] if the peer's windows are closed, and the peer gets credit back only
-//! for messages that were read (or for the one being gathered).
+//! for messages that were read. A message that is larger than the window is the connection's
+//! affair, which asks for what is [`Pipe::missing`].
 
 mod output;
 mod sender;
@@ -125,14 +126,9 @@ impl State {
         }
     }
 
-    /// Turns held bytes into credit: `bytes` that were read, or all when no message waits, since
-    /// a message that is larger than the window could otherwise never be gathered.
+    /// Turns `bytes` that were read into credit.
     fn settle(&mut self, bytes: usize) {
-        let released = if self.deframer.has_message() {
-            bytes.min(self.held)
-        } else {
-            self.held
-        };
+        let released = bytes.min(self.held);
         self.held -= released;
         self.credit += released;
         self.deframer.rest();
@@ -254,7 +250,8 @@ impl Pipe {
         Streaming::new(Rc::clone(&self.state))
     }
 
-    /// Body bytes came; how many bytes of credit to give back to the peer now.
+    /// Takes body bytes; returns those whose credit goes back to the peer at once, because nobody
+    /// will read them.
     pub fn receive(&self, bytes: &[u8]) -> usize {
         let mut state = self.state();
         if state.deaf || state.failure.is_some() {
@@ -265,8 +262,16 @@ impl Pipe {
         if state.deframer.has_message() {
             state.wake_reader();
         }
-        state.settle(0);
         std::mem::take(&mut state.credit)
+    }
+
+    /// Returns how many bytes must come before the reader has anything to read; 0 if it has.
+    pub fn missing(&self) -> usize {
+        let state = self.state.borrow();
+        match state.deaf || state.failure.is_some() || state.end.is_some() {
+            true => 0,
+            false => state.deframer.missing(),
+        }
     }
 
     /// The peer's head came, with its metadata and what its messages are compressed as (client).
@@ -293,11 +298,6 @@ impl Pipe {
         state.output.discard();
         state.wake_reader();
         state.wake_writer();
-    }
-
-    /// Memory in bytes that is kept for what came and was not read.
-    pub fn held_bytes(&self) -> usize {
-        self.state.borrow().deframer.capacity()
     }
 
     /// Answers the bell: it may ring again from now on. The credit to give back to the peer.

@@ -1,5 +1,9 @@
 //! A call's end: a code, a message for people, details for programs, and trailing metadata.
 
+mod fit;
+
+pub use fit::ListRoom;
+
 use crate::base64;
 use crate::{Code, MetadataError, MetadataMap, percent};
 use bytes::Bytes;
@@ -21,6 +25,8 @@ pub struct Status {
 struct Extra {
     details: Bytes,
     metadata: MetadataMap,
+    /// Not sent: a server that passes a status on has a head of its own.
+    head: MetadataMap,
 }
 
 macro_rules! constructors {
@@ -101,6 +107,27 @@ impl Status {
         &mut self.extra.get_or_insert_default().metadata
     }
 
+    /// Returns the metadata of the response's head, if the head came before the call failed
+    /// (client). Empty for a Trailers-Only response, whose fields are all in
+    /// [`Status::metadata`]. Never sent.
+    pub fn head(&self) -> &MetadataMap {
+        self.extra
+            .as_ref()
+            .map_or(MetadataMap::EMPTY, |extra| &extra.head)
+    }
+
+    /// Keeps the metadata of the response's head with the status, for [`Status::head`].
+    pub fn set_head(&mut self, head: MetadataMap) {
+        if !head.is_empty() {
+            self.extra.get_or_insert_default().head = head;
+        }
+    }
+
+    /// Takes details and metadata over from `other`.
+    pub(crate) fn take_extra(&mut self, other: Self) {
+        self.extra = other.extra;
+    }
+
     /// The trailing metadata, taken out.
     pub fn into_metadata(self) -> MetadataMap {
         self.extra
@@ -111,23 +138,6 @@ impl Status {
         if !details.is_empty() {
             self.extra.get_or_insert_default().details = details;
         }
-    }
-
-    /// What an HTTP status means when the peer, often a proxy, gave no `grpc-status`
-    /// (gRPC `http-grpc-status-mapping.md`). Servers never use this table backwards.
-    pub fn from_http_status(http_status: u16) -> Self {
-        let code = match http_status {
-            400 | 431 => Code::Internal,
-            401 => Code::Unauthenticated,
-            403 => Code::PermissionDenied,
-            404 => Code::Unimplemented,
-            429 | 502 | 503 | 504 => Code::Unavailable,
-            _ => Code::Unknown,
-        };
-        Self::new(
-            code,
-            format!("the peer answered HTTP status {http_status} without grpc-status"),
-        )
     }
 
     /// What the error code of a RST_STREAM that came before any trailers means
@@ -156,31 +166,14 @@ impl Status {
         )
     }
 
-    /// The fields to send as trailers: `grpc-status`, `grpc-message` and
-    /// `grpc-status-details-bin` where there is something to say, then the metadata.
-    /// `scratch` holds the encoded texts; what it held before is gone.
-    pub fn fields<'a>(
-        &'a self,
-        scratch: &'a mut Vec<u8>,
-    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
-        scratch.clear();
-        percent::encode(&self.message, scratch);
-        let split = scratch.len();
-        base64::encode(self.details(), scratch);
-        let (message, details) = scratch.split_at(split);
-        let message = (!message.is_empty()).then_some((&b"grpc-message"[..], message));
-        let details = (!details.is_empty()).then_some((&b"grpc-status-details-bin"[..], details));
-        std::iter::once((&b"grpc-status"[..], self.code.as_bytes()))
-            .chain(message)
-            .chain(details)
-            .chain(self.metadata().fields())
-    }
-
-    /// The status in a list of trailers, with the other fields as its metadata. UNKNOWN when
-    /// `grpc-status` is missing or is not a number. Metadata that is not base64 where it should
-    /// be is left out: a status must not be lost over it.
+    /// Reads the status in a list of trailers, with the other fields as its metadata. UNKNOWN when
+    /// `grpc-status` is missing, is no number that gRPC defines, or comes twice with different
+    /// values. Metadata that is not base64 where it should be is left out: a status must not be
+    /// lost over it.
     pub fn from_trailers<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
-        Self::from_trailers_or(fields, || Self::unknown("the trailers have no grpc-status"))
+        Self::from_trailers_or(fields, || {
+            Self::unknown("the server ended the call without grpc-status")
+        })
     }
 
     /// As [`Status::from_trailers`], with `missing` for trailers without a `grpc-status`.
@@ -188,22 +181,32 @@ impl Status {
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
         missing: impl FnOnce() -> Self,
     ) -> Self {
-        let mut status: Option<Self> = None;
+        let mut code = None;
+        let mut second_code = None;
         let mut message = None;
         let mut details = Bytes::new();
         let mut metadata = MetadataMap::new();
         for (name, value) in fields {
             match name {
-                b"grpc-status" if status.is_none() => status = Some(Self::parse_code(value)),
+                b"grpc-status" if code.is_none_or(|code| code == value) => code = Some(value),
+                b"grpc-status" => second_code = Some(value),
                 b"grpc-message" => message = Some(percent::decode(value)),
                 b"grpc-status-details-bin" => {
                     details = base64::decode(value).unwrap_or_default().into();
                 }
-                b"grpc-status" | b"grpc-encoding" | b"grpc-accept-encoding" => {}
+                b"grpc-encoding" | b"grpc-accept-encoding" => {}
                 _ => drop(metadata.receive(name, value)),
             }
         }
-        let mut status = status.unwrap_or_else(missing);
+        let mut status = match (code, second_code) {
+            (None, _) => missing(),
+            (Some(code), None) => Self::parse_code(code),
+            (Some(code), Some(second)) => Self::unknown(format!(
+                "two values of grpc-status: {} and {}",
+                shown(code),
+                shown(second)
+            )),
+        };
         if let Some(message) = message {
             status.message = Cow::Owned(message.into_owned());
         }
@@ -215,14 +218,19 @@ impl Status {
     }
 
     fn parse_code(value: &[u8]) -> Self {
-        match Code::parse(value) {
-            Some(code) => Self::new(code, ""),
-            None => {
-                let shown = String::from_utf8_lossy(value);
-                Self::unknown(format!("malformed grpc-status: {shown:?}"))
+        // A proxy may have left a blank at the edge of the value (RFC 9110 section 5.5).
+        match Code::parse(value.trim_ascii()) {
+            Some(Code::Unknown) if value.trim_ascii() != Code::Unknown.as_bytes() => {
+                Self::unknown(format!("undefined grpc-status: {}", shown(value)))
             }
+            Some(code) => Self::new(code, ""),
+            None => Self::unknown(format!("malformed grpc-status: {}", shown(value))),
         }
     }
+}
+
+fn shown(value: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(value))
 }
 
 impl fmt::Display for Status {
@@ -244,6 +252,9 @@ impl fmt::Debug for Status {
         if let Some(extra) = &self.extra {
             out.field("details", &extra.details)
                 .field("metadata", &extra.metadata);
+            if !extra.head.is_empty() {
+                out.field("head", &extra.head);
+            }
         }
         out.finish()
     }

@@ -37,8 +37,8 @@
 //! }
 //! ```
 //!
-//! `.health(&health)` and `.reflection()` on the builder add the services that probes and tools
-//! such as `grpcurl` ask for.
+//! `.probes(&health)` and `.reflection()` on the builder add what probes, balancers and tools
+//! such as `grpcurl` ask for, over gRPC and plain HTTP.
 //!
 //! On SIGTERM a server drains: callers are sent elsewhere and calls under way finish, within a
 //! grace. A handler that streams without end learns of it from [`Request::draining`].

@@ -4,6 +4,7 @@
 //! ```text
 //!   users           Users (service) ──▶ Store ──▶ SQLite, one connection per shard
 //!   whoami          tells callers what TLS or the kernel says of them
+//!   heavy           calls that are lawful and heavy, for tests of flow control
 //!   echo            what a call carries beside its messages: metadata, details, compression
 //!   interop-server  TestService and load reports, which clients of all languages try themselves on
 //!   users-relay     the same service, which asks another server, its traces handed on
@@ -38,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 pub mod echo;
+pub mod heavy;
 mod import;
 pub mod interop;
 mod relay;

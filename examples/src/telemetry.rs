@@ -1,13 +1,10 @@
-//! What a server here logs and traces, as its flags and `RUST_LOG` say.
+//! Logs and traces of the servers here, as their flags and `RUST_LOG` say.
 
 use std::error::Error;
-use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 use corespun::otel::{Otlp, Sampler, Tracer};
-use corespun::server::ServerBuilder;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use corespun::server::{Log, ServerBuilder};
 
 /// How long the end of a program waits for its last spans to be with the collector.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
@@ -36,6 +33,7 @@ fn ratio(text: &str) -> Result<f64, String> {
 #[derive(Debug)]
 pub struct Telemetry {
     tracer: Option<Tracer>,
+    _log: Log,
 }
 
 impl Telemetry {
@@ -48,22 +46,19 @@ impl Telemetry {
     pub fn start(service: &str, filter: &str, flags: &TraceFlags) -> Result<Self, Box<dyn Error>> {
         let asked = std::env::var("RUST_LOG").ok();
         let filter = asked.as_deref().unwrap_or(filter);
-        let parsed = EnvFilter::try_new(filter)
-            .map_err(|error| format!("failed to read the log filter {filter:?}: {error}"))?;
-        let spans = match asked {
-            Some(_) => FmtSpan::CLOSE,
-            None => FmtSpan::NONE,
+        let log = match asked {
+            Some(_) => Log::start_with_spans(filter)?,
+            None => Log::start(filter)?,
         };
-        tracing_subscriber::fmt()
-            .with_env_filter(parsed)
-            .with_ansi(stderr().is_terminal())
-            .with_span_events(spans)
-            .with_writer(stderr)
-            .init();
         let mut builder = match &flags.otlp {
             Some(_) => Tracer::from_env(service)?,
             None if asked.is_some() => Tracer::builder(service),
-            None => return Ok(Self { tracer: None }),
+            None => {
+                return Ok(Self {
+                    tracer: None,
+                    _log: log,
+                });
+            }
         };
         if let Some(Some(endpoint)) = &flags.otlp {
             builder = builder.export(Otlp::from_env()?.endpoint(endpoint));
@@ -73,6 +68,7 @@ impl Telemetry {
         }
         Ok(Self {
             tracer: Some(builder.start()?),
+            _log: log,
         })
     }
 

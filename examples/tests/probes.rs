@@ -157,7 +157,30 @@ fn probes_are_answered_beside_calls() {
     check("HEAD", "/healthz", "200", "");
     check("GET", "/healthz?verbose", "200", "ok\n");
     check("DELETE", "/healthz", "405", "");
+    check("GET", "/readyz?service=user.UserService", "200", "ok\n");
+    check(
+        "GET",
+        "/readyz?service=a.B",
+        "404",
+        "unknown service \"a.B\"\n",
+    );
+    check("GET", "/livez", "200", "ok\n");
     check("GET", "/nothing", "404", "nothing is served at /nothing\n");
+}
+
+#[test]
+fn http1_needs_no_flag() {
+    let users = Users::start("http1-alone", &[]);
+    let ok = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nok\n";
+    for request in [
+        "GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        "OPTIONS / HTTP/1.0\r\n\r\n",
+    ] {
+        assert_eq!(users.converse(request.as_bytes()), ok, "{request:?}");
+    }
+    let native = "HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc\r\n\r\n";
+    let heard = users.converse(format!("POST {GET_USER} {native}").as_bytes());
+    assert!(heard.starts_with("HTTP/1.1 505 "), "{heard}");
 }
 
 #[test]
@@ -210,6 +233,11 @@ fn curl_understands_the_answers() {
         found.contains("content-length: 3") && found.ends_with("\r\n\r\n"),
         "{found}"
     );
+    // Asks for an upgrade to HTTP/2, which is not granted (RFC 9113 §3.1).
+    if version.contains("HTTP2") {
+        let found = users.curl("/healthz", &["--http2"]);
+        assert!(found.starts_with("HTTP/1.1 200 OK"), "{found}");
+    }
     let found = users.curl("/healthz", &["--http1.0"]);
     assert!(
         found.contains("connection: close") && found.ends_with("ok\n"),

@@ -7,7 +7,9 @@
 //! *Output*: [`Connection::transmit`]. *Questions*: everything that takes `&self`.
 
 mod abuse;
+mod closed;
 mod control;
+mod credit;
 mod data;
 mod fields;
 mod held;
@@ -21,6 +23,9 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 mod time;
+mod waste;
+
+pub use credit::Pressure;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -34,8 +39,9 @@ use crate::limits::Limits;
 use crate::settings::{PeerSettings, id};
 use crate::stream::{StreamKey, StreamTable};
 use abuse::Abuse;
+use closed::RecentResets;
+use credit::Credit;
 use fields::FieldReader;
-use held::Held;
 use keepalive::Presence;
 use reader::Reader;
 use shutdown::Shutdown;
@@ -68,11 +74,11 @@ impl Config {
         }
     }
 
-    /// A client with default limits.
+    /// A client with the limits of [`Limits::client`].
     pub fn client() -> Self {
         Self {
             role: Role::Client,
-            limits: Limits::default(),
+            limits: Limits::client(),
         }
     }
 }
@@ -92,7 +98,7 @@ pub struct Connection {
     sender: Sender,
     shutdown: Shutdown,
     abuse: Abuse,
-    held: Held,
+    credit: Credit,
     timers: Timers,
     presence: Presence,
 }
@@ -106,6 +112,8 @@ struct Sender {
     ready: VecDeque<StreamKey>,
     /// Streams whose queue has run empty, until the caller has asked for them.
     drained: VecDeque<StreamKey>,
+    /// Memory in bytes of all queues.
+    queued: usize,
 }
 
 /// Stream identifiers used so far.
@@ -162,10 +170,11 @@ impl Connection {
                 out,
                 ready: VecDeque::new(),
                 drained: VecDeque::new(),
+                queued: 0,
             },
             shutdown: Shutdown::default(),
             abuse: Abuse::new(&limits),
-            held: Held::default(),
+            credit: Credit::default(),
             timers: Timers::default(),
             presence: Presence::default(),
             limits,
@@ -210,6 +219,21 @@ impl Connection {
         self.peer.concurrent_streams_max
     }
 
+    /// Largest header list in bytes that the peer wants to get (SETTINGS_MAX_HEADER_LIST_SIZE,
+    /// RFC 9113 §6.5.2, counted with 32 bytes per field); `usize::MAX` if it has not said.
+    pub fn peer_header_list_bytes_max(&self) -> usize {
+        match self.peer.header_list_bytes_max {
+            u32::MAX => usize::MAX,
+            bytes => bytes as usize,
+        }
+    }
+
+    /// First bytes, at most 128, of a server that speaks another protocol
+    /// ([`crate::Cause::OtherProtocol`]); empty once it has begun its SETTINGS.
+    pub fn greeting(&self) -> &[u8] {
+        self.reader.greeting()
+    }
+
     /// Input is welcome. False while so much output is not transmitted, or so many replies to
     /// frames of the peer, that more input would only add to it: receive nothing until then.
     pub fn wants_input(&self) -> bool {
@@ -225,13 +249,6 @@ impl Connection {
             Role::Client => stream < self.ids.next_local,
         };
         stream.is_multiple_of(2) || !opened
-    }
-
-    /// We ended this stream ahead of the peer or never took it up: what the peer sent before it
-    /// knew is not its fault (RFC 9113 §5.1, §6.8).
-    fn is_forgiven(&self, stream: u32) -> bool {
-        let late = self.role == Role::Server && self.shutdown.refuses(stream);
-        late || self.ids.resets.contains(stream)
     }
 }
 
@@ -256,28 +273,4 @@ fn write_settings(out: &mut Vec<u8>, role: Role, limits: &Limits) {
         entries[3] = (id::ENABLE_PUSH, 0);
     }
     write::settings(out, &entries);
-}
-
-/// Streams that we reset of late: what the peer sent before it knew is not its fault.
-#[derive(Debug, Default)]
-struct RecentResets {
-    ids: Vec<u32>,
-    next: usize,
-}
-
-impl RecentResets {
-    const KEPT: usize = 1024;
-
-    fn push(&mut self, stream: u32) {
-        if self.ids.len() < Self::KEPT {
-            self.ids.push(stream);
-        } else {
-            self.ids[self.next] = stream;
-            self.next = (self.next + 1) % Self::KEPT;
-        }
-    }
-
-    fn contains(&self, stream: u32) -> bool {
-        self.ids.contains(&stream)
-    }
 }

@@ -87,6 +87,29 @@ pub enum Cause {
     LimitExceeded(Limit),
     /// The header compression state broke (RFC 7541).
     Compression(HpackError),
+    /// The first bytes of the server are not HTTP/2; [`crate::Connection::greeting`] has them.
+    OtherProtocol(OtherProtocol),
+}
+
+/// Protocol that a server speaks in place of HTTP/2, told by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherProtocol {
+    /// HTTP/1.0 or HTTP/1.1: `HTTP/1.`.
+    Http1,
+    /// A TLS alert or handshake record (RFC 8446 §5.1): the port of a TLS server.
+    Tls,
+    /// Anything else that begins no HTTP/2 frame.
+    Unknown,
+}
+
+impl fmt::Display for OtherProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http1 => "the server speaks HTTP/1, not HTTP/2",
+            Self::Tls => "the server speaks TLS, and this connection does not",
+            Self::Unknown => "the server does not speak HTTP/2",
+        })
+    }
 }
 
 /// The connection cannot go on: GOAWAY with `code` is already in the output. Transmit it, close.
@@ -118,6 +141,13 @@ impl ConnectionError {
         Self::peer(ErrorCode::FLOW_CONTROL_ERROR, rule)
     }
 
+    pub(crate) const fn other_protocol(protocol: OtherProtocol) -> Self {
+        Self {
+            code: ErrorCode::PROTOCOL_ERROR,
+            cause: Cause::OtherProtocol(protocol),
+        }
+    }
+
     pub(crate) const fn limit(limit: Limit) -> Self {
         Self {
             code: limit.code(),
@@ -137,6 +167,7 @@ impl fmt::Display for ConnectionError {
             Cause::PeerMisbehaved(rule) => f.write_str(rule),
             Cause::LimitExceeded(limit) => write!(f, "the peer exceeded {limit}"),
             Cause::Compression(error) => error.fmt(f),
+            Cause::OtherProtocol(protocol) => protocol.fmt(f),
         }
     }
 }

@@ -48,12 +48,11 @@ impl Window {
     }
 }
 
-/// Receive side: what the peer may still send, and the credit not yet announced to it.
+/// Window for what the peer sends. The credit that is due follows from what is held of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiveWindow {
     window: Window,
     size: u32,
-    owed: u32,
 }
 
 impl ReceiveWindow {
@@ -61,7 +60,6 @@ impl ReceiveWindow {
         Self {
             window: Window::new(size),
             size,
-            owed: 0,
         }
     }
 
@@ -71,7 +69,6 @@ impl ReceiveWindow {
         Self {
             window: Window::new(size.max(WINDOW_BYTES_INITIAL)),
             size,
-            owed: 0,
         }
     }
 
@@ -87,39 +84,46 @@ impl ReceiveWindow {
         self.window.available()
     }
 
+    /// Size that the window has when nothing is held.
+    pub(crate) fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// Doubles the size, up to `size_max`.
+    pub(crate) fn double(&mut self, size_max: u32) {
+        self.size = self.size.saturating_mul(2).min(size_max).max(self.size);
+    }
+
     /// Bytes came. False when the peer overran the window.
     pub(crate) fn consume(&mut self, bytes: usize) -> bool {
         self.window.consume(bytes)
     }
 
-    /// Bytes were consumed by the application; returns an increment worth announcing, if any.
-    /// Announcing at half of what is not held back keeps WINDOW_UPDATE rare and the sender busy;
-    /// half of the whole would never come while slow readers hold more than the other half.
-    pub(crate) fn release(&mut self, bytes: usize) -> Option<u32> {
-        self.owe(bytes);
-        self.take_due()
+    /// Bytes between the window with what is `held` of it and `size`.
+    pub(crate) fn room(&self, held: usize, size: usize) -> usize {
+        let used = held as i64 + i64::from(self.window.0);
+        usize::try_from(size as i64 - used).unwrap_or(0)
     }
 
-    /// Bytes were consumed, to be announced later.
-    pub(crate) fn owe(&mut self, bytes: usize) {
-        self.owed = self.owed.saturating_add(bytes as u32);
-    }
-
-    /// So much is owed that it is worth announcing.
-    pub(crate) fn is_due(&self) -> bool {
-        let due = self.owed >= self.size / 2 || self.owed as usize >= self.window.available();
-        self.owed > 0 && due
-    }
-
-    /// The increment to announce now, if it is worth it.
-    pub(crate) fn take_due(&mut self) -> Option<u32> {
-        if !self.is_due() {
-            return None;
+    /// Increment worth announcing so that the window, with what is `held` of it, has `size` bytes
+    /// again; 0 for none. Announcing at half of what is not held keeps WINDOW_UPDATE rare and the
+    /// sender busy; half of the whole would never come while slow readers hold more than the
+    /// other half.
+    pub(crate) fn due(&self, held: usize, size: usize) -> usize {
+        let room = self.room(held, size);
+        match room >= size / 2 || room >= self.window.available() {
+            true => room,
+            false => 0,
         }
-        let owed = core::mem::take(&mut self.owed);
-        let grown = self.window.grow(owed);
-        debug_assert!(grown, "only consumed bytes are released");
-        Some(owed)
+    }
+
+    /// Adds an increment that is announced; returns what of it the largest window admits.
+    pub(crate) fn grow(&mut self, bytes: usize) -> u32 {
+        let most = i64::from(WINDOW_BYTES_MAX) - i64::from(self.window.0);
+        let bytes = (bytes as u64).min(most as u64).min(WINDOW_BYTES_MAX.into()) as u32;
+        let grown = self.window.grow(bytes);
+        debug_assert!(grown, "an increment within the largest window");
+        bytes
     }
 }
 
@@ -142,26 +146,44 @@ mod tests {
     }
 
     #[test]
-    fn credit_is_announced_at_half_of_the_window() {
+    fn credit_is_due_at_half_of_what_is_not_held() {
         let mut window = ReceiveWindow::new(100);
         assert!(window.consume(60));
-        assert_eq!(window.release(39), None);
-        assert_eq!(window.release(1), Some(40), "20 of 100 are held");
-        assert_eq!(window.release(10), None);
+        assert_eq!(window.due(21, 100), 0, "39 are free");
+        assert_eq!(window.due(20, 100), 40, "as much as is left to send");
+        assert_eq!(window.grow(40), 40);
+        assert_eq!(window.due(10, 100), 0);
         assert!(window.consume(80));
         assert!(!window.consume(1));
-        assert_eq!(window.release(1), Some(11), "nothing is left to send");
-        let mut tiny = ReceiveWindow::new(1);
-        assert_eq!(tiny.release(0), None);
+        assert_eq!(window.due(99, 100), 1, "nothing is left to send");
+        assert_eq!(window.due(100, 100), 0);
+        assert_eq!(window.due(101, 100), 0, "more is held than the window has");
+        assert_eq!(ReceiveWindow::new(1).due(0, 1), 0);
+    }
+
+    #[test]
+    fn a_window_doubles_up_to_its_bound_and_is_announced_up_to_the_largest() {
+        let mut window = ReceiveWindow::new(100);
+        window.double(150);
+        assert_eq!(window.size(), 150);
+        window.double(150);
+        assert_eq!(window.size(), 150);
+        window.double(10);
+        assert_eq!(window.size(), 150, "never smaller");
+        assert_eq!(window.due(0, 150), 0);
+        assert_eq!(window.grow(usize::MAX), WINDOW_BYTES_MAX - 100);
+        assert_eq!(window.grow(1), 0);
     }
 
     #[test]
     fn a_small_window_binds_once_it_is_settled() {
         let mut window = ReceiveWindow::unsettled(100);
         assert!(window.consume(150));
+        assert_eq!(window.due(0, 100), 0);
         window.settle();
         assert!(!window.consume(1));
-        assert_eq!(window.release(150), Some(150));
+        assert_eq!(window.due(0, 100), 150);
+        assert_eq!(window.grow(150), 150);
         assert!(!window.consume(101));
         assert!(window.consume(100));
     }

@@ -116,8 +116,18 @@ pub struct Header<'a> {
     /// The value as it came.
     pub value: &'a [u8],
     /// Whether name and value hold only characters RFC 9113 §8.2.1 allows. It says nothing about
-    /// the field's place: pseudo-headers nobody defined are well formed too.
+    /// the field's place: pseudo-headers nobody defined are well formed too. Nor does it about
+    /// blanks at the edges of the value, which receivers bear: see [`Header::is_trimmed`].
     pub well_formed: bool,
+}
+
+impl Header<'_> {
+    /// Returns whether the value neither begins nor ends with a space or a tab, as RFC 9113 §8.2.1
+    /// asks of senders.
+    pub fn is_trimmed(&self) -> bool {
+        let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        !blank(self.value.first()) && !blank(self.value.last())
+    }
 }
 
 impl fmt::Debug for Header<'_> {
@@ -129,6 +139,38 @@ impl fmt::Debug for Header<'_> {
             self.name.escape_ascii(),
             self.value.escape_ascii()
         )
+    }
+}
+
+/// How far a header list went over the soft limits of [`crate::Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow {
+    /// Size of the whole list, in bytes as RFC 9113 §10.5.1 counts them. A string of more than
+    /// 32 KiB may count as it was encoded.
+    pub bytes: usize,
+    /// Fields of the whole list.
+    pub fields: usize,
+    /// The limit on `bytes`.
+    pub limit: usize,
+    /// The limit on `fields`.
+    pub fields_limit: usize,
+}
+
+impl fmt::Display for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            bytes,
+            fields,
+            limit,
+            fields_limit,
+        } = self;
+        match bytes > limit {
+            true => write!(
+                f,
+                "{bytes} bytes in {fields} fields, {limit} bytes are allowed"
+            ),
+            false => write!(f, "{fields} fields, {fields_limit} are allowed"),
+        }
     }
 }
 
@@ -168,7 +210,8 @@ pub struct HeaderList {
     spans: Vec<Span>,
     size: usize,
     fields: usize,
-    overflowed: bool,
+    /// The limits on bytes and fields that the block went over.
+    overflowed: Option<(usize, usize)>,
 }
 
 impl HeaderList {
@@ -179,7 +222,7 @@ impl HeaderList {
             spans: Vec::new(),
             size: 0,
             fields: 0,
-            overflowed: false,
+            overflowed: None,
         }
     }
 
@@ -189,7 +232,7 @@ impl HeaderList {
         self.spans.clear();
         self.size = 0;
         self.fields = 0;
-        self.overflowed = false;
+        self.overflowed = None;
         if self.arena.capacity() > KEPT_BYTES_MAX {
             self.arena = Vec::new();
         }
@@ -216,7 +259,17 @@ impl HeaderList {
 
     /// Whether fields were dropped because the block went over a soft limit.
     pub fn overflowed(&self) -> bool {
-        self.overflowed
+        self.overflowed.is_some()
+    }
+
+    /// The size of a list of which fields were dropped, beside the limits; `None` of a whole one.
+    pub fn overflow(&self) -> Option<Overflow> {
+        self.overflowed.map(|(limit, fields_limit)| Overflow {
+            bytes: self.size,
+            fields: self.fields,
+            limit,
+            fields_limit,
+        })
     }
 
     /// The fields in wire order.
@@ -290,10 +343,27 @@ impl HeaderList {
         });
     }
 
-    /// Forgets everything staged since `start` and marks the list as overflowed.
+    /// Forgets everything staged since `start`.
     pub(crate) fn drop_staged(&mut self, start: usize) {
         self.arena.truncate(start);
-        self.overflowed = true;
+        if self.arena.capacity() > KEPT_BYTES_MAX {
+            self.arena.shrink_to(KEPT_BYTES_MAX);
+        }
+    }
+
+    /// Marks the list as one that went over these limits.
+    pub(crate) fn overflow_at(&mut self, bytes_max: usize, fields_max: usize) {
+        self.overflowed = Some((bytes_max, fields_max));
+    }
+
+    /// Fields that were counted, kept or not.
+    pub(crate) fn fields(&self) -> usize {
+        self.fields
+    }
+
+    /// Bytes of text that were decoded, kept or not.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.size.saturating_sub(self.fields * FIELD_OVERHEAD_BYTES)
     }
 
     /// Appends a field whose `bytes` are a name of `name_bytes` followed by its value.
@@ -322,12 +392,12 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
     !token.is_empty() && token.iter().all(|byte| NAME_CHARACTERS[*byte as usize])
 }
 
-/// RFC 9113 §8.2.1, values: no NUL, CR or LF anywhere, no space or tab at either end.
+/// RFC 9113 §8.2.1, values: no NUL, CR or LF anywhere. Blanks at the edges, which the section bans
+/// too, are taken: callers send them, and gRPC has receivers bear them ("may be stripped"). They
+/// stay, as they do in grpc-core and tonic.
 pub(crate) fn is_value(value: &[u8]) -> bool {
-    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     // No early exit: values are short, and a loop without one is vectorised.
-    let banned = value.iter().fold(false, |banned, byte| {
+    !value.iter().fold(false, |banned, byte| {
         banned | matches!(byte, 0 | b'\r' | b'\n')
-    });
-    !banned && !blank(value.first()) && !blank(value.last())
+    })
 }

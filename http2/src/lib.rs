@@ -68,10 +68,10 @@ mod stream;
 mod validate;
 
 pub use block_cache::BlockCache;
-pub use connection::{Config, Connection, Role};
-pub use error::{Cause, ConnectionError, ErrorCode, OpenError};
+pub use connection::{Config, Connection, Pressure, Role};
+pub use error::{Cause, ConnectionError, ErrorCode, OpenError, OtherProtocol};
 pub use event::{Block, Event};
-pub use headers::{Header, HeaderList, Token};
+pub use headers::{Header, HeaderList, Overflow, Token};
 pub use keepalive::{Keepalive, PingPolicy};
 pub use limits::{Limit, LimitHits, Limits};
 pub use memo::MEMO_SLOTS;

@@ -19,117 +19,157 @@ use crate::settings::{FRAME_BYTES_LEAST, FRAME_BYTES_MOST};
 
 /// The bounds of one connection. The defaults suit a server on an open network.
 ///
-/// "GOAWAY" below ends the connection, "RST_STREAM" a stream; the code is ENHANCE_YOUR_CALM where
-/// none is named. A time that is too long to be added to the clock, such as [`Duration::MAX`],
-/// means no bound.
+/// A bound is kept in one of four steps, and the doc of each field names the one that it takes:
+///
+/// 1. *Wait*: the peer gets less credit, so that it waits.
+/// 2. *Pause*: nothing more is read from the connection, or its calls are not started.
+/// 3. *End the call*: RST_STREAM or a status ends the one call that went over the bound.
+/// 4. *End the connection*: GOAWAY ends the connection with all its calls. No lawful client, proxy
+///    or sloppy implementation gets there.
+///
+/// The code is ENHANCE_YOUR_CALM where none is named. A time that is too long to be added to the
+/// clock, such as [`Duration::MAX`], means no bound.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Streams the peer may have open at once; also announced in SETTINGS. More are refused with
-    /// RST_STREAM(REFUSED_STREAM). 1024: a thousand streaming callers on one proxy connection.
+    /// Streams that the peer may have open at once; announced in SETTINGS. 1024: a thousand
+    /// streaming callers on one proxy connection. Step 2: one more is not started, and
+    /// RST_STREAM(REFUSED_STREAM) says that it may be tried again.
     pub concurrent_streams_max: u32,
-    /// New streams between two transmits; more are refused with RST_STREAM(REFUSED_STREAM), so
-    /// that one read cannot cost a turn more than this many calls. 2048, twice the streams at
-    /// once: who keeps to those may have opened as many again for replies still on their way.
+    /// New streams between two transmits, so that one read cannot cost a turn more calls. 2048,
+    /// twice the streams at once: a lawful peer may have opened as many again for replies that are
+    /// still on their way. Step 2: one more is not started, RST_STREAM(REFUSED_STREAM).
     pub new_streams_max: u32,
-    /// Stream identifier from which on the connection drains by itself (GOAWAY NO_ERROR), so that
-    /// its calls move over before identifiers run out. Three quarters of 2^31 - 1, as grpc-go.
+    /// Stream identifier from which on the connection drains by itself, so that its calls move
+    /// over before identifiers run out. Three quarters of 2^31 - 1, as grpc-go. Step 2: GOAWAY
+    /// (NO_ERROR) stops new calls, and open ones finish.
     pub stream_id_drain: u32,
-    /// Largest frame payload accepted, in bytes (RFC 9113 §4.2). Over: FRAME_SIZE_ERROR.
+    /// Largest frame payload accepted, in bytes; announced in SETTINGS (RFC 9113 §4.2). Step 4:
+    /// GOAWAY(FRAME_SIZE_ERROR).
     pub frame_bytes_max: u32,
-    /// Receive window of a stream in bytes. Overrun: FLOW_CONTROL_ERROR on the stream.
+    /// Receive window that a stream starts with, in bytes; announced in SETTINGS. 65,535: what
+    /// RFC 9113 gives a peer that has not seen our SETTINGS. Step 1: the sender waits. Step 3 for
+    /// an overrun: RST_STREAM(FLOW_CONTROL_ERROR).
     pub stream_window_bytes: u32,
-    /// Receive window of the connection in bytes. Overrun: FLOW_CONTROL_ERROR, connection ends.
-    /// It is given back on receipt, so that slow streams do not close it for others: what bounds
-    /// memory are the streams' windows and [`Limits::received_bytes_max`].
+    /// Receive window in bytes that a stream grows to while its reader takes half of the window
+    /// within a round trip, measured by PING. At most [`Limits::stream_window_bytes`]: windows are
+    /// fixed and nothing is measured. 4 MiB: 40 Gbit/s at a round trip of 0.8 ms. Step 1: the
+    /// sender waits.
+    pub stream_window_bytes_max: u32,
+    /// Receive window of the connection in bytes. It is given back on receipt, up to what
+    /// [`Limits::received_bytes_max`] leaves, and at least up to 64 KiB. Slow streams close it for
+    /// nobody. Step 1: the sender waits. Step 4 for an overrun: GOAWAY(FLOW_CONTROL_ERROR).
     pub connection_window_bytes: u32,
-    /// Memory in bytes that may be kept for what was received and not consumed yet, as the layer
-    /// above reports it with [`crate::Connection::hold`]: partial messages and unread streams.
-    /// Over: the newest call that holds some is refused (RESOURCE_EXHAUSTED), so that older ones
-    /// can finish. 16 MiB: four of the largest messages at once (CVE-2019-9511, data dribble).
+    /// Bytes that may be held for what was received and not consumed yet, partial messages and
+    /// unread streams, and promised to streams beyond the window they started with. 16 MiB: four
+    /// of the largest messages at once (CVE-2019-9511, data dribble).
+    ///
+    /// Step 1: the sender waits. At the bound windows do not grow, and the connection's window is
+    /// 64 KiB. Readers of messages that are larger than their window are served one after the
+    /// other, the oldest stream first. In all a peer can make the connection hold this, one
+    /// message, and a window of at most 64 KiB for each open stream.
     pub received_bytes_max: usize,
-    /// Memory in bytes of output that waits for windows, above which new streams are refused with
-    /// RST_STREAM(REFUSED_STREAM) until it falls. 16 MiB (CVE-2019-9517: many replies asked for,
-    /// none read).
+    /// Memory in bytes of output that waits for windows. 16 MiB (CVE-2019-9517: many replies asked
+    /// for, none read). Step 2: calls whose request has come are not started until it falls.
     pub queued_bytes_max: usize,
     /// Decoded header list above which fields are dropped and the list is marked overflowed, in
-    /// bytes counted as RFC 9113 §10.5.1 does. The layer above refuses the request.
+    /// bytes counted as RFC 9113 §10.5.1 does. The block is decoded to its end for the table's
+    /// sake. Step 3: the layer above ends that call, with a status that names limit and size.
     pub header_list_bytes_soft: usize,
-    /// Decoded header list above which the connection ends: HPACK bombs (CVE-2016-6581). GOAWAY.
-    pub header_list_bytes_hard: usize,
-    /// Fields in a list, cookie crumbs each counted, before the list is marked overflowed.
-    pub header_fields_soft: usize,
-    /// Fields in a list before the connection ends (CVE-2026-49975: many tiny fields). GOAWAY.
-    pub header_fields_hard: usize,
-    /// Bytes of one name or value, decoded. 16 KiB: twice the soft limit of a whole list, so only
-    /// lists that are refused anyway have such a string (CVE-2016-6581). GOAWAY.
-    pub header_string_bytes_max: usize,
-    /// CONTINUATION frames after one HEADERS: the CONTINUATION flood (CVE-2024-27316). GOAWAY.
-    pub continuation_frames_max: u32,
-    /// Encoded bytes of one header block, over all its frames. Twice the hard limit of the list:
-    /// no list that is worth decoding is twice as long encoded (CVE-2024-27316). GOAWAY.
-    pub header_block_bytes_max: usize,
-    /// Entries in one SETTINGS frame: SETTINGS floods (CVE-2019-9515). GOAWAY.
-    pub settings_entries_max: usize,
-    /// GOAWAY frames of the peer. 16: a graceful end takes two, an error one more. GOAWAY.
-    pub go_away_frames_max: u32,
-    /// Bytes of debug data in a GOAWAY frame; they are never kept, only read past. GOAWAY.
-    pub go_away_debug_bytes_max: usize,
-    /// Streams that may be reset by the peer or by its faults beyond those completed, as a
-    /// bucket: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671) both drain it. GOAWAY.
-    pub reset_budget: u32,
-    /// Tokens that the bucket of `reset_budget` regains each second.
-    pub reset_budget_per_second: u32,
-    /// Frames that are legal and of no use, as a bucket: PING (unless [`crate::PingPolicy`] counts
-    /// strikes) and SETTINGS (CVE-2019-9512, -9515;
-    /// a PING after DATA of ours is free, since callers measure bandwidth so), SETTINGS that shift
-    /// the windows of open streams (one more per 16 streams), empty DATA and CONTINUATION
-    /// (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements of SETTINGS that
-    /// nobody waits for, PRIORITY beyond 100 + streams opened (CVE-2019-9513), WINDOW_UPDATE beyond
-    /// 5 + 2 × (streams + 10 × DATA frames sent), and streams refused for `queued_bytes_max`.
+    /// Decoded header list in bytes that no call may have: HPACK bombs (CVE-2016-6581). 1 MiB, 128
+    /// times the soft bound: no sloppy caller gets there, and what is dropped on the way costs no
+    /// memory. Text that the table multiplied also drains `glitch_budget`, a token a KiB. Step 4:
     /// GOAWAY.
+    pub header_list_bytes_hard: usize,
+    /// Fields in a list, cookie crumbs each counted, above which the list is marked overflowed.
+    /// Step 3: the layer above ends that call.
+    pub header_fields_soft: usize,
+    /// Fields in a list that no call may have (CVE-2026-49975: many tiny fields). Step 4: GOAWAY.
+    pub header_fields_hard: usize,
+    /// CONTINUATION frames after one HEADERS: the CONTINUATION flood (CVE-2024-27316). 128: twice
+    /// what a block of `header_block_bytes_max` needs. Step 4: GOAWAY.
+    pub continuation_frames_max: u32,
+    /// Encoded bytes of one header block, over all its frames (CVE-2024-27316). A block is decoded
+    /// while it comes, so that at most 80 KiB of it are kept. Step 4: GOAWAY.
+    pub header_block_bytes_max: usize,
+    /// Entries in one SETTINGS frame: SETTINGS floods (CVE-2019-9515). Step 4: GOAWAY.
+    pub settings_entries_max: usize,
+    /// GOAWAY frames of the peer. 16: a graceful end takes two, an error one more. Step 4: GOAWAY.
+    pub go_away_frames_max: u32,
+    /// Bytes of debug data in a GOAWAY frame; they are never kept, only read past. Step 4: GOAWAY.
+    pub go_away_debug_bytes_max: usize,
+    /// Streams that the peer may waste, by resetting them or by its faults, beyond those that it
+    /// lets finish: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671). Step 4: GOAWAY.
+    ///
+    /// What is charged is work without use, not a count of RST_STREAM. A stream that ends before
+    /// anything could be transmitted after its HEADERS costs one. After the next transmit it has
+    /// been bounded by `concurrent_streams_max` and costs 1/32. In between are the first eight that
+    /// end so soon after a transmit (a fifth each), and those behind whose HEADERS others were
+    /// opened: a peer that cancels all its streams together has kept to what it may have open. A
+    /// stream that finishes gives one back, to at most ten times this budget.
+    pub reset_budget: u32,
+    /// Wasted streams that are forgiven each second, of those that `reset_budget` counts.
+    pub reset_budget_per_second: u32,
+    /// Frames that are legal and of no use, beyond what streams and data of the connection entitle
+    /// to, as a bucket. Step 4: GOAWAY.
+    ///
+    /// Charged are PING (unless [`crate::PingPolicy`] counts strikes) and SETTINGS (CVE-2019-9512,
+    /// -9515; a PING after DATA of ours is free, since callers measure bandwidth so), SETTINGS that
+    /// shift the windows of open streams (one more per 64 streams), empty DATA and CONTINUATION
+    /// (CVE-2019-9518), frames on closed streams, unknown frames, acknowledgements of SETTINGS that
+    /// nobody waits for, PRIORITY (CVE-2019-9513) and WINDOW_UPDATE. Each stream gives eight back,
+    /// each DATA frame of ours twenty, and eight bytes of it one more, to at most ten times this
+    /// budget.
     pub glitch_budget: u32,
     /// Tokens that the bucket of `glitch_budget` regains each second.
     pub glitch_budget_per_second: u32,
-    /// Replies (PING and SETTINGS acknowledgements, resets for faults) that wait to be sent, from
-    /// which on no more input is wanted until they are: see [`crate::Connection::wants_input`].
+    /// Replies (PING and SETTINGS acknowledgements, resets for faults) that wait to be sent. Step
+    /// 2: no more input is wanted until they are, see [`crate::Connection::wants_input`].
     pub queued_replies_high: u32,
-    /// Such replies before the connection ends: floods by a peer that does not read
-    /// (CVE-2019-9512, -9514, -9515). GOAWAY.
+    /// Replies of `queued_replies_high` that no peer may let wait: floods by a peer that does not
+    /// read (CVE-2019-9512, -9514, -9515). Step 4: GOAWAY.
     pub queued_replies_max: u32,
-    /// DATA frames without body bytes (padding is none) and without END_STREAM between two frames
-    /// that carry some: empty-frame floods (CVE-2019-9518). GOAWAY.
+    /// DATA frames without body bytes (padding is none) and without END_STREAM, as a bucket that
+    /// regains as many each second, two with each stream, and all with a frame that carries some:
+    /// empty-frame floods (CVE-2019-9518). Step 4: GOAWAY.
     pub empty_data_frames_max: u32,
-    /// How far the framing of DATA (heads and padding) may exceed twice the body bytes, in bytes:
-    /// one-byte DATA (CVE-2019-9511). Body bytes are copied together, so a small frame pins no
-    /// memory, and what it costs is its head. Every whole gRPC message, even an empty one, pays
-    /// for its own frame (9 bytes against twice 5), so streams of tiny messages never come near;
-    /// frames with END_STREAM are free. GOAWAY.
+    /// Bytes by which the framing of DATA (heads, and an eighth of padding) may exceed twice the
+    /// body bytes: one-byte DATA (CVE-2019-9511). Step 4: GOAWAY.
+    ///
+    /// As many are forgiven each second, and body bytes pay ahead for up to sixteen times as many.
+    /// Body bytes are copied together, so a small frame pins no memory, and what it costs is its
+    /// head. Every whole gRPC message, even an empty one, pays for its own frame (9 bytes against
+    /// twice 5). Frames with END_STREAM are free.
     pub data_overhead_bytes_max: u32,
-    /// Output bytes above which queued DATA waits for the next transmit, and no more input is
-    /// wanted while they are not taken.
+    /// Output bytes of one transmit. Step 2: queued DATA waits for the next transmit, and no more
+    /// input is wanted while they are not taken.
     pub output_bytes_high: usize,
-    /// From the connection's begin to the end of the client's preface. 10 s: a TCP handshake and
-    /// three lost packets. GOAWAY(PROTOCOL_ERROR): it does not speak HTTP/2 (slow preface).
+    /// Time from the connection's begin to the end of the client's preface. 10 s: a TCP handshake
+    /// and three lost packets. Step 4: GOAWAY(PROTOCOL_ERROR), since it does not speak HTTP/2 (slow
+    /// preface).
     pub preface_time_max: Duration,
-    /// From the connection's begin to the peer's first whole SETTINGS, so 10 s in all: a bound
+    /// Time from the connection's begin to the peer's first whole SETTINGS, so 10 s in all: a bound
     /// from the preface on would have to be short, and then a packet that is lost twice breaks
-    /// a good peer. GOAWAY(SETTINGS_TIMEOUT).
+    /// a good peer. Step 4: GOAWAY(SETTINGS_TIMEOUT).
     pub first_settings_time_max: Duration,
-    /// From the peer's first SETTINGS to its acknowledgement of ours (RFC 9113 §6.5.3); until
-    /// then windows smaller than 65,535 cannot be enforced. GOAWAY(SETTINGS_TIMEOUT).
+    /// Time from the peer's first SETTINGS to its acknowledgement of ours (RFC 9113 §6.5.3). Until
+    /// then windows smaller than 65,535 cannot be enforced. Step 4: GOAWAY(SETTINGS_TIMEOUT).
     pub settings_ack_time_max: Duration,
-    /// From HEADERS without END_HEADERS to the end of the block, and from the first byte of any
-    /// frame to its last, of DATA to the end of its head: slow headers hold the connection, because
-    /// nothing else may come in between (RFC 9113 §6.10). GOAWAY.
+    /// Time from HEADERS without END_HEADERS to the end of the block, and from the first byte of
+    /// any frame to its last, of DATA to the end of its head. Slow headers hold the connection,
+    /// because nothing else may come in between (RFC 9113 §6.10). Step 4: GOAWAY.
     pub header_block_time_max: Duration,
-    /// How long output may wait for a window without a byte of progress (CVE-2016-1546,
-    /// CVE-2019-9517: slow reading, closed windows), measured in quarters of this time, so that it
-    /// takes up to a quarter more. For servers only: a client's output is its own caller's.
-    /// A stream whose own window is closed: RST_STREAM. The connection's window: GOAWAY.
+    /// Time that output may wait for a window without a byte of progress (CVE-2016-1546,
+    /// CVE-2019-9517: slow reading, closed windows). Step 3 if the stream's own window is closed:
+    /// RST_STREAM. Step 4 if the connection's window is: GOAWAY.
+    ///
+    /// No bound by default: a consumer may pause for as long as it likes, and what it makes a
+    /// connection hold is bounded by [`Limits::queued_bytes_max`]. A bound is measured in quarters,
+    /// so that it takes up to a quarter more. It is for servers only, because a client's output is
+    /// its own caller's.
     pub write_progress_time_max: Duration,
-    /// How long a request that is one message may stay incomplete without a byte of it coming
-    /// (slow body); kept by the layer above, which ends the call. Streams of messages are exempt:
-    /// an idle stream is legal.
+    /// Time that a request that is one message may stay incomplete without a byte of it coming
+    /// (slow body). Streams of messages are exempt: an idle stream is legal. Step 3: the layer
+    /// above ends the call.
     pub request_progress_time_max: Duration,
 }
 
@@ -140,26 +180,26 @@ impl Default for Limits {
             new_streams_max: 2048,
             stream_id_drain: WINDOW_BYTES_MAX / 4 * 3,
             frame_bytes_max: 16_384,
-            stream_window_bytes: 1 << 20,
+            stream_window_bytes: WINDOW_BYTES_INITIAL,
+            stream_window_bytes_max: 4 << 20,
             connection_window_bytes: 4 << 20,
             received_bytes_max: 16 << 20,
             queued_bytes_max: 16 << 20,
             header_list_bytes_soft: 8 << 10,
-            header_list_bytes_hard: 32 << 10,
+            header_list_bytes_hard: 1 << 20,
             header_fields_soft: 128,
-            header_fields_hard: 1000,
-            header_string_bytes_max: 16 << 10,
-            continuation_frames_max: 8,
-            header_block_bytes_max: 64 << 10,
-            settings_entries_max: 32,
+            header_fields_hard: 10_000,
+            continuation_frames_max: 128,
+            header_block_bytes_max: 1 << 20,
+            settings_entries_max: 128,
             go_away_frames_max: 16,
             go_away_debug_bytes_max: 4 << 10,
             reset_budget: 200,
-            reset_budget_per_second: 33,
+            reset_budget_per_second: 200,
             glitch_budget: 10_000,
             glitch_budget_per_second: 330,
             queued_replies_high: 100,
-            queued_replies_max: 1000,
+            queued_replies_max: 4000,
             empty_data_frames_max: 100,
             data_overhead_bytes_max: 64 << 10,
             output_bytes_high: 512 << 10,
@@ -167,13 +207,57 @@ impl Default for Limits {
             first_settings_time_max: Duration::from_secs(10),
             settings_ack_time_max: Duration::from_secs(10),
             header_block_time_max: Duration::from_secs(10),
-            write_progress_time_max: Duration::from_secs(60),
+            write_progress_time_max: Duration::MAX,
             request_progress_time_max: Duration::from_secs(60),
         }
     }
 }
 
+/// How many times more a trusted proxy may waste than anybody.
+const PROXY_FACTOR: u32 = 1000;
+
 impl Limits {
+    /// Returns the bounds of a client. They protect it from mistakes of the server that it chose,
+    /// so they are wider than a server's, which protect it from strangers.
+    ///
+    /// A header list may have 256 KiB, which SETTINGS announce, and 4096 fields: trailers with
+    /// `grpc-status-details-bin` of many kilobytes are lawful. Calls may hold 256 MiB that came and
+    /// was not read. Streams that the server resets or breaks have no budget, since each ends only
+    /// a call of the client's own. Other budgets are those of [`Limits::behind_proxy`].
+    pub fn client() -> Self {
+        Self {
+            received_bytes_max: 256 << 20,
+            header_list_bytes_soft: 256 << 10,
+            header_list_bytes_hard: 4 << 20,
+            header_fields_soft: 4096,
+            header_fields_hard: 64 << 10,
+            continuation_frames_max: 512,
+            header_block_bytes_max: 4 << 20,
+            reset_budget: u32::MAX,
+            reset_budget_per_second: u32::MAX,
+            ..Self::default().behind_proxy()
+        }
+    }
+
+    /// Sets the bounds for a peer that is a trusted proxy, whose connection carries many callers:
+    /// the budgets that would end the connection, and so all their calls, for what some of them
+    /// do, are a thousand times as large. What ends one call stays as it is, and so does what
+    /// bounds memory.
+    #[must_use]
+    pub fn behind_proxy(self) -> Self {
+        let more = |budget: u32| budget.saturating_mul(PROXY_FACTOR);
+        Self {
+            reset_budget: more(self.reset_budget),
+            reset_budget_per_second: more(self.reset_budget_per_second),
+            glitch_budget: more(self.glitch_budget),
+            glitch_budget_per_second: more(self.glitch_budget_per_second),
+            empty_data_frames_max: more(self.empty_data_frames_max),
+            data_overhead_bytes_max: more(self.data_overhead_bytes_max),
+            go_away_frames_max: more(self.go_away_frames_max),
+            ..self
+        }
+    }
+
     /// The same with values that RFC 9113 does not allow moved to the nearest that it does, so
     /// that what is announced is what is enforced.
     pub(crate) fn lawful(self) -> Self {
@@ -182,6 +266,7 @@ impl Limits {
                 .frame_bytes_max
                 .clamp(FRAME_BYTES_LEAST, FRAME_BYTES_MOST),
             stream_window_bytes: self.stream_window_bytes.min(WINDOW_BYTES_MAX),
+            stream_window_bytes_max: self.stream_window_bytes_max.min(WINDOW_BYTES_MAX),
             connection_window_bytes: self
                 .connection_window_bytes
                 .clamp(WINDOW_BYTES_INITIAL, WINDOW_BYTES_MAX),

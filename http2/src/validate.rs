@@ -73,7 +73,7 @@ struct Pseudo<'a> {
 
 impl<'a> Pseudo<'a> {
     fn note(&mut self, header: &Header<'a>) -> Result<(), Malformed> {
-        if !header.well_formed {
+        if !header.well_formed || !header.is_trimmed() {
             return Err("a pseudo-header field has characters that are not allowed");
         }
         let twice = match header.token {
@@ -177,12 +177,14 @@ mod tests {
             with(&[("content-length", "7"), ("content-length", "7")]),
             Ok(Some(7))
         );
-        let bad: [&[(&str, &str)]; 12] = [
+        assert_eq!(with(&[("a", " b\t"), ("grpc-timeout", "1S ")]), Ok(None));
+        let bad: [&[(&str, &str)]; 13] = [
             &[("te", "gzip")],
+            &[("te", "trailers ")],
             &[("connection", "close")],
             &[("Upper", "x")],
             &[("a", "b\r\nc")],
-            &[("a", " b")],
+            &[("content-length", " 7")],
             &[("", "b")],
             &[("a", "b"), (":authority", "x")],
             &[(":path", "/again")],
@@ -193,6 +195,13 @@ mod tests {
         ];
         for fields in bad {
             assert!(with(fields).is_err(), "{fields:?}");
+        }
+        for at in 0..3 {
+            for blank in [" x", "x\t"] {
+                let mut fields = HEAD.to_vec();
+                fields[at].1 = blank;
+                assert!(request_head(&list(&fields)).is_err(), "{fields:?}");
+            }
         }
         for missing in 0..3 {
             let mut fields = HEAD.to_vec();
@@ -214,6 +223,7 @@ mod tests {
         assert!(response_head(&list(&[(":status", "101")])).is_err());
         assert!(response_head(&list(&[(":status", "200"), (":status", "200")])).is_err());
         assert_eq!(trailers(&list(&[("grpc-status", "0")])), Ok(()));
+        assert_eq!(trailers(&list(&[("grpc-message", " gone ")])), Ok(()));
         assert!(trailers(&list(&[(":status", "200")])).is_err());
     }
 }

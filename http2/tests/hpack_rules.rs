@@ -160,17 +160,17 @@ fn a_larger_announcement_counts_once_the_peer_uses_it() {
 
 #[test]
 fn malformed_fields_are_marked_not_refused_and_stay_marked_in_the_table() {
-    let wire = b"\x40\x01A\x01v\x40\x01a\x02v \x40\x00\x01v\x40\x01a\x01v\
+    let wire = b"\x40\x01A\x01v\x40\x01a\x02v\n\x40\x00\x01v\x40\x01a\x01v\
         \xbe\xbf\xc0\xc1\x7f\x01\x01w";
     let fields = decode(&mut Decoder::new(4096), wire).unwrap();
     let expected = [
         "A: v (malformed)",
-        "a: v  (malformed)",
+        "a: v\\n (malformed)",
         ": v (malformed)",
         "a: v",
         "a: v",
         ": v (malformed)",
-        "a: v  (malformed)",
+        "a: v\\n (malformed)",
         "A: v (malformed)",
         // Index 64 lends its name only: the name is good even if the value there is not.
         "a: w",
@@ -237,8 +237,48 @@ fn counts_are_limited_softly_then_hard() {
     assert_eq!(limited(&repeated(20, 34), limits), Ok((10, 680, true)));
     assert_eq!(
         limited(&repeated(21, 34), limits),
-        Err(HpackError::TooLarge)
+        Err(HpackError::TooManyFields)
     );
+}
+
+/// What became of a call is told by fields that are known by name: a little room is kept for them.
+#[test]
+fn known_fields_are_kept_behind_others() {
+    let limits = ListLimits {
+        bytes_soft: 1000,
+        fields_soft: 10,
+        ..LIMITS
+    };
+    let kept = |fields: &[(&str, &str)]| {
+        let mut block = Vec::new();
+        let fields = fields
+            .iter()
+            .map(|&(name, value)| field(name, value, Indexing::Literal));
+        Encoder::new().encode(fields, &mut block);
+        let mut list = HeaderList::new();
+        Decoder::new(4096)
+            .decode(&block, &mut list, limits)
+            .unwrap();
+        let names = list
+            .iter()
+            .map(|header| header.name.escape_ascii().to_string());
+        (names.collect::<Vec<_>>().join(" "), list.overflow())
+    };
+    let (large, mid) = ("v".repeat(2000), "v".repeat(900));
+    let status = ("grpc-status", "5");
+    let (names, overflow) = kept(&[("a", &large), ("b", "1"), status]);
+    assert_eq!(names, "b grpc-status", "what fits is kept");
+    let overflow = overflow.expect("a field was dropped");
+    assert_eq!((overflow.bytes, overflow.fields), (2033 + 34 + 44, 3));
+    assert_eq!((overflow.limit, overflow.fields_limit), (1000, 10));
+    let (names, _) = kept(&[("a", &mid), ("b", &mid), ("c", &large[..40]), status]);
+    assert_eq!(names, "a grpc-status");
+    let (names, _) = kept(&[("a", &mid), ("grpc-message", &large), status]);
+    assert_eq!(names, "a grpc-status", "the room is a little");
+    let many = vec![status; 40];
+    let (names, _) = kept(&many);
+    assert_eq!(names.split(' ').count(), 26);
+    assert_eq!(kept(&many[..10]).1, None);
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Endpoint {
         let authority = match (authority, &address) {
             (Some(authority), _) => authority,
             (None, Address::Tcp(_)) => target,
-            (None, Address::Unix(_)) => "localhost",
+            (None, Address::Unix(_) | Address::Abstract(_)) => "localhost",
         };
         Ok(Self {
             authority: authority.to_owned(),

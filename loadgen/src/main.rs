@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::{Write as _, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
     let line = CommandLine::parse();
     let done = Interrupt::on_signals().and_then(|interrupt| execute(&line.command, &interrupt));
     done.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        let _ = writeln!(stderr(), "{error}");
         ExitCode::FAILURE
     })
 }

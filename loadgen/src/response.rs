@@ -1,6 +1,6 @@
 //! What a response says, read from its header blocks and the length prefixes of its messages.
 
-use corespun_codec::{Code, Encoding, Kind, Status, message};
+use corespun_codec::{Code, Encoding, Kind, message};
 use corespun_http2::{HeaderList, Token};
 
 use crate::outcome::Outcome;
@@ -34,7 +34,7 @@ impl Head {
         let otherwise = match http_status {
             Some(200) if grpc => Outcome::MissingStatus,
             Some(200) => Outcome::Status(Code::Unknown),
-            Some(status) => Outcome::Status(Status::from_http_status(status).code()),
+            Some(status) => Outcome::Status(Code::from_http_status(status)),
             None => Outcome::Status(Code::Internal),
         };
         let encoding = fields.first(Token::GrpcEncoding).and_then(Encoding::parse);

@@ -1,9 +1,12 @@
-//! Where to listen or connect: a TCP address or the path of a Unix socket.
+//! Addresses to listen on or connect to: TCP, or a Unix socket with a path or an abstract name.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
+
+/// Maximum length of the name of an abstract socket: `sun_path` without its first byte.
+const ABSTRACT_BYTES_MAX: usize = 107;
 
 /// Where to listen or connect.
 ///
@@ -14,6 +17,8 @@ use std::str::FromStr;
 /// assert_eq!(tcp.to_string(), "127.0.0.1:50051");
 /// let unix: Address = "unix:/run/users.sock".parse().unwrap();
 /// assert_eq!(unix, Address::Unix("/run/users.sock".into()));
+/// let hidden: Address = "unix:@users".parse().unwrap();
+/// assert_eq!(hidden, Address::Abstract("users".into()));
 /// let error = "50051".parse::<Address>().unwrap_err();
 /// assert!(error.to_string().contains("\"50051\""));
 /// ```
@@ -23,6 +28,9 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The path of a Unix stream socket.
     Unix(PathBuf),
+    /// The name of a Unix stream socket in the abstract namespace of Linux, which has no file
+    /// (unix(7)).
+    Abstract(Vec<u8>),
 }
 
 impl fmt::Display for Address {
@@ -30,6 +38,7 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Abstract(name) => write!(f, "unix:@{}", String::from_utf8_lossy(name)),
         }
     }
 }
@@ -43,7 +52,9 @@ impl From<SocketAddr> for Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `127.0.0.1:50051`, `[::1]:0`, `unix:/path`, or `name:port`.
+    /// Reads `127.0.0.1:50051`, `[::1]:0`, `unix:/path`, `name:port`, or the name of an abstract
+    /// socket in either of the forms that gRPC libraries have for it: `unix:@name` and
+    /// `unix-abstract:name`.
     ///
     /// A name is resolved at once, with the system's blocking resolver; of several answers the
     /// first IPv4 one is taken, as servers more often listen there alone.
@@ -52,6 +63,16 @@ impl FromStr for Address {
             text: text.to_owned(),
             reason,
         };
+        let hidden = text.strip_prefix("unix:@");
+        if let Some(name) = hidden.or_else(|| text.strip_prefix("unix-abstract:")) {
+            return match name.len() {
+                0 => Err(error("the name of the abstract socket is empty".to_owned())),
+                1..=ABSTRACT_BYTES_MAX => Ok(Self::Abstract(name.into())),
+                _ => Err(error(format!(
+                    "the name of an abstract socket has at most {ABSTRACT_BYTES_MAX} bytes"
+                ))),
+            };
+        }
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() {
@@ -102,19 +123,40 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["127.0.0.1:0", "[::1]:50051", "unix:/tmp/a socket"] {
+        for text in [
+            "127.0.0.1:0",
+            "[::1]:50051",
+            "unix:/tmp/a socket",
+            "unix:@a",
+            "unix:./@a",
+        ] {
             let address: Address = text.parse().expect(text);
             assert_eq!(address.to_string(), text);
         }
         let unix: Address = "unix:///tmp/x".parse().expect("URL form");
         assert_eq!(unix.to_string(), "unix:/tmp/x");
+        let hidden: Address = "unix-abstract:users".parse().expect("gRPC's own form");
+        assert_eq!(hidden.to_string(), "unix:@users");
+        let longest = format!("unix:@{}", "n".repeat(107));
+        assert!(longest.parse::<Address>().is_ok());
+        assert!(format!("{longest}n").parse::<Address>().is_err());
         let local: Address = "localhost:7".parse().expect("localhost resolves");
         assert!(matches!(local, Address::Tcp(a) if a.port() == 7 && a.ip().is_loopback()));
     }
 
     #[test]
     fn errors_name_the_value() {
-        for text in ["", "unix:", "50051", ":1", "host:", "host:99999", "[::1]"] {
+        for text in [
+            "",
+            "unix:",
+            "unix:@",
+            "unix-abstract:",
+            "50051",
+            ":1",
+            "host:",
+            "host:99999",
+            "[::1]",
+        ] {
             let error = text.parse::<Address>().expect_err(text).to_string();
             assert!(error.starts_with("failed to read address"), "{error}");
             assert!(error.contains(&format!("{text:?}")), "{error}");

@@ -14,7 +14,8 @@ pub enum Balance {
     ReusePort,
     /// The kernel picks the shard pinned to the CPU that handles the incoming packet
     /// (`SO_INCOMING_CPU`, within a `SO_REUSEPORT` group from Linux 6.2 on), for network cards
-    /// whose queues are spread over the same CPUs.
+    /// whose queues are spread over the same CPUs. Shards that are not pinned, see
+    /// [`cpus`](crate::RuntimeBuilder::cpus), get connections as with `ReusePort`.
     Cpu,
 }
 

@@ -1,54 +1,116 @@
-//! Which CPUs this process may use, and pinning to one of them.
+//! The CPUs that this process may use, the number of shards that suits them, and pinning.
 
 use std::cell::Cell;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Once, OnceLock};
+use std::thread;
 
 use core_affinity::CoreId;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
+use crate::cgroup;
+use crate::cpu_list::CpuList;
 use crate::error::StartError;
 
-/// The CPUs in this thread's affinity mask, in order; at least one.
-pub(crate) fn allowed() -> Vec<usize> {
-    let mask = sched_getaffinity(Pid::from_raw(0));
-    let cpus: Vec<usize> = match &mask {
-        Ok(mask) => (0..CpuSet::count())
-            .filter(|cpu| mask.is_set(*cpu).unwrap_or(false))
-            .collect(),
-        Err(_) => Vec::new(),
-    };
-    if cpus.is_empty() { vec![0] } else { cpus }
+/// Memory that a process should have for each shard, in bytes: its receive buffers (8 MiB), its
+/// pool of output buffers (4 MiB), the calls of one largest request, and what handlers use.
+const SHARD_MEMORY: u64 = 64 << 20;
+
+/// The CPUs in this thread's affinity mask, in order. `None` if the system does not say, as under
+/// a strict seccomp profile.
+pub(crate) fn allowed() -> Option<Vec<usize>> {
+    let mask = sched_getaffinity(Pid::from_raw(0)).ok()?;
+    let cpus = (0..CpuSet::count()).filter(|cpu| mask.is_set(*cpu).unwrap_or(false));
+    Some(cpus.collect()).filter(|cpus: &Vec<usize>| !cpus.is_empty())
 }
 
-/// How many shards suit this process: one per allowed CPU, as far as its control group's quota
-/// pays for them.
+/// The number of shards that suits this process: one per allowed CPU, as far as its control
+/// groups' CPU quota and memory limit go.
 pub(crate) fn default_shards() -> usize {
-    let quota = quota().unwrap_or(usize::MAX);
-    allowed().len().min(quota).max(1)
+    let cpus = match allowed() {
+        Some(cpus) => cpus.len(),
+        None => thread::available_parallelism().map_or(1, usize::from),
+    };
+    let root = Path::new("/");
+    let quota = cgroup::cpu_quota_at(root);
+    shards_for(cpus, quota, cgroup::memory_limit_at(root))
 }
 
-/// The CPU of each of `shards` shards, going round `wanted` or all allowed ones.
-pub(crate) fn plan(shards: usize, wanted: Option<&[usize]>) -> Result<Vec<usize>, StartError> {
-    let allowed = allowed();
-    let cpus = match wanted {
-        Some([]) => return Err(StartError::Settings("the list of CPUs is empty".to_owned())),
-        Some(wanted) => wanted,
-        None => &allowed,
-    };
-    if let Some(cpu) = cpus.iter().find(|cpu| !allowed.contains(cpu)) {
-        return Err(StartError::Pin { cpu: *cpu });
+fn shards_for(cpus: usize, quota: Option<usize>, memory_bytes: Option<u64>) -> usize {
+    let quota = quota.unwrap_or(usize::MAX);
+    let memory = memory_bytes.map_or(usize::MAX, |bytes| (bytes / SHARD_MEMORY) as usize);
+    cpus.min(quota).min(memory).max(1)
+}
+
+/// The CPU that each of `shards` shards is pinned to; `None` leaves a shard to the scheduler.
+///
+/// A CPU of `wanted` that this process may not use is left out, with one warning.
+pub(crate) fn plan(
+    shards: usize,
+    wanted: Option<&[usize]>,
+) -> Result<Vec<Option<usize>>, StartError> {
+    if wanted == Some(&[]) {
+        return Err(StartError::Settings("the list of CPUs is empty".to_owned()));
     }
-    Ok((0..shards).map(|shard| cpus[shard % cpus.len()]).collect())
+    let allowed = allowed();
+    let pins = place(shards, wanted, allowed.as_deref(), online());
+    let used = wanted.unwrap_or_default().iter().take(shards);
+    let refused: Vec<_> = used.filter(|cpu| !pins.contains(&Some(**cpu))).collect();
+    if !refused.is_empty() {
+        tracing::warn!(
+            ?refused,
+            ?allowed,
+            "this process may not use all CPUs asked for: shards of the others are not pinned"
+        );
+    }
+    Ok(pins)
+}
+
+/// Pins shards to the CPUs asked for in turn. Unasked, shards are pinned only if the mask is
+/// smaller than the machine and they fill it evenly: with any other placement two processes would
+/// share the first CPUs while others stay idle.
+fn place(
+    shards: usize,
+    wanted: Option<&[usize]>,
+    allowed: Option<&[usize]>,
+    online: Option<usize>,
+) -> Vec<Option<usize>> {
+    let is_allowed = |cpu: &usize| allowed.is_none_or(|allowed| allowed.contains(cpu));
+    let cpus = match (wanted, allowed, online) {
+        (Some(wanted), ..) => wanted,
+        (None, Some(allowed), Some(online))
+            if allowed.len() < online && shards.is_multiple_of(allowed.len()) =>
+        {
+            allowed
+        }
+        _ => return vec![None; shards],
+    };
+    let cpus = cpus.iter().cycle().take(shards);
+    cpus.map(|cpu| Some(*cpu).filter(is_allowed)).collect()
+}
+
+/// The number of CPUs that the machine has online.
+fn online() -> Option<usize> {
+    let text = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
+    let list: CpuList = text.trim().parse().ok()?;
+    Some(list.as_slice().len())
 }
 
 /// The mask that threads had before the first of them was pinned.
 static UNPINNED: OnceLock<CpuSet> = OnceLock::new();
 
+/// Pins the calling thread, or warns once per process that this is denied.
+pub(crate) fn pin(cpu: usize) {
+    static WARNED: Once = Once::new();
+    if let Err(error) = try_pin(cpu) {
+        WARNED.call_once(|| tracing::warn!(%error, "shards are not pinned"));
+    }
+}
+
 /// Pins the calling thread.
-pub(crate) fn pin(cpu: usize) -> Result<(), StartError> {
+pub(crate) fn try_pin(cpu: usize) -> Result<(), StartError> {
     if let Ok(mask) = sched_getaffinity(Pid::from_raw(0)) {
         UNPINNED.get_or_init(|| mask);
     }
@@ -73,55 +135,32 @@ pub(crate) fn unpin() {
     }
 }
 
-/// Whole CPUs that the control groups above this process leave it.
-fn quota() -> Option<usize> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let unified = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    let unified = unified.and_then(|group| tightest(Path::new("/sys/fs/cgroup"), group));
-    unified.or_else(|| {
-        let root = Path::new("/sys/fs/cgroup/cpu");
-        let limit = fs::read_to_string(root.join("cpu.cfs_quota_us")).ok()?;
-        let period = fs::read_to_string(root.join("cpu.cfs_period_us")).ok()?;
-        whole_cpus(&format!("{} {}", limit.trim(), period.trim()))
-    })
-}
-
-/// The tightest quota from `group` up to the root.
-fn tightest(root: &Path, group: &str) -> Option<usize> {
-    let group: PathBuf = root.join(group.trim_start_matches('/'));
-    group
-        .ancestors()
-        .take_while(|ancestor| ancestor.starts_with(root))
-        .filter_map(|ancestor| whole_cpus(&fs::read_to_string(ancestor.join("cpu.max")).ok()?))
-        .min()
-}
-
-/// Reads `cpu.max`: quota and period in microseconds, or `max` for no quota.
-fn whole_cpus(text: &str) -> Option<usize> {
-    let (limit, period) = text.trim().split_once(' ')?;
-    let limit: usize = limit.parse().ok()?;
-    let period: usize = period.parse().ok()?;
-    Some((limit / period.max(1)).max(1))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{allowed, pin, plan, unpin, whole_cpus};
+    use super::{allowed, place, plan, shards_for, try_pin, unpin};
 
     #[test]
-    fn quotas_are_rounded_down_to_whole_cpus() {
-        assert_eq!(whole_cpus("max 100000\n"), None);
-        assert_eq!(whole_cpus("250000 100000\n"), Some(2));
-        assert_eq!(whole_cpus("50000 100000"), Some(1));
-        assert_eq!(whole_cpus("-1 100000"), None);
+    fn shards_follow_cpus_quota_and_memory() {
+        const MIB: u64 = 1 << 20;
+        for (cpus, quota, memory, expected) in [
+            (4, None, None, 4),
+            (4, Some(2), None, 2),
+            (4, Some(8), Some(1024 * MIB), 4),
+            (4, None, Some(128 * MIB), 2),
+            (4, None, Some(128 * MIB - 1), 1),
+            (4, Some(1), Some(MIB), 1),
+        ] {
+            let shards = shards_for(cpus, quota, memory);
+            assert_eq!(shards, expected, "{cpus} {quota:?} {memory:?}");
+        }
     }
 
     #[test]
     fn threads_of_pinned_threads_are_let_go() {
-        let all = allowed();
+        let all = allowed().expect("a mask");
         let first = all[0];
         let child = std::thread::spawn(move || {
-            pin(first).expect("an allowed CPU");
+            try_pin(first).expect("an allowed CPU");
             let inherited = || {
                 let before = allowed();
                 unpin();
@@ -130,15 +169,48 @@ mod tests {
             std::thread::spawn(inherited).join().expect("its masks")
         });
         let (before, after) = child.join().expect("a pinned thread");
-        assert_eq!((before, after), (vec![first], all));
+        assert_eq!((before, after), (Some(vec![first]), Some(all)));
+    }
+
+    fn check_place(
+        shards: usize,
+        wanted: Option<&[usize]>,
+        allowed: &[usize],
+        online: usize,
+        expected: &[Option<usize>],
+    ) {
+        let pins = place(shards, wanted, Some(allowed), Some(online));
+        assert_eq!(pins, expected, "{shards} {wanted:?} {allowed:?} {online}");
     }
 
     #[test]
-    fn shards_go_round_the_cpus() {
-        let first = allowed()[0];
-        let cpus = plan(3, Some(&[first])).expect("an allowed CPU");
-        assert_eq!(cpus, [first; 3]);
-        let error = plan(1, Some(&[100_000])).expect_err("no such CPU");
-        assert!(error.to_string().contains("100000"), "{error}");
+    fn shards_are_pinned_when_asked_or_when_they_fill_a_smaller_mask() {
+        let none = None::<usize>;
+        // The whole machine is left to the scheduler, however many shards there are.
+        check_place(1, None, &[0, 1], 2, &[none]);
+        check_place(2, None, &[0, 1], 2, &[none, none]);
+        check_place(4, None, &[0, 1], 2, &[none; 4]);
+        // A mask of its own is filled evenly, or left to the scheduler.
+        check_place(2, None, &[4, 6], 8, &[Some(4), Some(6)]);
+        check_place(4, None, &[4, 6], 8, &[Some(4), Some(6), Some(4), Some(6)]);
+        check_place(1, None, &[4, 6], 8, &[none]);
+        check_place(3, None, &[4, 6], 8, &[none; 3]);
+        check_place(1, None, &[1], 2, &[Some(1)]);
+        // Asked for, in turn.
+        check_place(1, Some(&[1]), &[0, 1], 2, &[Some(1)]);
+        check_place(3, Some(&[1, 0]), &[0, 1], 2, &[Some(1), Some(0), Some(1)]);
+        check_place(2, Some(&[1, 9]), &[0, 1], 2, &[Some(1), none]);
+        // Nothing known: nothing assumed.
+        assert_eq!(place(2, None, None, Some(2)), [none; 2]);
+        assert_eq!(place(2, None, Some(&[0]), None), [none; 2]);
+        assert_eq!(place(1, Some(&[7]), None, None), [Some(7)]);
+    }
+
+    #[test]
+    fn an_impossible_cpu_leaves_its_shard_unpinned() {
+        let first = allowed().expect("a mask")[0];
+        assert_eq!(plan(3, Some(&[first])).expect("a plan"), [Some(first); 3]);
+        assert_eq!(plan(1, Some(&[100_000])).expect("a plan"), [None]);
+        assert!(plan(1, Some(&[])).is_err());
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io;
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use crate::error::StartError;
-use crate::ring;
+use crate::ring::{self, RingOptions};
+use crate::rlimit;
 
 /// Overrides [`Engine::Auto`]: `auto`, `uring` or `epoll`.
 pub(crate) const ENGINE_VARIABLE: &str = "CORESPUN_ENGINE";
@@ -16,7 +17,8 @@ const DENY_VARIABLE: &str = "CORESPUN_DENY_URING";
 /// What drives the sockets of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Engine {
-    /// io_uring where the kernel permits it, else epoll with one log line that says why.
+    /// io_uring if every shard can have a ring, else epoll for all with one log line that says
+    /// why.
     /// The environment variable `CORESPUN_ENGINE` takes precedence.
     #[default]
     Auto,
@@ -49,7 +51,7 @@ impl Engine {
         [Self::Uring, Self::Epoll]
             .into_iter()
             .filter(move |engine| named == Self::Auto || named == *engine)
-            .map(|engine| (engine, choose(engine).map(drop)))
+            .map(|engine| (engine, choose(engine, 1, &RingOptions::default()).map(drop)))
     }
 }
 
@@ -97,8 +99,21 @@ pub(crate) fn ring_denied() -> bool {
     std::env::var_os(DENY_VARIABLE).is_some_and(|value| value == "1")
 }
 
-/// Settles what `wanted` means on this machine: never answers [`Engine::Auto`].
-pub(crate) fn choose(wanted: Engine) -> Result<Engine, StartError> {
+/// The engine to set up, and whether there is another if that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// Never [`Engine::Auto`].
+    pub(crate) engine: Engine,
+    /// The engine was not asked for, so that epoll does as well.
+    pub(crate) can_fall_back: bool,
+}
+
+/// Settles what `wanted` means on this machine for `shards` rings of the size `ring`.
+pub(crate) fn choose(
+    wanted: Engine,
+    shards: usize,
+    ring: &RingOptions,
+) -> Result<Choice, StartError> {
     let wanted = match (wanted, std::env::var(ENGINE_VARIABLE)) {
         (Engine::Auto, Ok(text)) => text.parse().map_err(|source: EngineError| {
             let source = io::Error::new(io::ErrorKind::InvalidInput, source);
@@ -109,24 +124,76 @@ pub(crate) fn choose(wanted: Engine) -> Result<Engine, StartError> {
         })?,
         _ => wanted,
     };
+    let epoll = Choice {
+        engine: Engine::Epoll,
+        can_fall_back: false,
+    };
     if wanted == Engine::Epoll {
-        return Ok(Engine::Epoll);
+        return Ok(epoll);
     }
     match probe_once() {
-        Ok(()) => Ok(Engine::Uring),
-        Err(error) if wanted == Engine::Auto && is_refusal(&error) => {
-            tracing::warn!(
-                engine = "epoll",
-                errno = error.raw_os_error(),
-                %error,
-                "the kernel refuses io_uring: all shards use epoll"
-            );
-            Ok(Engine::Epoll)
+        Ok(()) => Ok(Choice {
+            engine: Engine::Uring,
+            can_fall_back: wanted == Engine::Auto,
+        }),
+        Err(error) if wanted == Engine::Auto => {
+            warn_of_epoll(&error, shards, ring);
+            Ok(epoll)
         }
         Err(source) => Err(StartError::Engine {
             engine: Engine::Uring,
-            source,
+            source: explain(source, shards, ring),
         }),
+    }
+}
+
+/// Warns, once per process, that epoll is used since rings cannot be set up.
+pub(crate) fn warn_of_epoll(error: &io::Error, shards: usize, ring: &RingOptions) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            engine = "epoll",
+            errno = error.raw_os_error(),
+            %error,
+            reason = reason(error, shards, ring),
+            "io_uring cannot be set up: all shards use epoll"
+        );
+    });
+}
+
+/// The error of a ring that was asked for by name, with the limit that is behind it.
+pub(crate) fn explain(error: io::Error, shards: usize, ring: &RingOptions) -> io::Error {
+    if error.raw_os_error() != Some(libc::ENOMEM) {
+        return error;
+    }
+    let text = format!("{error}: {}", reason(&error, shards, ring));
+    io::Error::new(error.kind(), text)
+}
+
+/// Bytes of locked memory for the rings of all shards, and for the one that tries the kernel: it
+/// may not be quite gone when the others are made.
+fn locked_bytes(shards: usize, ring: &RingOptions) -> u64 {
+    let rings = ring.locked_bytes().saturating_mul(shards as u64);
+    rings.saturating_add(ring::PROBE_OPTIONS.locked_bytes())
+}
+
+/// The limit or the policy that an error of ring set-up points to.
+fn reason(error: &io::Error, shards: usize, ring: &RingOptions) -> String {
+    match (error.raw_os_error(), rlimit::locked_bytes_max()) {
+        (Some(libc::ENOMEM), Some(limit)) => {
+            let needed = locked_bytes(shards, ring);
+            format!(
+                "RLIMIT_MEMLOCK is {limit} bytes; rings of {shards} shards need {needed} bytes, \
+                 beside what other processes of this user hold"
+            )
+        }
+        (Some(libc::ENOMEM), None) => "the system is out of memory".to_owned(),
+        (Some(libc::ENOSYS), _) => "this kernel has no io_uring".to_owned(),
+        (Some(libc::EPERM | libc::EACCES), _) => {
+            "a seccomp profile or kernel.io_uring_disabled forbids it".to_owned()
+        }
+        (Some(libc::EMFILE | libc::ENFILE), _) => "descriptors are used up".to_owned(),
+        _ => "this kernel lacks what is needed of it".to_owned(),
     }
 }
 
@@ -143,27 +210,13 @@ fn probe_once() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether an error of ring set-up means "not on this machine", rather than "not right now".
-fn is_refusal(error: &io::Error) -> bool {
-    const REFUSALS: [i32; 5] = [
-        libc::EPERM,
-        libc::ENOSYS,
-        libc::EACCES,
-        libc::EOPNOTSUPP,
-        libc::EINVAL,
-    ];
-    match error.raw_os_error() {
-        Some(errno) => REFUSALS.contains(&errno),
-        // The ring was set up but does not do what it says.
-        None => error.kind() == io::ErrorKind::Unsupported,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
 
-    use super::{Engine, is_refusal};
+    use super::{Engine, explain, locked_bytes};
+    use crate::ring::RingOptions;
+    use crate::rlimit;
 
     #[test]
     fn reads_what_it_writes() {
@@ -175,18 +228,21 @@ mod tests {
     }
 
     #[test]
-    fn running_out_of_something_is_no_refusal() {
-        for (errno, refusal) in [
-            (libc::EPERM, true),
-            (libc::ENOSYS, true),
-            (libc::EACCES, true),
-            (libc::EOPNOTSUPP, true),
-            (libc::EINVAL, true),
-            (libc::ENOMEM, false),
-            (libc::EMFILE, false),
-        ] {
-            let error = io::Error::from_raw_os_error(errno);
-            assert_eq!(is_refusal(&error), refusal, "{error}");
+    fn a_shortage_is_named_with_what_is_needed() {
+        let ring = RingOptions::default();
+        let error = |errno| io::Error::from_raw_os_error(errno);
+        let text = explain(error(libc::ENOMEM), 3, &ring).to_string();
+        assert!(
+            text.starts_with("Cannot allocate memory (os error 12): "),
+            "{text}"
+        );
+        if let Some(limit) = rlimit::locked_bytes_max() {
+            let needed = locked_bytes(3, &ring);
+            let expected =
+                format!("RLIMIT_MEMLOCK is {limit} bytes; rings of 3 shards need {needed} bytes");
+            assert!(text.contains(&expected), "{text}");
         }
+        let text = explain(error(libc::EPERM), 3, &ring).to_string();
+        assert_eq!(text, "Operation not permitted (os error 1)");
     }
 }

@@ -54,6 +54,8 @@ struct Listener {
     socket: Socket,
     /// Connections may be waiting; cleared when an accept finds none.
     ready: bool,
+    /// An accept failed, so that further connections wait until the shard tries again.
+    paused: bool,
     closing: bool,
 }
 
@@ -141,7 +143,7 @@ impl Epoll {
                 let slot = token.conn.slot as usize;
                 if let Some(Some(listener)) = self.listeners.get_mut(slot) {
                     listener.ready = true;
-                    self.accepting = true;
+                    self.accepting |= !listener.paused;
                 }
             }
             Tag::Receive => self.on_ready(token.conn, event.events(), sink),
@@ -233,7 +235,7 @@ impl Epoll {
         self.accepting = false;
         for index in 0..self.listeners.len() {
             if let Some(listener) = &mut self.listeners[index]
-                && (listener.ready || listener.closing)
+                && (listener.ready && !listener.paused || listener.closing)
             {
                 let done = accept_some(index, listener, sink, &self.counters);
                 if listener.closing && done {
@@ -265,6 +267,7 @@ fn accept_some(
                 }
                 _ => {
                     listener.ready = false;
+                    listener.paused = true;
                     if !listener.closing {
                         sink.accept_failed(index, error);
                     }
@@ -305,6 +308,7 @@ impl Driver for Epoll {
         self.listeners[index] = Some(Listener {
             socket,
             ready: false,
+            paused: false,
             closing: false,
         });
         Ok(())
@@ -313,6 +317,7 @@ impl Driver for Epoll {
     fn retry_accept(&mut self, index: usize) {
         if let Some(Some(listener)) = self.listeners.get_mut(index) {
             listener.ready = true;
+            listener.paused = false;
             self.accepting = true;
         }
     }

@@ -1,4 +1,4 @@
-//! Thread-per-core runtime: one pinned thread, one ring, one heap to a core.
+//! Thread-per-core runtime: one thread, one ring, one heap to a core.
 //!
 //! A **shard** is a thread that owns everything it touches: its sockets, its timers, its tasks.
 //! It loops in **turns**:
@@ -77,7 +77,10 @@
 //! | `shard`, `socket`, `sockets` | the turn, and the pump between a protocol and a driver |
 //! | `driver`, `ring`, `op`, `buffer`, `epoll` | the engines; all `unsafe` code of the project |
 //! | `task`, `timer`, `sleep`, `mailbox`, `remote` | tasks, time, and the one way in from outside |
+//! | `blocking` | threads for work that blocks |
 //! | `lag`, `stats` | how long work waits for its shard, and what that counts |
+//! | `log` | lines for stderr, which nobody waits for |
+//! | `cgroup`, `rlimit`, `cpu` | what the system grants |
 //! | `runtime`, `launch`, `local`, `balance`, `signal` | shards on threads, and how they end |
 //!
 //! **Not here:** HTTP, gRPC, TLS, or any other meaning of the bytes; those are protocols.
@@ -90,7 +93,9 @@
 
 mod address;
 mod balance;
+mod blocking;
 mod buffer;
+mod cgroup;
 mod clock;
 mod connect;
 mod context;
@@ -104,12 +109,15 @@ mod error;
 mod lag;
 mod launch;
 mod local;
+mod log;
 mod mailbox;
 mod net;
 mod op;
 mod protocol;
+mod rare;
 mod remote;
 mod ring;
+mod rlimit;
 mod runtime;
 mod shard;
 mod signal;
@@ -125,6 +133,7 @@ mod timer;
 pub use address::{Address, AddressError};
 pub use balance::Balance;
 pub use buffer::pool::{give_buffer, take_buffer};
+pub use cgroup::memory_limit;
 pub use clock::{now, wall_time};
 pub use connect::connect;
 pub use context::{shard_count, shard_id, turn_time};
@@ -132,7 +141,9 @@ pub use cpu_list::{CPU_MAX, CpuList, CpuListError};
 pub use engine::{Engine, EngineError};
 pub use error::{RunError, StartError};
 pub use lag::{TurnStart, lag, measure_lag, turn_start};
+pub use launch::Bound;
 pub use local::{LocalConfig, LocalShard, block_on};
+pub use log::{LogWriter, flush_log, log_line, log_panics};
 pub use protocol::{Accept, Credentials, Flow, Input, Peer, Protocol, SocketHandle};
 pub use remote::{Invocation, invoke_on, spawn_blocking};
 pub use ring::RingOptions;

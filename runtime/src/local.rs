@@ -66,17 +66,30 @@ impl LocalShard {
     ///
     /// As [`new`](Self::new).
     pub fn with_ring(config: LocalConfig, ring: RingOptions) -> Result<Self, StartError> {
-        let engine = engine::choose(config.engine)?;
+        let choice = engine::choose(config.engine, 1, &ring)?;
         if let Some(cpu) = config.cpu {
-            cpu::plan(1, Some(&[cpu]))?;
-            cpu::pin(cpu)?;
+            if cpu::allowed().is_some_and(|allowed| !allowed.contains(&cpu)) {
+                return Err(StartError::Pin { cpu });
+            }
+            cpu::try_pin(cpu)?;
         }
         let shard_error = |source| StartError::Shard { shard: 0, source };
         let mailbox = Arc::new(Mailbox::new().map_err(shard_error)?);
         let peers: Arc<[Arc<Mailbox>]> = Arc::from(vec![mailbox.clone()]);
         let context = Rc::new(Context::new(0, mailbox, peers));
-        let driver = make_driver(engine, &ring, &context)
-            .map_err(|source| StartError::Engine { engine, source })?;
+        let mut engine = choice.engine;
+        let mut made = make_driver(engine, &ring, &context);
+        if let Err(error) = &made
+            && choice.can_fall_back
+        {
+            engine::warn_of_epoll(error, 1, &ring);
+            engine = Engine::Epoll;
+            made = make_driver(engine, &ring, &context);
+        }
+        let driver = made.map_err(|source| StartError::Engine {
+            engine,
+            source: engine::explain(source, 1, &ring),
+        })?;
         Ok(Self {
             shard: Some(Shard::new(context, driver, None)),
         })

@@ -1,8 +1,11 @@
 //! Sockets before they carry bytes: listening, connecting, and who is at the other end.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -31,42 +34,38 @@ pub(crate) struct Bound {
     pub(crate) file: Option<SocketFile>,
 }
 
-/// Listens on `address` with `count` sockets; a Unix address always has a single one.
-///
-/// `cpus` steers connections to the socket of the CPU they come in on.
-pub(crate) fn listen(address: &Address, count: usize, cpus: Option<&[usize]>) -> io::Result<Bound> {
+/// Settings of the sockets of one address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner<'a> {
+    /// The number of sockets; a Unix address always has a single one.
+    pub(crate) count: usize,
+    /// The CPU whose incoming connections go to each socket.
+    pub(crate) steer: &'a [Option<usize>],
+    /// Leaves callers over IPv4 to another listener on the same port.
+    pub(crate) only_v6: bool,
+}
+
+/// Listens on `address`. `[::]` takes callers over IPv4 too; where the machine has no IPv6 it
+/// means `0.0.0.0`.
+pub(crate) fn listen(address: &Address, manner: Manner<'_>) -> io::Result<Bound> {
     for _ in 1..IN_USE_TRIES {
-        match listen_once(address, count, cpus) {
+        match listen_once(address, manner) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(IN_USE_PAUSE),
             result => return result,
         }
     }
-    listen_once(address, count, cpus)
+    listen_once(address, manner)
 }
 
-fn listen_once(address: &Address, count: usize, cpus: Option<&[usize]>) -> io::Result<Bound> {
+fn listen_once(address: &Address, manner: Manner<'_>) -> io::Result<Bound> {
     match address {
-        Address::Tcp(wanted) => {
-            let wanted = SockAddr::from(*wanted);
-            let first = bind_first(&wanted, count > 1)?;
-            let bound = first.local_addr()?;
-            let mut sockets = vec![first];
-            for _ in 1..count {
-                sockets.push(bind_more(&bound)?);
+        Address::Tcp(wanted) => match listen_tcp(*wanted, manner) {
+            Err(error) if is_any_v6(wanted) && !manner.only_v6 && is_without_v6(&error) => {
+                tracing::warn!(%error, "this machine has no IPv6: listening on IPv4 alone");
+                listen_tcp((Ipv4Addr::UNSPECIFIED, wanted.port()).into(), manner)
             }
-            for (index, socket) in sockets.iter().enumerate() {
-                if let Some(cpu) = cpus.and_then(|cpus| cpus.get(index)) {
-                    socket.set_cpu_affinity(*cpu)?;
-                }
-                socket.listen(BACKLOG)?;
-            }
-            let address = bound.as_socket().map(Address::Tcp);
-            Ok(Bound {
-                address: address.ok_or(io::ErrorKind::AddrNotAvailable)?,
-                sockets,
-                file: None,
-            })
-        }
+            result => result,
+        },
         Address::Unix(path) => {
             let (socket, file) = listen_unix(path)?;
             Ok(Bound {
@@ -75,20 +74,76 @@ fn listen_once(address: &Address, count: usize, cpus: Option<&[usize]>) -> io::R
                 file: Some(file),
             })
         }
+        Address::Abstract(name) => {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            socket.bind(&abstract_address(name)?)?;
+            socket.listen(BACKLOG)?;
+            Ok(Bound {
+                address: address.clone(),
+                sockets: vec![socket],
+                file: None,
+            })
+        }
     }
 }
 
-fn tcp_socket(address: &SockAddr) -> io::Result<Socket> {
+fn listen_tcp(wanted: SocketAddr, manner: Manner<'_>) -> io::Result<Bound> {
+    let only_v6 = is_any_v6(&wanted).then_some(manner.only_v6);
+    let wanted = SockAddr::from(wanted);
+    let first = bind_first(&wanted, only_v6, manner.count > 1)?;
+    let bound = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..manner.count {
+        sockets.push(bind_more(&bound, only_v6)?);
+    }
+    for (index, socket) in sockets.iter().enumerate() {
+        if let Some(Some(cpu)) = manner.steer.get(index) {
+            // Only for speed: without it any of the sockets gets a connection.
+            let _ = socket.set_cpu_affinity(*cpu);
+        }
+        socket.listen(BACKLOG)?;
+    }
+    let address = bound.as_socket().map(Address::Tcp);
+    Ok(Bound {
+        address: address.ok_or(io::ErrorKind::AddrNotAvailable)?,
+        sockets,
+        file: None,
+    })
+}
+
+fn is_any_v6(address: &SocketAddr) -> bool {
+    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+}
+
+/// Returns whether an error means that IPv6 is not there or turned off.
+fn is_without_v6(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
+    )
+}
+
+/// The form that an abstract name has in system calls: a path behind a zero byte.
+fn abstract_address(name: &[u8]) -> io::Result<SockAddr> {
+    let path = [b"\0", name].concat();
+    SockAddr::unix(OsStr::from_bytes(&path))
+}
+
+fn tcp_socket(address: &SockAddr, only_v6: Option<bool>) -> io::Result<Socket> {
     let socket = Socket::new(address.domain(), Type::STREAM, None)?;
-    // Small answers must not wait for acknowledgements; accepted sockets inherit this.
-    socket.set_tcp_nodelay(true)?;
+    // Small answers must not wait for acknowledgements; accepted sockets inherit this. It is only
+    // for speed, so that a sandbox may refuse it.
+    let _ = socket.set_tcp_nodelay(true);
+    if let Some(only_v6) = only_v6 {
+        socket.set_only_v6(only_v6)?;
+    }
     Ok(socket)
 }
 
 /// Binds the first socket alone, so that a second process on the same port is refused; only
 /// then lets further ones of ours in.
-fn bind_first(address: &SockAddr, share: bool) -> io::Result<Socket> {
-    let socket = tcp_socket(address)?;
+fn bind_first(address: &SockAddr, only_v6: Option<bool>, share: bool) -> io::Result<Socket> {
+    let socket = tcp_socket(address, only_v6)?;
     socket.set_reuse_address(true)?;
     socket.bind(address)?;
     if share {
@@ -97,8 +152,8 @@ fn bind_first(address: &SockAddr, share: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn bind_more(address: &SockAddr) -> io::Result<Socket> {
-    let socket = tcp_socket(address)?;
+fn bind_more(address: &SockAddr, only_v6: Option<bool>) -> io::Result<Socket> {
+    let socket = tcp_socket(address, only_v6)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.bind(address)?;
@@ -164,10 +219,14 @@ pub(crate) fn connecting_socket(address: &Address) -> io::Result<(Socket, SockAd
     match address {
         Address::Tcp(address) => {
             let address = SockAddr::from(*address);
-            Ok((tcp_socket(&address)?, address))
+            Ok((tcp_socket(&address, None)?, address))
         }
         Address::Unix(path) => {
             let address = SockAddr::unix(path)?;
+            Ok((Socket::new(Domain::UNIX, Type::STREAM, None)?, address))
+        }
+        Address::Abstract(name) => {
+            let address = abstract_address(name)?;
             Ok((Socket::new(Domain::UNIX, Type::STREAM, None)?, address))
         }
     }
@@ -191,8 +250,11 @@ pub(crate) fn peer(socket: &OwnedFd, listener: usize) -> Peer {
 
 /// The name of one end, as far as it has one.
 fn address_of(address: &SockAddr) -> Option<Address> {
-    match address.as_socket() {
-        Some(address) => Some(Address::Tcp(address)),
-        None => Some(Address::Unix(address.as_pathname()?.to_owned())),
+    if let Some(address) = address.as_socket() {
+        return Some(Address::Tcp(address));
     }
+    if let Some(name) = address.as_abstract_namespace() {
+        return Some(Address::Abstract(name.to_vec()));
+    }
+    Some(Address::Unix(address.as_pathname()?.to_owned()))
 }

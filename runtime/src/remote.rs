@@ -1,10 +1,12 @@
 //! Work on other threads, awaited from a shard.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::blocking::POOL;
 use crate::context;
 use crate::mailbox::Message;
 use crate::task::JoinError;
@@ -89,6 +91,9 @@ where
 
 /// Runs `f` on a pool of threads made for blocking work, and waits for its result.
 ///
+/// The pool has at most 500 threads; each ends after two seconds without work. If the future is
+/// dropped before `f` starts, `f` never runs.
+///
 /// # Panics
 ///
 /// When `f` does; the panic is passed on.
@@ -98,10 +103,29 @@ pub async fn spawn_blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 's
         let now = context.turn_time.get();
         meter.is_on().then(|| meter.blocking.enter(now))
     });
-    blocking::unblock(move || {
-        crate::cpu::unpin();
+    let shared = Arc::new(Shared(Mutex::new(State::Waiting(None))));
+    let answer = Answer(shared.clone());
+    let ticket = POOL.submit(Box::new(move || {
         drop(place);
-        f()
-    })
-    .await
+        answer.settle(Some(catch_unwind(AssertUnwindSafe(f))));
+    }));
+    let mut cancel = CancelOnDrop(ticket);
+    let done = Invocation(shared).await;
+    cancel.0 = None;
+    match done {
+        Ok(Ok(value)) => value,
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(_) => unreachable!("a blocking job is cancelled only by dropping its future"),
+    }
+}
+
+/// Takes a blocking job back that has not started.
+struct CancelOnDrop(Option<u64>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.0 {
+            POOL.cancel(ticket);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::context::SEND_TIME_MAX;
 use crate::engine::Engine;
 use crate::error::{RunError, StartError};
-use crate::launch;
+use crate::launch::{self, Bound};
 use crate::mailbox::{Mailbox, Message};
 use crate::net::SocketFile;
 use crate::protocol::Accept;
@@ -99,13 +99,18 @@ impl RuntimeBuilder {
     }
 
     /// How many shards. Default: as many as [`cpus`](Self::cpus) lists, or else one per CPU of
-    /// the affinity mask, as far as the control group's CPU quota pays for them.
+    /// the affinity mask, as far as the control groups' CPU quota pays for them and their memory
+    /// limit has 64 MiB for each.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
     }
 
-    /// The CPUs to pin shards to, in turn. Default: those of the affinity mask.
+    /// The CPUs to pin shards to, in turn. One that this process may not use leaves its shards to
+    /// the scheduler, with a warning.
+    ///
+    /// By default shards are pinned only if the affinity mask is smaller than the machine and they
+    /// fill it evenly: processes that share CPUs must not all choose the first ones.
     pub fn cpus(mut self, cpus: Vec<usize>) -> Self {
         self.cpus = Some(cpus);
         self
@@ -161,17 +166,31 @@ impl RuntimeBuilder {
     }
 
     /// Blocks SIGTERM and SIGINT in the calling thread before any shard starts, so that none is
-    /// lost between the start and [`Running::wait_for_signal`].
+    /// lost between the start and [`Running::wait_for_signal`]. Signals that would end the process
+    /// without a use are blocked too, unless the program handles them: SIGHUP, SIGUSR1, SIGUSR2,
+    /// SIGALRM, SIGVTALRM, SIGIO, SIGPWR and SIGXFSZ.
     pub fn catch_signals(mut self) -> Self {
         self.catch_signals = true;
         self
     }
 
-    /// Blocks SIGHUP in all shards, and by [`catch_signals`](Self::catch_signals) in the calling
-    /// thread, so that [`Running::wait_for_signal`] gets it instead of the process being ended.
+    /// Has [`Running::wait_for_signal`] tell of SIGHUP, also if the process was started with it
+    /// ignored, as by nohup.
     pub fn catch_hangup(mut self) -> Self {
         self.catch_hangup = true;
         self
+    }
+
+    /// Listens on all addresses, and starts nothing so far: a taken port is found before work is
+    /// done for a start, and the number of a port that the kernel chose can be read.
+    ///
+    /// The soft limit of open descriptors is raised to the hard one for this process.
+    ///
+    /// # Errors
+    ///
+    /// An address cannot be listened on, or the settings contradict each other.
+    pub fn bind(self) -> Result<Bound, StartError> {
+        launch::bind(self)
     }
 
     /// Starts the shards. `factory` is called once on each shard's thread, and what it makes
@@ -189,7 +208,7 @@ impl RuntimeBuilder {
             + Sync
             + 'static,
     {
-        launch::start(self, Arc::new(factory))
+        self.bind()?.start(factory)
     }
 }
 
@@ -198,7 +217,7 @@ impl RuntimeBuilder {
 pub enum Notice {
     /// SIGTERM or SIGINT came, for the first time: after the delay the drain begins.
     Draining,
-    /// SIGHUP: settings are to be read anew.
+    /// SIGHUP came: settings are to be read anew.
     Hangup,
 }
 
@@ -256,9 +275,9 @@ impl Running {
 
     /// Waits for SIGTERM or SIGINT, says so to `tell`, lets the delay pass and drains within the
     /// grace; a second signal ends it now. Each SIGHUP is told of too, if the builder was to
-    /// [`catch_hangup`](RuntimeBuilder::catch_hangup).
+    /// [`catch_hangup`](RuntimeBuilder::catch_hangup). Signals without a use are logged.
     ///
-    /// Blocks both signals in the calling thread, which should be the main one. They must be
+    /// Blocks these signals in the calling thread, which should be the main one. They must be
     /// blocked in every thread of the process: see [`RuntimeBuilder::catch_signals`].
     ///
     /// # Errors
@@ -271,19 +290,21 @@ impl Running {
             let news = signals.wait(&self.ended, drain_at);
             match news.map_err(RunError::Signals)? {
                 News::Ended(count) => ended += count,
-                News::Hangup => tell(Notice::Hangup),
+                News::Hangup if self.catch_hangup => tell(Notice::Hangup),
+                News::Hangup => tracing::info!("SIGHUP: there is nothing to read anew"),
+                News::Idle(signal) => tracing::info!(signal, "this signal has no use here"),
                 News::Time => {
                     drain_at = None;
                     tracing::info!(grace = ?self.grace, "draining");
                     self.stop();
                 }
-                News::Signal(signal) if !signalled => {
+                News::End(signal) if !signalled => {
                     tracing::info!(signal, delay = ?self.drain_delay, "about to drain");
                     signalled = true;
                     tell(Notice::Draining);
                     drain_at = Some(clock::now().saturating_add(self.drain_delay));
                 }
-                News::Signal(signal) => {
+                News::End(signal) => {
                     tracing::info!(signal, "stopping at once");
                     self.stop_now();
                 }

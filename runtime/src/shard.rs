@@ -21,6 +21,7 @@ use crate::driver::{Driver, Wait};
 use crate::mailbox::Message;
 use crate::net;
 use crate::protocol::{Accept, SocketHandle};
+use crate::rare::Rare;
 use crate::slots::ConnId;
 use crate::sockets::{Inbox, Intake, Sockets};
 use crate::time_share::TimeShare;
@@ -236,7 +237,10 @@ impl Shard {
         let id = match self.driver.adopt(socket) {
             Ok(id) => id,
             Err(error) => {
-                tracing::warn!(%error, "failed to take over an accepted socket");
+                static LINES: Rare = Rare::new();
+                if let Some(left_out) = LINES.admit(self.context.turn_time.get()) {
+                    tracing::warn!(%error, left_out, "failed to take over an accepted socket");
+                }
                 return service.loads.remove(self.context.shard);
             }
         };

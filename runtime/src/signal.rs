@@ -1,5 +1,6 @@
-//! SIGTERM, SIGINT and SIGHUP, read from a descriptor instead of interrupting anybody.
+//! Signals, read from a descriptor instead of interrupting anybody.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -33,30 +34,61 @@ impl Ended {
 
 /// What a wait was ended by.
 pub(crate) enum News {
-    /// A signal of this name.
-    Signal(&'static str),
-    /// A wish to read settings anew: SIGHUP.
+    /// A signal of this name that ends the server.
+    End(&'static str),
+    /// SIGHUP.
     Hangup,
+    /// A signal of this name that has no use here.
+    Idle(&'static str),
     /// This many shards ended.
     Ended(usize),
     /// The time that was waited for.
     Time,
 }
 
-/// The signals that end a server, and maybe SIGHUP, as a descriptor.
+/// Signals that end a server.
+const ENDS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
+
+/// Signals whose default action would end a server for no reason: SIGHUP comes from a closed
+/// terminal or a log rotation, SIGXFSZ from a log file that is full, the others from mistakes.
+/// SIGPROF is left to profilers, which install their handler late.
+const IDLE: [Signal; 8] = [
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGXFSZ,
+];
+
+/// The signals that a server reads, as a descriptor.
 pub(crate) struct Signals(SignalFd);
 
-/// Blocks the signals that end a server in the calling thread, and in those it starts from now
-/// on. SIGHUP is among them if `hangup`, and otherwise ends the process as it always does.
+/// Blocks the signals that a server reads in the calling thread, and in those it starts from now
+/// on: those that end it, and those that would end it without a use. Of the latter, what the
+/// program handles or ignores by itself is left alone, but for SIGHUP if it is wanted by `hangup`:
+/// an ignored signal is read only if no thread is left that would discard it.
 pub(crate) fn block(hangup: bool) -> io::Result<SigSet> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGTERM);
-    signals.add(Signal::SIGINT);
+    let mut signals = SigSet::from_iter(ENDS);
+    signals.extend(IDLE.into_iter().filter(|signal| is_default(*signal)));
     if hangup {
         signals.add(Signal::SIGHUP);
     }
     signals.thread_block()?;
     Ok(signals)
+}
+
+/// Returns whether a signal has its default action, or the system does not say.
+fn is_default(signal: Signal) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = |name: &str| {
+        let text = status.lines().find_map(|line| line.strip_prefix(name));
+        text.and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
+    };
+    let set = mask("SigIgn:").unwrap_or(0) | mask("SigCgt:").unwrap_or(0);
+    set & 1 << (signal as u32 - 1) == 0
 }
 
 impl Signals {
@@ -83,7 +115,8 @@ impl Signals {
                 let signal = Signal::try_from(signal.ssi_signo as i32).ok();
                 return Ok(match signal {
                     Some(Signal::SIGHUP) => News::Hangup,
-                    signal => News::Signal(signal.map_or("a signal", Signal::as_str)),
+                    Some(signal) if ENDS.contains(&signal) => News::End(signal.as_str()),
+                    signal => News::Idle(signal.map_or("a signal", Signal::as_str)),
                 });
             }
             let count = ended.take();
@@ -102,4 +135,22 @@ fn timeout(left: Option<Duration>) -> PollTimeout {
     left.map_or(PollTimeout::NONE, |left| {
         PollTimeout::try_from(left.as_millis().saturating_add(1)).unwrap_or(PollTimeout::MAX)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Signal, is_default};
+
+    #[test]
+    fn dispositions_are_read() {
+        assert!(is_default(Signal::SIGUSR2));
+        assert!(
+            !is_default(Signal::SIGPIPE),
+            "ignored by every Rust program"
+        );
+        assert!(
+            !is_default(Signal::SIGSEGV),
+            "handled by every Rust program"
+        );
+    }
 }

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::dirty::Reasons;
 use crate::driver::Sink;
 use crate::protocol::Protocol;
+use crate::rare::Rare;
 use crate::slots::ConnId;
 use crate::socket::Socket;
 
@@ -113,7 +114,10 @@ impl Sink for Intake<'_> {
     }
 
     fn accept_failed(&mut self, listener: usize, error: io::Error) {
-        tracing::warn!(listener, %error, "failed to accept: trying again shortly");
+        static LINES: Rare = Rare::new();
+        if let Some(left_out) = LINES.admit(self.context.turn_time.get()) {
+            tracing::warn!(listener, %error, left_out, "failed to accept: trying again shortly");
+        }
         self.inbox.accept_failed.push(listener);
     }
 

@@ -102,10 +102,12 @@ impl TimeShare {
             // Fewer than before, as it took longer than wanted.
             (u64::from(self.stride) * wanted / took).max(1) as u32
         };
-        self.left = self.stride;
         let is_long = self.began_ns.saturating_sub(self.turn_ns) > LONG_TURN * self.limit_ns;
         let part = if is_long { LONG_TURN_PART } else { 1 };
-        now - self.began_ns >= self.limit_ns / part
+        let is_used_up = now - self.began_ns >= self.limit_ns / part;
+        // Whoever asks again in the same turn is told again.
+        self.left = if is_used_up { 1 } else { self.stride };
+        is_used_up
     }
 }
 
@@ -180,6 +182,7 @@ mod tests {
             assert!(!share.measure(|| at(began)));
             let case = format!("{turn:?} {began} {ended}");
             assert_eq!(share.measure(|| at(ended)), is_used_up, "{case}");
+            assert_eq!(share.left == 1, is_used_up, "{case}");
         }
     }
 

@@ -3,8 +3,14 @@
 //! Each test starts this very program again in the role of a child. There is no test harness, as
 //! a harness has threads that do not block signals.
 
+#[path = "process/deploy.rs"]
+mod deploy;
+#[path = "process/placement.rs"]
+mod placement;
 #[path = "kit/service.rs"]
 mod service;
+#[path = "process/warnings.rs"]
+mod warnings;
 
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
@@ -21,7 +27,7 @@ const ROLE: &str = "CORESPUN_TEST_ROLE";
 
 type Part = (&'static str, fn());
 
-const TESTS: [Part; 9] = [
+const TESTS: [Part; 15] = [
     (
         "a_refused_ring_falls_back_for_all_shards",
         a_refused_ring_falls_back_for_all_shards,
@@ -45,6 +51,30 @@ const TESTS: [Part; 9] = [
         a_hangup_is_told_to_those_who_asked,
     ),
     (
+        "signals_without_a_use_end_nothing",
+        signals_without_a_use_end_nothing,
+    ),
+    (
+        "little_locked_memory_means_epoll_for_all_shards",
+        deploy::little_locked_memory_means_epoll_for_all_shards,
+    ),
+    (
+        "the_soft_limit_of_descriptors_is_raised",
+        deploy::the_soft_limit_of_descriptors_is_raised,
+    ),
+    (
+        "a_lack_of_descriptors_is_told_once_a_second",
+        deploy::a_lack_of_descriptors_is_told_once_a_second,
+    ),
+    (
+        "shards_are_left_to_the_scheduler",
+        placement::shards_are_left_to_the_scheduler,
+    ),
+    (
+        "two_servers_of_one_shard_share_the_machine",
+        placement::two_servers_of_one_shard_share_the_machine,
+    ),
+    (
         "a_second_process_on_the_port_is_refused",
         a_second_process_on_the_port_is_refused,
     ),
@@ -54,11 +84,15 @@ const TESTS: [Part; 9] = [
     ),
 ];
 
-const ROLES: [Part; 4] = [
+const ROLES: [Part; 8] = [
     ("falls_back", child_falls_back),
     ("obeys", child_obeys),
     ("complains", child_complains),
     ("serves", child_serves),
+    ("serves_once", deploy::child_serves_once),
+    ("wants_uring", deploy::child_wants_uring),
+    ("counts_descriptors", deploy::child_counts_descriptors),
+    ("burns", placement::child_burns),
 ];
 
 fn main() {
@@ -82,7 +116,13 @@ fn main() {
 }
 
 fn child(role: &str, variables: &[(&str, &str)]) -> Child {
-    Command::new(std::env::current_exe().expect("our own path"))
+    let program = std::env::current_exe().expect("our own path");
+    spawn(Command::new(program), role, variables)
+}
+
+/// Starts this program in a role, by a command that leads to it.
+fn spawn(mut command: Command, role: &str, variables: &[(&str, &str)]) -> Child {
+    command
         // What the whole run was asked to use must not decide what these children show.
         .env_remove("CORESPUN_ENGINE")
         .env_remove("CORESPUN_DENY_URING")
@@ -159,13 +199,23 @@ type Output = Lines<BufReader<ChildStdout>>;
 
 /// Starts a child that serves until a signal, and answers it with its address.
 fn serving(variables: &[(&str, &str)]) -> (Child, Address) {
-    let (child, address, _) = serving_aloud(variables);
+    started("serves", variables)
+}
+
+fn started(role: &str, variables: &[(&str, &str)]) -> (Child, Address) {
+    let program = std::env::current_exe().expect("our own path");
+    let (child, address, _) = listening(Command::new(program), role, variables);
     (child, address)
 }
 
 /// The same, with what else it prints.
 fn serving_aloud(variables: &[(&str, &str)]) -> (Child, Address, Output) {
-    let mut child = child("serves", variables);
+    let program = std::env::current_exe().expect("our own path");
+    listening(Command::new(program), "serves", variables)
+}
+
+fn listening(command: Command, role: &str, variables: &[(&str, &str)]) -> (Child, Address, Output) {
+    let mut child = spawn(command, role, variables);
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     let address = lines.find_map(|line| {
         let line = line.expect("text");
@@ -176,6 +226,9 @@ fn serving_aloud(variables: &[(&str, &str)]) -> (Child, Address, Output) {
 }
 
 fn child_serves() {
+    if std::env::var_os("WARNINGS").is_some() {
+        warnings::Warnings::print();
+    }
     let stubborn = std::env::var_os("STUBBORN").is_some();
     let manner = Manner {
         ignore_drain: stubborn,
@@ -275,21 +328,50 @@ fn a_hangup_is_told_to_those_who_asked() {
     stream.read_exact(&mut answer).expect("still served");
     signal(&child, Signal::SIGTERM);
     assert!(child.wait().expect("it ends").success());
-    if is_hangup_ignored() {
-        return println!("SKIPPED the end by a hangup: SIGHUP is ignored here, as under nohup");
-    }
-    // Whoever did not ask is ended by it, as by the end of a terminal.
-    let (mut child, _) = serving(&[]);
+    // Under nohup, which has it ignored, a hangup is told too: settings may change there as well.
+    let mut command = Command::new("sh");
+    let program = std::env::current_exe().expect("our own path");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\""])
+        .arg(program);
+    let (mut child, _, mut output) = listening(command, "serves", &[("HANGUP", "1")]);
     signal(&child, Signal::SIGHUP);
-    assert!(!child.wait().expect("it ends").success());
+    let line = output.next().expect("a line").expect("text");
+    assert_eq!(line, "told of a hangup");
+    signal(&child, Signal::SIGTERM);
+    assert!(child.wait().expect("it ends").success());
 }
 
-/// Children inherit what nohup and its like have set.
-fn is_hangup_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells of processes");
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = u64::from_str_radix(mask.expect("a mask").trim(), 16).expect("hexadecimal");
-    mask & 1 << (Signal::SIGHUP as u32 - 1) != 0
+fn signals_without_a_use_end_nothing() {
+    let (mut child, address) = serving(&[("STUBBORN", "1")]);
+    let mut stream = dial(&address);
+    for useless in [
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGALRM,
+        Signal::SIGVTALRM,
+        Signal::SIGIO,
+        Signal::SIGPWR,
+        Signal::SIGPIPE,
+        Signal::SIGXFSZ,
+    ] {
+        signal(&child, useless);
+        stream.write_all(b"hello").expect("send");
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).expect("still served");
+    }
+    // A drain is neither cut short by them nor kept from being cut short by what ends it.
+    signal(&child, Signal::SIGTERM);
+    signal(&child, Signal::SIGUSR1);
+    stream.write_all(b"hello").expect("send");
+    stream
+        .read_exact(&mut [0; 5])
+        .expect("the drain lets it finish");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().expect("known").is_none(), "it is draining");
+    signal(&child, Signal::SIGTERM);
+    assert!(child.wait().expect("it ends").success());
 }
 
 fn a_second_process_on_the_port_is_refused() {

@@ -181,7 +181,7 @@ fn serve(
     let mut server = Server::start(&mut command, None, &log)?;
     server.check_engine(engine)?;
     // It listens at every address; we call it at one.
-    server.address = server.address.replace("0.0.0.0", "127.0.0.1");
+    server.address = server.address.replace("[::]", "127.0.0.1");
     Ok(server)
 }
 

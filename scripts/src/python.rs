@@ -5,6 +5,7 @@
 //! stubs. The seed's schema and the full one share a package name, so their stubs are generated
 //! into separate folders and used by separate processes.
 
+mod plain;
 mod traces;
 
 use std::fs;
@@ -69,6 +70,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
         bench,
         client,
         secure,
+        plain::run,
         load,
         keepalive,
         ends,

@@ -1,4 +1,4 @@
-//! What accepted sockets become: a gRPC connection, behind TLS or not.
+//! Protocols of accepted sockets: HTTP/2, or HTTP/1.1 where something answers it, behind TLS or not.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use corespun_codec::{PeerIdentity, TlsPeer, UnixPeer};
 use corespun_http2::{Limit, LimitHits};
 use corespun_runtime::{Accept, Flow, Input, Peer, Protocol, SocketHandle, turn_time};
-use corespun_tls::Handshake;
+use corespun_tls::{Handshake, Inside};
 
 use crate::builtin::channelz::fresh_id;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::cut_off::CutCounts;
-use crate::http1::{Front, Http1, Spoken};
+use crate::http1::{Front, Guest, Http1, Stranger, answer_plaintext};
 use crate::lifetime::{Lifetime, Lifetimes};
 use crate::limit_stats::LimitCounts;
 use crate::occupancy::{Occupancy, Place};
@@ -21,8 +21,9 @@ use crate::routes::Routes;
 use crate::tally::{Ends, Tallies};
 use crate::valve::Valve;
 
-/// The name of HTTP/1.1 where protocols are agreed on (RFC 7301 §6).
-pub(crate) const HTTP1: &[u8] = b"http/1.1";
+/// ALPN names of the protocols beside HTTP/2 (RFC 7301 §6), the better one first. Clients that
+/// want HTTP/1.0 alone offer its name alone.
+const HTTP1: &[&[u8]] = &[b"http/1.1", b"http/1.0"];
 
 /// How one listener is served.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub(crate) struct Acceptor {
     service: Rc<Served>,
     /// By listener.
     doors: Vec<Door>,
+    /// By listener: a trusted proxy is on the other side.
+    proxies: Vec<bool>,
     lifetimes: Lifetimes,
     occupancy: Arc<Occupancy>,
 }
@@ -44,11 +47,15 @@ pub(crate) struct Acceptor {
 struct Served {
     routes: Rc<Routes>,
     config: Config,
+    /// `config` for a trusted proxy.
+    proxy_config: Config,
     limit_counts: Arc<LimitCounts>,
     cut_counts: CutCounts,
     valve: Rc<Valve>,
     /// Where connections are counted, on a server that can be asked about them.
     tallies: Option<Rc<Tallies>>,
+    /// Callers of HTTP/1.1 find something: plain answers, or calls by gRPC-Web.
+    has_http1: bool,
 }
 
 /// What the acceptors of all shards share.
@@ -68,20 +75,33 @@ impl Acceptor {
         valve: Rc<Valve>,
     ) -> Self {
         let lifetimes = Lifetimes::new(config.lifetime.clone());
+        let has_http1 = config.grpc_web.is_some() || routes.plain_handler().is_some();
+        let doors = doors.into_iter().map(|door| match door {
+            Door::Tls(tls) if has_http1 => Door::Tls(tls.with_fallbacks(HTTP1)),
+            door => door,
+        });
         let service = Rc::new(Served {
             routes: Rc::new(routes),
+            proxy_config: config.clone().behind_proxy(),
             config,
             limit_counts,
             cut_counts: shared.cut_counts,
             valve,
             tallies: None,
+            has_http1,
         });
         Self {
             service,
-            doors,
+            doors: doors.collect(),
+            proxies: Vec::new(),
             lifetimes,
             occupancy: shared.occupancy,
         }
+    }
+
+    /// Takes the peers of these listeners for trusted proxies, or not.
+    pub(crate) fn trust(&mut self, proxies: Vec<bool>) {
+        self.proxies = proxies;
     }
 
     /// Counts connections from now on.
@@ -102,7 +122,15 @@ impl Accept for Acceptor {
             uid: found.uid,
             gid: found.gid,
         });
+        let is_proxy = self.proxies.get(peer.listener) == Some(&true);
+        let mut lifetime = self.lifetimes.draw();
+        if is_proxy {
+            let proxy = &self.service.proxy_config.lifetime;
+            lifetime.keepalive_min_time = proxy.keepalive_min_time;
+        }
         let caller = Caller {
+            is_proxy,
+            service: Rc::clone(&self.service),
             name: peer
                 .address
                 .as_ref()
@@ -113,13 +141,14 @@ impl Accept for Acceptor {
                 identity: None,
             }),
             unix,
+            tls: None,
             socket,
-            lifetime: self.lifetimes.draw(),
+            lifetime,
             place,
         };
         match self.doors.get(peer.listener) {
-            Some(Door::Tls(tls)) => secured(tls, Rc::clone(&self.service), caller),
-            Some(Door::Plain) | None => caller.plain(&self.service),
+            Some(Door::Tls(tls)) => secured(tls, caller),
+            Some(Door::Plain) | None => caller.detected(),
         }
     }
 }
@@ -135,47 +164,60 @@ impl Acceptor {
     }
 }
 
-/// Who came, on which socket, and for how long.
+/// Peer of an accepted socket, and the terms of its connection.
 struct Caller {
+    is_proxy: bool,
+    service: Rc<Served>,
     name: Option<Rc<str>>,
     /// Both addresses, where connections are counted.
     ends: Option<Ends>,
     unix: Option<UnixPeer>,
+    tls: Option<TlsPeer>,
     socket: SocketHandle,
     lifetime: Lifetime,
     place: Place,
 }
 
 impl Caller {
-    /// What runs on a socket without TLS: HTTP/2, or what the first bytes say if browsers come.
-    fn plain(self, service: &Rc<Served>) -> Box<dyn Protocol> {
-        if service.config.grpc_web.is_none() {
-            return Box::new(self.into_connection(service, None));
+    /// Returns the protocol of a caller that has not agreed on one: HTTP/2, or what the first
+    /// bytes say where HTTP/1.1 is answered too.
+    fn detected(self) -> Box<dyn Protocol> {
+        let now = turn_time();
+        if !self.service.has_http1 {
+            return Box::new(self.http2(now));
         }
-        let service = Rc::clone(service);
-        let patience = service.config.http2.preface_time_max;
-        let open = move |spoken, now| -> Box<dyn Protocol> {
-            match spoken {
-                Spoken::Http2 => Box::new(self.into_connection(&service, None)),
-                Spoken::Http1 => Box::new(self.into_http1(&service, None, now)),
-            }
-        };
-        Box::new(Front::new(turn_time(), patience, Box::new(open)))
+        let patience = self.service.config.http2.preface_time_max;
+        Box::new(Front::new(now, patience, self))
     }
 
-    /// A connection of HTTP/1.1.
-    fn into_http1(self, service: &Served, tls: Option<TlsPeer>, now: Duration) -> Http1 {
+    fn name(&self) -> Rc<str> {
+        let name = self.name.clone();
+        name.unwrap_or_else(|| "a Unix peer".into())
+    }
+}
+
+impl Guest for Caller {
+    type Http1 = Http1;
+    type Http2 = Connection;
+
+    fn http1(self, now: Duration) -> Http1 {
+        let service = Rc::clone(&self.service);
         let config = &service.config;
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let web = config.grpc_web.clone().unwrap_or_default();
         let socket = self.socket;
-        let inner = self.into_connection(service, tls);
+        let inner = self.http2(now);
         Http1::new(inner, scheme, &config.http2, web.idle_max(), socket, now)
     }
 
-    fn into_connection(self, service: &Served, tls: Option<TlsPeer>) -> Connection {
-        let (routes, now) = (Rc::clone(&service.routes), turn_time());
-        let mut connection = Connection::new(routes, &service.config, self.name, self.socket, now)
+    fn http2(self, now: Duration) -> Connection {
+        let service = self.service;
+        let routes = Rc::clone(&service.routes);
+        let config = match self.is_proxy {
+            true => &service.proxy_config,
+            false => &service.config,
+        };
+        let mut connection = Connection::new(routes, config, self.name, self.socket, now)
             .counting_in(Arc::clone(&service.limit_counts))
             .behind(Rc::clone(&service.valve))
             .belonging(service.cut_counts.clone(), self.place);
@@ -184,16 +226,9 @@ impl Caller {
             connection = connection.sharing_time();
         }
         connection.live(&self.lifetime, now);
-        let identity = PeerIdentity {
-            tls,
-            unix: self.unix,
-        };
-        let identity = match identity {
-            PeerIdentity {
-                tls: None,
-                unix: None,
-            } => None,
-            identity => Some(Rc::new(identity)),
+        let identity = match (self.tls, self.unix) {
+            (None, None) => None,
+            (tls, unix) => Some(Rc::new(PeerIdentity { tls, unix })),
         };
         if let (Some(tallies), Some(ends)) = (&service.tallies, &self.ends) {
             let mut ends = ends.clone();
@@ -205,36 +240,60 @@ impl Caller {
             Some(identity) => connection.with_identity(identity),
         }
     }
+
+    fn turn_away(self, why: Stranger) {
+        let peer = self.name();
+        match why {
+            Stranger::Silent => {
+                let bound = self.service.config.http2.preface_time_max;
+                tracing::debug!(peer = &*peer, "no first byte came within {bound:?}");
+                let mut hits = LimitHits::NONE;
+                hits.add(Limit::PrefaceTime, 1);
+                self.service.limit_counts.add(&hits);
+            }
+            Stranger::Tls => {
+                tracing::debug!(peer = &*peer, "a TLS client came to a port without TLS");
+            }
+        }
+    }
 }
 
-fn secured(tls: &corespun_tls::Acceptor, service: Rc<Served>, caller: Caller) -> Box<dyn Protocol> {
-    let name = caller.name.clone().unwrap_or_else(|| "a Unix peer".into());
-    // Asked for once only, but the compiler does not know that.
-    let mut caller = Some(caller);
-    let inside = move |handshake: Handshake| -> Box<dyn Protocol> {
-        let is_http1 = handshake.alpn == HTTP1;
-        let peer = TlsPeer {
-            certificates: handshake.certificates,
-            names: handshake.names,
-            server_name: handshake.server_name,
-            version: handshake.version,
-            cipher: handshake.cipher,
-        };
-        let Some(caller) = caller.take() else {
-            return Box::new(Closed);
-        };
-        if is_http1 {
-            Box::new(caller.into_http1(&service, Some(peer), turn_time()))
-        } else {
-            Box::new(caller.into_connection(&service, Some(peer)))
-        }
-    };
-    match tls.accept(name, turn_time(), Box::new(inside)) {
+/// Wraps a caller in TLS.
+fn secured(tls: &corespun_tls::Acceptor, caller: Caller) -> Box<dyn Protocol> {
+    let name = caller.name();
+    match tls.accept(name, turn_time(), Box::new(Secured(Some(caller)))) {
         Ok(protocol) => protocol,
         Err(error) => {
             tracing::error!(%error, "failed to begin a TLS handshake");
             Box::new(Closed)
         }
+    }
+}
+
+/// A caller whose TLS handshake is under way; taken when it is done.
+struct Secured(Option<Caller>);
+
+impl Inside for Secured {
+    fn open(&mut self, handshake: Handshake) -> Box<dyn Protocol> {
+        let Some(mut caller) = self.0.take() else {
+            return Box::new(Closed);
+        };
+        caller.tls = Some(TlsPeer {
+            certificates: handshake.certificates,
+            names: handshake.names,
+            server_name: handshake.server_name,
+            version: handshake.version,
+            cipher: handshake.cipher,
+        });
+        match &*handshake.alpn {
+            b"" => caller.detected(),
+            alpn if HTTP1.contains(&alpn) => Box::new(caller.http1(turn_time())),
+            _ => Box::new(caller.http2(turn_time())),
+        }
+    }
+
+    fn answer_plaintext(&mut self, first: &[u8]) -> Vec<u8> {
+        answer_plaintext(first)
     }
 }
 

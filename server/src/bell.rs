@@ -1,6 +1,6 @@
 //! What tasks leave for their connection, and the touch that makes it look.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem;
 
 use corespun_codec::message::{PREFIX_BYTES, Sending};
@@ -56,6 +56,8 @@ pub(crate) struct Bell {
     socket: SocketHandle,
     rung: RefCell<Vec<u64>>,
     completions: RefCell<Vec<Completion>>,
+    /// Bytes of request messages that wait for interceptors.
+    kept_bytes: Cell<usize>,
 }
 
 impl Bell {
@@ -64,7 +66,28 @@ impl Bell {
             socket,
             rung: RefCell::default(),
             completions: RefCell::default(),
+            kept_bytes: Cell::new(0),
         }
+    }
+
+    /// Counts a request message that waits for interceptors.
+    pub(crate) fn keep(&self, bytes: usize) {
+        self.kept_bytes.set(self.kept_bytes.get() + bytes);
+    }
+
+    /// Counts it no longer.
+    pub(crate) fn keep_no_more(&self, bytes: usize) {
+        self.kept_bytes.set(self.kept_bytes.get() - bytes);
+    }
+
+    /// Bytes of request messages that wait for interceptors.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.kept_bytes.get()
+    }
+
+    /// The socket that it touches.
+    pub(crate) fn socket(&self) -> SocketHandle {
+        self.socket
     }
 
     pub(crate) fn complete(&self, completion: Completion) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod channelz;
 pub(crate) mod health;
+mod probes;
 mod reflection;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +11,15 @@ use crate::error::Error;
 use crate::routes::Routes;
 use channelz::Channelz;
 use health::Health;
+use probes::Probes;
 use reflection::{Reflection, ReflectionAlpha, Schema};
 
 /// Which of these services a server offers.
 #[derive(Clone, Default)]
 pub(crate) struct Builtin {
     pub(crate) health: Option<Health>,
+    /// Probes without gRPC are answered with these statuses too.
+    pub(crate) probes: bool,
     pub(crate) reflection: Option<Offer>,
     pub(crate) channelz: Option<Channelz>,
 }
@@ -53,6 +57,10 @@ impl Builtin {
         if let Some(health) = &self.health {
             health.add_services(routes.services());
             routes.add(health.clone());
+            if self.probes {
+                let probes = Probes::new(health.clone(), routes.plain_handler().cloned());
+                routes.plain(move |request| probes.answer(request));
+            }
         }
         if let Some(channelz) = &self.channelz {
             routes.add(channelz.clone());

@@ -40,6 +40,11 @@ pub(crate) enum Target {
 }
 
 impl Known {
+    /// The method is answered however busy the server is.
+    pub(crate) fn is_exempt(&self) -> bool {
+        matches!(&self.target, Target::Method(route) if route.exempt)
+    }
+
     /// What a handler gets beside the messages.
     pub(crate) fn parts(&self, deadline: Option<Duration>, compressed: bool) -> RequestParts {
         RequestParts {
@@ -59,6 +64,8 @@ pub(crate) enum Call {
     Vacant,
     /// The one request message is coming.
     Collecting(Box<Collecting>),
+    /// The one request message is here, and its handler is not to be started yet.
+    Parked(Box<Collecting>),
     /// The same, for the common case that nothing of it has come yet.
     Expecting {
         id: u32,
@@ -128,8 +135,8 @@ pub(crate) struct Collecting {
 pub(crate) struct Incomplete {
     pub(crate) id: u32,
     pub(crate) deadline: Option<Duration>,
-    /// When the latest part of it came.
-    pub(crate) heard: Duration,
+    /// When the latest part of it came; `None` if nothing more has to come.
+    pub(crate) heard: Option<Duration>,
 }
 
 /// A plain request of which the head has come.
@@ -144,7 +151,7 @@ impl Call {
     pub(crate) fn id(&self) -> Option<u32> {
         match self {
             Self::Vacant => None,
-            Self::Collecting(collecting) => Some(collecting.id),
+            Self::Collecting(collecting) | Self::Parked(collecting) => Some(collecting.id),
             Self::Plain(plain) => Some(plain.id),
             Self::Expecting { id, .. } | Self::Waiting { id, .. } | Self::Streaming { id, .. } => {
                 Some(*id)
@@ -159,7 +166,12 @@ impl Call {
             Self::Collecting(collecting) => Some(Incomplete {
                 id: collecting.id,
                 deadline: collecting.deadline,
-                heard: collecting.heard,
+                heard: Some(collecting.heard),
+            }),
+            Self::Parked(collecting) => Some(Incomplete {
+                id: collecting.id,
+                deadline: collecting.deadline,
+                heard: None,
             }),
             Self::Expecting {
                 id,
@@ -169,12 +181,12 @@ impl Call {
             } => Some(Incomplete {
                 id: *id,
                 deadline: *deadline,
-                heard: *heard,
+                heard: Some(*heard),
             }),
             Self::Plain(plain) => Some(Incomplete {
                 id: plain.id,
                 deadline: None,
-                heard: plain.heard,
+                heard: Some(plain.heard),
             }),
             Self::Vacant | Self::Waiting { .. } | Self::Streaming { .. } => None,
         }
@@ -184,7 +196,11 @@ impl Call {
     pub(crate) fn cancel(self) {
         match self {
             Self::Waiting { task, .. } | Self::Streaming { task, .. } => task.abort(),
-            Self::Vacant | Self::Collecting(_) | Self::Expecting { .. } | Self::Plain(_) => {}
+            Self::Vacant
+            | Self::Collecting(_)
+            | Self::Parked(_)
+            | Self::Expecting { .. }
+            | Self::Plain(_) => {}
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What every connection of a server keeps to.
 
+use std::time::Duration;
+
 use corespun_codec::{Encoding, Encodings};
 use corespun_http2::Limits;
 
@@ -8,10 +10,19 @@ use crate::lifetime::Lifetime;
 
 use crate::web::GrpcWeb;
 
+/// Bytes that the calls of a shard may keep where memory is not short: 64 of the largest messages,
+/// or all that eight connections may keep at their worst.
+pub(crate) const SHARD_BYTES_MAX: usize = 256 << 20;
+/// The part of the memory that the calls of all shards may keep together. As much again is taken
+/// by the buffers of the kernel and by messages while they are encoded, and half is for handlers.
+const MEMORY_SHARE: u64 = 4;
+
 /// Limits of a server's connections and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The bounds of HTTP/2.
+    /// The bounds of HTTP/2. A call whose stream is reset no longer counts as open, because its
+    /// handler is dropped at once; only what `spawn_blocking` already runs for it goes on, on the
+    /// bounded number of threads that there are for that.
     pub http2: Limits,
     /// How long connections live, and how the ends of each make sure of each other.
     pub lifetime: Lifetime,
@@ -32,21 +43,32 @@ pub struct Config {
     pub encoding: Encoding,
     /// Whether and when a shard refuses calls that would wait too long for it.
     pub admission: Option<Admission>,
-    /// What the calls of one shard may keep together, in bytes of memory: requests that are coming
-    /// and replies that have not gone out, of all connections, each of which has bounds of its own
-    /// in [`Limits`]. Beyond it new calls get RESOURCE_EXHAUSTED, and so does the newest call of a
-    /// connection that keeps still more.
-    pub shard_bytes_max: usize,
-    /// Whose pages may call by gRPC-Web; `None` serves no browsers and no HTTP/1.1.
+    /// Memory in bytes that the calls of one shard may keep together: requests that are coming and
+    /// responses that have not gone out, of all connections, each of which has bounds of its own in
+    /// [`Limits`]. From three quarters of it on, callers wait for credit; at the bound no call is
+    /// started, except on one connection at a time. A quarter beyond it, or one message, the call
+    /// that keeps most ends with RESOURCE_EXHAUSTED, and new calls get that status. `None` follows the memory of the container: see
+    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind).
+    pub shard_bytes_max: Option<usize>,
+    /// Origins whose pages may call by gRPC-Web; `None` serves no browsers.
     pub grpc_web: Option<GrpcWeb>,
+}
+
+impl Config {
+    /// Sets the bounds for a peer that is a trusted proxy, as [`Limits::behind_proxy`] does; its
+    /// PINGs are counted as other frames without use are, and not as strikes.
+    pub(crate) fn behind_proxy(mut self) -> Self {
+        self.http2 = self.http2.behind_proxy();
+        self.lifetime.keepalive_min_time = Duration::ZERO;
+        self
+    }
 }
 
 impl Default for Config {
     /// As gRPC servers in other languages: messages of up to 4 MiB come in and any go out, all
     /// compressions are read and none is written; plain bodies of up to 64 KiB, and the bounds of
     /// [`Limits::default`] and [`Lifetime::default`]. No call is refused for the time it would
-    /// wait. A shard keeps 256 MiB: 64 of the largest messages, or all that eight connections may
-    /// keep at their worst.
+    /// wait. A shard keeps 256 MiB, or less where memory is short.
     fn default() -> Self {
         Self {
             http2: Limits::default(),
@@ -57,8 +79,49 @@ impl Default for Config {
             accept_encodings: Encodings::ALL,
             encoding: Encoding::Identity,
             admission: None,
-            shard_bytes_max: 256 << 20,
+            shard_bytes_max: None,
             grpc_web: None,
+        }
+    }
+}
+
+/// The bytes that the calls of each of `shards` may keep if a process has `memory_bytes`.
+pub(crate) fn default_shard_bytes(memory_bytes: Option<u64>, shards: usize) -> usize {
+    let Some(memory) = memory_bytes else {
+        return SHARD_BYTES_MAX;
+    };
+    let share = (memory / MEMORY_SHARE / shards.max(1) as u64) as usize;
+    if share < SHARD_BYTES_MAX {
+        tracing::info!(
+            memory_limit = memory,
+            shards,
+            shard_bytes_max = share,
+            "the memory limit lowers what the calls of a shard may keep"
+        );
+    }
+    share.min(SHARD_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHARD_BYTES_MAX, default_shard_bytes};
+
+    #[test]
+    fn shards_share_a_quarter_of_little_memory() {
+        const MIB: u64 = 1 << 20;
+        for (memory, shards, expected) in [
+            (None, 1, SHARD_BYTES_MAX),
+            (Some(64 * MIB), 1, 16 << 20),
+            (Some(64 * MIB), 4, 4 << 20),
+            (Some(1024 * MIB), 1, SHARD_BYTES_MAX),
+            (Some(1024 * MIB - 4), 1, SHARD_BYTES_MAX - 1),
+            (Some(u64::MAX), 3, SHARD_BYTES_MAX),
+        ] {
+            assert_eq!(
+                default_shard_bytes(memory, shards),
+                expected,
+                "{memory:?} {shards}"
+            );
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod backlog;
 mod bounds;
+mod ends;
 mod interception;
 mod life;
+mod parking;
 mod plain;
 mod requests;
 mod streams;
@@ -21,6 +23,7 @@ use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
 use self::backlog::Backlog;
 use self::life::Life;
+use self::parking::Parking;
 use self::web::TextBodies;
 use crate::bell::Bell;
 use crate::call::{Call, Known, ReplyForm, Target};
@@ -32,7 +35,7 @@ use crate::plain::PlainHead;
 use crate::reply::{Reply, ReplyBlocks};
 use crate::routes::Routes;
 use crate::tally::{Counted, Tally};
-use crate::valve::Valve;
+use crate::valve::Seat;
 use crate::web::{Asked, GrpcWeb, WebForm};
 
 /// A gRPC connection on the server's side; a [`Protocol`] for any pump.
@@ -75,10 +78,12 @@ pub struct Connection {
     backlog: Backlog,
     /// Output after which what is left of the input waits for the next turn, in bytes.
     turn_output_bytes_max: usize,
-    /// What the shard's connections share, if they do.
-    valve: Option<Rc<Valve>>,
-    /// What was counted there as kept here.
-    counted_bytes: usize,
+    /// Bytes of requests that may wait for interceptors before no further calls are started.
+    kept_bytes_max: usize,
+    /// Calls that wait for room for their reply.
+    parking: Parking,
+    /// The connection's place among those of its shard, if they share anything.
+    seat: Option<Seat>,
     closing: bool,
 }
 
@@ -92,10 +97,10 @@ impl Connection {
         now: Duration,
     ) -> Self {
         let mut limits = config.http2.clone();
-        // One message of the largest size must fit, in a buffer that has doubled its way there.
-        let message_room = config.message_bytes_max.saturating_mul(2);
-        limits.received_bytes_max = limits.received_bytes_max.max(message_room);
+        // One message of the largest size must fit.
+        limits.received_bytes_max = limits.received_bytes_max.max(config.message_bytes_max);
         let request_progress_max = limits.request_progress_time_max;
+        let kept_bytes_max = limits.received_bytes_max;
         let turn_output_bytes_max = limits.output_bytes_high.max(1);
         let mut connection = Self {
             http2: corespun_http2::Connection::new(Http2Config {
@@ -130,8 +135,9 @@ impl Connection {
             rung: Vec::new(),
             backlog: Backlog::default(),
             turn_output_bytes_max,
-            valve: None,
-            counted_bytes: 0,
+            kept_bytes_max,
+            parking: Parking::default(),
+            seat: None,
             closing: false,
         };
         // The peer's time to speak begins now, not with its first byte.
@@ -282,8 +288,9 @@ impl Connection {
         {
             return self.know(head, Target::Plain(Box::new(plain)), None);
         }
-        if list.overflowed() {
-            let status = Status::resource_exhausted("the request's header list is too large");
+        if let Some(overflow) = list.overflow() {
+            let text = format!("the request's metadata is too large: {overflow}");
+            let status = Status::resource_exhausted(text);
             let error = HeadError {
                 http_status: 200,
                 status,
@@ -347,6 +354,7 @@ impl Protocol for Connection {
         match input {
             Input::Bytes(_) if self.closing => {}
             Input::Bytes(bytes) => {
+                self.heed_pressure();
                 self.receive_bytes(now, bytes);
                 self.count_limit_hits();
                 self.settle();
@@ -388,6 +396,9 @@ impl Protocol for Connection {
         if !self.backlog.is_empty() {
             self.resume(now);
         }
+        if !self.parking.is_empty() {
+            self.start_parked(now);
+        }
         self.count_limit_hits();
         self.settle();
     }
@@ -417,7 +428,8 @@ impl Protocol for Connection {
     fn deadline(&self) -> Option<Duration> {
         let http2 = self.http2.deadline();
         let own = [self.drain_due, self.request_due, self.life_due()];
-        let dues = [http2, self.backlog.due()].into_iter().chain(own);
+        let dues = [http2, self.backlog.due(), self.parking_due()];
+        let dues = dues.into_iter().chain(own);
         dues.flatten().min()
     }
 
@@ -445,6 +457,5 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.note_cut();
         self.abandon();
-        self.leave_shard();
     }
 }

@@ -2,7 +2,9 @@
 
 mod lifetime;
 mod limits;
+mod log;
 mod overload;
+mod sizes;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,14 +16,17 @@ use crate::server::ServerBuilder;
 use crate::web::GrpcWeb;
 pub use lifetime::LifetimeFlags;
 pub use limits::{LimitFlag, LimitFlagError, LimitFlags};
+pub use log::{Log, LogError, conclude};
 pub use overload::{AdmissionFlag, AdmissionFlagError, OverloadFlags};
+pub use sizes::SizeFlags;
+use sizes::parse_send_time;
 
 /// Where and how to serve; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Flags {
     /// Addresses to listen on.
     #[arg(
-        help = "Address to listen on: 127.0.0.1:50051, [::1]:0 or unix:/path; repeatable",
+        help = "Address to listen on: 127.0.0.1:50051, [::]:0, unix:/path, unix:@name; repeatable",
         long = "listen",
         value_name = "ADDR",
         default_value = "127.0.0.1:50051"
@@ -31,6 +36,11 @@ pub struct Flags {
     /// Address to listen on without TLS, whatever the other flags say; repeatable
     #[arg(long, value_name = "ADDR")]
     pub listen_plaintext: Vec<String>,
+
+    /// Address to listen on for trusted proxies alone, whose connections do not end for a flood of
+    /// wasted calls or frames; repeatable
+    #[arg(long = "listen-proxy", value_name = "ADDR")]
+    pub listen_proxy: Vec<String>,
 
     /// PEM file with the server's certificate chain, its own certificate first
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -48,15 +58,16 @@ pub struct Flags {
     #[arg(long, requires = "tls_client_ca")]
     pub tls_client_optional: bool,
 
-    /// Number of shards, one thread each [default: what affinity and CPU quota allow]
+    /// Number of shards, one thread each [default: what affinity, CPU quota and memory allow]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub shards: Option<u32>,
 
-    /// CPUs to pin the shards to, such as 0,2-3
+    /// CPUs to pin the shards to, such as 0,2-3 [default: the affinity mask, if it is smaller than
+    /// the machine]
     #[arg(long, value_name = "LIST")]
     pub cpus: Option<CpuList>,
 
-    /// How sockets are driven: auto, uring or epoll
+    /// Kernel interface: auto, uring or epoll; auto takes io_uring where every shard can have it
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: Engine,
 
@@ -68,6 +79,10 @@ pub struct Flags {
     /// Bounds on peers other than the default ones
     #[command(flatten)]
     pub limits: LimitFlags,
+
+    /// Bounds on single messages
+    #[command(flatten)]
+    pub sizes: SizeFlags,
 
     /// How long connections live
     #[command(flatten)]
@@ -84,6 +99,10 @@ pub struct Flags {
         value_name = "ORIGIN"
     )]
     pub web_origin: Vec<String>,
+
+    /// Time that a caller may take to read one send, such as 90s or never [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_send_time)]
+    pub send_time_max: Option<Duration>,
 
     /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
@@ -102,6 +121,7 @@ impl Flags {
     /// Applies the flags to a server.
     pub fn apply(&self, mut server: ServerBuilder) -> ServerBuilder {
         self.limits.apply(&mut server.config.http2);
+        self.sizes.apply(&mut server.config);
         self.lifetime.apply(&mut server.config.lifetime);
         self.overload.apply(&mut server.config);
         for address in &self.listen {
@@ -109,6 +129,9 @@ impl Flags {
         }
         for address in &self.listen_plaintext {
             server = server.listen_plaintext(address);
+        }
+        for address in &self.listen_proxy {
+            server = server.listen_trusted_proxy(address);
         }
         if let Some(web) = self.web() {
             server = server.grpc_web(web);
@@ -122,6 +145,9 @@ impl Flags {
         }
         if let Some(shards) = self.shards {
             server = server.shards(shards as usize);
+        }
+        if let Some(bound) = self.send_time_max {
+            server = server.send_time_max(bound);
         }
         let seconds = |count: u32| Duration::from_secs(count.into());
         server
@@ -150,5 +176,77 @@ impl Flags {
             tls = tls.client_auth_optional();
         }
         Some(tls)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use corespun_codec::{Encoding, Encodings};
+
+    use super::*;
+    use crate::admission::Admission;
+    use crate::config::Config;
+    use crate::server::Server;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn config(line: &str) -> Config {
+        let line = Line::try_parse_from(line.split_whitespace()).expect("a line");
+        line.flags.apply(Server::builder()).config
+    }
+
+    /// A new field fails to compile here: it wants a flag, or a reason to have none.
+    #[test]
+    fn every_setting_has_its_flag() {
+        let Config {
+            http2,
+            lifetime,
+            message_bytes_max,
+            plain_body_bytes_max,
+            send_bytes_max,
+            accept_encodings,
+            encoding,
+            admission,
+            shard_bytes_max,
+            grpc_web,
+        } = config(
+            "server --limit reset_budget=7 --max-connections 7 --message-bytes-max 7 \
+             --plain-body-bytes-max 7 --send-bytes-max 7 --admission on --shard-bytes-max 7K \
+             --web-origin *",
+        );
+        assert_eq!(http2.reset_budget, 7);
+        assert_eq!(lifetime.max_connections, 7);
+        assert_eq!((message_bytes_max, plain_body_bytes_max), (7, 7));
+        assert_eq!((send_bytes_max, shard_bytes_max), (7, Some(7 << 10)));
+        assert_eq!(admission, Some(Admission::new()));
+        assert!(grpc_web.is_some());
+        // No limits, but what a program chooses for its messages.
+        assert_eq!(accept_encodings, Encodings::ALL);
+        assert_eq!(encoding, Encoding::Identity);
+    }
+
+    #[test]
+    fn without_flags_the_defaults_hold() {
+        let (found, default) = (config("server"), Config::default());
+        assert_eq!(found.message_bytes_max, default.message_bytes_max);
+        assert_eq!(found.plain_body_bytes_max, default.plain_body_bytes_max);
+        assert_eq!(found.send_bytes_max, default.send_bytes_max);
+        assert_eq!(
+            (found.shard_bytes_max, default.shard_bytes_max),
+            (None, None)
+        );
+        assert!(found.grpc_web.is_none() && found.admission.is_none());
+    }
+
+    #[test]
+    fn a_send_may_take_a_while_or_for_ever() {
+        assert_eq!(parse_send_time("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_send_time("never"), Ok(Duration::MAX));
+        assert!(parse_send_time("90").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 for callers that speak nothing better: a browser without TLS, a probe.
+//! HTTP/1.1 for callers that speak nothing better: a probe, a scraper, a browser without TLS.
 //!
 //! ```text
 //!   socket ──▶ head, body ──▶ an HTTP/2 client in memory ──▶ Connection ──▶ calls, as ever
@@ -16,9 +16,11 @@ mod connection;
 mod front;
 mod head;
 mod link;
+mod wrong_port;
 
 pub(crate) use connection::Http1;
-pub(crate) use front::{Front, Spoken};
+pub(crate) use front::{Front, Guest, Stranger};
+pub(crate) use wrong_port::answer_plaintext;
 
 use std::borrow::Cow;
 

@@ -65,6 +65,7 @@ mod server;
 mod service;
 mod surround;
 mod tally;
+mod throttle;
 mod valve;
 mod watch;
 mod web;
@@ -78,9 +79,10 @@ pub use corespun_tls::TlsConfig;
 pub use cut_off::CutOff;
 pub use error::Error;
 #[cfg(feature = "flags")]
-pub use flags::{AdmissionFlag, AdmissionFlagError, LifetimeFlags, OverloadFlags};
-#[cfg(feature = "flags")]
-pub use flags::{Flags, LimitFlag, LimitFlagError, LimitFlags};
+pub use flags::{
+    AdmissionFlag, AdmissionFlagError, Flags, LifetimeFlags, LimitFlag, LimitFlagError, LimitFlags,
+    Log, LogError, OverloadFlags, SizeFlags, conclude,
+};
 pub use interceptor::{
     Answer, Ended, Incoming, Interceptor, Step, Waiting, intercept_async, observe,
 };
@@ -90,7 +92,7 @@ pub use limit_stats::LimitStats;
 pub use overload_stats::{OverloadHits, OverloadStats};
 pub use plain::{PlainRequest, PlainResponse};
 pub use routes::Routes;
-pub use server::{BoxError, Running, Server, ServerBuilder};
+pub use server::{Bound, BoxError, Running, Server, ServerBuilder};
 pub use service::{Scoped, Service};
 pub use surround::Surround;
 pub use valve::Valve;

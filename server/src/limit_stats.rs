@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use corespun_http2::{Limit, LimitHits};
 
+use crate::throttle::Throttle;
+
 /// The counts of a server, readable from any thread while it runs and after.
 ///
 /// Cheap to clone; all clones show the same counts. Counting costs something only when a limit
@@ -43,24 +45,31 @@ impl LimitStats {
 /// What the connections of one shard add to. Atomic only so that others may read: one thread
 /// writes, and only when a limit was exceeded.
 #[derive(Debug)]
-pub(crate) struct LimitCounts(Box<[AtomicU64]>);
+pub(crate) struct LimitCounts {
+    counts: Box<[AtomicU64]>,
+    /// How often the log is told of ends.
+    pub(crate) throttle: Throttle,
+}
 
 impl Default for LimitCounts {
     fn default() -> Self {
-        Self(Limit::ALL.iter().map(|_| AtomicU64::new(0)).collect())
+        Self {
+            counts: Limit::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            throttle: Throttle::default(),
+        }
     }
 }
 
 impl LimitCounts {
     pub(crate) fn add(&self, hits: &LimitHits) {
-        for (count, (_, hits)) in self.0.iter().zip(hits.iter()) {
+        for (count, (_, hits)) in self.counts.iter().zip(hits.iter()) {
             count.fetch_add(hits, Ordering::Relaxed);
         }
     }
 
     fn snapshot(&self) -> LimitHits {
         let mut hits = LimitHits::NONE;
-        for (count, &limit) in self.0.iter().zip(Limit::ALL) {
+        for (count, &limit) in self.counts.iter().zip(Limit::ALL) {
             hits.add(limit, count.load(Ordering::Relaxed));
         }
         hits

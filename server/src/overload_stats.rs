@@ -39,10 +39,10 @@ counts! {
     overloaded,
     /// DEADLINE_EXCEEDED without a handler, as they had waited longer than their callers do.
     late,
-    /// RESOURCE_EXHAUSTED, as the shard kept more than
+    /// Calls refused with RESOURCE_EXHAUSTED because the shard kept far more than
     /// [`Config::shard_bytes_max`](crate::Config::shard_bytes_max).
     full,
-    /// Ended for the same reason while their request was coming.
+    /// Calls ended for that reason, each the one that made its connection keep most.
     shed,
     /// Times a shard became overloaded.
     episodes,

@@ -204,7 +204,7 @@ impl PlainResponse {
                     | Token::TransferEncoding
                     | Token::Upgrade
             );
-            ours || !field.well_formed || field.name.starts_with(b":")
+            ours || !field.well_formed || !field.is_trimmed() || field.name.starts_with(b":")
         })?;
         Some(format!("it may not have the field {refused:?}"))
     }

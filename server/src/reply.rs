@@ -1,13 +1,14 @@
 //! A reply on its way out: head, message and trailers straight into the connection's output.
 
 mod away;
+mod size;
 
 use std::rc::Rc;
 
 use corespun_codec::message::{PREFIX_BYTES, write_prefix};
 use corespun_codec::{
-    ContentType, Encoding, HeadError, MessageBytes, MetadataMap, Response, ResponseParts, Status,
-    head, message,
+    ContentType, Encoding, HeadError, ListRoom, MessageBytes, MetadataMap, Response, ResponseParts,
+    Status, head, message,
 };
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{BlockCache, Connection, StreamKey};
@@ -58,6 +59,11 @@ impl Reply<'_> {
             Ok(len) => len,
             Err(status) => return self.status(&status),
         };
+        if let Some(parts) = &parts
+            && let Err(status) = self.check_parts(parts)
+        {
+            return self.status(&status);
+        }
         self.count_message();
         self.head(
             parts.as_deref().map(|parts| &parts.metadata),
@@ -103,6 +109,12 @@ impl Reply<'_> {
     /// The same for a response that was encoded by a task.
     pub(crate) fn framed(&mut self, framed: Framed) {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
+        if let Some(parts) = parts
+            && let Err(status) = self.check_parts(parts)
+        {
+            corespun_runtime::give_buffer(framed.bytes);
+            return self.status(&status);
+        }
         self.count_message();
         self.head(parts.map(|parts| &parts.metadata), framed.encoding);
         self.bytes(framed.bytes);
@@ -163,8 +175,14 @@ impl Reply<'_> {
         }
     }
 
-    /// Trailers of a call that went well.
+    /// Trailers of a call that went well, or of one that failed after all because its caller does
+    /// not take them.
     pub(crate) fn ok(&mut self, trailers: Option<&MetadataMap>) {
+        if let Some(trailers) = trailers
+            && let Err(status) = self.check_trailers(trailers)
+        {
+            return self.trailers(&Err(status), MetadataMap::EMPTY);
+        }
         self.tell(Ok(()));
         if let Some(form) = self.form.web {
             let none = MetadataMap::new();
@@ -193,10 +211,12 @@ impl Reply<'_> {
             Err(status) => {
                 self.tell(Err(status));
                 let mut scratch = Vec::new();
-                let fields = status.fields(&mut scratch).chain(metadata.fields());
                 if let Some(form) = self.form.web {
+                    let fields = status.fields_within(metadata, ListRoom::ANY, &mut scratch);
                     return self.web_trailers(form, fields);
                 }
+                let room = self.room(0);
+                let fields = status.fields_within(metadata, room, &mut scratch);
                 let fields = fields.map(literal);
                 self.http2.send_headers(self.stream, fields, None, true);
             }
@@ -244,9 +264,9 @@ impl Reply<'_> {
             constant(b"content-type", self.form.content_type.as_bytes()),
         ];
         let mut scratch = Vec::new();
+        let room = self.room(self.start_bytes());
         let rest = status
-            .fields(&mut scratch)
-            .chain(metadata.fields())
+            .fields_within(metadata, room, &mut scratch)
             .map(literal);
         self.http2
             .send_headers(self.stream, start.into_iter().chain(rest), None, true);
@@ -263,7 +283,7 @@ fn constant<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
 }
 
 /// A field that differs from call to call.
-fn literal<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
+pub(crate) fn literal<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
     Field {
         name,
         value,

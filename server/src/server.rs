@@ -1,23 +1,20 @@
 //! The server as a whole: its start, its shards, and its end.
 
+mod bound;
 mod builder;
 mod lifetime;
 
 use std::time::Duration;
 
-use corespun_runtime::{Accept, Address, Engine, Notice, RuntimeBuilder, spawn};
-use corespun_tls::TlsConfig;
+use corespun_runtime::{Address, Engine, RuntimeBuilder};
 
-use crate::acceptor::{Acceptor, Door, HTTP1, Shared};
+use crate::acceptor::Door;
 use crate::builtin::Builtin;
 use crate::cut_off::{CutCounts, CutOff};
 use crate::error::Error;
 use crate::limit_stats::LimitStats;
-use crate::occupancy::Occupancy;
 use crate::overload_stats::OverloadStats;
-use crate::routes::Routes;
-use crate::tally::Tallies;
-use crate::valve::Valve;
+pub use bound::Bound;
 use builder::Listen;
 pub use builder::ServerBuilder;
 
@@ -38,79 +35,13 @@ impl Server {
 }
 
 impl ServerBuilder {
-    /// Starts the shards and returns once all listen.
+    /// Listens, makes the services, and returns once all shards serve.
     ///
     /// # Errors
-    /// An address makes no sense or is taken, a key or certificate is of no use, the engine is
-    /// refused, or a factory failed.
+    /// An address makes no sense or is taken, a key or certificate is of no use, the engine that
+    /// was asked for by name is refused, or a factory failed.
     pub fn start(self) -> Result<Running, Error> {
-        let Self {
-            listen,
-            tls,
-            runtime,
-            config,
-            factories,
-            interceptors,
-            limit_stats,
-            overload_stats,
-            builtin,
-        } = self;
-        if listen.is_empty() {
-            return Err(Error::NoAddress);
-        }
-        if let Some(web) = &config.grpc_web {
-            web.check()?;
-        }
-        let tls = tls.map(|tls| match &config.grpc_web {
-            Some(_) => tls.alpn_too(HTTP1),
-            None => tls,
-        });
-        let tls = tls.map(TlsConfig::load).transpose()?;
-        let (runtime, doors) = open_doors(runtime, listen, tls.as_ref())?;
-        let watched = tls.clone();
-        let (stats, overloads) = (limit_stats.clone(), overload_stats.clone());
-        let offered = builtin.clone();
-        let cut_counts = CutCounts::default();
-        let shared = Shared {
-            occupancy: Occupancy::new(config.lifetime.max_connections),
-            cut_counts: cut_counts.clone(),
-        };
-        let running = runtime.start(move |shard| {
-            let made = interceptors.iter().map(|factory| factory(shard));
-            let mut routes = Routes::intercepted(made.collect::<Result<_, _>>()?);
-            for factory in &factories {
-                factory(shard, &mut routes)?;
-            }
-            offered.add_to(&mut routes)?;
-            for method in config.admission.iter().flat_map(|a| &a.exempt) {
-                if !routes.exempt(method) {
-                    return Err(Error::Exempt(method.clone()).into());
-                }
-            }
-            // One shard looks after the files for all.
-            if let Some(tls) = watched.clone().filter(|_| shard.index() == 0) {
-                spawn(tls.watch(RELOAD_PAUSE));
-            }
-            let (config, doors) = (config.clone(), doors.clone());
-            let valve = Valve::counting_in(&config, overloads.add_shard());
-            let limits = stats.add_shard();
-            let mut acceptor = Acceptor::new(routes, config, doors, limits, shared.clone(), valve);
-            if offered.channelz.is_some() {
-                acceptor.count_in(Tallies::begin());
-            }
-            Ok(Box::new(acceptor) as Box<dyn Accept>)
-        })?;
-        if let Some(channelz) = &builtin.channelz {
-            channelz.set_listeners(running.addresses());
-        }
-        Ok(Running {
-            runtime: running,
-            limit_stats,
-            cut_counts,
-            overload_stats,
-            builtin,
-            tls,
-        })
+        self.bind()?.start()
     }
 
     /// As [`serve`](Self::serve), with a line in the log about what was cut off.
@@ -118,9 +49,7 @@ impl ServerBuilder {
     /// # Errors
     /// As [`ServerBuilder::start`], or a shard failed.
     pub fn run(self) -> Result<(), Error> {
-        let cut_off = self.serve()?;
-        tracing::info!("{cut_off}");
-        Ok(())
+        self.bind()?.run()
     }
 
     /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: health says that
@@ -128,56 +57,40 @@ impl ServerBuilder {
     /// gets GOAWAY and every call is told (see [`Draining`](corespun_codec::Draining)), and the
     /// calls under way finish within the [`grace`](Self::grace). Those left then end with
     /// UNAVAILABLE. A second signal ends at once, without a word to them. All of these are the end
-    /// that was asked for, no failure; what was cut off is told.
+    /// that was asked for, no failure; what was cut off is told. SIGHUP reads keys and certificates
+    /// again; without TLS it does nothing, nor do other signals that have no use here.
     ///
     /// A thread that was started before this must block SIGTERM and SIGINT: one that does not
     /// lets the kernel end the process there, without a drain.
     ///
     /// # Errors
     /// As [`ServerBuilder::start`], or a shard failed.
-    pub fn serve(mut self) -> Result<CutOff, Error> {
-        self.runtime = self.runtime.catch_signals();
-        if self.tls.is_some() {
-            self.runtime = self.runtime.catch_hangup();
-        }
-        let running = self.start()?;
-        for address in running.addresses() {
-            let (engine, shards) = (running.engine(), running.shards());
-            eprintln!("listening on {address} engine={engine} shards={shards}");
-        }
-        let Running {
-            runtime,
-            builtin,
-            tls,
-            cut_counts,
-            ..
-        } = running;
-        runtime.wait_for_signal(|notice| match notice {
-            Notice::Draining => builtin.close(),
-            Notice::Hangup => tls.iter().for_each(corespun_tls::Acceptor::refresh),
-        })?;
-        Ok(cut_counts.total())
+    pub fn serve(self) -> Result<CutOff, Error> {
+        self.bind()?.serve()
     }
 }
 
-/// Has the runtime listen on every address, and says what stands behind each.
+/// Has the runtime listen on every address. Returns what stands behind each, and whether its peers
+/// are trusted proxies.
 fn open_doors(
     mut runtime: RuntimeBuilder,
     listen: Vec<Listen>,
     tls: Option<&corespun_tls::Acceptor>,
-) -> Result<(RuntimeBuilder, Vec<Door>), Error> {
-    let mut doors = Vec::new();
-    for Listen { address, plaintext } in listen {
-        let address: Address = address
+) -> Result<(RuntimeBuilder, Vec<Door>, Vec<bool>), Error> {
+    let (mut doors, mut proxies) = (Vec::new(), Vec::new());
+    for listen in listen {
+        let address: Address = listen
+            .address
             .parse()
             .map_err(|error| Error::Address(format!("{error}")))?;
         runtime = runtime.listen(address);
+        proxies.push(listen.is_proxy);
         doors.push(match tls {
-            Some(tls) if !plaintext => Door::Tls(tls.clone()),
+            Some(tls) if !listen.plaintext => Door::Tls(tls.clone()),
             _ => Door::Plain,
         });
     }
-    Ok((runtime, doors))
+    Ok((runtime, doors, proxies))
 }
 
 /// A server that runs on threads of its own.

@@ -121,7 +121,10 @@ impl Tally {
         match call {
             Call::Vacant | Call::Plain(_) => return,
             Call::Streaming { pipe, .. } => self.note_messages(pipe.take_passed()),
-            Call::Collecting(_) | Call::Expecting { .. } | Call::Waiting { .. } => {}
+            Call::Collecting(_)
+            | Call::Parked(_)
+            | Call::Expecting { .. }
+            | Call::Waiting { .. } => {}
         }
         self.note_cut_early();
     }

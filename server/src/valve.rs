@@ -1,12 +1,17 @@
 //! What the connections of a shard share, so that together they stay within its time and memory.
 
+mod memory;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use memory::Seat;
+
+use self::memory::Memory;
 use crate::admission::{Gauge, Refusal, Signals};
-use crate::config::Config;
+use crate::config::{Config, SHARD_BYTES_MAX};
 use crate::overload_stats::OverloadCounts;
 
 /// Callers that are refused together are told different times, so that they do not come back
@@ -22,8 +27,7 @@ const FULL_PUSHBACK: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Valve {
     gauge: Option<RefCell<Gauge>>,
-    bytes: Cell<usize>,
-    bytes_max: usize,
+    memory: Memory,
     refused: Cell<u32>,
     counts: Arc<OverloadCounts>,
 }
@@ -56,11 +60,14 @@ impl Valve {
         let gauge = config.admission.as_ref();
         Self {
             gauge: gauge.map(|settings| RefCell::new(Gauge::new(settings, signals))),
-            bytes: Cell::new(0),
-            // One request of the largest size must fit, in a buffer that has doubled its way there.
-            bytes_max: config
-                .shard_bytes_max
-                .max(config.message_bytes_max.saturating_mul(2)),
+            // One request of the largest size must fit beside its reply.
+            memory: Memory::new(
+                config
+                    .shard_bytes_max
+                    .unwrap_or(SHARD_BYTES_MAX)
+                    .max(config.message_bytes_max.saturating_mul(2)),
+                config.message_bytes_max,
+            ),
             refused: Cell::new(0),
             counts,
         }
@@ -115,24 +122,19 @@ impl Valve {
         pushback + pushback * (nth % SPREAD) / SPREAD_PART
     }
 
-    /// A connection keeps `after` bytes in place of `before`.
-    pub(crate) fn recount(&self, before: usize, after: usize) {
-        self.bytes.set(self.bytes.get() - before + after);
-    }
-
     /// Bytes that the connections of the shard keep: requests that are coming, and replies that
     /// have not gone out.
     pub fn bytes(&self) -> usize {
-        self.bytes.get()
+        self.memory.bytes()
     }
 
-    /// They keep more than [`Config::shard_bytes_max`].
+    /// They keep more than waiting could hold back.
     #[inline(always)]
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes.get() > self.bytes_max
+    fn is_full(&self) -> bool {
+        self.memory.is_over()
     }
 
-    /// A call was ended for that, while its request was coming.
+    /// Counts a call that was ended for the sake of the shard's memory.
     pub(crate) fn note_shed(&self) {
         self.counts.shed.increment();
     }

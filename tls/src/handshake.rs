@@ -64,6 +64,12 @@ pub trait Inside {
     /// The connection failed, before or after [`open`](Self::open). Called at most once, ahead of
     /// the [`End`](corespun_runtime::Input::End) that the protocol gets.
     fn fail(&mut self, _error: &Error) {}
+
+    /// Returns the answer, unencrypted, to a peer whose `first` bytes are not TLS; empty by
+    /// default. Called at most once, ahead of [`fail`](Self::fail).
+    fn answer_plaintext(&mut self, _first: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 impl<F> Inside for F

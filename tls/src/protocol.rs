@@ -92,6 +92,8 @@ impl<R: Role> Tls<R> {
                 .first()
                 .is_some_and(|first| !R::may_begin_with(*first))
         {
+            let answer = self.inside.answer_plaintext(bytes);
+            self.outgoing.extend_from_slice(&answer);
             return self.fail(now, Error::Plaintext);
         }
         if self.incoming.capacity() == 0 {

@@ -91,18 +91,11 @@ impl TlsConfig {
         self
     }
 
-    /// The protocols to agree on, the best first (ALPN). Default: `h2` alone. Clients that agree to
-    /// none are refused; with an empty list nothing is negotiated and everybody is let in.
+    /// Protocols to agree on, the best first (ALPN, RFC 7301). Default: `h2` alone. A client that
+    /// agrees to none is refused; with an empty list nothing is negotiated and every client is let
+    /// in. A server that answers HTTP/1.1 adds `http/1.1`, and lets clients without ALPN in.
     pub fn alpn(mut self, protocols: &[&[u8]]) -> Self {
         self.alpn = protocols.iter().map(|found| found.to_vec()).collect();
-        self
-    }
-
-    /// Adds a protocol behind those to agree on, unless it is among them or nothing is negotiated.
-    pub fn alpn_too(mut self, protocol: &[u8]) -> Self {
-        if !self.alpn.is_empty() && !self.alpn.iter().any(|known| known == protocol) {
-            self.alpn.push(protocol.to_vec());
-        }
         self
     }
 
@@ -120,11 +113,15 @@ impl TlsConfig {
     pub fn load(self) -> Result<Acceptor, ConfigError> {
         let texts = self.read()?;
         let loaded = self.build(&texts, None)?;
-        Ok(Acceptor(Arc::new(Shared {
+        let shared = Shared {
             config: self,
             current: RwLock::new(Arc::new(loaded)),
             told: Mutex::default(),
-        })))
+        };
+        Ok(Acceptor {
+            shared: Arc::new(shared),
+            fallbacks: &[],
+        })
     }
 
     fn read(&self) -> Result<Texts, ConfigError> {
@@ -245,10 +242,23 @@ struct Shared {
 /// Wraps accepted sockets. Cheap to clone; all shards share the certificate and the keys of
 /// session tickets, so that a client may resume on any of them.
 #[derive(Clone)]
-pub struct Acceptor(Arc<Shared>);
+pub struct Acceptor {
+    shared: Arc<Shared>,
+    /// Protocols that are agreed on where the client has none of the others.
+    fallbacks: &'static [&'static [u8]],
+}
 
 impl Acceptor {
-    /// TLS on an accepted socket; `inside` is what the handshake leads to, `peer` whom logs name.
+    /// Adds protocols behind those of [`TlsConfig::alpn`], the best first, and lets clients in that
+    /// take no part in the choice (RFC 7301): their [`Handshake::alpn`](crate::Handshake::alpn) is
+    /// empty, and their first bytes have to tell. Without effect where nothing is negotiated.
+    pub fn with_fallbacks(mut self, protocols: &'static [&'static [u8]]) -> Self {
+        self.fallbacks = protocols;
+        self
+    }
+
+    /// Wraps an accepted socket in TLS; `inside` makes the protocol within, `peer` is its name in
+    /// logs.
     ///
     /// # Errors
     /// The library refuses the settings, whatever the peer does.
@@ -262,13 +272,20 @@ impl Acceptor {
         let asked = Arc::new(Resolver::new(Arc::clone(&loaded.key)));
         let mut config = loaded.config.clone();
         config.cert_resolver = asked.clone();
+        let offered = &mut config.alpn_protocols;
+        let is_negotiated = !offered.is_empty();
+        for fallback in self.fallbacks.iter().filter(|_| is_negotiated) {
+            if !offered.iter().any(|known| known == fallback) {
+                offered.push(fallback.to_vec());
+            }
+        }
         let role = Server {
             connection: UnbufferedServerConnection::new(Arc::new(config))?,
             asked,
         };
         let terms = Terms {
-            alpn: !self.0.config.alpn.is_empty(),
-            handshake_timeout: self.0.config.handshake_timeout,
+            alpn: is_negotiated && self.fallbacks.is_empty(),
+            handshake_timeout: self.shared.config.handshake_timeout,
         };
         Ok(Box::new(Tls::new(role, terms, peer, inside, now)))
     }
@@ -279,25 +296,31 @@ impl Acceptor {
     /// # Errors
     /// As [`TlsConfig::load`]; what was served before goes on being served.
     pub fn reload(&self) -> Result<bool, ConfigError> {
-        let texts = self.0.config.read()?;
+        let texts = self.shared.config.read()?;
         let before = self.current();
         if before.print == texts.print() {
             return Ok(false);
         }
-        let loaded = self.0.config.build(&texts, Some(&before)).map(Arc::new)?;
-        let current = self.0.current.write();
+        let loaded = self
+            .shared
+            .config
+            .build(&texts, Some(&before))
+            .map(Arc::new)?;
+        let current = self.shared.current.write();
         *current.unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(true)
     }
 
     fn current(&self) -> Arc<Loaded> {
-        let current = self.0.current.read();
+        let current = self.shared.current.read();
         Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Acceptor").field(&self.0.config).finish()
+        f.debug_tuple("Acceptor")
+            .field(&self.shared.config)
+            .finish()
     }
 }

@@ -89,7 +89,10 @@ fn uploads() {
             Attack::new(
                 "100 requests that stop after their first MiB",
                 "`received_bytes_max`",
-                &[Answer::Status(8)],
+                &[
+                    Answer::Reset(ErrorCode::FLOW_CONTROL_ERROR),
+                    Answer::Throttled,
+                ],
                 unfinished_uploads,
             ),
         ],
@@ -104,8 +107,8 @@ fn downloads() {
             Attack {
                 name: "1000 replies of 1 MiB with a window of zero, never read (slow read)",
                 cve: SLOW_READ,
-                limit: "`queued_bytes_max`, `write_progress_time_max`",
-                expected: &[Answer::Reset(ErrorCode::REFUSED_STREAM), CALM],
+                limit: "`queued_bytes_max`",
+                expected: &[Answer::Served],
                 round: |target| {
                     let peer = Peer::with_settings(target, &[(INITIAL_WINDOW_SIZE, 0)])?;
                     Ok(ask_for_mebibytes(peer, 1000).settle())
@@ -128,13 +131,7 @@ fn downloads() {
                 name: "open windows, but the socket is never read",
                 cve: SLOW_READ,
                 limit: "`output_bytes_high`, `queued_bytes_max`",
-                expected: &[
-                    Answer::Served,
-                    Answer::Throttled,
-                    Answer::Reset(ErrorCode::REFUSED_STREAM),
-                    Answer::Closed,
-                    CALM,
-                ],
+                expected: &[Answer::Served, Answer::Throttled, Answer::Closed],
                 round: unread_socket,
             },
             Attack {
@@ -193,7 +190,7 @@ fn overrun(target: SocketAddr, streams: usize) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Requests of 4 MiB, of each of which the first is sent.
+/// Requests of 4 MiB, of each of which the first is sent, whatever the streams' windows say.
 fn unfinished_uploads(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let body = vec![0; MIB];

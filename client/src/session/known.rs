@@ -4,16 +4,18 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use corespun_codec::head::{ResponseStart, parse_response};
-use corespun_codec::{Encoding, MetadataMap, Status};
-use corespun_http2::{Block, HeaderList, MEMO_SLOTS};
+use corespun_codec::{Code, Encoding, MetadataMap, Status};
+use corespun_http2::{Block, HeaderList, MEMO_SLOTS, Overflow};
+
+use crate::call::Foreign;
 
 /// What a response's head means when messages follow it.
 #[derive(Clone)]
 pub(super) enum Opening {
     /// Messages follow; the metadata ahead of them, and what they are compressed as.
     Messages(MetadataMap, Encoding),
-    /// It is no gRPC response. What the call ends with, if nothing better follows.
-    Foreign(Status),
+    /// The response is not gRPC.
+    Foreign(Box<Foreign>),
 }
 
 /// What trailers mean.
@@ -89,31 +91,34 @@ fn fields(list: &HeaderList) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
 
 fn read_opening(list: &HeaderList) -> Result<Opening, Status> {
     let mut metadata = MetadataMap::new();
-    if list.overflowed() {
-        return Err(too_large());
+    if let Some(overflow) = list.overflow() {
+        return Err(too_large(overflow));
     }
     match parse_response(fields(list), false, &mut metadata)? {
-        ResponseStart::Foreign(status) | ResponseStart::Ended(status) => {
-            Ok(Opening::Foreign(status))
-        }
         ResponseStart::Open(encoding) => Ok(Opening::Messages(metadata, encoding)),
+        ResponseStart::Foreign(response) => Ok(Opening::Foreign(Box::new(Foreign {
+            response,
+            head: metadata,
+        }))),
+        ResponseStart::Ended(status) => Err(status),
     }
 }
 
 fn read_ended(list: &HeaderList) -> Status {
     if list.overflowed() {
-        return too_large();
+        return read_trailers(list).status;
     }
     match parse_response(fields(list), true, &mut MetadataMap::new()) {
-        Ok(ResponseStart::Ended(status) | ResponseStart::Foreign(status)) | Err(status) => status,
+        Ok(ResponseStart::Ended(status)) | Err(status) => status,
+        Ok(ResponseStart::Foreign(response)) => response.into_status(None),
         Ok(ResponseStart::Open(_)) => no_status(),
     }
 }
 
 fn read_trailers(list: &HeaderList) -> Verdict {
-    if list.overflowed() {
+    if let Some(overflow) = list.overflow() {
         return Verdict {
-            status: too_large(),
+            status: read_overflowed(list, overflow),
             is_given: true,
         };
     }
@@ -133,6 +138,20 @@ pub(super) fn no_status() -> Status {
     Status::unknown("the server ended the call without grpc-status")
 }
 
-fn too_large() -> Status {
-    Status::internal("the response's header list is too large")
+/// Reads trailers of which fields were dropped. An error keeps its code and says so; a call that
+/// went well may not look complete.
+fn read_overflowed(list: &HeaderList, overflow: Overflow) -> Status {
+    let status = Status::from_trailers_or(fields(list), || Status::ok(""));
+    if status.code() == Code::Ok {
+        return too_large(overflow);
+    }
+    let text = format!("{} [trailers were dropped: {overflow}]", status.message());
+    let mut noted = Status::with_details(status.code(), text, status.details().to_vec());
+    *noted.metadata_mut() = status.into_metadata();
+    noted
+}
+
+fn too_large(overflow: Overflow) -> Status {
+    let text = format!("the response's header list is too large: {overflow}");
+    Status::resource_exhausted(text)
 }

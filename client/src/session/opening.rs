@@ -3,16 +3,21 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use corespun_codec::Encoding;
 use corespun_codec::message::{Framing, PREFIX_BYTES, write_prefix};
+use corespun_codec::{Encoding, Status};
 use corespun_http2::{OpenError, StreamKey};
 use prost::Message;
 
 use super::Session;
 use crate::outgoing::Outgoing;
 
-/// The connection takes no new calls: use another.
-pub(crate) struct Gone;
+/// Reason why a call has no stream.
+pub(crate) enum Unopened {
+    /// The connection takes no new calls: use another.
+    Gone,
+    /// The call cannot be sent to this server.
+    Refused(Status),
+}
 
 /// Calls that wait for a stream, each by its ticket; tickets rise.
 #[derive(Default)]
@@ -78,11 +83,14 @@ impl Session {
         context: &mut Context<'_>,
         ticket: &mut Option<u64>,
         outgoing: &Outgoing,
-    ) -> Poll<Result<StreamKey, Gone>> {
+    ) -> Poll<Result<StreamKey, Unopened>> {
         if !self.is_open() {
-            return Poll::Ready(Err(Gone));
+            return Poll::Ready(Err(Unopened::Gone));
         }
         if self.queue.is_turn(*ticket) {
+            if let Err(status) = self.requests.check_size(&self.http2, outgoing) {
+                return Poll::Ready(Err(Unopened::Refused(status)));
+            }
             self.lend_output();
             match self.requests.open(&mut self.http2, outgoing) {
                 Ok(stream) => {
@@ -94,7 +102,7 @@ impl Session {
                 Err(OpenError::AtPeerLimit) => {}
                 Err(OpenError::GoingAway | OpenError::IdsExhausted) => {
                     self.retire();
-                    return Poll::Ready(Err(Gone));
+                    return Poll::Ready(Err(Unopened::Gone));
                 }
             }
         }

@@ -29,7 +29,7 @@ impl Session {
                 self.give_up(stream, Status::internal(text));
             }
             Ok(Opening::Messages(metadata, encoding)) => call.head(metadata, encoding),
-            Ok(Opening::Foreign(status)) => call.foreign = Some(Box::new(status)),
+            Ok(Opening::Foreign(foreign)) => call.foreign = Some(foreign),
             Err(status) => self.give_up(stream, status),
         }
     }
@@ -41,27 +41,14 @@ impl Session {
         match call.receive(bytes, self.message_bytes_max) {
             Ok(credit) => {
                 self.http2.release(stream, credit);
-                self.http2.hold(stream, call.held_bytes());
+                self.http2.expect(stream, call.missing());
             }
             Err(status) => return self.give_up(stream, status),
         }
         if end_stream {
             let foreign = call.foreign.take();
-            self.end_call(stream, foreign.map_or_else(no_status, |status| *status));
-        }
-        self.shed();
-    }
-
-    /// Ends the newest calls that keep received bytes until the rest is within bounds.
-    fn shed(&mut self) {
-        while self.http2.holds_too_much() {
-            let Some(stream) = self.http2.newest_holder() else {
-                return;
-            };
-            let held = self.http2.held_bytes();
-            self.http2.hold(stream, 0);
-            let text = format!("the calls of the connection keep {held} unread bytes, too much");
-            self.give_up(stream, Status::resource_exhausted(text));
+            let status = foreign.map_or_else(no_status, |foreign| foreign.into_status(None));
+            self.end_call(stream, status);
         }
     }
 
@@ -69,8 +56,8 @@ impl Session {
         let verdict = self.known.verdict(block, self.http2.headers());
         let foreign = at(&mut self.calls, stream).and_then(|call| call.foreign.take());
         let status = match foreign {
-            Some(foreign) if !verdict.is_given => *foreign,
-            _ => verdict.status.clone(),
+            Some(foreign) => foreign.into_status(verdict.is_given.then(|| verdict.status.clone())),
+            None => verdict.status.clone(),
         };
         self.end_call(stream, status);
     }
@@ -91,15 +78,19 @@ impl Session {
         code: ErrorCode,
         local: bool,
     ) {
-        let Some(call) = self.take_call(stream) else {
+        let Some(mut call) = self.take_call(stream) else {
             return self.wake_next();
         };
+        let foreign = call.foreign.take();
         let is_late = call.deadline.is_some_and(|deadline| deadline <= now);
         let status = if local {
             Status::internal(format!("the response breaks the rules of HTTP/2: {code}"))
         } else if code == ErrorCode::CANCEL && is_late {
             // The server's clock was ahead of ours.
             expired()
+        } else if let Some(foreign) = foreign {
+            // A page that was cut off says more than how it was.
+            foreign.into_status(None)
         } else {
             Status::from_reset(code.0)
         };

@@ -56,8 +56,9 @@ impl Session {
             Shape::Streamed(streamed) if !streamed.pipe.is_abandoned() => streamed.pipe.answer(),
             _ => return self.give_up(stream, dropped()),
         };
-        self.http2.hold(stream, call.held_bytes());
+        let missing = call.missing();
         self.http2.release(stream, credit);
+        self.http2.expect(stream, missing);
         self.move_output(stream);
     }
 

@@ -15,8 +15,8 @@ use crate::world::{HOST, World, ask, channel, mirror};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
-/// The end of a GOAWAY with ENHANCE_YOUR_CALM, before any stream.
-const CALM: &[u8] = &[0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b];
+/// The end of a GOAWAY with ENHANCE_YOUR_CALM, and the reason.
+const CALM: &[u8] = b"\0\0\0\x0bglitch_budget: 5 frames of no use without streams and data";
 
 /// A peer that says what it has to say at once, and notes the answer.
 #[derive(Clone)]

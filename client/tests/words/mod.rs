@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use corespun_codec::{Kind, Method, Request, Response, Sender, Status, Streaming};
+use corespun_codec::{Code, Kind, Method, Request, Response, Sender, Status, Streaming};
 use corespun_runtime::{Engine, sleep};
 use corespun_server::{Config, Routes, Running, Server, ServerBuilder, Service};
 
@@ -51,6 +51,19 @@ async fn upper(_: Rc<Words>, request: Request<String>) -> Result<Response<String
             response.trailers_mut().append("x-after", &said)?;
             Ok(response)
         }
+        "trailers" => {
+            let mut response = Response::new("TRAILERS".to_owned());
+            for nth in 0..40 {
+                let (name, value) = (format!("x-t{nth}"), "v".repeat(1000));
+                response.trailers_mut().append(&name, &value)?;
+            }
+            Ok(response)
+        }
+        "details" => {
+            let details = vec![7; 12_700];
+            Err(Status::with_details(Code::Aborted, "see details", details))
+        }
+        "long error" => Err(Status::internal("m".repeat(20_000))),
         text => Ok(Response::new(text.to_uppercase())),
     }
 }

@@ -1,7 +1,7 @@
 //! Header lists as calls read them.
 
 use corespun_codec::head::{self, Target};
-use corespun_codec::{MetadataMap, RequestHead, Status, timeout};
+use corespun_codec::{Code, MetadataMap, RequestHead, Status, timeout};
 
 type Field<'a> = (&'a [u8], &'a [u8]);
 
@@ -113,11 +113,15 @@ pub fn response_head(data: &[u8]) {
     }
     let mut metadata = MetadataMap::new();
     match head::parse_response(list.iter().copied(), first % 8 < 4, &mut metadata) {
-        Ok(head::ResponseStart::Ended(status) | head::ResponseStart::Foreign(status)) => {
+        Ok(head::ResponseStart::Foreign(mut foreign)) => {
+            foreign.push(rest);
+            let given = Status::from_trailers(list.iter().copied());
+            let status = foreign.into_status(Some(given));
+            assert_ne!(status.code(), Code::Ok, "{status}");
             survives(&status);
         }
         Ok(head::ResponseStart::Open(_)) => {}
-        Err(status) => survives(&status),
+        Ok(head::ResponseStart::Ended(status)) | Err(status) => survives(&status),
     }
     survives(&Status::from_trailers(list.iter().copied()));
 }

@@ -260,14 +260,73 @@ fn answers_that_are_not_grpc_are_mapped() {
             true,
             Code::PermissionDenied,
         ),
+        (
+            &[(":status", "404"), ("grpc-status", "0")],
+            true,
+            Code::Unimplemented,
+        ),
+        (
+            &[(":status", "200"), ("grpc-status", "0")],
+            true,
+            Code::Unknown,
+        ),
+        (
+            &[
+                (":status", "206"),
+                ("content-type", "application/grpc"),
+                ("grpc-status", "0"),
+            ],
+            true,
+            Code::Unknown,
+        ),
     ] {
         let status = match response(fields, end_stream).0 {
             Ok(ResponseStart::Ended(status)) if end_stream => status,
-            Ok(ResponseStart::Foreign(status)) if !end_stream => status,
+            Ok(ResponseStart::Foreign(foreign)) if !end_stream => foreign.into_status(None),
             other => panic!("{other:?}"),
         };
         assert_eq!(status.code(), code, "{fields:?}");
     }
+}
+
+#[test]
+fn content_types_are_read_by_their_grammar() {
+    for (content_type, is_one) in [
+        ("application/grpc", true),
+        ("Application/GRPC", true),
+        ("application/grpc+proto", true),
+        ("application/grpc;charset=utf-8", true),
+        ("application/grpc ;charset=utf-8", true),
+        ("application/grpc\t; charset=utf-8", true),
+        ("application/grpc+proto ; charset=utf-8", true),
+        (" application/grpc ", true),
+        ("application/grpc ", true),
+        ("application/grpc x", false),
+        ("application/grpc +proto", false),
+        ("application/grpcfoo", false),
+        ("application/grpc-web", false),
+        ("application/grp", false),
+        ("", false),
+    ] {
+        assert_eq!(is_grpc(content_type.as_bytes()), is_one, "{content_type:?}");
+        let fields = [(":status", "200"), ("content-type", content_type)];
+        let start = response(&fields, false).0;
+        let is_open = matches!(start, Ok(ResponseStart::Open(_)));
+        assert_eq!(is_open, is_one, "{content_type:?}");
+    }
+}
+
+#[test]
+fn a_foreign_head_keeps_its_metadata_whatever_it_is() {
+    let fields = [
+        (":status", "429"),
+        ("retry-after", "3"),
+        ("x-bin", "?"),
+        ("grpc-status", "0"),
+    ];
+    let (start, metadata) = response(&fields, false);
+    assert!(matches!(start, Ok(ResponseStart::Foreign(_))), "{start:?}");
+    assert_eq!(metadata, 1);
 }
 
 #[test]

@@ -120,13 +120,14 @@ impl Framing {
         Ok(rest.split_at_checked(len).map(frame))
     }
 
-    /// The message in a frame; one that is compressed is inflated into `plain`, which is written
-    /// anew.
+    /// Returns the message in a frame. A compressed one is inflated into `plain`, which is written
+    /// anew. No bytes are the empty message even where the flag is set: some peers compress every
+    /// message but the empty one.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED when it inflates over the limit, INTERNAL when it is malformed.
     pub fn open<'a>(self, frame: Frame<'a>, plain: &'a mut Vec<u8>) -> Result<&'a [u8], Status> {
-        if !frame.compressed {
+        if !frame.compressed || frame.bytes.is_empty() {
             return Ok(frame.bytes);
         }
         plain.clear();
@@ -219,6 +220,22 @@ mod tests {
             let status = framing.split(&[flag, 0, 0, 0, 0]).unwrap_err();
             assert_eq!(status.code(), Code::Internal, "{status}");
         }
+    }
+
+    #[test]
+    fn a_flagged_message_of_no_bytes_is_the_empty_one() {
+        for encoding in [Encoding::Gzip, Encoding::Deflate, Encoding::Zstd] {
+            let framing = Framing { encoding, ..GZIP };
+            let (frame, rest) = framing.split(&[1, 0, 0, 0, 0, 7]).unwrap().unwrap();
+            assert_eq!((frame.compressed, rest), (true, &[7][..]));
+            let mut plain = b"of the message before".to_vec();
+            assert_eq!(framing.open(frame, &mut plain), Ok(&b""[..]), "{encoding}");
+            let (frame, _) = framing.split(&[1, 0, 0, 0, 1, 7]).unwrap().unwrap();
+            let status = framing.open(frame, &mut plain).unwrap_err();
+            assert_eq!(status.code(), Code::Internal, "{encoding}");
+        }
+        let plain = Framing::plain(9).split(&[1, 0, 0, 0, 0]).unwrap_err();
+        assert_eq!(plain.code(), Code::Internal, "a flag without an encoding");
     }
 
     #[test]

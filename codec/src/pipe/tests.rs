@@ -63,17 +63,16 @@ fn messages_come_out_whole_and_their_credit_after_them() {
     let mut streaming = pipe.streaming::<String>();
     let bytes = framed(&["one", "two"]);
     let (first, rest) = bytes.split_at(3);
-    assert_eq!(
-        pipe.receive(first),
-        3,
-        "a message being gathered gets its credit at once"
-    );
+    assert_eq!(pipe.missing(), 5, "a prefix at least");
+    assert_eq!(pipe.receive(first), 0, "what is gathered is held");
+    assert_eq!(pipe.missing(), 2);
     assert!(poll(streaming.message()).is_pending());
     assert_eq!(
         pipe.receive(rest),
         0,
         "messages that wait get theirs when they are read"
     );
+    assert_eq!(pipe.missing(), 0, "there is something to read");
     assert_eq!(
         poll(streaming.message()),
         Poll::Ready(Ok(Some("one".into())))
@@ -82,7 +81,8 @@ fn messages_come_out_whole_and_their_credit_after_them() {
         poll(streaming.message()),
         Poll::Ready(Ok(Some("two".into())))
     );
-    assert_eq!(pipe.answer(), rest.len());
+    assert_eq!(pipe.answer(), bytes.len());
+    assert_eq!(pipe.missing(), 5);
     pipe.end(Ok(MetadataMap::new()));
     assert_eq!(poll(streaming.message()), Poll::Ready(Ok(None)));
 }

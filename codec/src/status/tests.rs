@@ -91,15 +91,29 @@ fn what_is_written_reads_back() {
 #[test]
 fn missing_and_malformed_codes_are_unknown() {
     for (fields, message) in [
-        (&[][..], "the trailers have no grpc-status"),
-        (&[("x", "y")], "the trailers have no grpc-status"),
+        (&[][..], "the server ended the call without grpc-status"),
+        (
+            &[("x", "y")],
+            "the server ended the call without grpc-status",
+        ),
         (&[("grpc-status", "")], "malformed grpc-status: \"\""),
         (&[("grpc-status", "00")], "malformed grpc-status: \"00\""),
         (
             &[("grpc-status", "five")],
             "malformed grpc-status: \"five\"",
         ),
-        (&[("grpc-status", "99")], ""),
+        (&[("grpc-status", "17")], "undefined grpc-status: \"17\""),
+        (&[("grpc-status", "99"), ("grpc-message", "own")], "own"),
+        (&[("grpc-status", "-1")], "malformed grpc-status: \"-1\""),
+        (
+            &[("grpc-status", "0, 0")],
+            "malformed grpc-status: \"0, 0\"",
+        ),
+        (&[("grpc-status", "2")], ""),
+        (
+            &[("grpc-status", "0"), ("grpc-status", "13")],
+            "two values of grpc-status: \"0\" and \"13\"",
+        ),
         (&[("grpc-message", "lost")], "lost"),
     ] {
         let status = read(fields);
@@ -109,6 +123,38 @@ fn missing_and_malformed_codes_are_unknown() {
             "{fields:?}"
         );
     }
+}
+
+#[test]
+fn a_code_may_come_twice_or_with_blanks_around_it() {
+    for (fields, code) in [
+        (&[("grpc-status", "0"), ("grpc-status", "0")][..], Code::Ok),
+        (
+            &[("grpc-status", "5"), ("grpc-status", "5")],
+            Code::NotFound,
+        ),
+        (&[("grpc-status", "5 ")], Code::NotFound),
+        (&[("grpc-status", "\t0")], Code::Ok),
+    ] {
+        let status = read(fields);
+        assert_eq!((status.code(), status.message()), (code, ""), "{fields:?}");
+    }
+}
+
+#[test]
+fn the_head_of_a_failed_call_is_kept_and_not_sent() {
+    let mut status = Status::not_found("");
+    assert!(status.head().is_empty());
+    let plain = status.clone();
+    status.set_head(MetadataMap::new());
+    assert_eq!(status, plain);
+    let mut head = MetadataMap::new();
+    head.append("x-a", "1").unwrap();
+    status.set_head(head);
+    assert_eq!(status.head().get("x-a"), Some("1"));
+    assert!(format!("{status:?}").contains("head"), "{status:?}");
+    assert_eq!(written(&status), written(&plain));
+    assert!(status.into_metadata().is_empty());
 }
 
 #[test]
@@ -125,29 +171,6 @@ fn broken_base64_does_not_lose_the_status() {
         status.metadata().iter().collect::<Vec<_>>(),
         [("x-b", &b"kept"[..])]
     );
-}
-
-#[test]
-fn http_statuses_map_as_the_table_says() {
-    for (http_status, code) in [
-        (200, Code::Unknown),
-        (400, Code::Internal),
-        (401, Code::Unauthenticated),
-        (403, Code::PermissionDenied),
-        (404, Code::Unimplemented),
-        (405, Code::Unknown),
-        (415, Code::Unknown),
-        (429, Code::Unavailable),
-        (431, Code::Internal),
-        (500, Code::Unknown),
-        (502, Code::Unavailable),
-        (503, Code::Unavailable),
-        (504, Code::Unavailable),
-    ] {
-        let status = Status::from_http_status(http_status);
-        assert_eq!(status.code(), code, "{http_status}");
-        assert!(status.message().contains(&http_status.to_string()));
-    }
 }
 
 #[test]

@@ -1,14 +1,12 @@
 //! `echo`: shows what a call carries beside its messages.
 
 use std::error::Error;
-use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
-use corespun::server::Flags;
+use corespun::server::{Flags, Log, conclude};
 use corespun::{Encoding, Server, Service};
 use corespun_examples::echo::{AccessLog, Echo, authenticate};
-use tracing_subscriber::EnvFilter;
 
 /// Answers what it is told, metadata included.
 #[derive(Parser)]
@@ -27,22 +25,11 @@ fn encoding(name: &str) -> Result<Encoding, String> {
 }
 
 fn main() -> ExitCode {
-    match serve(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("echo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("echo", serve(&Arguments::parse()))
 }
 
 fn serve(Arguments { compress, flags }: &Arguments) -> Result<(), Box<dyn Error>> {
-    let filter = EnvFilter::try_new(&flags.log)?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
-        .init();
+    let _log = Log::start(&flags.log)?;
     let compress = *compress;
     flags
         .apply(Server::builder())

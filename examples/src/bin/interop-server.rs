@@ -1,23 +1,21 @@
 //! `interop-server`: the server of gRPC's interoperability tests.
 
 use std::error::Error;
-use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Parser};
 use corespun::Server;
-use corespun::server::Flags;
+use corespun::server::{Flags, Log, conclude};
 use corespun_examples::interop::proto::grpc::testing::TestServiceServer;
 use corespun_examples::interop::proto::xds::service::orca::v3::OpenRcaServiceServer;
 use corespun_examples::interop::{Interop, Load, LoadReports};
-use tracing_subscriber::EnvFilter;
 
 /// Answers the interoperability tests of gRPC clients in all languages.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Port to listen on, at all addresses, in place of --listen
+    /// Port to listen on at all addresses, IPv6 and IPv4, in place of --listen
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
@@ -47,7 +45,7 @@ impl Arguments {
     fn into_flags(self) -> Result<Flags, String> {
         let mut flags = self.flags;
         if let Some(port) = self.port {
-            flags.listen = vec![format!("0.0.0.0:{port}")];
+            flags.listen = vec![format!("[::]:{port}")];
         }
         flags.tls_cert = self.tls_cert_file.or(flags.tls_cert);
         flags.tls_key = self.tls_key_file.or(flags.tls_key);
@@ -61,24 +59,12 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    match serve(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("interop-server: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("interop-server", serve(Arguments::parse()))
 }
 
 fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let flags = arguments.into_flags()?;
-    let filter = EnvFilter::try_new(&flags.log)
-        .map_err(|error| format!("failed to read --log {:?}: {error}", flags.log))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
-        .init();
+    let _log = Log::start(&flags.log)?;
     let load = Load::default();
     let told = load.clone();
     flags
@@ -104,7 +90,7 @@ mod tests {
         let plain = flags("x --port 8080 --use_tls=false").unwrap();
         assert_eq!(
             (plain.listen, plain.tls_cert),
-            (vec!["0.0.0.0:8080".into()], None)
+            (vec!["[::]:8080".into()], None)
         );
         for line in [
             "x --use_tls=true --tls_cert_file c --tls_key_file k",

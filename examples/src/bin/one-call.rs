@@ -5,7 +5,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
+use std::fmt::Display;
 use std::future::poll_fn;
+use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -14,6 +16,7 @@ use std::time::Duration;
 use clap::Parser;
 use corespun::client::{Config, Connection};
 use corespun::runtime::{Engine, Flow, Input, LocalConfig, LocalShard, Protocol, connect, timeout};
+use corespun::server::conclude;
 use corespun::{Channel, Request};
 use corespun_examples::user::{UserRequest, user_service};
 
@@ -33,13 +36,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("one-call: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("one-call", run(&Arguments::parse()))
 }
 
 fn run(Arguments { url, engine }: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -68,13 +65,18 @@ async fn call(url: &str) -> Result<(), Box<dyn Error>> {
     if let Some(channel) = &made {
         let request = Request::new(UserRequest { id: 1 });
         match channel.unary(user_service::GET_USER, request).await {
-            Ok(response) => println!("{:?}", response.get_ref()),
-            Err(status) => println!("{status}"),
+            Ok(response) => say(&format_args!("{:?}", response.get_ref())),
+            Err(status) => say(&status),
         }
     }
     // The channel lives until then: without it the connection would end of itself.
     poll_fn(|context| end.poll(context)).await;
     Ok(())
+}
+
+/// Prints a line, if anybody reads it.
+fn say(line: &dyn Display) {
+    let _ = writeln!(stdout(), "{line}");
 }
 
 /// Whether the connection has ended, and who waits for that.

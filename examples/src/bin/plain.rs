@@ -3,10 +3,11 @@
 //!
 //! The public conformance suites, which know no gRPC, run against it.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use corespun::server::Flags;
+use corespun::server::{Flags, Log, conclude};
 use corespun::{PlainRequest, PlainResponse, Server};
 
 /// Answers plain requests over HTTP/2 without TLS.
@@ -18,14 +19,16 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let server = Arguments::parse().flags.apply(Server::builder());
-    match server.plain(|_shard| Ok(answer)).run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("plain: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let Arguments { flags } = Arguments::parse();
+    let served = Log::start(&flags.log)
+        .map_err(Into::into)
+        .and_then(|_log| serve(&flags));
+    conclude("plain", served)
+}
+
+fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
+    let server = flags.apply(Server::builder());
+    Ok(server.plain(|_shard| Ok(answer)).run()?)
 }
 
 fn answer(request: &PlainRequest<'_>) -> PlainResponse {

@@ -1,12 +1,15 @@
 //! `users-client`: calls all four kinds of the user service and checks the answers.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::hash::{BuildHasher, RandomState};
+use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use corespun::runtime::{Engine, LocalConfig, LocalShard, timeout};
+use corespun::server::conclude;
 use corespun_examples::tour;
 use corespun_examples::user::UserServiceClient;
 
@@ -32,13 +35,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match call(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("users-client: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("users-client", call(&Arguments::parse()))
 }
 
 fn call(Arguments { target, engine }: &Arguments) -> Result<(), Box<dyn Error>> {
@@ -52,10 +49,15 @@ fn call(Arguments { target, engine }: &Arguments) -> Result<(), Box<dyn Error>> 
         let client = connecting
             .await
             .map_err(|_| format!("failed to connect to {target} in {CONNECT_TIMEOUT:?}"))??;
-        tour::run(&client, fresh_id(), |line| println!("{line}")).await?;
-        println!("ok: all answers are as they must be");
+        tour::run(&client, fresh_id(), |line| say(&line)).await?;
+        say(&"ok: all answers are as they must be");
         Ok(())
     })
+}
+
+/// Prints a line, if anybody reads it.
+fn say(line: &dyn Display) {
+    let _ = writeln!(stdout(), "{line}");
 }
 
 /// An id from which three are free in all likelihood, however often this ran before.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use corespun::server::Flags;
+use corespun::server::{Flags, conclude};
 use corespun::{Channel, Server};
 use corespun_examples::Relay;
 use corespun_examples::telemetry::{Telemetry, TraceFlags};
@@ -26,13 +26,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match serve(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("users-relay: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("users-relay", serve(Arguments::parse()))
 }
 
 fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {

@@ -1,13 +1,12 @@
 //! `whoami`: tells callers what the server knows of them, over TLS, mutual TLS or a Unix socket.
 
-use std::io::{IsTerminal, stderr};
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use corespun::server::Flags;
+use corespun::server::{Flags, Log, conclude};
 use corespun::{Request, Response, Server, Status};
 use corespun_examples::whoami::{Caller, Mirror, MirrorServer, Process, Question, Tls};
-use tracing_subscriber::EnvFilter;
 
 /// Tells callers what the server knows of them.
 #[derive(Parser)]
@@ -41,28 +40,14 @@ impl Mirror for Looking {
 }
 
 fn main() -> ExitCode {
-    let Arguments { flags } = Arguments::parse();
-    let filter = match EnvFilter::try_new(&flags.log) {
-        Ok(filter) => filter,
-        Err(error) => {
-            eprintln!("whoami: failed to read --log {:?}: {error}", flags.log);
-            return ExitCode::FAILURE;
-        }
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
-        .init();
+    conclude("whoami", serve(&Arguments::parse().flags))
+}
+
+fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
+    let _log = Log::start(&flags.log)?;
     let server = flags.apply(Server::builder());
-    match server
+    server
         .service(|_shard| Ok(MirrorServer::new(Looking)))
-        .run()
-    {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("whoami: {error}");
-            ExitCode::FAILURE
-        }
-    }
+        .run()?;
+    Ok(())
 }

@@ -4,45 +4,58 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use super::Connection;
 use super::keepalive::PingStrikes;
-use super::{Connection, Role};
+use super::waste::Waste;
 use crate::error::ConnectionError;
+use crate::flow::WINDOW_BYTES_INITIAL;
 use crate::frame::HEAD_BYTES;
 use crate::limits::{Bucket, Limit, LimitHits, Limits};
 
-/// WINDOW_UPDATE frames that are free for a connection, for each stream, and for each DATA frame
-/// of ours: an update of each of the two windows, ten times over, for peers that read in pieces.
-const WINDOW_UPDATES_FREE: u64 = 5;
-const WINDOW_UPDATES_PER_STREAM: u64 = 2;
-const WINDOW_UPDATES_PER_DATA: u64 = 20;
+/// Frames without use that each stream pays for: what a peer sends ahead of, with and after a call
+/// besides the call, such as PRIORITY, GREASE, credit, and what was under way when it ended.
+const FRAMES_PER_STREAM: u64 = 8;
 
-/// Frames on streams that are gone that are free for each stream: what the peer had sent before it
-/// knew, such as its last DATA, the end and a reset of its own.
-const LATE_FRAMES_PER_STREAM: u64 = 4;
+/// Frames without use that each DATA frame of ours pays for: an update of each of the two windows,
+/// ten times over, for peers that read in pieces.
+const FRAMES_PER_DATA: u64 = 20;
 
-/// DATA on a stream that is gone pays for itself from this size on, in bytes: uploads that are
-/// refused have a window full of it under way.
-pub(super) const LATE_DATA_BYTES: usize = 256;
+/// Bytes of our DATA that pay for one more, for peers that read in small pieces.
+const BYTES_PER_FRAME: u64 = 8;
 
-/// PRIORITY frames that are free besides one for each stream: some clients build a tree at first.
-const PRIORITIES_FREE: u64 = 100;
+/// DATA on a stream that is gone pays for itself from this size on, in bytes, as it does on one
+/// that is open: uploads that are refused have a window full of it under way.
+pub(super) const LATE_DATA_BYTES: usize = 5;
+
+/// Empty DATA frames that each stream pays for.
+const EMPTY_PER_STREAM: u64 = 2;
+
+/// Share of padding that counts as framing: it is passed over, which costs little.
+const PADDING_SHARE: usize = 8;
+
+/// How many times [`Limits::data_overhead_bytes_max`] body bytes pay ahead.
+const BODY_AHEAD_MAX: i64 = 16;
 
 /// Open streams whose windows SETTINGS may shift at the price of one more frame.
-const SHIFTED_STREAMS_PER_GLITCH: usize = 16;
+const SHIFTED_STREAMS_PER_GLITCH: usize = 64;
 
 /// Counters against peers that cost more than they bring.
 pub(super) struct Abuse {
-    pub(super) resets: Bucket,
+    pub(super) resets: Waste,
     glitches: Bucket,
+    /// What of the connection's work the bucket of glitches was told already.
+    told: Told,
+    /// DATA that the peer's updates of the connection's window have let us send, in bytes.
+    credit: u64,
     /// Since the last transmit.
     pub(super) queued_replies: u32,
-    empty_data_frames: u32,
-    data_overhead_bytes: u32,
+    empty_data_frames: Bucket,
+    /// Streams that have paid for empty DATA.
+    told_empty: u64,
+    /// What the framing of DATA may cost still, in bytes, and the second that it was last raised.
+    data_overhead_left: i64,
+    data_overhead_second: u64,
     go_away_frames: u32,
-    /// Frames of the peer in the connection's life.
-    window_updates: u64,
-    priorities: u64,
-    late_frames: u64,
     /// Streams opened in the connection's life, and until the last transmit.
     streams: u64,
     streams_before: u64,
@@ -60,18 +73,28 @@ pub(super) struct Abuse {
     fresh_hits: Option<Box<LimitHits>>,
 }
 
+/// Counts of a connection's work.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    streams: u64,
+    data_frames: u64,
+    data_bytes: u64,
+}
+
 impl Abuse {
     pub(super) fn new(limits: &Limits) -> Self {
+        let empty = limits.empty_data_frames_max;
         Self {
-            resets: Bucket::new(limits.reset_budget, limits.reset_budget_per_second),
+            resets: Waste::new(limits),
             glitches: Bucket::new(limits.glitch_budget, limits.glitch_budget_per_second),
+            told: Told::default(),
+            credit: WINDOW_BYTES_INITIAL.into(),
             queued_replies: 0,
-            empty_data_frames: 0,
-            data_overhead_bytes: 0,
+            empty_data_frames: Bucket::new(empty, empty),
+            told_empty: 0,
+            data_overhead_left: limits.data_overhead_bytes_max.into(),
+            data_overhead_second: 0,
             go_away_frames: 0,
-            window_updates: 0,
-            priorities: 0,
-            late_frames: 0,
             streams: 0,
             streams_before: 0,
             data_frames: 0,
@@ -87,6 +110,7 @@ impl Abuse {
     /// What was written until now is on its way.
     pub(super) fn on_transmit(&mut self) {
         self.queued_replies = 0;
+        self.resets.on_transmit();
         self.streams_before = self.streams;
         self.data_frames_before = self.data_frames;
     }
@@ -135,10 +159,28 @@ impl Abuse {
         now: Duration,
         count: u32,
     ) -> Result<(), ConnectionError> {
+        self.earn_glitches(self.told.data_bytes);
         match self.glitches.charge(count, now) {
             true => Ok(()),
             false => Err(ConnectionError::limit(Limit::Glitches)),
         }
+    }
+
+    /// Lets the work since it was last told pay for frames without use. `data_bytes` of our DATA
+    /// were sent in the connection's life.
+    fn earn_glitches(&mut self, data_bytes: u64) {
+        let now = Told {
+            streams: self.streams,
+            data_frames: self.data_frames,
+            // What is left of a division waits for more.
+            data_bytes: data_bytes - data_bytes % BYTES_PER_FRAME,
+        };
+        let before = core::mem::replace(&mut self.told, now);
+        let earned = FRAMES_PER_STREAM * (now.streams - before.streams)
+            + FRAMES_PER_DATA * (now.data_frames - before.data_frames)
+            + now.data_bytes.saturating_sub(before.data_bytes) / BYTES_PER_FRAME;
+        self.glitches
+            .earn(u32::try_from(earned).unwrap_or(u32::MAX));
     }
 
     /// A PING costs a strike where those are counted, else a glitch, never both.
@@ -165,32 +207,25 @@ impl Abuse {
         self.charge_glitches(now, u32::try_from(shifts + 1).unwrap_or(u32::MAX))
     }
 
-    pub(super) fn on_window_update(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        self.window_updates += 1;
-        let for_streams = WINDOW_UPDATES_PER_STREAM * self.streams;
-        let for_data = WINDOW_UPDATES_PER_DATA * self.data_frames;
-        match self.window_updates > WINDOW_UPDATES_FREE + for_streams + for_data {
-            true => self.charge_glitches(now, 1),
-            false => Ok(()),
-        }
+    /// WINDOW_UPDATE came while the connection's window had `available` bytes.
+    pub(super) fn on_window_update(
+        &mut self,
+        now: Duration,
+        available: usize,
+    ) -> Result<(), ConnectionError> {
+        self.earn_glitches(self.credit.saturating_sub(available as u64));
+        self.charge_glitches(now, 1)
     }
 
-    pub(super) fn on_priority(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        self.priorities += 1;
-        match self.priorities > PRIORITIES_FREE + self.streams {
-            true => self.charge_glitches(now, 1),
-            false => Ok(()),
-        }
+    /// The peer lets us send so many bytes more.
+    pub(super) fn on_credit(&mut self, bytes: u32) {
+        self.credit += u64::from(bytes);
     }
 
     /// A frame came on a stream that is gone, which is forgiven.
     #[cold]
     pub(super) fn on_late_frame(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        self.late_frames += 1;
-        match self.late_frames > LATE_FRAMES_PER_STREAM * self.streams {
-            true => self.charge_glitches(now, 1),
-            false => Ok(()),
-        }
+        self.charge_glitches(now, 1)
     }
 
     pub(super) fn on_go_away(
@@ -216,32 +251,50 @@ impl Abuse {
         (body_bytes, frame_bytes): (usize, usize),
         end_stream: bool,
     ) -> Result<(), ConnectionError> {
-        if body_bytes > 0 {
-            self.empty_data_frames = 0;
-        }
         if end_stream {
             return Ok(());
         }
-        if body_bytes == 0 {
-            self.on_empty_data(limits, now)?;
+        if body_bytes > 0 {
+            self.empty_data_frames.fill();
+        } else {
+            self.on_empty_data(now)?;
         }
-        // A payload has less than 2^24 bytes, so twice that fits.
-        let overhead = (HEAD_BYTES + frame_bytes - body_bytes) as u32;
-        let owed = self.data_overhead_bytes.saturating_add(overhead);
-        self.data_overhead_bytes = owed.saturating_sub(2 * body_bytes as u32);
-        match self.data_overhead_bytes > limits.data_overhead_bytes_max {
+        // A payload has less than 2^24 bytes.
+        let overhead = HEAD_BYTES + (frame_bytes - body_bytes) / PADDING_SHARE;
+        let left = self.data_overhead_left + 2 * body_bytes as i64 - overhead as i64;
+        let most = i64::from(limits.data_overhead_bytes_max);
+        self.data_overhead_left = left.min(BODY_AHEAD_MAX * most);
+        match self.data_overhead_left < 0 {
+            true => self.on_data_overhead(most, now),
+            false => Ok(()),
+        }
+    }
+
+    /// Framing has used up what it may cost: time may have brought more.
+    #[cold]
+    fn on_data_overhead(&mut self, most: i64, now: Duration) -> Result<(), ConnectionError> {
+        let second = now.as_secs();
+        let passed = second.saturating_sub(self.data_overhead_second);
+        self.data_overhead_second = second;
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        let left = self.data_overhead_left + most.saturating_mul(passed).min(most);
+        self.data_overhead_left = left;
+        match left < 0 {
             true => Err(ConnectionError::limit(Limit::DataOverhead)),
             false => Ok(()),
         }
     }
 
     #[cold]
-    fn on_empty_data(&mut self, limits: &Limits, now: Duration) -> Result<(), ConnectionError> {
-        self.empty_data_frames = self.empty_data_frames.saturating_add(1);
-        if self.empty_data_frames > limits.empty_data_frames_max {
-            return Err(ConnectionError::limit(Limit::EmptyDataFrames));
+    fn on_empty_data(&mut self, now: Duration) -> Result<(), ConnectionError> {
+        let streams = self.streams - core::mem::replace(&mut self.told_empty, self.streams);
+        let earned = EMPTY_PER_STREAM.saturating_mul(streams);
+        let frames = &mut self.empty_data_frames;
+        frames.earn(u32::try_from(earned).unwrap_or(u32::MAX));
+        match frames.charge(1, now) {
+            true => self.charge_glitches(now, 1),
+            false => Err(ConnectionError::limit(Limit::EmptyDataFrames)),
         }
-        self.charge_glitches(now, 1)
     }
 
     /// Counts a reply that waits in the output until the next transmit.
@@ -268,14 +321,5 @@ impl Connection {
     /// Counts a limit that the layer above keeps and has acted upon.
     pub fn note_limit_hit(&mut self, limit: Limit) {
         self.abuse.hit(limit);
-    }
-
-    /// Takes a token for a stream that ended before its time. Only servers mind: a client's peer
-    /// resets streams for reasons of its own.
-    pub(super) fn charge_reset(&mut self, now: Duration) -> Result<(), ConnectionError> {
-        if self.role == Role::Server && !self.abuse.resets.charge(1, now) {
-            return Err(ConnectionError::limit(Limit::Resets));
-        }
-        Ok(())
     }
 }

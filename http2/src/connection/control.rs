@@ -73,8 +73,14 @@ impl Connection {
     fn settle(&mut self) {
         if !core::mem::replace(&mut self.settled, true) {
             self.timers.clear(Timer::SettingsAck);
-            for (_, stream) in self.streams.iter_mut() {
+            let mut keys = alloc::vec::Vec::new();
+            for (key, stream) in self.streams.iter_mut() {
                 stream.receive_window.settle();
+                keys.push(key);
+            }
+            // A window that has shrunk below what was read of it owes credit by now.
+            for key in keys {
+                self.release(key, 0);
             }
         }
     }
@@ -109,6 +115,9 @@ impl Connection {
         };
         if head.has(flag::ACK) {
             let opaque = u64::from_be_bytes(opaque);
+            if self.on_probe_ack(opaque) {
+                return Ok(None);
+            }
             self.on_drain_ping_ack(opaque);
             return Ok(Some(Event::PingAck(opaque)));
         }
@@ -130,7 +139,8 @@ impl Connection {
                 "WINDOW_UPDATE is not four bytes long (RFC 9113 section 6.9)",
             ));
         }
-        self.abuse.on_window_update(now)?;
+        let available = self.sender.window.available();
+        self.abuse.on_window_update(now, available)?;
         let increment = word(payload) & 0x7fff_ffff;
         if head.stream == 0 {
             return self.on_connection_credit(increment);
@@ -167,6 +177,7 @@ impl Connection {
                 "the connection's send window overflows (RFC 9113 section 6.9.1)",
             ));
         }
+        self.abuse.on_credit(increment);
         Ok(None)
     }
 
@@ -190,7 +201,8 @@ impl Connection {
             }
             return self.abuse.on_late_frame(now).map(|()| None);
         };
-        self.charge_reset(now)?;
+        self.charge_waste(now, Some(key))?;
+        self.ids.resets.push_peer(key.id);
         self.remove_stream(key);
         let code = ErrorCode(word(payload));
         Ok(Some(Event::Reset {
@@ -218,6 +230,7 @@ impl Connection {
         self.shutdown.peer_last = Some(last);
         self.shutdown.is_told_off |=
             code == ErrorCode::ENHANCE_YOUR_CALM && debug == TOO_MANY_PINGS;
+        self.shutdown.note_peer(code, debug);
         Ok(Some(Event::GoAway { last, code }))
     }
 
@@ -235,7 +248,7 @@ impl Connection {
             let rule = "a stream depends on itself (RFC 7540 section 5.3.1)";
             (ErrorCode::PROTOCOL_ERROR, rule)
         } else {
-            return self.abuse.on_priority(now).map(|()| None);
+            return self.abuse.charge_glitches(now, 1).map(|()| None);
         };
         // RST_STREAM is not allowed on an idle stream (RFC 9113 section 6.4).
         if self.is_idle(head.stream) {

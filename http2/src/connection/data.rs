@@ -3,12 +3,11 @@
 use core::time::Duration;
 
 use super::Connection;
-use super::abuse::LATE_DATA_BYTES;
 use super::reader::DataFrame;
 use super::receive::Report;
 use crate::error::{ConnectionError, ErrorCode};
 use crate::event::Event;
-use crate::frame::{FrameHead, flag, write};
+use crate::frame::{FrameHead, flag};
 use crate::stream::StreamKey;
 
 impl Connection {
@@ -19,9 +18,6 @@ impl Connection {
                 "the connection's receive window is overrun (RFC 9113 section 6.9.1)",
             ));
         }
-        // Given back with the next transmit: streams that are read slowly must not close the
-        // connection's window for the others. Their own windows and the bytes held bound memory.
-        self.receive_window.owe(head.len);
         let padded = head.has(flag::PADDED);
         if padded && head.len == 0 {
             return Err(ConnectionError::frame_size(
@@ -60,16 +56,7 @@ impl Connection {
                     "DATA came on an idle stream (RFC 9113 section 5.1)",
                 ));
             }
-            if self.is_forgiven(head.stream) {
-                if head.len < LATE_DATA_BYTES {
-                    self.abuse.on_late_frame(now)?;
-                }
-                return Ok((None, None));
-            }
-            return Err(ConnectionError::peer(
-                ErrorCode::STREAM_CLOSED,
-                "DATA came on a closed stream (RFC 9113 section 6.1)",
-            ));
+            return self.on_late_data(now, head).map(|event| (None, event));
         };
         let Some(stream) = self.streams.at_mut(key) else {
             return Ok((None, None));
@@ -83,6 +70,9 @@ impl Connection {
         } else {
             None
         };
+        if stream.extra != 0 {
+            self.spend_extra(key);
+        }
         match fault {
             Some(code) => self
                 .stream_fault(now, key.id, code)
@@ -182,7 +172,8 @@ impl Connection {
         end_stream: bool,
     ) -> Option<Event<'a>> {
         let stream = self.streams.at_mut(key)?;
-        stream.unreleased += bytes.len() as u32;
+        stream.held += bytes.len();
+        self.note_held(bytes.len());
         if end_stream {
             self.end_received(key);
         } else if bytes.is_empty() {
@@ -198,30 +189,7 @@ impl Connection {
     /// Gives credit for padding back at once: nobody else will consume it.
     fn credit(&mut self, stream: Option<StreamKey>, bytes: usize) {
         if let Some(key) = stream.filter(|_| bytes > 0) {
-            self.release_stream(key, bytes);
-        }
-    }
-
-    /// The application has consumed `bytes` of this stream: lets the peer send as many again on
-    /// it. The connection's window was given back when they came.
-    pub fn release(&mut self, stream: StreamKey, bytes: usize) {
-        let Some(entry) = self.streams.at_mut(stream) else {
-            return;
-        };
-        let bytes = bytes.min(entry.unreleased as usize);
-        entry.unreleased -= bytes as u32;
-        self.release_stream(stream, bytes);
-    }
-
-    fn release_stream(&mut self, key: StreamKey, bytes: usize) {
-        let Some(stream) = self.streams.at_mut(key) else {
-            return;
-        };
-        if !stream.state.may_receive() {
-            return;
-        }
-        if let Some(increment) = stream.receive_window.release(bytes) {
-            write::window_update(&mut self.sender.out, key.id, increment);
+            self.release(key, 0);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Header blocks to field lists: gathering over CONTINUATION, decoding, the memo.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::abuse::Abuse;
 use crate::error::{Cause, ConnectionError, ErrorCode};
@@ -12,6 +13,9 @@ use crate::memo::{self, Memo};
 use crate::validate::{self, Malformed};
 
 const TABLE_BYTES_MAX: usize = 4096;
+
+/// Bytes of text beyond what a block could say itself that cost a glitch.
+const MULTIPLIED_BYTES_PER_GLITCH: usize = 1024;
 
 /// What HEADERS tell besides the block.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +30,7 @@ pub(super) struct BlockHead {
 #[derive(Debug)]
 pub(super) struct Partial {
     pub(super) head: BlockHead,
+    /// What has come of it and was not decoded yet.
     pub(super) bytes: Vec<u8>,
     frames: u32,
 }
@@ -47,14 +52,14 @@ pub(super) struct FieldReader {
     memo: Memo,
     pub(super) partial: Option<Partial>,
     list_limits: ListLimits,
+    /// Encoded bytes of the partial block that were decoded already.
+    passed: usize,
 }
 
 impl FieldReader {
     pub(super) fn new(limits: &Limits) -> Self {
-        let mut decoder = Decoder::new(TABLE_BYTES_MAX);
-        decoder.set_string_bytes_max(limits.header_string_bytes_max);
         Self {
-            decoder,
+            decoder: Decoder::new(TABLE_BYTES_MAX),
             list: HeaderList::new(),
             memo: Memo::default(),
             partial: None,
@@ -64,6 +69,7 @@ impl FieldReader {
                 fields_soft: limits.header_fields_soft,
                 fields_hard: limits.header_fields_hard,
             },
+            passed: 0,
         }
     }
 
@@ -78,7 +84,8 @@ impl FieldReader {
         });
     }
 
-    /// Adds a CONTINUATION frame's payload (RFC 9113 §6.10).
+    /// Adds a CONTINUATION frame's payload (RFC 9113 §6.10). A block that is over the soft limits
+    /// for sure is decoded as far as it is there, so that little of it is kept.
     pub(super) fn proceed(&mut self, block: &[u8], limits: &Limits) -> Result<(), ConnectionError> {
         let Some(partial) = &mut self.partial else {
             return Err(ConnectionError::protocol(
@@ -89,10 +96,19 @@ impl FieldReader {
         if partial.frames > limits.continuation_frames_max {
             return Err(ConnectionError::limit(Limit::ContinuationFrames));
         }
-        if partial.bytes.len() + block.len() > limits.header_block_bytes_max {
+        let bytes = self.passed + partial.bytes.len() + block.len();
+        if bytes > limits.header_block_bytes_max {
             return Err(ConnectionError::limit(Limit::HeaderBlockBytes));
         }
         partial.bytes.extend_from_slice(block);
+        if partial.bytes.len() > self.decoder.part_bytes(self.list_limits) {
+            let taken = self
+                .decoder
+                .decode_part(&partial.bytes, &mut self.list, self.list_limits)
+                .map_err(compression_error)?;
+            partial.bytes.drain(..taken);
+            self.passed += taken;
+        }
         Ok(())
     }
 
@@ -100,6 +116,7 @@ impl FieldReader {
     /// out malformed, which concerns only the stream.
     pub(super) fn read(
         &mut self,
+        now: Duration,
         block: &[u8],
         role: memo::Role,
         abuse: &mut Abuse,
@@ -112,18 +129,18 @@ impl FieldReader {
                 status: None,
             }));
         }
-        self.list.clear();
         let decoded = self
             .decoder
             .decode(block, &mut self.list, self.list_limits)
             .map_err(compression_error)?;
+        if self.list.overflowed() {
+            abuse.hit(Limit::HeaderListSoft);
+            self.charge_multiplied(now, block, abuse)?;
+        }
         let (content_length, status) = match self.validate(role) {
             Ok(facts) => facts,
             Err(rule) => return Ok(Err(rule)),
         };
-        if self.list.overflowed() {
-            abuse.hit(Limit::HeaderListSoft);
-        }
         let informational = status.is_some_and(|status| status < 200);
         let memo = if decoded.mutated || informational || self.list.overflowed() {
             None
@@ -147,11 +164,40 @@ impl FieldReader {
     }
 
     /// Decodes a block only for its effect on the table, when its stream is refused or gone.
-    pub(super) fn discard(&mut self, block: &[u8]) -> Result<(), ConnectionError> {
+    pub(super) fn discard(
+        &mut self,
+        now: Duration,
+        block: &[u8],
+        abuse: &mut Abuse,
+    ) -> Result<(), ConnectionError> {
+        self.decoder
+            .decode(block, &mut self.list, self.list_limits)
+            .map_err(compression_error)?;
+        let charged = match self.list.overflowed() {
+            true => self.charge_multiplied(now, block, abuse),
+            false => Ok(()),
+        };
         self.list.clear();
-        let decoded = self.decoder.decode(block, &mut self.list, self.list_limits);
-        self.list.clear();
-        decoded.map(|_| ()).map_err(compression_error)
+        charged
+    }
+
+    /// A list went over the soft limits: what the table has made of a few bytes is charged for, the
+    /// text that a peer has sent itself is not.
+    #[cold]
+    fn charge_multiplied(
+        &mut self,
+        now: Duration,
+        block: &[u8],
+        abuse: &mut Abuse,
+    ) -> Result<(), ConnectionError> {
+        let sent = block.len() + core::mem::take(&mut self.passed);
+        // A coded string stands for eight fifths of its bytes at most.
+        let paid = 2 * sent + self.list_limits.bytes_soft;
+        let multiplied = self.list.text_bytes().saturating_sub(paid);
+        match u32::try_from(multiplied / MULTIPLIED_BYTES_PER_GLITCH).unwrap_or(u32::MAX) {
+            0 => Ok(()),
+            glitches => abuse.charge_glitches(now, glitches),
+        }
     }
 
     fn validate(&self, role: memo::Role) -> Result<(Option<u64>, Option<u16>), Malformed> {
@@ -168,7 +214,7 @@ impl FieldReader {
 fn compression_error(error: HpackError) -> ConnectionError {
     match error {
         HpackError::TooLarge => ConnectionError::limit(Limit::HeaderList),
-        HpackError::StringTooLong { .. } => ConnectionError::limit(Limit::HeaderString),
+        HpackError::TooManyFields => ConnectionError::limit(Limit::HeaderFields),
         error => {
             let code = ErrorCode::COMPRESSION_ERROR;
             ConnectionError {

@@ -30,7 +30,7 @@ impl Connection {
             self.drain();
         }
         if head.self_dependent {
-            self.fields.discard(block)?;
+            self.discard(now, block)?;
             return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
         }
         if let Some(limit) = self.refusal() {
@@ -38,7 +38,7 @@ impl Connection {
         }
         let Ok(section) = self
             .fields
-            .read(block, memo::Role::RequestHead, &mut self.abuse)?
+            .read(now, block, memo::Role::RequestHead, &mut self.abuse)?
         else {
             return self.stream_fault(now, stream, ErrorCode::PROTOCOL_ERROR);
         };
@@ -70,8 +70,6 @@ impl Connection {
             Some(Limit::ConcurrentStreams)
         } else if self.abuse.new_streams() > u64::from(self.limits.new_streams_max) {
             Some(Limit::NewStreams)
-        } else if self.is_congested() {
-            Some(Limit::QueuedBytes)
         } else {
             None
         }
@@ -85,14 +83,12 @@ impl Connection {
         block: &[u8],
         limit: Limit,
     ) -> Report<'static> {
-        self.fields.discard(block)?;
+        self.discard(now, block)?;
         self.abuse.hit(limit);
-        if limit != Limit::QueuedBytes {
+        if self.settled {
             return self.stream_fault(now, stream, limit.code());
         }
-        // Not the caller's fault, who may not know how slowly its replies are read: it costs a
-        // glitch, of which there are many, and not a reset.
-        self.abuse.charge_glitches(now, 1)?;
+        self.charge_early_bird(now)?;
         self.abuse.on_reply(&self.limits)?;
         write::reset(&mut self.sender.out, stream, limit.code());
         self.ids.resets.push(stream);
@@ -102,11 +98,13 @@ impl Connection {
     pub(super) fn insert_stream(&mut self, id: u32, state: State) -> StreamKey {
         self.streams.insert(Stream {
             id,
+            number: self.abuse.streams() as u32,
             state,
             head_received: false,
             listed: false,
-            unreleased: 0,
             held: 0,
+            extra: 0,
+            wants: 0,
             send_window: Window::new(self.peer.window_bytes_initial),
             receive_window: match self.settled {
                 true => ReceiveWindow::new(self.limits.stream_window_bytes),

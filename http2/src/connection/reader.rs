@@ -6,12 +6,18 @@
 use alloc::vec::Vec;
 
 use super::Role;
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, OtherProtocol};
 use crate::frame::{FrameHead, HEAD_BYTES, Kind, PREFACE};
 use crate::stream::StreamKey;
 
 /// A gathering buffer above this capacity is not kept for the next split frame.
 const KEPT_BYTES: usize = 256;
+
+/// First bytes kept of a server that speaks another protocol, for the text of an error.
+const GREETING_BYTES_KEPT: usize = 128;
+
+/// Beginning of any response of HTTP/1 (RFC 9112 §4).
+const HTTP1: &[u8] = b"HTTP/1.";
 
 /// A frame's payload: borrowed from the input, or gathered.
 pub(super) enum Payload<'a> {
@@ -86,6 +92,35 @@ impl Reader {
             self.preface_left -= 1;
         }
         Ok(())
+    }
+
+    /// Names the protocol of a server whose first bytes begin no SETTINGS frame. Else an HTTP/1
+    /// server would be told of the size of a frame that it never sent.
+    pub(super) fn check_greeting(&mut self, input: &[u8]) -> Result<(), ConnectionError> {
+        if self.settings_begun {
+            return Ok(());
+        }
+        let mut first = [0; HTTP1.len()];
+        let mut len = 0;
+        for (place, &byte) in first.iter_mut().zip(self.gathered.iter().chain(input)) {
+            *place = byte;
+            len += 1;
+        }
+        let Some(protocol) = other_protocol(&first[..len]) else {
+            return Ok(());
+        };
+        let room = GREETING_BYTES_KEPT.saturating_sub(self.gathered.len());
+        self.gathered
+            .extend_from_slice(&input[..input.len().min(room)]);
+        Err(ConnectionError::other_protocol(protocol))
+    }
+
+    /// The bytes of a server that have come ahead of its first frame.
+    pub(super) fn greeting(&self) -> &[u8] {
+        match self.settings_begun {
+            true => &[],
+            false => &self.gathered,
+        }
     }
 
     /// The next frame: of DATA only the head, else the whole. `None`: the input is exhausted.
@@ -173,5 +208,18 @@ impl Reader {
             self.settings_begun = true;
         }
         Ok(())
+    }
+}
+
+/// Returns the protocol that begins so; `None` for SETTINGS, and while more bytes must tell. No
+/// SETTINGS frame is so long that the first byte of its length is not zero.
+fn other_protocol(first: &[u8]) -> Option<OtherProtocol> {
+    match first {
+        [0, ..] => None,
+        _ if first.starts_with(HTTP1) => Some(OtherProtocol::Http1),
+        _ if HTTP1.starts_with(first) => None,
+        [0x15 | 0x16] => None,
+        [0x15 | 0x16, 3, ..] => Some(OtherProtocol::Tls),
+        _ => Some(OtherProtocol::Unknown),
     }
 }

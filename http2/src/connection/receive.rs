@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::closed::Ending;
 use super::fields::BlockHead;
 use super::reader::Payload;
 use super::time::Timer;
@@ -84,6 +85,9 @@ impl Connection {
     fn shake_hands(&mut self, input: &mut &[u8]) -> Result<(), ConnectionError> {
         if !self.is_clock_started() {
             self.start_clock();
+        }
+        if self.role == Role::Client {
+            return self.reader.check_greeting(input);
         }
         self.reader.preface(input)?;
         if self.reader.has_preface() {
@@ -189,20 +193,20 @@ impl Connection {
                 "HEADERS came on a stream that the peer may not open (RFC 9113 section 5.1.1)",
             ));
         }
-        if self.is_forgiven(stream) {
+        let ending = self.ending(stream);
+        if ending == Ending::Early {
             self.shutdown.on_late_stream(stream);
             self.abuse.on_late_frame(now)?;
-            return self.fields.discard(block).map(|()| None);
+            return self.discard(now, block).map(|()| None);
         }
         if opens && self.ids.skipped.contains(&stream) {
             return Err(ConnectionError::protocol(
                 "a stream was opened below one opened before (RFC 9113 section 5.1.1)",
             ));
         }
-        Err(ConnectionError::peer(
-            ErrorCode::STREAM_CLOSED,
-            "HEADERS came on a closed stream (RFC 9113 section 5.1)",
-        ))
+        self.discard(now, block)?;
+        let rule = "HEADERS came on a closed stream (RFC 9113 section 5.1)";
+        self.on_ended_stream(now, stream, ending, rule)
     }
 
     fn on_known_stream_block(
@@ -226,7 +230,7 @@ impl Connection {
             None
         };
         if let Some(code) = fault {
-            self.fields.discard(block)?;
+            self.discard(now, block)?;
             return self.stream_fault(now, key.id, code);
         }
         let role = if trailing {
@@ -234,7 +238,7 @@ impl Connection {
         } else {
             memo::Role::ResponseHead
         };
-        let Ok(section) = self.fields.read(block, role, &mut self.abuse)? else {
+        let Ok(section) = self.fields.read(now, block, role, &mut self.abuse)? else {
             return self.stream_fault(now, key.id, ErrorCode::PROTOCOL_ERROR);
         };
         if trailing {
@@ -269,13 +273,24 @@ impl Connection {
         let Some(stream) = self.streams.at_mut(key) else {
             return;
         };
+        let is_promised = stream.extra | stream.wants != 0;
         match stream.state.on_end_received() {
-            Some(state) => stream.state = state,
+            Some(state) => {
+                stream.state = state;
+                if is_promised {
+                    self.forget_promises(key);
+                }
+            }
             None => {
                 self.abuse.resets.refund();
                 self.remove_stream(key);
             }
         }
+    }
+
+    /// Decodes a block only for its effect on the table, when its stream is refused or gone.
+    pub(super) fn discard(&mut self, now: Duration, block: &[u8]) -> Result<(), ConnectionError> {
+        self.fields.discard(now, block, &mut self.abuse)
     }
 
     /// Forgets a stream, and what it kept.
@@ -292,11 +307,12 @@ impl Connection {
         stream: u32,
         code: ErrorCode,
     ) -> Report<'static> {
-        self.charge_reset(now)?;
+        let known = self.streams.find(stream);
+        self.charge_waste(now, known)?;
         self.abuse.on_reply(&self.limits)?;
         write::reset(&mut self.sender.out, stream, code);
         self.ids.resets.push(stream);
-        let Some(key) = self.streams.find(stream) else {
+        let Some(key) = known else {
             return Ok(None);
         };
         self.remove_stream(key);

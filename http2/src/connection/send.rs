@@ -92,10 +92,7 @@ impl Connection {
     /// Sends a response head, or trailers when `end_stream` is set after data. Trailers wait
     /// behind queued data. A stream that is gone is left alone.
     ///
-    /// Of a list that ends its stream, fields that the peer's SETTINGS_MAX_HEADER_LIST_SIZE has no
-    /// room for are left out, each judged in its turn, so that what comes first matters most: a
-    /// peer that refused the whole list would learn nothing of how the stream ended. Other lists
-    /// go out as they are, for the limit is advice (RFC 9113 §6.5.2) and silence would hide a loss.
+    /// The list goes out as it is, however long: see [`Connection::peer_header_list_bytes_max`].
     pub fn send_headers<'f>(
         &mut self,
         stream: StreamKey,
@@ -134,23 +131,12 @@ impl Connection {
         end_stream: bool,
     ) {
         self.abuse.on_block_sent();
-        let Self {
-            sender, peer, role, ..
-        } = self;
+        let Self { sender, peer, .. } = self;
         let frame_bytes_max = peer.frame_bytes_max as usize;
         let epoch = sender.encoder.epoch();
         if let Some(block) = cache.as_ref().and_then(|cache| cache.block(epoch)) {
             return write::headers(&mut sender.out, id, block, end_stream, frame_bytes_max);
         }
-        let mut room = match end_stream && *role == Role::Server {
-            true => peer.header_list_bytes_max as usize,
-            false => usize::MAX,
-        };
-        let fields = fields.filter(|field| {
-            let left = room.checked_sub(field.list_bytes());
-            room = left.unwrap_or(room);
-            left.is_some()
-        });
         let at = sender.out.len();
         sender.out.extend_from_slice(&[0; HEAD_BYTES]);
         let mutated = sender.encoder.encode(fields, &mut sender.out);
@@ -328,7 +314,7 @@ impl Connection {
     pub fn has_output(&self) -> bool {
         let line_moves = !self.shutdown.failed && self.sender.window.available() > 0;
         !self.sender.out.is_empty()
-            || self.owes_credit()
+            || (!self.shutdown.failed && (self.connection_credit() > 0 || self.may_serve_waiting()))
             || (line_moves && !self.sender.ready.is_empty())
     }
 
@@ -353,11 +339,7 @@ impl Connection {
 
     /// Moves all that can be sent now into `out`: by swapping buffers if `out` is empty.
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
-        if self.owes_credit()
-            && let Some(increment) = self.receive_window.take_due()
-        {
-            write::window_update(&mut self.sender.out, 0, increment);
-        }
+        self.give_credit();
         self.flush_queues();
         self.abuse.on_transmit();
         if out.is_empty() {
@@ -367,8 +349,18 @@ impl Connection {
         }
     }
 
-    /// The connection's window is to be given back to the peer.
-    fn owes_credit(&self) -> bool {
-        self.receive_window.is_due() && !self.shutdown.failed
+    /// Writes the credit that is due to readers that wait, and to the connection.
+    fn give_credit(&mut self) {
+        if self.shutdown.failed {
+            return;
+        }
+        if self.may_serve_waiting() {
+            self.serve_waiting();
+        }
+        let due = self.connection_credit();
+        if due > 0 {
+            let increment = self.receive_window.grow(due);
+            write::window_update(&mut self.sender.out, 0, increment);
+        }
     }
 }

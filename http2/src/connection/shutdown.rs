@@ -1,5 +1,9 @@
 //! The end of a connection: graceful by two GOAWAY frames, or at once after an error.
 
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
 use super::Connection;
 use crate::error::{Cause, ConnectionError, ErrorCode};
 use crate::flow::WINDOW_BYTES_MAX;
@@ -13,6 +17,9 @@ const DRAIN_PING: u64 = 0x636f_7265_7370_756e;
 /// The debug data of the GOAWAY that answers too many PINGs; gRPC clients look for it (gRFC A8).
 pub(super) const TOO_MANY_PINGS: &[u8] = b"too_many_pings";
 
+/// Debug data of the peer's GOAWAY that is kept, in bytes: enough for a sentence.
+const PEER_DEBUG_BYTES_MAX: usize = 256;
+
 #[derive(Debug, Default)]
 pub(super) struct Shutdown {
     /// The connection has ended with an error.
@@ -25,6 +32,8 @@ pub(super) struct Shutdown {
     pub(super) peer_last: Option<u32>,
     /// The peer said that we send too many PINGs.
     pub(super) is_told_off: bool,
+    /// Code and debug data of the peer's latest GOAWAY.
+    peer_reason: Option<(ErrorCode, Box<[u8]>)>,
     /// The debug data of a graceful end.
     reason: &'static [u8],
     /// Streams that came above the last that we promised to process, and the highest of them.
@@ -44,6 +53,13 @@ impl Shutdown {
             self.late_last = stream;
             self.late_streams += 1;
         }
+    }
+
+    /// The peer has sent GOAWAY.
+    #[cold]
+    pub(super) fn note_peer(&mut self, code: ErrorCode, debug: &[u8]) {
+        let kept = &debug[..debug.len().min(PEER_DEBUG_BYTES_MAX)];
+        self.peer_reason = Some((code, kept.into()));
     }
 
     pub(super) fn closes_to_new(&self) -> bool {
@@ -117,15 +133,36 @@ impl Connection {
         self.shutdown.is_told_off
     }
 
+    /// Returns code and debug data of the peer's latest GOAWAY (RFC 9113 §6.8), of which the first
+    /// 256 bytes are kept. The data may be anything; most peers put a text for log readers there.
+    pub fn peer_go_away(&self) -> Option<(ErrorCode, &[u8])> {
+        let (code, debug) = self.shutdown.peer_reason.as_ref()?;
+        Some((*code, debug))
+    }
+
+    /// Returns why `error` ended this connection: the limit's setting and value, or the rule that
+    /// the peer broke. GOAWAY carries it as debug data. Too many PINGs are the exception: there
+    /// GOAWAY carries the text that gRFC A8 defines.
+    pub fn reason(&self, error: &ConnectionError) -> String {
+        match error.cause {
+            Cause::LimitExceeded(limit) => limit.reason(&self.limits),
+            Cause::PeerMisbehaved(rule) => rule.into(),
+            Cause::Compression(error) => format!("{error}"),
+            Cause::OtherProtocol(protocol) => format!("{protocol}"),
+        }
+    }
+
+    #[cold]
     pub(super) fn fail(&mut self, error: &ConnectionError) {
         self.shutdown.failed = true;
         self.timers.stop();
         if let Cause::LimitExceeded(limit) = error.cause {
             self.abuse.hit(limit);
         }
+        let reason = self.reason(error);
         let debug = match error.cause {
             Cause::LimitExceeded(Limit::Pings) => TOO_MANY_PINGS,
-            _ => b"",
+            _ => reason.as_bytes(),
         };
         write::go_away(&mut self.sender.out, self.ids.last_peer, error.code, debug);
     }

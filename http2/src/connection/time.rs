@@ -71,7 +71,7 @@ pub(super) struct Timers {
 
 impl Timers {
     /// The latest time that was told.
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.heard_at.max(self.advanced_at)
     }
 

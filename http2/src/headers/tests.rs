@@ -19,7 +19,7 @@ fn a_pushed_field_is_found_again() {
         (&b"x-note"[..], &b""[..], true)
     );
     list.clear();
-    assert_eq!((list.len(), list.size(), list.overflowed()), (0, 0, false));
+    assert_eq!((list.len(), list.size(), list.overflow()), (0, 0, None));
 }
 
 #[test]
@@ -47,10 +47,20 @@ fn names_follow_rfc_9113_8_2_1() {
 
 #[test]
 fn values_follow_rfc_9113_8_2_1() {
+    let is_trimmed = |value: &str| {
+        let mut list = HeaderList::new();
+        list.push(Token::Other, b"a", value.as_bytes());
+        list.iter().all(|header| header.is_trimmed())
+    };
     for good in ["", "a", "a b\tc", "é", "\x01", "a:b,c;d=\"e\""] {
         assert!(is_value(good.as_bytes()), "{good:?}");
+        assert!(is_trimmed(good), "{good:?}");
     }
-    for bad in [" ", " a", "a ", "\ta", "a\t", "a\rb", "a\nb", "a\0b", "\0"] {
+    for blank in [" ", " a", "a ", "\ta", "a\t"] {
+        assert!(is_value(blank.as_bytes()), "{blank:?}");
+        assert!(!is_trimmed(blank), "{blank:?}");
+    }
+    for bad in ["a\rb", "a\nb", "a\0b", "\0"] {
         assert!(!is_value(bad.as_bytes()), "{bad:?}");
     }
 }
@@ -63,9 +73,17 @@ fn a_dropped_field_leaves_nothing_behind() {
     list.staged().extend_from_slice(b"x-notevalue");
     list.drop_staged(start);
     assert_eq!(
-        (list.staged().len(), list.len(), list.overflowed()),
-        (start, 1, true)
+        (list.staged().len(), list.len(), list.overflow()),
+        (start, 1, None)
     );
+    list.overflow_at(40, 9);
+    let overflow = list.overflow().unwrap();
+    assert_eq!((overflow.bytes, overflow.fields), (list.size(), 1));
+    let text = std::format!("{overflow}");
+    assert_eq!(text, "42 bytes in 1 fields, 40 bytes are allowed");
+    list.overflow_at(42, 0);
+    let text = std::format!("{}", list.overflow().unwrap());
+    assert_eq!(text, "1 fields, 0 are allowed");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Header blocks to fields, RFC 7541 §3 and §6.
 
 use super::integer::Input;
+use super::parts::Amid;
 use super::table::{TABLE_BYTES_MAX, Table};
 use super::{HpackError, huffman, static_table};
-use crate::headers::{FIELD_OVERHEAD_BYTES, HeaderList, Traits, is_value};
+use crate::headers::{FIELD_OVERHEAD_BYTES, HeaderList, Token, Traits, is_value};
+use alloc::boxed::Box;
 
 /// Size updates a block may start with: the smallest size since the last block, then the final
 /// one (RFC 7541 §4.2).
@@ -12,17 +14,23 @@ const SIZE_UPDATES_MAX: usize = 2;
 /// Hard limits are clamped to this, because a [`HeaderList`] counts in 32 bits.
 const LIST_BYTES_CEILING: usize = 1 << 30;
 
+/// Room beyond the soft limits for fields that have a [`Token`]: what a call or its end is known
+/// by, such as `grpc-status` behind a list of others.
+const TOKEN_BYTES: usize = 1024;
+const TOKEN_FIELDS: usize = 16;
+
 /// What one header block may amount to. Sizes count name + value + 32 for every field (RFC 9113
 /// §10.5.1), cookies one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListLimits {
     /// Fields that take the list over this many bytes are dropped; the list says it overflowed.
+    /// Those with a [`Token`] have 1 KiB and 16 fields more.
     pub bytes_soft: usize,
     /// Over this many bytes decoding stops with [`HpackError::TooLarge`].
     pub bytes_hard: usize,
     /// Fields over this number are dropped; the list says it overflowed.
     pub fields_soft: usize,
-    /// Over this many fields decoding stops with [`HpackError::TooLarge`].
+    /// Over this many fields decoding stops with [`HpackError::TooManyFields`].
     pub fields_hard: usize,
 }
 
@@ -39,11 +47,11 @@ pub struct Decoded {
 pub struct Decoder {
     pub(super) table: Table<Traits>,
     /// What this end announced as SETTINGS_HEADER_TABLE_SIZE, in bytes.
-    table_bytes_max: usize,
-    /// What one name or value may have, decoded, in bytes.
-    string_bytes_max: usize,
+    pub(super) table_bytes_max: usize,
     /// The announcement shrank below the peer's table: its next block must start with an update.
     update_due: bool,
+    /// A block of which only parts were decoded so far.
+    pub(super) amid: Option<Box<Amid>>,
 }
 
 impl Decoder {
@@ -57,8 +65,8 @@ impl Decoder {
         Decoder {
             table: Table::new(table_bytes_max),
             table_bytes_max,
-            string_bytes_max: usize::MAX,
             update_due: false,
+            amid: None,
         }
     }
 
@@ -68,12 +76,6 @@ impl Decoder {
         self.table_bytes_max = bytes.min(TABLE_BYTES_MAX);
         self.update_due = self.table.size_max() > self.table_bytes_max;
         self.table.touch();
-    }
-
-    /// From now on a literal name or value of more than `bytes`, decoded, is refused with
-    /// [`HpackError::StringTooLong`]; before, only the limits on lists bind.
-    pub fn set_string_bytes_max(&mut self, bytes: usize) {
-        self.string_bytes_max = bytes;
     }
 
     /// Changes whenever the dynamic table changes. A block that was decoded without changing it
@@ -92,34 +94,41 @@ impl Decoder {
         list: &mut HeaderList,
         limits: ListLimits,
     ) -> Result<Decoded, HpackError> {
+        if self.amid.is_some() {
+            return self.decode_last(block, list, limits);
+        }
         list.clear();
         let epoch = self.table.epoch();
         let mut input = Input::new(block);
         self.size_updates(&mut input)?;
-        let mut sink = Sink {
-            list,
-            limits: ListLimits {
-                bytes_hard: limits.bytes_hard.min(LIST_BYTES_CEILING),
-                ..limits
-            },
-            string_bytes_max: self.string_bytes_max,
-        };
+        let mut sink = Sink::new(list, limits);
         while let Some(first) = input.peek() {
-            match first.leading_zeros() {
-                0 => self.indexed(&mut input, &mut sink)?,
-                1 => self.literal(&mut input, &mut sink, 6, true)?,
-                2 => return Err(HpackError::SizeUpdateMisplaced),
-                // Whether a field may be indexed further on (§6.2.2, §6.2.3) is for proxies.
-                _ => self.literal(&mut input, &mut sink, 4, false)?,
-            }
+            self.next(first, &mut input, &mut sink)?;
         }
         Ok(Decoded {
             mutated: self.table.epoch() != epoch,
         })
     }
 
+    /// Decodes the field that starts with the byte `first`.
+    #[inline(always)]
+    pub(super) fn next(
+        &mut self,
+        first: u8,
+        input: &mut Input<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), HpackError> {
+        match first.leading_zeros() {
+            0 => self.indexed(input, sink),
+            1 => self.literal(input, sink, 6, true),
+            2 => Err(HpackError::SizeUpdateMisplaced),
+            // Whether a field may be indexed further on (§6.2.2, §6.2.3) is for proxies.
+            _ => self.literal(input, sink, 4, false),
+        }
+    }
+
     /// RFC 7541 §6.3, only at the start of a block.
-    fn size_updates(&mut self, input: &mut Input<'_>) -> Result<(), HpackError> {
+    pub(super) fn size_updates(&mut self, input: &mut Input<'_>) -> Result<(), HpackError> {
         let bytes_max = self.table_bytes_max;
         let mut updates = 0;
         while input.peek().is_some_and(|first| first.leading_zeros() == 2) {
@@ -149,7 +158,7 @@ impl Decoder {
 
     /// The field with `index` in either table: its text, its name's length, its traits.
     #[inline]
-    fn field(&self, index: u32) -> Result<(&[u8], usize, Traits), HpackError> {
+    pub(super) fn field(&self, index: u32) -> Result<(&[u8], usize, Traits), HpackError> {
         if let Some(found) = static_table::field(index as usize) {
             return Ok(found);
         }
@@ -196,37 +205,48 @@ impl Decoder {
 }
 
 /// Where fields go: a list under limits.
-struct Sink<'l> {
-    list: &'l mut HeaderList,
-    limits: ListLimits,
-    string_bytes_max: usize,
+pub(super) struct Sink<'l> {
+    pub(super) list: &'l mut HeaderList,
+    pub(super) limits: ListLimits,
 }
 
-impl Sink<'_> {
-    /// Stages a string literal (RFC 7541 §5.2). Its declared length is checked before anything is
+impl<'l> Sink<'l> {
+    pub(super) fn new(list: &'l mut HeaderList, limits: ListLimits) -> Self {
+        let bytes_hard = limits.bytes_hard.min(LIST_BYTES_CEILING);
+        let limits = ListLimits {
+            bytes_soft: limits.bytes_soft.min(bytes_hard),
+            bytes_hard,
+            fields_soft: limits.fields_soft.min(limits.fields_hard),
+            ..limits
+        };
+        Self { list, limits }
+    }
+
+    /// The declared length of a string literal (RFC 7541 §5.2). It is checked before anything is
     /// read: coded or not, a string longer than what is left of the hard limit is refused.
-    fn string(&mut self, input: &mut Input<'_>) -> Result<(), HpackError> {
-        let coded = input.peek().is_some_and(|first| first & 0x80 != 0);
+    pub(super) fn length(&self, input: &mut Input<'_>) -> Result<usize, HpackError> {
         let length = input.integer(7)? as usize;
         let left = self
             .limits
             .bytes_hard
             .saturating_sub(self.list.size() + FIELD_OVERHEAD_BYTES);
-        if length > left {
-            return Err(HpackError::TooLarge);
+        match length > left {
+            true => Err(HpackError::TooLarge),
+            false => Ok(length),
         }
+    }
+
+    /// Stages a string literal.
+    fn string(&mut self, input: &mut Input<'_>) -> Result<(), HpackError> {
+        let coded = input.peek().is_some_and(|first| first & 0x80 != 0);
+        let length = self.length(input)?;
         let text = input.take(length)?;
-        let start = self.list.staged().len();
         if coded {
             // Coding shortens a string to five eighths at best: what this takes is bounded.
-            huffman::decode(text, self.list.staged())?;
+            huffman::decode(text, self.list.staged())
         } else {
             self.list.staged().extend_from_slice(text);
-        }
-        let bytes_max = self.string_bytes_max;
-        match self.list.staged().len() - start > bytes_max {
-            true => Err(HpackError::StringTooLong { bytes_max }),
-            false => Ok(()),
+            Ok(())
         }
     }
 
@@ -238,7 +258,7 @@ impl Sink<'_> {
         traits: Traits,
     ) -> Result<(), HpackError> {
         let bytes = self.list.staged().len() - start;
-        if self.admit(bytes)? {
+        if self.admit(start, bytes, traits.token)? {
             self.list.keep_staged(start, name_bytes, traits);
         } else {
             self.list.drop_staged(start);
@@ -254,23 +274,49 @@ impl Sink<'_> {
         name_bytes: usize,
         traits: Traits,
     ) -> Result<(), HpackError> {
-        if self.admit(text.len())? {
+        let start = self.list.staged().len();
+        if self.admit(start, text.len(), traits.token)? {
             self.list.keep(text, name_bytes, traits);
-        } else {
-            let start = self.list.staged().len();
-            self.list.drop_staged(start);
         }
         Ok(())
     }
 
-    /// Charges a field of `bytes` and answers whether it is to be kept.
+    /// Charges a field of `bytes` behind `kept_bytes` of text that are kept, and answers whether
+    /// it is to be kept.
     #[inline]
-    fn admit(&mut self, bytes: usize) -> Result<bool, HpackError> {
+    pub(super) fn admit(
+        &mut self,
+        kept_bytes: usize,
+        bytes: usize,
+        token: Token,
+    ) -> Result<bool, HpackError> {
         let (size, fields) = self.list.charge(bytes);
+        match size <= self.limits.bytes_soft && fields <= self.limits.fields_soft {
+            true => Ok(true),
+            false => self.admit_over(kept_bytes + bytes, token),
+        }
+    }
+
+    /// The list goes over a soft limit: what is small enough for the room that is left in it is
+    /// kept all the same, so that the fields that tell what became of a call are not lost behind a
+    /// large one.
+    #[cold]
+    fn admit_over(&mut self, text_bytes: usize, token: Token) -> Result<bool, HpackError> {
         let limits = &self.limits;
-        if size > limits.bytes_hard || fields > limits.fields_hard {
+        if self.list.size() > limits.bytes_hard {
             return Err(HpackError::TooLarge);
         }
-        Ok(size <= limits.bytes_soft && fields <= limits.fields_soft)
+        if self.list.fields() > limits.fields_hard {
+            return Err(HpackError::TooManyFields);
+        }
+        self.list.overflow_at(limits.bytes_soft, limits.fields_soft);
+        let (bytes_more, fields_more) = match token {
+            Token::Other => (0, 0),
+            _ => (TOKEN_BYTES, TOKEN_FIELDS),
+        };
+        let fields = self.list.len() + 1;
+        let bytes = text_bytes + fields * FIELD_OVERHEAD_BYTES;
+        Ok(bytes <= limits.bytes_soft.saturating_add(bytes_more)
+            && fields <= limits.fields_soft.saturating_add(fields_more))
     }
 }

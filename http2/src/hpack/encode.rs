@@ -34,13 +34,6 @@ pub struct Field<'a> {
     pub indexing: Indexing,
 }
 
-impl Field<'_> {
-    /// What the field counts for in the size of a list, in bytes (RFC 9113 §10.5.1).
-    pub(crate) fn list_bytes(&self) -> usize {
-        self.name.len() + self.value.len() + FIELD_OVERHEAD_BYTES
-    }
-}
-
 /// Encodes the header blocks of one direction of one connection, in order.
 #[derive(Debug)]
 pub struct Encoder {

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 const CONTINUATION_BYTES_MAX: usize = 5;
 
 /// The part of a header block not read yet.
+#[derive(Clone, Copy)]
 pub(crate) struct Input<'b> {
     rest: &'b [u8],
 }
@@ -20,6 +21,11 @@ impl<'b> Input<'b> {
     /// The next byte, left in place.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
     }
 
     /// The next `count` bytes.

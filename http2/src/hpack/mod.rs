@@ -21,6 +21,7 @@ mod encode;
 mod huffman;
 mod huffman_table;
 mod integer;
+mod parts;
 mod static_table;
 mod table;
 #[cfg(test)]
@@ -34,7 +35,7 @@ pub const TABLE_BYTES_DEFAULT: usize = 4096;
 
 /// Why a header block could not be decoded.
 ///
-/// All but [`HpackError::TooLarge`] and [`HpackError::StringTooLong`] are connection errors of
+/// All but [`HpackError::TooLarge`] and [`HpackError::TooManyFields`] are connection errors of
 /// type COMPRESSION_ERROR (RFC 9113 §4.3); after any of them the decoder's table is no longer the
 /// peer's, so the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +67,10 @@ pub enum HpackError {
         /// What this end allows, in bytes.
         bytes_max: usize,
     },
-    /// The block exceeds a hard limit of [`ListLimits`].
+    /// The block exceeds [`ListLimits::bytes_hard`].
     TooLarge,
-    /// A name or a value has more bytes than [`Decoder::set_string_bytes_max`] allows.
-    StringTooLong {
-        /// What this end allows, in bytes.
-        bytes_max: usize,
-    },
+    /// The block exceeds [`ListLimits::fields_hard`].
+    TooManyFields,
 }
 
 impl fmt::Display for HpackError {
@@ -106,10 +104,8 @@ impl fmt::Display for HpackError {
                     "the table size update to at most {bytes_max} bytes is missing"
                 )
             }
-            HpackError::TooLarge => f.write_str("it exceeds the hard limit for header lists"),
-            HpackError::StringTooLong { bytes_max } => {
-                write!(f, "a name or value has more than {bytes_max} bytes")
-            }
+            HpackError::TooLarge => f.write_str("it exceeds the hard limit on bytes"),
+            HpackError::TooManyFields => f.write_str("it exceeds the hard limit on fields"),
         }
     }
 }

@@ -156,6 +156,12 @@ impl<T: Copy> Table<T> {
         }
     }
 
+    /// Takes note of an insertion that is larger than the table, which empties it (RFC 7541 §4.4).
+    pub(crate) fn insert_oversized(&mut self) {
+        self.touch();
+        self.evict_to(0);
+    }
+
     /// Makes the log fit `bytes` more without moving when they are appended.
     fn make_room(&mut self, bytes: usize) {
         if self.log.len() + bytes <= self.log.capacity() {

@@ -41,15 +41,19 @@ impl StreamKey {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) id: u32,
+    /// Streams that the connection had seen when this one was opened, itself included, modulo 2^32.
+    pub(crate) number: u32,
     pub(crate) state: State,
     /// The peer's message head has come, so the next HEADERS are trailers.
     pub(crate) head_received: bool,
     /// This stream stands in the connection's list of streams with bytes to send.
     pub(crate) listed: bool,
-    /// Body bytes handed out whose credit has not been given back.
-    pub(crate) unreleased: u32,
-    /// Memory in bytes that the application says it keeps for what came.
+    /// Body bytes handed out and not released.
     pub(crate) held: usize,
+    /// Bytes of the receive window beyond the ordinary one that the peer has not used.
+    pub(crate) extra: u32,
+    /// Bytes that the reader waits for and the window does not admit; 0 for none.
+    pub(crate) wants: u32,
     pub(crate) send_window: Window,
     pub(crate) receive_window: ReceiveWindow,
     /// Bytes that content-length still promises, if it was given (RFC 9113 §8.1.1).

@@ -162,11 +162,13 @@ mod tests {
     fn stream(id: u32) -> Stream {
         Stream {
             id,
+            number: 0,
             state: State::Open,
             head_received: false,
             listed: false,
-            unreleased: 0,
             held: 0,
+            extra: 0,
+            wants: 0,
             send_window: Window::new(0),
             receive_window: ReceiveWindow::new(0),
             content_left: None,

@@ -12,6 +12,7 @@ fn server() -> End {
     let mut config = Config::server();
     config.limits.connection_window_bytes = WINDOW as u32;
     config.limits.stream_window_bytes = WINDOW as u32;
+    config.limits.stream_window_bytes_max = WINDOW as u32;
     config.limits.reset_budget = 1_000_000;
     config.limits.glitch_budget = 1_000_000;
     config.limits.data_overhead_bytes_max = u32::MAX;

@@ -42,9 +42,12 @@ impl End {
         End::ready(Config::server())
     }
 
-    /// A client that has opened a stream for each of `ends`: whether its request is complete.
+    /// A client that has opened a stream for each of `ends`: whether its request is complete. It
+    /// has the limits of a server, which are within reach.
     pub(crate) fn client(ends: &[bool]) -> End {
-        let mut end = End::ready(Config::client());
+        let mut config = Config::client();
+        config.limits = Config::server().limits;
+        let mut end = End::ready(config);
         for &ended in ends {
             end.open(ended);
         }
@@ -66,6 +69,14 @@ impl End {
             self.connection.is_open(key).then_some(key)
         });
         key.expect("an open stream")
+    }
+
+    /// The key of an open stream beyond the first 64.
+    pub(crate) fn connection_key(&self, id: u32) -> StreamKey {
+        let mut slots = 0..self.connection.open_streams() as u32 + 1;
+        let found = slots.find(|&slot| self.connection.is_open(StreamKey { slot, id }));
+        let slot = found.expect("an open stream");
+        StreamKey { slot, id }
     }
 
     /// A server with limits of its own, its handshake over.

@@ -1,9 +1,5 @@
 //! Each limit of `Limits` at its value and one over.
 
-use core::time::Duration;
-
-use corespun_http2::ErrorCode;
-
 use crate::end::{End, check, fields};
 use crate::wire::*;
 
@@ -90,103 +86,20 @@ fn empty_data() {
         none(),
     ];
     check("at", make, &at, "headers 1; data 1 x");
-    let over = [open(), none(), none(), none(), none()];
+    let over = [open(), none().repeat(6)];
     check(
-        "over",
+        "over, with two for the stream",
         make,
         &over,
         &format!("headers 1; error {CALM}; GOAWAY 1 {CALM}"),
     );
-    let last = [open(), none(), none(), none(), data(1, END, b"")];
+    let last = [open(), none().repeat(5), data(1, END, b"")];
     check(
         "the end is not counted",
         make,
         &last,
         "headers 1; data 1  end",
     );
-}
-
-fn rapid(end: &mut End, id: u32) -> Vec<String> {
-    end.feed(&[headers(id, END, request(&[])), reset(id, 8)].concat())
-}
-
-#[test]
-fn rapid_reset() {
-    let mut end = End::server_with(|limits| limits.reset_budget = 3);
-    for id in [1, 3, 5] {
-        assert_eq!(rapid(&mut end, id).len(), 2);
-    }
-    assert_eq!(
-        rapid(&mut end, 7),
-        ["headers 7 end".into(), format!("error {CALM}")]
-    );
-    assert_eq!(end.sent(), [format!("GOAWAY 7 {CALM}")]);
-    assert!(
-        rapid(&mut end, 9).is_empty(),
-        "after the end nothing is read"
-    );
-}
-
-#[test]
-fn completed_streams_and_time_refill_the_reset_budget() {
-    let mut end = End::server_with(|limits| {
-        limits.reset_budget = 2;
-        limits.reset_budget_per_second = 1;
-    });
-    let mut id = 1;
-    for _ in 0..50 {
-        assert_eq!(rapid(&mut end, id).len(), 2);
-        end.feed(&headers(id + 2, END, request(&[])));
-        let key = end.key(id + 2);
-        end.connection
-            .send_headers(key, fields(&[(":status", "200")]), None, true);
-        id += 4;
-    }
-    for _ in 0..50 {
-        end.now += Duration::from_secs(1);
-        assert_eq!(rapid(&mut end, id).len(), 2);
-        id += 2;
-    }
-    rapid(&mut end, id);
-    assert!(rapid(&mut end, id + 2).contains(&format!("error {CALM}")));
-}
-
-/// What makes a server reset the stream of this identifier.
-type Provocation = fn(u32) -> Vec<u8>;
-
-/// Resets that the peer makes us send drain the same budget; our own decisions do not.
-#[test]
-fn provoked_resets() {
-    let provocations: [(&str, Provocation); 5] = [
-        ("malformed", |id| headers(id, 0, block(&[]))),
-        ("zero increment", |id| {
-            [headers(id, 0, request(&[])), window_update(id, 0)].concat()
-        }),
-        ("overflow", |id| {
-            [headers(id, 0, request(&[])), window_update(id, 0x7fff_ffff)].concat()
-        }),
-        ("half closed", |id| {
-            [headers(id, END, request(&[])), data(id, 0, b"x")].concat()
-        }),
-        ("priority", |id| {
-            [headers(id, END, request(&[])), priority(id, id)].concat()
-        }),
-    ];
-    for (name, provoke) in provocations {
-        let mut end = End::server_with(|limits| limits.reset_budget = 4);
-        let run = |end: &mut End, ids: core::ops::Range<u32>| {
-            let input: Vec<u8> = ids.flat_map(|n| provoke(n * 2 + 1)).collect();
-            end.feed(&input).contains(&format!("error {CALM}"))
-        };
-        assert!(!run(&mut end, 0..4), "{name}");
-        assert!(run(&mut end, 4..5), "{name}");
-    }
-    let mut end = End::server_with(|limits| limits.reset_budget = 1);
-    for id in (1..100).step_by(2) {
-        assert_eq!(end.feed(&headers(id, 0, request(&[]))).len(), 1);
-        let key = end.key(id);
-        end.connection.reset(key, ErrorCode::CANCEL);
-    }
 }
 
 /// A client is not told to be calm by its own server's resets.

@@ -189,9 +189,16 @@ fn slow_frames() {
     );
 }
 
+/// A server that bounds how long its output may wait.
+fn impatient() -> Config {
+    let mut config = Config::server();
+    config.limits.write_progress_time_max = seconds(60);
+    config
+}
+
 /// Two requests whose replies wait for their windows.
-fn slow_readers() -> End {
-    let mut end = End::fresh(Config::server());
+fn slow_readers(config: Config) -> End {
+    let mut end = End::fresh(config);
     let hello = [PREFACE, &settings(&[(4, 0)]), &settings_ack()].concat();
     end.feed(&hello);
     for id in [1, 3] {
@@ -203,8 +210,17 @@ fn slow_readers() -> End {
 }
 
 #[test]
-fn slow_readers_lose_their_streams() {
-    let mut end = slow_readers();
+fn slow_readers_lose_nothing() {
+    let mut end = slow_readers(Config::server());
+    assert!((0..100).all(|_| end.wait(seconds(100)).is_empty()));
+    end.feed(&settings(&[(4, 1000)]));
+    let ends = end.frames().into_iter().filter(Frame::ends);
+    assert_eq!(ends.count(), 2);
+}
+
+#[test]
+fn slow_readers_lose_their_streams_if_a_bound_is_set() {
+    let mut end = slow_readers(impatient());
     let mut passed = Duration::ZERO;
     while passed < seconds(60) {
         assert!(end.wait(SECOND).is_empty(), "{passed:?}");
@@ -240,7 +256,7 @@ fn slow_readers_lose_their_streams() {
 
 #[test]
 fn many_slow_readers_at_once() {
-    let mut end = End::fresh(Config::server());
+    let mut end = End::fresh(impatient());
     end.feed(&[PREFACE, &settings(&[(4, 0)]), &settings_ack()].concat());
     for id in (1..400).step_by(2) {
         end.feed(&headers(id, END, request(&[])));
@@ -259,7 +275,7 @@ fn many_slow_readers_at_once() {
 #[test]
 fn a_connection_whose_window_stays_closed() {
     let make = || {
-        let mut end = End::server();
+        let mut end = End::ready(impatient());
         end.feed(&[headers(1, END, request(&[])), settings(&[(4, 1 << 20)])].concat());
         end.answer(1, &[7; 70_000]);
         end.output();

@@ -208,7 +208,10 @@ fn an_overflowed_list_is_never_seen() {
     let mut end = End::ready(config);
     for id in [1, 3, 5] {
         let mut log = Log::default();
-        end.feed_into(&headers(id, END, [head(16), indexed(4)].concat()), &mut log);
+        end.feed_into(
+            &headers(id, END, [head(16), indexed(15)].concat()),
+            &mut log,
+        );
         assert!(end.connection.headers().overflowed());
         assert_eq!(log.blocks, [Block::New { memo: None }]);
     }

@@ -242,10 +242,16 @@ fn exchange(from: &mut Connection, to: &mut Connection, wire: &mut Vec<u8>) -> u
     got
 }
 
+fn fixed_windows(limits: &mut corespun_http2::Limits) {
+    limits.stream_window_bytes = 1 << 20;
+    limits.stream_window_bytes_max = 1 << 20;
+    limits.received_bytes_max = 64 << 20;
+}
+
 /// Updates come at half of a window, not with every frame, and a stream that ended gets none.
 #[test]
 fn window_updates_are_batched() {
-    let mut end = End::server();
+    let mut end = End::server_with(fixed_windows);
     end.feed(&headers(1, 0, request(&[])));
     let key = end.key(1);
     let mut updates = [0, 0];
@@ -269,7 +275,7 @@ fn window_updates_are_batched() {
 /// Streams that nobody reads keep their own windows closed, not the connection's.
 #[test]
 fn unread_streams_leave_the_connection_open() {
-    let mut end = End::server();
+    let mut end = End::server_with(fixed_windows);
     let window = 1 << 20;
     let mut credit = 4 << 20;
     let mut upload = |end: &mut End, id: u32| {

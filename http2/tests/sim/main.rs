@@ -19,6 +19,7 @@ mod arena;
 mod body;
 mod checker;
 mod link;
+mod reader;
 mod runner;
 mod side;
 mod trace;

@@ -11,6 +11,7 @@ use crate::checker::{self, Stream, Streams};
 use crate::duel::ledger::Ledger;
 use crate::duel::memory::{Asked, CALL_BYTES_MAX, held_bytes_max, measured};
 use crate::random::Random;
+use crate::reader::Reader;
 use crate::runner::Flaw;
 
 /// Bytes that one stream leaves queued before its application waits.
@@ -55,13 +56,14 @@ pub(crate) struct Side {
     pub(crate) streams: Streams,
     pub(crate) ledger: Ledger,
     habits: Habits,
+    pub(crate) reader: Reader,
     limits: Limits,
     head: BlockCache,
     trailers: BlockCache,
     flaw: Option<Flaw>,
     /// Bytes that the connection holds, and that calls have written since the last transmit.
-    held: i64,
-    written: usize,
+    pub(crate) held: i64,
+    pub(crate) written: usize,
 }
 
 fn field<'f>((name, value): (&'f str, &'f str), indexing: Indexing) -> Field<'f> {
@@ -81,6 +83,9 @@ pub(crate) fn config(role: Role, random: &mut Random) -> Config {
     let limits = &mut config.limits;
     limits.reset_budget = 2_000;
     limits.stream_window_bytes = [200, 1_000, 5_000, 65_535, 1 << 20][random.below(5)];
+    let initial = limits.stream_window_bytes;
+    limits.stream_window_bytes_max = [initial, 4 * initial, 4 << 20][random.below(3)];
+    limits.received_bytes_max = [1, 1_000, 100_000, 400_000, 16 << 20][random.below(5)];
     limits.connection_window_bytes = [65_535, 100_000, 4 << 20][random.below(3)];
     limits.concurrent_streams_max = [1, 5, 1_000][random.below(3)];
     limits.output_bytes_high = [2_000, 512 << 10][random.below(2)];
@@ -103,6 +108,7 @@ impl Side {
             streams: Streams::new(),
             ledger: Ledger::new(role, false),
             habits: Habits::new(random),
+            reader: Reader::new(random),
             limits,
             head: BlockCache::default(),
             trailers: BlockCache::default(),
@@ -145,7 +151,9 @@ impl Side {
         let Some(id) = self.some_stream(random) else {
             return note(format_args!("nothing"));
         };
+        self.change_pressure(random);
         match kind {
+            Some(1) if self.read_messages(id, note) => {}
             Some(1) => self.release(id, random.below(70_000), note),
             Some(2) => self.end(id, random, note),
             Some(3) => self.reset(id, note),
@@ -405,6 +413,7 @@ impl Side {
                 end_stream,
             } => {
                 self.on_data(key, bytes, end_stream);
+                self.read_messages(key.id, note);
                 note(format_args!(
                     "data {} {} end {end_stream}",
                     key.id,

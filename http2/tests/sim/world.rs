@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use corespun_http2::Role;
+use corespun_http2::{Pressure, Role};
 
 use crate::checker;
 use crate::link::Link;
@@ -53,6 +53,9 @@ impl Pace {
     }
 }
 
+/// A connection's window is this at least, whatever it may hold.
+const CONNECTION_WINDOW_LEAST: i64 = 64 << 10;
+
 /// Two sides and the links between them; side 0 is the client, link `n` leads away from side `n`.
 pub(crate) struct World {
     random: Random,
@@ -79,7 +82,9 @@ impl World {
             let limits = &config.limits;
             (
                 limits.stream_window_bytes,
-                i64::from(limits.connection_window_bytes),
+                (limits.received_bytes_max as i64)
+                    .max(CONNECTION_WINDOW_LEAST)
+                    .min(limits.connection_window_bytes.into()),
             )
         });
         World {
@@ -255,13 +260,16 @@ impl World {
         let Self { sides, random, .. } = self;
         let side = &mut sides[at];
         side.check();
+        side.set_pressure(Pressure::None);
         let open = side.streams.iter().filter(|(_, stream)| !stream.closed);
         let open: Vec<u32> = open.map(|(id, _)| *id).collect();
         let mut note = |line: std::fmt::Arguments<'_>| {
             trace.step(format_args!("{at}: {line}"));
         };
         for id in open {
-            side.release(id, usize::MAX, &mut note);
+            if !side.read_messages(id, &mut note) {
+                side.release(id, usize::MAX, &mut note);
+            }
             if !side.streams[&id].end_sent {
                 side.end(id, random, &mut note);
             }

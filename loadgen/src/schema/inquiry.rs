@@ -137,10 +137,10 @@ impl Desk {
                 let start = head::parse_response(fields, end_stream, &mut MetadataMap::new());
                 match start {
                     Ok(head::ResponseStart::Open(_)) => {}
-                    Ok(
-                        head::ResponseStart::Ended(status) | head::ResponseStart::Foreign(status),
-                    )
-                    | Err(status) => self.end(status),
+                    Ok(head::ResponseStart::Foreign(foreign)) => {
+                        self.end(foreign.into_status(None));
+                    }
+                    Ok(head::ResponseStart::Ended(status)) | Err(status) => self.end(status),
                 }
             }
             Event::Data {

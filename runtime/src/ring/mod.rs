@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use socket2::{SockAddr, SockRef, Socket};
 
-pub(crate) use self::probe::probe;
+pub(crate) use self::probe::{OPTIONS as PROBE_OPTIONS, probe};
 pub use self::setup::RingOptions;
 
 use self::queue::Queue;

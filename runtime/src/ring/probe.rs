@@ -16,7 +16,8 @@ use crate::slots::ConnId;
 /// How long a byte may take through a socket pair of our own.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-const OPTIONS: RingOptions = RingOptions {
+/// Sizes of the ring that tries the kernel.
+pub(crate) const OPTIONS: RingOptions = RingOptions {
     submissions: 8,
     completions: 32,
     buffers: 4,

@@ -25,12 +25,35 @@ pub struct RingOptions {
 impl Default for RingOptions {
     fn default() -> Self {
         Self {
-            submissions: 1024,
-            completions: 16 * 1024,
+            submissions: 512,
+            completions: 4 * 1024,
             buffers: 512,
             buffer_bytes: 16 * 1024,
             buffers_initial: 64,
         }
+    }
+}
+
+impl RingOptions {
+    /// Bytes that the kernel charges to `RLIMIT_MEMLOCK` for one ring: whole pages for its
+    /// submissions, for its completions and for the list of receive buffers. The buffers
+    /// themselves are ordinary memory.
+    pub(crate) fn locked_bytes(&self) -> u64 {
+        const PAGE: u64 = 4096;
+        const SUBMISSION_BYTES: u64 = 64;
+        const COMPLETION_BYTES: u64 = 16;
+        const BUFFER_BYTES: u64 = 16;
+        // What both queues keep beside their entries.
+        const HEAD_BYTES: u64 = 320;
+        let entries = |count: u32| u64::from(count.max(1).next_power_of_two());
+        let submissions = entries(self.submissions);
+        let completions = entries(self.completions).max(submissions);
+        let parts = [
+            submissions * SUBMISSION_BYTES,
+            completions * COMPLETION_BYTES + HEAD_BYTES,
+            entries(self.buffers.into()) * BUFFER_BYTES,
+        ];
+        parts.iter().map(|bytes| bytes.next_multiple_of(PAGE)).sum()
     }
 }
 
@@ -110,4 +133,27 @@ fn builder(ambition: Ambition, options: &RingOptions) -> Builder {
         builder.setup_no_sqarray();
     }
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RingOptions;
+
+    #[test]
+    fn locked_memory_is_whole_pages() {
+        let pages = |submissions, completions, buffers| {
+            let options = RingOptions {
+                submissions,
+                completions,
+                buffers,
+                ..RingOptions::default()
+            };
+            options.locked_bytes() / 4096
+        };
+        assert_eq!(pages(8, 32, 4), 3);
+        assert_eq!(pages(64, 64, 256), 3);
+        assert_eq!(pages(65, 64, 257), 2 + 1 + 2);
+        assert_eq!(pages(512, 4096, 512), 8 + 17 + 2);
+        assert_eq!(RingOptions::default().locked_bytes(), 108 << 10);
+    }
 }

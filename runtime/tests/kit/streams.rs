@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,6 +69,12 @@ pub fn dial(address: &Address) -> Box<dyn Stream> {
             let stream = TcpStream::connect(address).expect("connect");
             stream.set_read_timeout(patience).expect("a timeout");
             stream.set_write_timeout(patience).expect("a timeout");
+            Box::new(stream)
+        }
+        Address::Abstract(name) => {
+            let name = SocketAddr::from_abstract_name(name).expect("a name");
+            let stream = UnixStream::connect_addr(&name).expect("connect");
+            stream.set_read_timeout(patience).expect("a timeout");
             Box::new(stream)
         }
         Address::Unix(path) => {

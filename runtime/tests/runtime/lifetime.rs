@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corespun_runtime::{
-    Address, Balance, Credentials, Engine, Flow, Input, Peer, Protocol, Runtime, SocketHandle,
-    StartError, invoke_on, shard_id, spawn, stats,
+    Address, Balance, Credentials, Engine, Flow, Input, LocalConfig, LocalShard, Peer, Protocol,
+    Runtime, SocketHandle, StartError, invoke_on, shard_id, spawn, stats,
 };
 use nix::unistd::{getegid, geteuid};
 
@@ -163,11 +163,23 @@ fn bad_settings_are_named() {
     let error = Runtime::builder().shards(0).start(|_| Err("unused".into()));
     let error = error.expect_err("no shards").to_string();
     assert_eq!(error, "failed to start shards: 0 shards asked for");
-    let error = Runtime::builder()
-        .cpus(vec![4096])
-        .start(|_| Err("unused".into()));
-    let error = error.expect_err("no such CPU").to_string();
-    assert!(error.contains("CPU 4096"), "{error}");
+    let error = Runtime::builder().cpus(Vec::new()).bind();
+    let error = error.expect_err("no CPUs").to_string();
+    assert_eq!(error, "failed to start shards: the list of CPUs is empty");
+    let config = LocalConfig {
+        cpu: Some(4096),
+        ..LocalConfig::default()
+    };
+    let error = LocalShard::new(config).err().expect("no such CPU");
+    assert!(error.to_string().contains("CPU 4096"), "{error}");
+}
+
+#[test]
+fn a_cpu_that_is_not_there_keeps_nobody_from_serving() {
+    let builder = Runtime::builder().cpus(vec![4096]);
+    let running = start_echo(builder, &[any_port()], Manner::default());
+    assert_eq!(running.shards(), 1);
+    exchange(&running.addresses()[0]);
 }
 
 /// Answers the number of the shard it runs on, to every byte.
@@ -195,7 +207,11 @@ impl Protocol for WhichShard {
 
 /// A service on two shards that tells them apart.
 fn which_shard(engine: Engine, balance: Balance, address: Address) -> corespun_runtime::Running {
-    let builder = Runtime::builder().engine(engine).balance(balance).shards(2);
+    let mut builder = Runtime::builder().engine(engine).balance(balance).shards(2);
+    if balance == Balance::Cpu {
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        builder = builder.cpus(cores.iter().take(2).map(|core| core.id).collect());
+    }
     let running = builder.listen(address).start(|_| {
         let accept = |_: Peer, _: SocketHandle| -> Box<dyn Protocol> {
             Box::new(WhichShard {

@@ -17,5 +17,6 @@ mod echo;
 mod endings;
 mod fairness;
 mod lifetime;
+mod listening;
 mod pieces;
 mod tasks;

@@ -228,6 +228,12 @@ fn blocking_work_goes_elsewhere() {
             thread::current().id()
         });
         assert_ne!(there.await, here);
+        let panics = spawn(spawn_blocking(|| panic!("as told")));
+        let error = panics.await.map(|(): ()| ()).expect_err("it panicked");
+        assert_eq!(
+            error.to_string(),
+            "failed to join: the task panicked: as told"
+        );
     })
     .expect("a shard");
 }

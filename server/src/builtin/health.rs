@@ -131,7 +131,7 @@ impl Health {
     }
 
     /// The status of a service, if it has one, and whether the server drains.
-    fn status(&self, service: &str) -> (Option<ServingStatus>, bool) {
+    pub(super) fn status(&self, service: &str) -> (Option<ServingStatus>, bool) {
         let statuses = self.lock();
         (statuses.by_service.get(service).copied(), statuses.closed)
     }

@@ -75,6 +75,11 @@ impl Backlog {
         (!self.is_empty()).then_some(self.turn)
     }
 
+    /// The moment of the turn whose share is counted.
+    pub(super) fn turn(&self) -> Duration {
+        self.turn
+    }
+
     /// The peer has ended, and what it said before waits.
     pub(super) fn is_ending(&self) -> bool {
         self.ends
@@ -147,7 +152,7 @@ impl Connection {
     }
 
     /// A turn that was not seen before brings a new share.
-    fn begin_share(&mut self, now: Duration) {
+    pub(super) fn begin_share(&mut self, now: Duration) {
         if self.backlog.turn != now || self.backlog.unsent_max == 0 {
             self.backlog.turn = now;
             let unsent = self.http2.unsent_bytes();
@@ -163,14 +168,20 @@ impl Connection {
                 Ok(Some(event)) => self.on_event(now, event),
                 Ok(None) => return 0,
                 Err(error) => {
-                    tracing::debug!(peer = self.peer.as_deref(), %error, "connection ends");
+                    self.tell_end(now, &error);
                     self.abandon();
                     return 0;
                 }
             }
-            if self.backlog.is_used_up(self.http2.unsent_bytes()) {
+            if self.is_share_used_up() {
                 return input.len();
             }
         }
+    }
+
+    /// Returns whether the connection has written or taken as much as it may in the turn at hand.
+    #[inline(always)]
+    pub(super) fn is_share_used_up(&mut self) -> bool {
+        self.backlog.is_used_up(self.http2.unsent_bytes())
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use corespun_codec::pipe::Finish;
 use corespun_codec::{MetadataMap, Status};
-use corespun_http2::{ErrorCode, Event, Limit, StreamKey};
+use corespun_http2::{Event, Limit, StreamKey};
 
 use super::Connection;
 use super::streams::end;
@@ -23,7 +23,7 @@ impl Connection {
                 Ok(Some(_)) => {}
                 Ok(None) => return true,
                 Err(error) => {
-                    tracing::debug!(peer = self.peer.as_deref(), %error, "connection ends");
+                    self.tell_end(now, &error);
                     self.abandon();
                     return false;
                 }
@@ -62,13 +62,18 @@ impl Connection {
             let Some(incomplete) = self.calls[slot].incomplete() else {
                 continue;
             };
-            let dry_at = incomplete.heard.checked_add(self.request_progress_max);
+            let stream = StreamKey {
+                slot: slot as u32,
+                id: incomplete.id,
+            };
+            // Whoever waits for credit of ours is not late.
+            let heard = incomplete.heard.filter(|_| !self.http2.is_waiting(stream));
+            let dry_at = heard.unwrap_or(now).checked_add(self.request_progress_max);
             let due = [incomplete.deadline, dry_at].into_iter().flatten().min();
             match due {
                 Some(due) if due <= now => {
                     let is_late = incomplete.deadline.is_some_and(|deadline| deadline <= now);
-                    let (slot, id) = (slot as u32, incomplete.id);
-                    self.give_up_request(StreamKey { slot, id }, is_late);
+                    self.give_up_request(stream, is_late);
                 }
                 Some(due) => self.watch(due),
                 None => {}
@@ -88,28 +93,11 @@ impl Connection {
         self.end_call(stream, &status);
     }
 
-    /// Ends the newest calls that keep received bytes until the rest is within bounds.
-    pub(super) fn shed(&mut self) {
-        while self.http2.holds_too_much() {
-            let Some(stream) = self.http2.newest_holder() else {
-                return;
-            };
-            let held = self.http2.held_bytes();
-            self.http2.hold(stream, 0);
-            self.end_call(
-                stream,
-                &Status::resource_exhausted(format!(
-                    "the calls of the connection keep {held} bytes of unfinished requests, too much"
-                )),
-            );
-        }
-    }
-
     /// Ends a call with `status` whatever it has come to.
     pub(super) fn end_call(&mut self, stream: StreamKey, status: &Status) {
         match self.take_call(stream) {
             Call::Expecting { known, .. } => self.reply(stream, known.form).status(status),
-            Call::Collecting(collecting) => {
+            Call::Collecting(collecting) | Call::Parked(collecting) => {
                 self.reply(stream, collecting.known.form).status(status);
             }
             Call::Streaming {
@@ -142,16 +130,5 @@ impl Connection {
             }
             Call::Vacant => {}
         }
-    }
-
-    /// Refuses a call that no handler has seen while too much output waits for windows: it may be
-    /// made again elsewhere or later. True when it was.
-    pub(super) fn refuse_congested(&mut self, stream: StreamKey) -> bool {
-        let congested = self.http2.is_congested();
-        if congested {
-            self.http2.note_limit_hit(Limit::QueuedBytes);
-            self.http2.reset(stream, ErrorCode::REFUSED_STREAM);
-        }
-        congested
     }
 }

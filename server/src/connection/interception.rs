@@ -73,7 +73,6 @@ impl Connection {
             return;
         };
         let mut reply = self.reply(stream, known.form);
-        let mut held = 0;
         let (task, watch) = match admitted.waits_for {
             None => {
                 admitted.call.ends.received(message.size());
@@ -86,7 +85,6 @@ impl Connection {
                 let (call, watch) = admitted.part();
                 let (bell, stream) = reply.claim();
                 let kept = Kept::new(message, &bell, stream);
-                held = message.bytes.len();
                 let outcome = unary_later(route.clone(), call, at, kept, known.form);
                 let task = spawn(async move {
                     let outcome = outcome.await;
@@ -103,16 +101,6 @@ impl Connection {
                 watch: watch.map(Box::new),
             };
             self.put_call(stream, waiting);
-            self.hold_kept(stream, held);
-        }
-    }
-
-    /// Counts a message that is kept for as long as interceptors wait: whoever they would refuse
-    /// must not make us keep as many as there may be streams.
-    fn hold_kept(&mut self, stream: StreamKey, bytes: usize) {
-        if bytes > 0 {
-            let fits = self.http2.hold(stream, bytes);
-            self.stay_in_bounds(fits);
         }
     }
 
@@ -133,7 +121,6 @@ impl Connection {
             return;
         };
         let pipe = self.open_pipe(stream, known, end_stream);
-        let mut held = 0;
         let (started, watch) = match admitted.waits_for {
             None => {
                 listen(&admitted.call, &pipe, message.map(Whole::size));
@@ -143,18 +130,18 @@ impl Connection {
             }
             Some(at) => {
                 let (call, watch) = admitted.part();
-                held = message.map_or(0, |message| message.bytes.len());
                 let message = message.map(|message| Kept::new(message, &self.bell, stream));
                 let later = stream_later(route.clone(), call, at, message, pipe.share());
                 (Ok(spawn(later)), watch)
             }
         };
         self.put_streaming(stream, known, pipe, started, Some(watch));
-        self.hold_kept(stream, held);
     }
 }
 
-/// A request message that interceptors let wait; its connection hears when it is kept no longer.
+/// A request message that interceptors let wait. Its connection counts it and is told when it is
+/// gone: whoever the interceptors would refuse must not make us keep as many as there may be
+/// streams.
 struct Kept {
     bytes: Vec<u8>,
     wire_bytes: usize,
@@ -165,6 +152,7 @@ struct Kept {
 
 impl Kept {
     fn new(message: Whole<'_>, bell: &Rc<Bell>, stream: StreamKey) -> Self {
+        bell.keep(message.bytes.len());
         Self {
             // Not a pooled buffer: what waits must cost what was sent.
             bytes: message.bytes.to_vec(),
@@ -186,6 +174,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
+        self.bell.keep_no_more(self.bytes.len());
         self.bell.ring(self.token);
     }
 }

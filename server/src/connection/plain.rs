@@ -3,13 +3,16 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use corespun_codec::{Code, Status};
+use corespun_codec::{Code, Status, message};
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{ErrorCode, StreamKey};
 
 use super::Connection;
 use crate::call::{Call, Known, PlainCall, Target};
 use crate::plain::{PlainHead, PlainRequest, PlainResponse, ask};
+
+/// Credit for a body that is given ahead, in bytes, because its length may not be known.
+const PLAIN_CREDIT_BYTES: usize = 64 << 10;
 
 impl Connection {
     /// Starts on a request that is no call.
@@ -25,9 +28,6 @@ impl Connection {
         };
         if head.is_misdirected() {
             return self.http2.reset(stream, ErrorCode::PROTOCOL_ERROR);
-        }
-        if self.refuse_congested(stream) {
-            return;
         }
         if head.is_cut() {
             let response = PlainResponse::new(431, "the request's header list is too large\n");
@@ -51,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// Adds to the body. Its credit goes back at once: the limits bound what is held.
+    /// Adds to the body, which is held until it is whole.
     pub(super) fn on_plain_data(
         &mut self,
         now: Duration,
@@ -60,24 +60,20 @@ impl Connection {
         bytes: &[u8],
         end_stream: bool,
     ) {
-        self.http2.release(stream, bytes.len());
         if call.body.len() + bytes.len() > self.plain_body_bytes_max {
             if let Target::Plain(head) = &call.known.target {
                 self.refuse_body(stream, head);
             }
             return;
         }
-        call.body.extend_from_slice(bytes);
+        message::append(&mut call.body, bytes);
         call.heard = now;
         if end_stream {
-            self.http2.hold(stream, 0);
             return self.answer_plain(stream, *call);
         }
-        let fits = self.http2.hold(stream, call.body.capacity());
+        let left = self.plain_body_bytes_max - call.body.len();
+        self.http2.expect(stream, left.min(PLAIN_CREDIT_BYTES));
         self.put_call(stream, Call::Plain(call));
-        if !fits {
-            self.shed();
-        }
     }
 
     fn answer_plain(&mut self, stream: StreamKey, call: PlainCall) {

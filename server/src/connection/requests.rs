@@ -93,10 +93,11 @@ impl Connection {
                 if end_stream
                     && let Some(message) = message::whole(bytes)
                     && message.len() <= self.message_bytes_max
+                    && (!self.must_wait() || known.is_exempt())
                 {
                     let message = Whole::uncompressed(message);
                     self.dispatch(now, stream, &known, message, deadline);
-                    // For a call that goes on: its request must not pin the connection's window.
+                    // For a call that goes on: what is done with counts no longer.
                     return self.http2.release(stream, bytes.len());
                 }
                 // Not a pooled buffer: what a peer leaves unfinished must cost what it sent.
@@ -115,25 +116,22 @@ impl Connection {
                 self.collect(now, stream, collecting, bytes, end_stream);
             }
             call @ Call::Streaming { .. } => {
-                let mut fits = true;
                 if let Call::Streaming { pipe, .. } = &call {
                     self.http2.release(stream, pipe.receive(bytes));
-                    fits = self.http2.hold(stream, pipe.held_bytes());
+                    self.http2.expect(stream, pipe.missing());
                     if end_stream {
                         pipe.end(Ok(MetadataMap::new()));
                     }
                 }
                 self.put_call(stream, call);
-                self.stay_in_bounds(fits);
             }
             Call::Plain(call) => self.on_plain_data(now, stream, call, bytes, end_stream),
-            call @ Call::Waiting { .. } => self.put_call(stream, call),
+            call @ (Call::Waiting { .. } | Call::Parked(_)) => self.put_call(stream, call),
             Call::Vacant => self.http2.release(stream, bytes.len()),
         }
     }
 
-    /// Adds to a request message that comes in pieces. Its credit goes back at once: the limit on
-    /// messages bounds what is held.
+    /// Adds to a request message that comes in pieces, which are held until it is whole.
     fn collect(
         &mut self,
         now: Duration,
@@ -142,41 +140,59 @@ impl Connection {
         bytes: &[u8],
         end_stream: bool,
     ) {
-        collecting.body.extend_from_slice(bytes);
+        message::append(&mut collecting.body, bytes);
         collecting.heard = now;
         message::reserve_rest(&mut collecting.body, self.message_bytes_max);
-        self.http2.release(stream, bytes.len());
-        let known = Rc::clone(&collecting.known);
-        let framing = Framing {
-            encoding: known.head.encoding,
-            bytes_max: self.message_bytes_max,
-        };
-        let refusal = match framing.split(&collecting.body) {
+        let refusal = match self.framing(&collecting.known).split(&collecting.body) {
             Err(status) => Some(status),
             Ok(Some((_, rest))) if !rest.is_empty() => Some(cardinality("more than one message")),
             Ok(None) if end_stream && collecting.body.is_empty() => Some(cardinality("no message")),
             Ok(None) if end_stream => {
                 Some(Status::internal("the request ended inside its message"))
             }
-            Ok(Some((frame, _))) if end_stream => {
-                self.http2.hold(stream, 0);
-                self.dispatch_frame(now, stream, &collecting, framing, frame);
-                corespun_runtime::give_buffer(collecting.body);
-                return;
+            Ok(Some(_)) if end_stream => {
+                return match self.must_wait() && !collecting.known.is_exempt() {
+                    true => self.park(stream, collecting),
+                    false => self.complete(now, stream, collecting),
+                };
             }
             Ok(_) => None,
         };
         match refusal {
             Some(status) => {
+                let form = collecting.known.form;
                 corespun_runtime::give_buffer(collecting.body);
-                self.reply(stream, known.form).status(&status);
+                self.reply(stream, form).status(&status);
             }
             None => {
-                let fits = self.http2.hold(stream, collecting.body.capacity());
+                self.http2
+                    .expect(stream, message::missing(&collecting.body));
                 self.put_call(stream, Call::Collecting(collecting));
-                self.stay_in_bounds(fits);
             }
         }
+    }
+
+    /// Form in which the one message of a request comes.
+    fn framing(&self, known: &Known) -> Framing {
+        Framing {
+            encoding: known.head.encoding,
+            bytes_max: self.message_bytes_max,
+        }
+    }
+
+    /// Hands a request that has come whole to its handler.
+    pub(super) fn complete(
+        &mut self,
+        now: Duration,
+        stream: StreamKey,
+        collecting: Box<Collecting>,
+    ) {
+        let framing = self.framing(&collecting.known);
+        if let Ok(Some((frame, _))) = framing.split(&collecting.body) {
+            self.dispatch_frame(now, stream, &collecting, framing, frame);
+        }
+        corespun_runtime::give_buffer(collecting.body);
+        self.http2.release(stream, usize::MAX);
     }
 
     /// Hands a request message to its handler that may have come compressed.
@@ -222,9 +238,6 @@ impl Connection {
     ) {
         if deadline.is_some_and(|deadline| deadline <= now) {
             return self.reply(stream, known.form).status(&expired());
-        }
-        if self.refuse_congested(stream) {
-            return self.count(Tally::note_cut_early);
         }
         self.count(Tally::note_received);
         let Target::Method(route) = &known.target else {

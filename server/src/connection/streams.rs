@@ -1,7 +1,7 @@
 //! What tasks have left: output, credit and ends of their calls.
 
 use corespun_codec::pipe::Finish;
-use corespun_codec::{Encoding, MetadataMap, Status};
+use corespun_codec::{Encoding, MetadataMap};
 use corespun_http2::{ErrorCode, StreamKey};
 
 use super::Connection;
@@ -17,14 +17,9 @@ impl Connection {
         let Call::Waiting { known, watch, .. } = self.take_call(stream) else {
             return;
         };
-        // The call was processed, so it cannot be refused; but its reply may not be kept.
-        let is_congested = self.http2.is_congested();
         let mut reply = self.reply(stream, known.form);
         reply.watch = watch.map(|watch| *watch);
         match outcome {
-            Ok(_) if is_congested => reply.status(&Status::resource_exhausted(
-                "the caller's other replies wait unread, and there are too many of them",
-            )),
             Ok(framed) => reply.framed(framed),
             Err(status) => reply.status(&status),
         }
@@ -43,11 +38,17 @@ impl Connection {
         self.count(|tally| tally.note_messages(pipe.take_passed()));
         let credit = pipe.answer();
         self.http2.release(stream, credit);
-        self.http2.hold(stream, pipe.held_bytes());
+        self.http2.expect(stream, pipe.missing());
         if pipe.wants_head()
             && let Some((metadata, encoding)) = pipe.take_initial()
         {
-            self.reply(stream, form).head(Some(&metadata), encoding);
+            let mut reply = self.reply(stream, form);
+            if let Err(status) = reply.check_head(&metadata) {
+                reply.watch = watch.take().map(|watch| *watch);
+                reply.status(&status);
+                return call.cancel();
+            }
+            reply.head(Some(&metadata), encoding);
         }
         if pipe.has_output() {
             pipe.take_output(|bytes| self.reply(stream, form).body(bytes));
@@ -74,7 +75,6 @@ impl Connection {
     /// What interceptors let wait has gone on to its handler, or its call is over.
     fn on_message_gone(&mut self, stream: StreamKey, call: Call) {
         if let Call::Waiting { .. } = call {
-            self.http2.hold(stream, 0);
             self.put_call(stream, call);
         }
     }
@@ -89,10 +89,18 @@ pub(super) fn end(mut reply: Reply<'_>, initial: Option<(MetadataMap, Encoding)>
         (Some((initial, _)), Err(status)) if initial.is_empty() => {
             reply.status_with(status, trailers);
         }
-        (Some((initial, encoding)), _) => {
-            reply.head(Some(&initial), encoding);
-            reply.trailers(outcome, trailers);
-        }
+        (Some((mut initial, encoding)), _) => match (reply.check_head(&initial), outcome) {
+            (Ok(()), _) => {
+                reply.head(Some(&initial), encoding);
+                reply.trailers(outcome, trailers);
+            }
+            (Err(too_large), Ok(())) => reply.status(&too_large),
+            (Err(_), Err(status)) => {
+                // Too much beside the status as well, which then says that it is left out.
+                initial.append_all(trailers);
+                reply.status_with(status, &initial);
+            }
+        },
         (None, _) => reply.trailers(outcome, trailers),
     }
 }

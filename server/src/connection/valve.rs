@@ -4,17 +4,27 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_codec::Status;
-use corespun_http2::StreamKey;
+use corespun_http2::{ErrorCode, Pressure, StreamKey};
 
 use super::Connection;
-use crate::call::{Known, Target};
-use crate::valve::Valve;
+use crate::call::Known;
+use crate::valve::{Seat, Valve};
 
 impl Connection {
-    /// The same behind the valve of its shard.
+    /// Puts the connection behind the valve of its shard.
     pub fn behind(mut self, valve: Rc<Valve>) -> Self {
-        self.valve = Some(valve);
+        self.seat = Some(Seat::take(valve, self.bell.socket()));
         self
+    }
+
+    /// Bytes of requests that came and were not consumed.
+    pub fn held_bytes(&self) -> usize {
+        self.http2.held_bytes()
+    }
+
+    /// Bytes of replies that wait for windows.
+    pub fn queued_bytes(&self) -> usize {
+        self.http2.queued_bytes()
     }
 
     /// Turns a call away before its message is looked at, if its shard cannot take it. True when
@@ -27,61 +37,73 @@ impl Connection {
         known: &Known,
         deadline: Option<Duration>,
     ) -> bool {
-        let Some(valve) = &self.valve else {
+        let Some(seat) = &self.seat else {
             return false;
         };
-        if matches!(&known.target, Target::Method(route) if route.exempt) {
+        if known.is_exempt() {
             return false;
         }
-        let Some(refusal) = valve.refuse(now, deadline) else {
+        let Some(refusal) = seat.valve.refuse(now, deadline) else {
             return false;
         };
         self.reply(stream, known.form).turn_away(refusal);
         true
     }
 
+    /// Returns whether calls whose request has come are to wait: for room for their reply, for
+    /// calls that interceptors keep waiting, or for memory of the shard.
+    #[inline(always)]
+    pub(super) fn must_wait(&self) -> bool {
+        let is_closed = |seat: &Seat| seat.pressure() == Pressure::Closed;
+        self.http2.is_congested()
+            || self.bell.kept_bytes() > self.kept_bytes_max
+            || self.seat.as_ref().is_some_and(is_closed)
+    }
+
+    /// Learns how short the shard is of memory, ahead of what may use more of it.
+    #[inline(always)]
+    pub(super) fn heed_pressure(&mut self) {
+        if let Some(seat) = &self.seat {
+            self.http2.set_pressure(seat.pressure());
+        }
+    }
+
     /// Tells the shard how many bytes are kept here: what came and was not consumed, and what goes
     /// out and was not transmitted.
     pub(super) fn settle(&mut self) {
-        if let Some(valve) = &self.valve {
-            let bytes =
-                self.http2.held_bytes() + self.http2.unsent_bytes() + self.backlog.pinned_bytes();
-            if bytes != self.counted_bytes {
-                valve.recount(self.counted_bytes, bytes);
-                self.counted_bytes = bytes;
-            }
-        }
-    }
-
-    /// After a call has come to keep more: `fits` says whether the connection may. The bound of the
-    /// shard costs the newest call of whoever grows beyond it.
-    pub(super) fn stay_in_bounds(&mut self, fits: bool) {
-        if !fits {
-            self.shed();
-        }
-        self.settle();
-        let Some(valve) = self.valve.as_ref().filter(|valve| valve.is_full()) else {
+        let input = self.http2.held_bytes() + self.backlog.pinned_bytes() + self.bell.kept_bytes();
+        let bytes = input + self.http2.unsent_bytes();
+        let Some(seat) = &mut self.seat else {
             return;
         };
-        let bytes = valve.bytes();
-        if let Some(stream) = self.http2.newest_holder() {
-            valve.note_shed();
-            self.http2.hold(stream, 0);
-            self.end_call(
-                stream,
-                &Status::resource_exhausted(format!(
-                    "all calls together keep {bytes} bytes, more than there is room for"
-                )),
-            );
-            self.settle();
+        let (http2, parking) = (&self.http2, &self.parking);
+        let is_asked = seat.recount(bytes, || http2.needs_credit() || !parking.is_empty());
+        self.http2.set_pressure(seat.pressure());
+        if is_asked {
+            self.shed();
         }
     }
 
-    /// Nothing is kept any more.
-    pub(super) fn leave_shard(&mut self) {
-        if let Some(valve) = &self.valve {
-            valve.recount(self.counted_bytes, 0);
-            self.counted_bytes = 0;
+    /// Ends the call that makes this connection keep most, because the shard is out of memory.
+    #[cold]
+    fn shed(&mut self) {
+        let Some(seat) = &self.seat else {
+            return;
+        };
+        let (bytes, bytes_max) = (seat.valve.bytes(), seat.bytes_max());
+        let Some(stream) = self.http2.largest_holder() else {
+            return;
+        };
+        seat.valve.note_shed();
+        if self.http2.queued(stream) > 0 {
+            // Trailers would wait behind the very bytes that are to go.
+            let call = self.take_call(stream);
+            self.drop_call(call);
+            return self.http2.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);
         }
+        let text =
+            format!("all calls together keep {bytes} bytes, and shard_bytes_max is {bytes_max}");
+        self.end_call(stream, &Status::resource_exhausted(text));
+        self.http2.release(stream, usize::MAX);
     }
 }

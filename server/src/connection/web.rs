@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use corespun_codec::Status;
+use corespun_codec::{Status, message};
 use corespun_http2::StreamKey;
 
 use super::Connection;
+use crate::call::Call;
 use crate::web::{TextDecoder, WebForm};
 
 /// The decoders of the streams whose bodies are base64.
@@ -43,6 +44,16 @@ impl Connection {
         }
     }
 
+    /// Makes room for the rest of a message as it travels: four bytes for three of its own.
+    fn expect_text(&mut self, stream: StreamKey) {
+        let missing = match self.calls.get(stream.slot as usize) {
+            Some(Call::Collecting(call)) if call.id == stream.id => message::missing(&call.body),
+            Some(Call::Streaming { id, pipe, .. }) if *id == stream.id => pipe.missing(),
+            _ => return,
+        };
+        self.http2.expect(stream, missing.div_ceil(3) * 4);
+    }
+
     /// Bytes of a body on a connection where some are base64.
     pub(super) fn on_web_data(
         &mut self,
@@ -71,6 +82,7 @@ impl Connection {
             if end_stream || !plain.is_empty() {
                 self.on_data(now, stream, &plain, end_stream);
             }
+            self.expect_text(stream);
         }
         corespun_runtime::give_buffer(plain);
     }

@@ -47,6 +47,12 @@ impl fmt::Debug for LimitFlag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitFlagError(String);
 
+impl LimitFlagError {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Display for LimitFlagError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -133,6 +139,7 @@ const FIELDS: &[Field] = fields! {
     stream_id_drain,
     frame_bytes_max,
     stream_window_bytes,
+    stream_window_bytes_max,
     connection_window_bytes,
     received_bytes_max,
     queued_bytes_max,
@@ -140,7 +147,6 @@ const FIELDS: &[Field] = fields! {
     header_list_bytes_hard,
     header_fields_soft,
     header_fields_hard,
-    header_string_bytes_max,
     continuation_frames_max,
     header_block_bytes_max,
     settings_entries_max,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::limits::parse_time;
+use super::sizes::parse_bytes;
 use crate::admission::Admission;
 use crate::config::Config;
 
@@ -22,8 +23,9 @@ pub struct OverloadFlags {
     )]
     pub admission: AdmissionFlag,
 
-    /// Bytes that the calls of one shard may keep together [default: 268435456]
-    #[arg(long, value_name = "BYTES")]
+    /// Bytes that the calls of one shard may keep together, such as 8M [default: 256M, or less
+    /// where the memory limit of the container says so]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub shard_bytes_max: Option<usize>,
 }
 
@@ -31,9 +33,7 @@ impl OverloadFlags {
     /// Sets what the flags say.
     pub fn apply(&self, config: &mut Config) {
         config.admission.clone_from(&self.admission.0);
-        if let Some(bytes) = self.shard_bytes_max {
-            config.shard_bytes_max = bytes;
-        }
+        config.shard_bytes_max = self.shard_bytes_max.or(config.shard_bytes_max);
     }
 }
 

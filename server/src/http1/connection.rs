@@ -134,10 +134,8 @@ impl Http1 {
         now: Duration,
     ) -> Self {
         let bounds = Bounds {
-            head_bytes_max: limits
-                .header_list_bytes_hard
-                .min(limits.header_string_bytes_max),
-            list_bytes_max: limits.header_list_bytes_hard,
+            head_bytes_max: limits.header_list_bytes_soft.saturating_mul(2),
+            list_bytes_max: limits.header_list_bytes_soft.saturating_mul(4),
             head_time_max: limits.header_block_time_max,
             idle_time_max,
             output_bytes_high: limits.output_bytes_high.max(1),
@@ -166,6 +164,8 @@ impl Http1 {
         while !self.closing && self.step(now) {}
         if self.closing {
             self.input.clear();
+            // It has ended in order, so it is not among those that a shutdown cuts off.
+            self.link.end(now);
         }
         // Once for all that was taken: a read may hold a thousand requests.
         let taken = std::mem::take(&mut self.taken).min(self.input.len());
@@ -266,6 +266,9 @@ impl Http1 {
             unsent: 0,
             sent: 0,
         });
+        if self.draining {
+            self.link.drain(now);
+        }
         self.run(now);
         if let Some(exchange) = &mut self.exchange
             && exchange.awaits_leave
@@ -321,6 +324,7 @@ impl Http1 {
                 exchange.on_fact(fact, *draining, lent(output));
             }
         });
+        *draining |= link.is_leaving();
         if !link.has_ended() {
             return;
         }
@@ -378,8 +382,8 @@ impl Protocol for Http1 {
                 self.proceed(now);
             }
             Input::End => {
-                self.link.end(now);
                 self.closing = true;
+                self.proceed(now);
             }
         }
     }
@@ -389,7 +393,8 @@ impl Protocol for Http1 {
             return;
         }
         if self.head_due.is_some_and(|due| due <= now) {
-            return self.expire();
+            self.expire();
+            return self.proceed(now);
         }
         if let Some(exchange) = &mut self.exchange {
             let sent = std::mem::take(&mut exchange.sent);
@@ -446,9 +451,13 @@ impl Protocol for Http1 {
 
     fn drain(&mut self, now: Duration) {
         self.draining = true;
+        // A request whose head is coming is answered too; its own time bounds the wait for it.
+        if self.exchange.is_none() && self.head_begun {
+            return;
+        }
         self.link.drain(now);
         self.run(now);
-        self.closing |= self.exchange.is_none() && !self.head_begun;
+        self.closing |= self.exchange.is_none();
         self.proceed(now);
     }
 

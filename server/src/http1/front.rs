@@ -1,231 +1,222 @@
-//! Which version a caller without TLS speaks: HTTP/2 announces itself with its first bytes.
+//! Detection of a caller's protocol, once per connection: HTTP/2 announces itself with its first
+//! bytes, TLS with a record of its handshake, and all else is HTTP/1.1.
 
 use std::time::Duration;
 
 use corespun_runtime::{Flow, Input, Protocol};
 
-/// The start of HTTP/2's preface (RFC 9113 §3.4). No request of HTTP/1.1 begins so: the version
-/// in its place is not one that HTTP/1.1 has.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+use super::wrong_port::answer_tls;
 
-/// What a caller speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spoken {
-    Http1,
-    Http2,
+/// Start of HTTP/2's preface (RFC 9113 §3.4). No request of HTTP/1.1 begins so: the version in its
+/// place is not one that HTTP/1.1 has.
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+
+/// First byte of a TLS record with a ClientHello (RFC 8446 §5.1); no HTTP method has it.
+const TLS_HANDSHAKE: u8 = 22;
+
+/// Longest wait for first bytes once the server drains: those that are on their way still get an
+/// answer, and a connection that nobody uses holds nobody up.
+const DRAIN_FIRST_BYTES_MAX: Duration = Duration::from_secs(1);
+
+/// A caller whose protocol is not known yet, and the connections it may become.
+pub(crate) trait Guest {
+    /// Connection of a caller that speaks HTTP/1.1.
+    type Http1: Protocol;
+    /// Connection of a caller that speaks HTTP/2.
+    type Http2: Protocol;
+
+    /// Opens a connection of HTTP/1.1.
+    fn http1(self, now: Duration) -> Self::Http1;
+
+    /// Opens a connection of HTTP/2.
+    fn http2(self, now: Duration) -> Self::Http2;
+
+    /// Records that the caller is turned away.
+    fn turn_away(self, why: Stranger);
 }
 
-/// What a socket becomes once its first bytes have told.
-type Open = Box<dyn FnOnce(Spoken, Duration) -> Box<dyn Protocol>>;
+/// Reason to close a connection before its protocol is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stranger {
+    /// The first bytes did not come in time.
+    Silent,
+    /// The first bytes are TLS, which this listener does not speak.
+    Tls,
+}
 
-/// A socket whose caller has not told yet what it speaks, and what it became then.
-pub(crate) struct Front {
-    stage: Stage,
+/// A socket that waits for its caller's first bytes, and the connection that they lead to.
+pub(crate) struct Front<G: Guest> {
+    stage: Stage<G>,
     draining: bool,
 }
 
-enum Stage {
-    Listening {
-        heard: Vec<u8>,
+enum Stage<G: Guest> {
+    Waiting {
+        /// How much of [`PREFACE`] has come: no buffer is needed for what is known.
+        matched: usize,
         until: Option<Duration>,
-        open: Open,
+        guest: G,
     },
-    Open(Box<dyn Protocol>),
-    Closed,
+    Http2(G::Http2),
+    Http1(Box<G::Http1>),
+    /// What is left is to send these bytes.
+    Closed(Vec<u8>),
 }
 
-impl Front {
-    /// Waits up to `patience` for the first bytes.
-    pub(crate) fn new(now: Duration, patience: Duration, open: Open) -> Self {
+impl<G: Guest> Front<G> {
+    /// A front that waits up to `patience` for the first bytes.
+    pub(crate) fn new(now: Duration, patience: Duration, guest: G) -> Self {
         Self {
-            stage: Stage::Listening {
-                heard: Vec::new(),
+            stage: Stage::Waiting {
+                matched: 0,
                 until: now.checked_add(patience),
-                open,
+                guest,
             },
             draining: false,
         }
     }
 
-    fn listen(&mut self, now: Duration, bytes: &[u8]) {
-        let Stage::Listening { heard, .. } = &mut self.stage else {
+    #[cold]
+    fn detect(&mut self, now: Duration, bytes: &[u8]) {
+        let Stage::Waiting { matched, .. } = &mut self.stage else {
             return;
         };
-        heard.extend_from_slice(bytes);
-        let len = heard.len().min(PREFACE.len());
-        let spoken = if heard[..len] != PREFACE[..len] {
-            Spoken::Http1
-        } else if len == PREFACE.len() {
-            Spoken::Http2
+        let before = *matched;
+        let due = &PREFACE[before..];
+        let same = bytes.iter().zip(due).take_while(|(a, b)| a == b).count();
+        if same == bytes.len() && same < due.len() {
+            *matched += same;
+            return;
+        }
+        let stage = std::mem::replace(&mut self.stage, Stage::Closed(Vec::new()));
+        let Stage::Waiting { guest, .. } = stage else {
+            return;
+        };
+        if same == due.len() {
+            let inner = begin(guest.http2(now), now, before, bytes, self.draining);
+            self.stage = Stage::Http2(inner);
+        } else if before == 0 && bytes.first() == Some(&TLS_HANDSHAKE) {
+            guest.turn_away(Stranger::Tls);
+            self.stage = Stage::Closed(answer_tls());
         } else {
-            return;
-        };
-        if let Stage::Listening { heard, open, .. } =
-            std::mem::replace(&mut self.stage, Stage::Closed)
+            let inner = begin(guest.http1(now), now, before, bytes, self.draining);
+            self.stage = Stage::Http1(Box::new(inner));
+        }
+    }
+
+    fn close(&mut self) {
+        self.stage = Stage::Closed(Vec::new());
+    }
+
+    #[cold]
+    fn expire(&mut self) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Closed(Vec::new()));
+        if let Stage::Waiting { guest, .. } = stage
+            && !self.draining
         {
-            let mut inner = open(spoken, now);
-            inner.receive(now, Input::Bytes(&heard));
-            if self.draining {
-                inner.drain(now);
-            }
-            self.stage = Stage::Open(inner);
+            guest.turn_away(Stranger::Silent);
         }
     }
 }
 
-impl Protocol for Front {
+/// Hands a new connection its first bytes, of which the preface's first `matched` came earlier.
+fn begin<P: Protocol>(
+    mut inner: P,
+    now: Duration,
+    matched: usize,
+    bytes: &[u8],
+    draining: bool,
+) -> P {
+    if matched > 0 {
+        inner.receive(now, Input::Bytes(&PREFACE[..matched]));
+    }
+    inner.receive(now, Input::Bytes(bytes));
+    if draining {
+        inner.drain(now);
+    }
+    inner
+}
+
+impl<G: Guest> Protocol for Front<G> {
     fn receive(&mut self, now: Duration, input: Input<'_>) {
         match (&mut self.stage, input) {
-            (Stage::Open(inner), input) => inner.receive(now, input),
-            (Stage::Listening { .. }, Input::Bytes(bytes)) => self.listen(now, bytes),
-            (Stage::Listening { .. }, Input::End) => self.stage = Stage::Closed,
-            (Stage::Closed, _) => {}
+            (Stage::Http2(inner), input) => inner.receive(now, input),
+            (Stage::Http1(inner), input) => inner.receive(now, input),
+            (Stage::Waiting { .. }, Input::Bytes(bytes)) => self.detect(now, bytes),
+            (Stage::Waiting { .. }, Input::End) => self.close(),
+            (Stage::Closed(_), _) => {}
         }
     }
 
     fn advance(&mut self, now: Duration) {
         match &mut self.stage {
-            Stage::Open(inner) => inner.advance(now),
-            Stage::Listening { until, .. } if until.is_some_and(|until| until <= now) => {
-                self.stage = Stage::Closed;
+            Stage::Http2(inner) => inner.advance(now),
+            Stage::Http1(inner) => inner.advance(now),
+            Stage::Waiting { until, .. } if until.is_some_and(|until| until <= now) => {
+                self.expire();
             }
-            Stage::Listening { .. } | Stage::Closed => {}
+            Stage::Waiting { .. } | Stage::Closed(_) => {}
         }
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
         match &mut self.stage {
-            Stage::Open(inner) => inner.transmit(out),
-            Stage::Listening { .. } => Flow::Open,
-            Stage::Closed => Flow::Close,
+            Stage::Http2(inner) => inner.transmit(out),
+            Stage::Http1(inner) => inner.transmit(out),
+            Stage::Waiting { .. } => Flow::Open,
+            Stage::Closed(last) => {
+                out.append(last);
+                Flow::Close
+            }
         }
     }
 
     fn deadline(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Open(inner) => inner.deadline(),
-            Stage::Listening { until, .. } => *until,
-            Stage::Closed => None,
+            Stage::Http2(inner) => inner.deadline(),
+            Stage::Http1(inner) => inner.deadline(),
+            Stage::Waiting { until, .. } => *until,
+            Stage::Closed(_) => None,
         }
     }
 
     fn wants_input(&self) -> bool {
         match &self.stage {
-            Stage::Open(inner) => inner.wants_input(),
-            Stage::Listening { .. } | Stage::Closed => true,
+            Stage::Http2(inner) => inner.wants_input(),
+            Stage::Http1(inner) => inner.wants_input(),
+            Stage::Waiting { .. } | Stage::Closed(_) => true,
         }
     }
 
     fn has_backlog(&self) -> bool {
-        matches!(&self.stage, Stage::Open(inner) if inner.has_backlog())
+        match &self.stage {
+            Stage::Http2(inner) => inner.has_backlog(),
+            Stage::Http1(inner) => inner.has_backlog(),
+            Stage::Waiting { .. } | Stage::Closed(_) => false,
+        }
     }
 
-    /// Who has said nothing yet is not waited for.
     fn drain(&mut self, now: Duration) {
         self.draining = true;
         match &mut self.stage {
-            Stage::Open(inner) => inner.drain(now),
-            Stage::Listening { heard, .. } if heard.is_empty() => self.stage = Stage::Closed,
-            Stage::Listening { .. } | Stage::Closed => {}
+            Stage::Http2(inner) => inner.drain(now),
+            Stage::Http1(inner) => inner.drain(now),
+            Stage::Waiting { until, .. } => {
+                let bound = now + DRAIN_FIRST_BYTES_MAX;
+                *until = Some(until.map_or(bound, |until| until.min(bound)));
+            }
+            Stage::Closed(_) => {}
         }
     }
 
     fn cut(&mut self, now: Duration) {
-        if let Stage::Open(inner) = &mut self.stage {
-            inner.cut(now);
+        match &mut self.stage {
+            Stage::Http2(inner) => inner.cut(now),
+            Stage::Http1(inner) => inner.cut(now),
+            Stage::Waiting { .. } | Stage::Closed(_) => {}
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::rc::Rc;
-
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    /// Counts the bytes that it gets.
-    struct Counter(Rc<Cell<usize>>);
-
-    impl Protocol for Counter {
-        fn receive(&mut self, _now: Duration, input: Input<'_>) {
-            if let Input::Bytes(bytes) = input {
-                self.0.set(self.0.get() + bytes.len());
-            }
-        }
-
-        fn advance(&mut self, _now: Duration) {}
-
-        fn transmit(&mut self, _out: &mut Vec<u8>) -> Flow {
-            Flow::Open
-        }
-
-        fn deadline(&self) -> Option<Duration> {
-            None
-        }
-    }
-
-    /// What bytes in these pieces are taken for.
-    fn told(pieces: &[&[u8]]) -> Option<Spoken> {
-        let (told, count) = (Rc::new(Cell::new(None)), Rc::new(Cell::new(0)));
-        let (tell, counted) = (Rc::clone(&told), Rc::clone(&count));
-        let open = move |spoken, _| -> Box<dyn Protocol> {
-            tell.set(Some(spoken));
-            Box::new(Counter(counted))
-        };
-        let mut front = Front::new(Duration::ZERO, PATIENCE, Box::new(open));
-        for piece in pieces {
-            front.receive(Duration::ZERO, Input::Bytes(piece));
-        }
-        if told.get().is_some() {
-            let all: usize = pieces.iter().map(|piece| piece.len()).sum();
-            assert_eq!(count.get(), all, "each byte is handed on once");
-        }
-        told.get()
-    }
-
-    #[test]
-    fn the_first_bytes_tell() {
-        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        for (text, spoken) in [
-            (&preface[..], Some(Spoken::Http2)),
-            (&preface[..15], None),
-            (&preface[..16], Some(Spoken::Http2)),
-            (b"GET / HTTP/1.1\r\n", Some(Spoken::Http1)),
-            (b"G", Some(Spoken::Http1)),
-            (b"POST / HTTP/1.1\r\n", Some(Spoken::Http1)),
-            (b"PRI * HTTP/1.1\r\n", Some(Spoken::Http1)),
-            (b"PR", None),
-        ] {
-            for at in 0..=text.len() {
-                assert_eq!(told(&[&text[..at], &text[at..]]), spoken, "at {at}");
-            }
-            let single: Vec<_> = text.chunks(1).collect();
-            assert_eq!(told(&single), spoken);
-        }
-    }
-
-    #[test]
-    fn who_says_nothing_is_not_waited_for() {
-        let front = || {
-            let open = |_, _| -> Box<dyn Protocol> { Box::new(Counter(Rc::default())) };
-            Front::new(Duration::ZERO, PATIENCE, Box::new(open))
-        };
-        let mut out = Vec::new();
-        let mut slow = front();
-        assert_eq!(slow.deadline(), Some(PATIENCE));
-        slow.receive(Duration::ZERO, Input::Bytes(b"PRI"));
-        slow.advance(PATIENCE - Duration::from_nanos(1));
-        assert_eq!(slow.transmit(&mut out), Flow::Open);
-        slow.advance(PATIENCE);
-        assert_eq!(slow.transmit(&mut out), Flow::Close);
-        let mut gone = front();
-        gone.receive(Duration::ZERO, Input::End);
-        assert_eq!(gone.transmit(&mut out), Flow::Close);
-        let mut drained = front();
-        drained.drain(Duration::ZERO);
-        assert_eq!(drained.transmit(&mut out), Flow::Close);
-    }
-}
+mod tests;

@@ -245,7 +245,7 @@ impl Seen {
             return Err(Refusal::malformed(format!("{shown:?} is no host")));
         }
         if self.is_grpc {
-            let why = "gRPC needs HTTP/2; over HTTP/1.1 it is served as gRPC-Web";
+            let why = "gRPC needs HTTP/2; HTTP/1.1 can carry gRPC-Web, where the server offers it";
             return Err(Refusal::new(505, why));
         }
         let mut fields = HeaderList::new();

@@ -36,6 +36,8 @@ pub(super) struct Link {
     server: Connection,
     /// Heads of answers by memo slot.
     known: Vec<Option<Rc<AnswerHead>>>,
+    /// The server takes no more requests once those under way are answered.
+    leaving: bool,
     /// The server has said its last.
     ended: bool,
 }
@@ -47,7 +49,6 @@ impl Link {
             connection_window_bytes: WINDOW_BYTES,
             header_list_bytes_soft: HEAD_BYTES_MAX,
             header_list_bytes_hard: HEAD_BYTES_MAX,
-            header_string_bytes_max: HEAD_BYTES_MAX,
             header_block_bytes_max: 2 * HEAD_BYTES_MAX,
             continuation_frames_max: 64,
             ..Limits::default()
@@ -57,6 +58,7 @@ impl Link {
             client: corespun_http2::Connection::new(Config { role, limits }),
             server,
             known: Vec::new(),
+            leaving: false,
             ended: false,
         }
     }
@@ -64,6 +66,11 @@ impl Link {
     /// The server takes no more requests and answers none.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Returns whether the server drains, for its own end or for the connection's age.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving
     }
 
     /// Opens a stream for a request.
@@ -216,7 +223,8 @@ impl Link {
                     };
                     tell(stream, Fact::Reset(code));
                 }
-                Event::GoAway { .. } | Event::SettingsChanged | Event::PingAck(_) => {}
+                Event::GoAway { .. } => self.leaving = true,
+                Event::SettingsChanged | Event::PingAck(_) => {}
             }
         }
     }

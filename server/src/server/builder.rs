@@ -26,10 +26,13 @@ pub(super) type InterceptorFactory =
 
 pub(super) type Factory = Box<dyn Fn(ShardId, &mut Routes) -> Result<(), BoxError> + Send + Sync>;
 
-/// An address, and whether TLS is left out there.
+/// An address to listen on.
 pub(super) struct Listen {
     pub(super) address: String,
+    /// TLS is left out there.
     pub(super) plaintext: bool,
+    /// A trusted proxy is on the other side.
+    pub(super) is_proxy: bool,
 }
 
 /// Where a server listens, on how many shards, and what it serves.
@@ -60,11 +63,28 @@ impl ServerBuilder {
         }
     }
 
-    /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port) or `unix:/path`.
+    /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port, which
+    /// [`bind`](Self::bind) tells), `[::]:50051` (IPv6 and IPv4), `unix:/path`, or `unix:@name` for
+    /// a name without a file.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen.push(Listen {
             address: address.into(),
             plaintext: false,
+            is_proxy: false,
+        });
+        self
+    }
+
+    /// Adds an address whose only callers are trusted proxies, such as Envoy or HAProxy in front of
+    /// this server. A connection of theirs carries the calls of many, so it does not end for what
+    /// some of them do: the budgets against floods are those of
+    /// [`Limits::behind_proxy`](corespun_http2::Limits::behind_proxy). Bounds on memory and on
+    /// single calls stay. TLS is spoken as on the addresses of [`listen`](Self::listen).
+    pub fn listen_trusted_proxy(mut self, address: impl Into<String>) -> Self {
+        self.listen.push(Listen {
+            address: address.into(),
+            plaintext: false,
+            is_proxy: true,
         });
         self
     }
@@ -75,6 +95,7 @@ impl ServerBuilder {
         self.listen.push(Listen {
             address: address.into(),
             plaintext: true,
+            is_proxy: false,
         });
         self
     }
@@ -88,14 +109,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Number of shards, one thread each; by default what the affinity mask and the CPU quota of
-    /// the process allow.
+    /// Number of shards, one thread each; by default what the affinity mask, the CPU quota and the
+    /// memory limit of the process allow, at 64 MiB for each.
     pub fn shards(mut self, shards: usize) -> Self {
         self.runtime = self.runtime.shards(shards);
         self
     }
 
-    /// CPUs to pin the shards to, in order.
+    /// CPUs to pin the shards to, in order. By default they are pinned only if the affinity mask is
+    /// smaller than the machine.
     pub fn cpus(mut self, cpus: Vec<usize>) -> Self {
         self.runtime = self.runtime.cpus(cpus);
         self
@@ -146,6 +168,28 @@ impl ServerBuilder {
     pub fn health(mut self, health: &Health) -> Self {
         self.builtin.health = Some(health.clone());
         self
+    }
+
+    /// Offers `grpc.health.v1.Health` as [`health`](Self::health) does, and answers plain probes
+    /// with the same statuses, over HTTP/1.1 and HTTP/2 on every address:
+    ///
+    /// - `/healthz` and `/readyz`: 200 while the server as a whole serves, else 503; with
+    ///   `?service=NAME` that of one service. Both are 503 from SIGTERM on, also during
+    ///   [`drain_delay`](Self::drain_delay). For readiness probes and balancers.
+    /// - `/livez`: 200 as long as the process answers. For liveness probes, which should not
+    ///   restart a server that drains or waits for something else.
+    /// - `OPTIONS /`, HAProxy's default check, as `/healthz`, unless there is a
+    ///   [`plain`](Self::plain) handler: all other paths are its own.
+    ///
+    /// ```no_run
+    /// # use corespun_server::{Error, Health, Server};
+    /// # fn main() -> Result<(), Error> {
+    /// Server::builder().listen("127.0.0.1:50051").probes(&Health::new()).run()
+    /// # }
+    /// ```
+    pub fn probes(mut self, health: &Health) -> Self {
+        self.builtin.probes = true;
+        self.health(health)
     }
 
     /// Offers reflection, `v1` and `v1alpha`, from the schemas that the services bring along.
@@ -246,8 +290,9 @@ impl ServerBuilder {
     }
 
     /// Answers requests that are no calls (their content type is not gRPC's), in place of the 405
-    /// or 415 that they get otherwise: `/healthz` or `/metrics` over HTTP/2 without TLS. The
-    /// factory is called once on each shard, as that of a service. A handler set before is
+    /// or 415 that they get otherwise: `/metrics`, for example. HTTP/1.1 is then answered beside
+    /// HTTP/2 on every address, with TLS also for clients without ALPN: the first bytes of a
+    /// connection tell. For health see [`probes`](Self::probes). The factory is called once on each shard, as that of a service. A handler set before is
     /// replaced. Calls do not pay for it. No interceptor sees such a request: what it may learn is
     /// for the handler to decide.
     ///
@@ -255,7 +300,7 @@ impl ServerBuilder {
     /// # use corespun_server::{Error, PlainRequest, PlainResponse, Server};
     /// fn answer(request: &PlainRequest<'_>) -> PlainResponse {
     ///     match request.path() {
-    ///         "/healthz" => PlainResponse::new(200, "ok\n"),
+    ///         "/version" => PlainResponse::new(200, "1.2.3\n"),
     ///         _ => PlainResponse::new(404, ""),
     ///     }
     /// }

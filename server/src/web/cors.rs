@@ -69,7 +69,7 @@ impl GrpcWeb {
     }
 
     /// The fields that let a page of this origin have the answer.
-    fn origin_fields(&self, origin: Origin) -> impl Iterator<Item = (&'static str, &str)> {
+    fn origin_fields(&self, origin: Origin) -> impl Iterator<Item = (&'static str, &str)> + Clone {
         let allowed = match origin {
             Origin::Unnamed => None,
             Origin::Any => Some("*"),
@@ -87,7 +87,7 @@ impl GrpcWeb {
         &'a self,
         origin: Origin,
         exposed: &'a str,
-    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
         let exposed =
             (origin != Origin::Unnamed).then_some(("access-control-expose-headers", exposed));
         // Also without a leave, lest a cache hand the answer for one origin to another.

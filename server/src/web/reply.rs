@@ -1,13 +1,14 @@
 //! The reply to a call of gRPC-Web: its status is the last frame of its body.
 
+use corespun_codec::head::list_bytes;
 use corespun_codec::message::PREFIX_BYTES;
 use corespun_codec::{MetadataMap, Status};
-use corespun_http2::hpack::{Field, Indexing};
+use corespun_http2::hpack::Field;
 
-use super::cors::exposed_names;
+use super::cors::{Origin, exposed_names};
 use super::form::WebForm;
-use super::text;
-use crate::reply::Reply;
+use super::{GrpcWeb, text};
+use crate::reply::{Reply, literal};
 
 /// The flag of a frame that holds trailers (`PROTOCOL-WEB.md`).
 const TRAILERS_FLAG: u8 = 0x80;
@@ -20,10 +21,13 @@ impl Reply<'_> {
         metadata: Option<&MetadataMap>,
         compressed: Option<Field<'f>>,
     ) {
-        let none = MetadataMap::new();
-        let metadata = metadata.unwrap_or(&none);
-        let compressed = compressed.map(|field| (field.name, field.value));
-        self.web_fields(form, b"200", metadata, compressed.into_iter(), false);
+        let metadata = metadata.unwrap_or(MetadataMap::EMPTY);
+        let exposed = exposed(metadata);
+        let start = self.web_start(form, b"200").map(literal);
+        let rules = rules(self.web, form.origin, &exposed).map(literal);
+        let fields = start.into_iter().chain(compressed).chain(rules);
+        let fields = fields.chain(metadata.fields().map(literal));
+        self.http2.send_headers(self.stream, fields, None, false);
     }
 
     /// A head that is the whole reply, its status among the fields.
@@ -35,39 +39,20 @@ impl Reply<'_> {
         metadata: &MetadataMap,
     ) {
         let mut scratch = Vec::new();
-        let fields = status.fields(&mut scratch);
-        self.web_fields(form, http_status, metadata, fields, true);
+        let exposed = exposed(metadata);
+        let start = self.web_start(form, http_status);
+        let rules = rules(self.web, form.origin, &exposed);
+        let used = list_bytes(start.into_iter()) + list_bytes(rules.clone());
+        let rest = status.fields_within(metadata, self.room(used), &mut scratch);
+        let fields = start.into_iter().map(literal).chain(rest.map(literal));
+        let fields = fields.chain(rules.map(literal));
+        self.http2.send_headers(self.stream, fields, None, true);
     }
 
-    fn web_fields<'f>(
-        &mut self,
-        form: WebForm,
-        http_status: &[u8],
-        metadata: &MetadataMap,
-        more: impl Iterator<Item = (&'f [u8], &'f [u8])>,
-        end_stream: bool,
-    ) {
-        let names = metadata
-            .fields()
-            .filter_map(|(name, _)| str::from_utf8(name).ok());
-        let exposed = exposed_names(names);
-        let start: [(&[u8], &[u8]); 2] = [
-            (b":status", http_status),
-            (b"content-type", form.content_type(self.form.content_type)),
-        ];
-        let rules = self.web.map(|web| web.reply_fields(form.origin, &exposed));
-        let rules = rules.into_iter().flatten().chain(metadata.fields());
-        let field = |name, value| Field {
-            name,
-            value,
-            indexing: Indexing::Literal,
-        };
-        // Each by itself: what is chained would have to live equally long.
-        let fields = start.map(|(name, value)| field(name, value)).into_iter();
-        let fields = fields.chain(more.map(|(name, value)| field(name, value)));
-        let fields = fields.chain(rules.map(|(name, value)| field(name, value)));
-        self.http2
-            .send_headers(self.stream, fields, None, end_stream);
+    /// The fields that a reply starts with.
+    fn web_start<'f>(&self, form: WebForm, http_status: &'f [u8]) -> [(&'f [u8], &'f [u8]); 2] {
+        let content_type = form.content_type(self.form.content_type);
+        [(b":status", http_status), (b"content-type", content_type)]
     }
 
     /// The frame of trailers, which ends the reply.
@@ -92,6 +77,21 @@ impl Reply<'_> {
         self.http2.send_data(self.stream, &encoded, end_stream);
         corespun_runtime::give_buffer(encoded);
     }
+}
+
+/// The fields that a browser wants to know.
+fn rules<'f>(
+    web: Option<&'f GrpcWeb>,
+    origin: Origin,
+    exposed: &'f str,
+) -> impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone {
+    let fields = web.map(|web| web.reply_fields(origin, exposed));
+    fields.into_iter().flatten()
+}
+
+/// The names of the metadata that a page may read.
+fn exposed(metadata: &MetadataMap) -> String {
+    exposed_names(metadata.iter().map(|(name, _)| name))
 }
 
 /// Appends trailers as a frame: its flag, its length, and a line for each field.

@@ -284,6 +284,54 @@ fn requests_that_are_no_calls_are_refused() {
     });
 }
 
+/// What one caller's metadata are like concerns that call alone.
+#[test]
+fn metadata_of_any_form_and_size() {
+    on_shard(async |mut pair| {
+        let other = pair.open(ECHO.path(), &[], false);
+        let blank = pair.open(UPPER.path(), &[("x-a", " v\t"), ("x-b", " ")], false);
+        pair.send(blank, &"metadata".to_owned(), true);
+        pair.exchange();
+        let answer = &pair.answers[&blank.id];
+        assert_eq!(answer.status().code(), Code::Ok);
+        assert_eq!(answer.field("x-a"), Some(" v\t"), "as it came");
+        let text = |bytes: usize| "a".repeat(bytes);
+        let names: Vec<String> = (0..1100).map(|nth| format!("x-{nth}")).collect();
+        let list = |count: usize, value: &str| -> Vec<(String, String)> {
+            let names = names[..count].iter();
+            names.map(|name| (name.clone(), value.to_owned())).collect()
+        };
+        for (more, said) in [
+            (
+                list(1, &text(17_000)),
+                "17328 bytes in 7 fields, 8192 bytes are allowed",
+            ),
+            (
+                list(10, &text(4_000)),
+                "40643 bytes in 16 fields, 8192 bytes are allowed",
+            ),
+            (
+                list(1100, "a"),
+                "42083 bytes in 1106 fields, 8192 bytes are allowed",
+            ),
+            (list(140, ""), "146 fields, 128 are allowed"),
+        ] {
+            let more: Vec<_> = more.iter().map(|(n, v)| (&n[..], &v[..])).collect();
+            let large = pair.open(UPPER.path(), &more, false);
+            pair.send(large, &"text".to_owned(), true);
+            pair.exchange();
+            let status = pair.answers[&large.id].status();
+            assert_eq!(status.code(), Code::ResourceExhausted);
+            let message = status.message();
+            assert!(message.starts_with("the request's metadata is too large: "));
+            assert!(message.ends_with(said), "{message}");
+        }
+        pair.send(other, &"still here".to_owned(), true);
+        settle(&mut pair, other.id).await;
+        assert_eq!(texts(&pair.answers[&other.id].body), ["still here"]);
+    });
+}
+
 #[test]
 fn malformed_messages_are_refused() {
     let rows: [(&[u8], Code); 8] = [

@@ -47,7 +47,7 @@ fn hits_are_summed_over_connections_and_shards() {
     for _ in 0..3 {
         let mut flood = connect();
         flood.write_all(&PING.repeat(5)).expect("sent");
-        let calm: &[u8] = &[0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b];
+        let calm = b"\0\0\0\x0bglitch_budget: 5 frames of no use without streams and data";
         let said = read_until(&mut flood, calm);
         assert!(said.ends_with(calm), "GOAWAY with ENHANCE_YOUR_CALM");
     }
@@ -67,5 +67,37 @@ fn hits_are_summed_over_connections_and_shards() {
     assert_eq!(total.iter().map(|(_, count)| count).sum::<u64>(), 4);
     assert_eq!(stats.by_shard().len(), 2);
     drop((good, silent));
+    running.stop().expect("a clean end");
+}
+
+/// A proxy's connection carries the calls of many: it does not end for what any caller's would.
+#[test]
+fn a_trusted_proxy_is_on_its_own_listener() {
+    let mut config = Config::default();
+    config.http2.glitch_budget = 5;
+    let server = Server::builder()
+        .listen("127.0.0.1:0")
+        .listen_trusted_proxy("127.0.0.1:0")
+        .shards(1);
+    let running = server.config(config).start().expect("a server");
+    let connect = |listener: usize| {
+        let Address::Tcp(address) = running.addresses()[listener] else {
+            panic!("not TCP")
+        };
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        stream.write_all(PREFACE).expect("sent");
+        stream
+    };
+    let mut anybody = connect(0);
+    anybody.write_all(&PING.repeat(5)).expect("sent");
+    let said = read_until(&mut anybody, b"too_many_pings");
+    assert!(said.ends_with(b"too_many_pings"), "strikes are counted");
+    let mut proxy = connect(1);
+    for _ in 0..200 {
+        proxy.write_all(PING).expect("sent");
+        let said = read_until(&mut proxy, PING_ACK);
+        assert!(said.ends_with(PING_ACK), "the proxy's connection lives on");
+    }
+    drop((anybody, proxy));
     running.stop().expect("a clean end");
 }

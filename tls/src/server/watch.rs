@@ -12,12 +12,16 @@ impl Acceptor {
     /// they are broken. A fault that was logged already is not logged again.
     pub fn refresh(&self) {
         let outcome = self.reload().map_err(|error| error.to_string());
-        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self
+            .shared
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(changed) => {
                 *told = None;
                 if changed {
-                    tracing::info!(config = ?self.0.config, "TLS certificate replaced");
+                    tracing::info!(config = ?self.shared.config, "TLS certificate replaced");
                 }
             }
             Err(error) if told.as_ref() == Some(&error) => {}

@@ -161,6 +161,65 @@ fn who_is_refused() {
 }
 
 #[test]
+fn fallbacks_let_more_clients_in() {
+    let world = World::new();
+    let acceptor = |protocols: &[&[u8]]| {
+        let loaded = world.config().alpn(protocols).load();
+        loaded
+            .expect("an acceptor")
+            .with_fallbacks(&[b"http/1.1", b"http/1.0"])
+    };
+    let (http2, both) = (acceptor(&[b"h2"]), acceptor(&[b"http/1.1", b"h2"]));
+    let none = acceptor(&[]);
+    let check = |acceptor: &Acceptor, offered: &[&[u8]], agreed: Option<&str>| {
+        let connector = world.client_config().alpn(offered).load();
+        let mut pair = Pair::new(acceptor, &connector.expect("a connector"));
+        pair.settle();
+        let is_open = pair.server.is_open();
+        let alpn = is_open.then(|| pair.server.handshake().alpn);
+        assert_eq!(
+            alpn.as_deref(),
+            agreed.map(str::as_bytes),
+            "{}",
+            pair.server.error()
+        );
+    };
+    check(&http2, &[b"h2"], Some("h2"));
+    check(&http2, &[b"http/1.1", b"h2"], Some("h2"));
+    check(&http2, &[b"http/1.1"], Some("http/1.1"));
+    check(&http2, &[b"http/1.0", b"http/1.1"], Some("http/1.1"));
+    check(&http2, &[b"http/1.0"], Some("http/1.0"));
+    check(&http2, &[], Some(""));
+    check(&http2, &[b"h3"], None);
+    check(&both, &[b"h2", b"http/1.1"], Some("http/1.1"));
+    check(&none, &[], Some(""));
+    check(&none, &[b"h2"], Some(""));
+}
+
+#[test]
+fn a_client_without_tls_is_answered() {
+    let world = World::new();
+    for (first, answer) in [
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], &b"answer to G"[..]),
+        (b"\x15\x03\x01", b"answer to \x15"),
+        (b"\x16\x03\x01", b""),
+    ] {
+        let mut server = End::server(&world.acceptor(), Duration::ZERO);
+        server.protocol.receive(Duration::ZERO, Input::Bytes(first));
+        assert_eq!(server.transmit(), answer);
+        assert_eq!(server.closed, !answer.is_empty());
+        // What follows is not looked at.
+        server.protocol.receive(Duration::ZERO, Input::Bytes(b"x"));
+        let error = if answer.is_empty() {
+            ""
+        } else {
+            "the peer does not speak TLS"
+        };
+        assert_eq!(server.error(), error);
+    }
+}
+
+#[test]
 fn a_server_without_alpn_is_refused() {
     let world = World::new();
     let acceptor = world.config().alpn(&[]).load().expect("an acceptor");
@@ -230,7 +289,7 @@ fn plaintext_is_named() {
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     server.protocol.receive(now, Input::Bytes(preface));
     assert_eq!(*server.inner.failed.borrow(), Some(Error::Plaintext));
-    assert!(server.transmit().is_empty() && server.closed);
+    assert!(server.transmit() == b"answer to P" && server.closed);
     let mut client = End::client(&world.connector(), HOST, now);
     client.transmit();
     client

@@ -45,6 +45,10 @@ impl Inside for Probe {
         let before = self.0.failed.replace(Some(error.clone()));
         assert_eq!(before, None, "failed once");
     }
+
+    fn answer_plaintext(&mut self, first: &[u8]) -> Vec<u8> {
+        [b"answer to ", &first[..1]].concat()
+    }
 }
 
 impl Protocol for Probe {

@@ -4,17 +4,15 @@
 
 mod around;
 
-use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use around::Around;
 use clap::Parser;
-use corespun::server::{Config, LimitFlags, OverloadFlags};
+use corespun::server::{Config, LimitFlags, Log, OverloadFlags, conclude};
 use corespun::{Server, TlsConfig};
 use corespun_benches::{AnyError, EngineFlag, ServerFlags, Work, services};
-use tracing_subscriber::EnvFilter;
 
 /// Serves user.UserService and grpc.testing.BenchmarkService on corespun.
 #[derive(Parser)]
@@ -55,17 +53,11 @@ struct Program {
 
     /// What to log, such as info or corespun_runtime=debug.
     #[arg(long, value_name = "FILTER", default_value = "info")]
-    log: EnvFilter,
+    log: String,
 }
 
 fn main() -> ExitCode {
-    match run(Program::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench-corespun: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("bench-corespun", run(Program::parse()))
 }
 
 fn run(program: Program) -> Result<(), AnyError> {
@@ -81,11 +73,7 @@ fn run(program: Program) -> Result<(), AnyError> {
         tls_key,
         log,
     } = program;
-    tracing_subscriber::fmt()
-        .with_env_filter(log)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .init();
+    let _log = Log::start(&log)?;
     let mut config = Config::default();
     limits.apply(&mut config.http2);
     overload.apply(&mut config);

@@ -3,7 +3,8 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::time::Duration;
 
 use core_affinity::CoreId;
@@ -136,6 +137,10 @@ impl Socket {
                 Ok(Self::Tcp(socket))
             }
             Address::Unix(path) => UnixStream::connect(path).map(Self::Unix),
+            Address::Abstract(name) => {
+                let name = SocketAddr::from_abstract_name(name)?;
+                UnixStream::connect_addr(&name).map(Self::Unix)
+            }
         }
     }
 }

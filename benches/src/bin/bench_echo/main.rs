@@ -8,10 +8,12 @@
 
 mod load;
 
+use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use corespun::server::conclude;
 use corespun_benches::{AnyError, Canned, Echo, EngineFlag, ServerFlags, announce};
 use corespun_runtime::{Accept, Address, Peer, Protocol, Runtime, SocketHandle};
 
@@ -68,13 +70,7 @@ fn main() -> ExitCode {
         Some(address) => drive(address, &program.client),
         None => serve(program.server, program.engine, program.canned),
     };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench-echo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("bench-echo", ended)
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
@@ -95,7 +91,7 @@ fn drive(address: Address, flags: &ClientFlags) -> Result<(), AnyError> {
     }
     .run()?;
     let (echoes, seconds) = (report.echoes, report.elapsed.as_secs_f64());
-    println!("echoes={echoes} seconds={seconds:.3}");
+    writeln!(stdout(), "echoes={echoes} seconds={seconds:.3}")?;
     Ok(())
 }
 

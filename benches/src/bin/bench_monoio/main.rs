@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser;
-use corespun::server::{Config, Connection};
+use corespun::server::{Config, Connection, conclude};
 use corespun_benches::{AnyError, Echo, EngineFlag, Listeners, ServerFlags, announce};
 use corespun_benches::{monoio_host, services};
 use corespun_runtime::{Accept, Peer, Protocol, SocketHandle, now};
@@ -34,13 +34,7 @@ struct Program {
 }
 
 fn main() -> ExitCode {
-    match run(Program::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench-monoio: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("bench-monoio", run(Program::parse()))
 }
 
 fn run(program: Program) -> Result<(), AnyError> {

@@ -16,6 +16,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser;
+use corespun::server::conclude;
 use corespun_benches::{AnyError, Listeners, ServerFlags, announce};
 
 /// Serves user.UserService and grpc.testing.BenchmarkService on tonic.
@@ -27,13 +28,7 @@ struct Program {
 }
 
 fn main() -> ExitCode {
-    match run(&Program::parse().server) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench-tonic: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("bench-tonic", run(&Program::parse().server))
 }
 
 fn run(flags: &ServerFlags) -> Result<(), AnyError> {

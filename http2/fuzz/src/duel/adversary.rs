@@ -376,7 +376,7 @@ impl Adversary {
         let between = if lawful {
             choice.below(8)
         } else {
-            choice.pick(&[8, 9, 1])
+            choice.pick(&[128, 129, 1])
         };
         for _ in 0..between {
             bytes.extend(frame(CONTINUATION, 0, stream, &[]));
@@ -486,9 +486,9 @@ fn bomb(lawful: bool, choice: &mut impl Choice) -> Vec<u8> {
     let len = choice.pick(&[1, 300, 1_500]);
     literal(0x40, b"b", &vec![b'v'; len], &mut block);
     let times = match lawful {
-        // Below the hard limit of 32 KiB.
+        // Below the hard limit on bytes.
         true => choice.below(350),
-        false => choice.pick(&[4, 120, 130, 1_100, 15_000]),
+        false => choice.pick(&[4, 120, 680, 700, 15_000]),
     };
     // The newest entry, which may be gone again, or `accept-encoding: gzip, deflate`.
     let index = if lawful { 0x90 } else { 0xbe };

@@ -55,7 +55,7 @@ fn config(role: Role, choice: &mut impl Choice) -> Config {
     limits.output_bytes_high = choice.pick(&[512 << 10, 2_000]);
     limits.reset_budget = choice.pick(&[200, 10_000, 10_000, 3]);
     limits.queued_replies_max = choice.pick(&[1_000, 1_000, 10]);
-    limits.header_block_bytes_max = choice.pick(&[64 << 10, 64 << 10, 2_000]);
+    limits.header_block_bytes_max = choice.pick(&[1 << 20, 64 << 10, 2_000]);
     config
 }
 

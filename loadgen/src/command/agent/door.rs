@@ -75,7 +75,7 @@ impl DoorArgs {
 pub(super) fn is_of_this_machine(address: &Address) -> bool {
     match address {
         Address::Tcp(address) => address.ip().is_loopback(),
-        Address::Unix(_) => true,
+        Address::Unix(_) | Address::Abstract(_) => true,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The responders that a calibration calls: one answers every call with the same bytes, the other
 //! echoes. Neither looks at what it was asked.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub(in crate::command) fn respond(
         .start(move |_| Ok(Box::new(Door { echo }) as Box<dyn Accept>))
         .map_err(LoadError::Start)?;
     for address in running.addresses() {
-        eprintln!("listening on {address}");
+        let _ = writeln!(io::stderr(), "listening on {address}");
     }
     while interrupt.signal().is_none() {
         std::thread::sleep(Duration::from_millis(20));

@@ -121,6 +121,10 @@ fn address(address: &runtime::Address) -> Address {
         runtime::Address::Unix(path) => address::Address::UdsAddress(UdsAddress {
             filename: path.to_string_lossy().into_owned(),
         }),
+        // The form of grpc-go, whose channelz tools show it as it is.
+        runtime::Address::Abstract(name) => address::Address::UdsAddress(UdsAddress {
+            filename: format!("@{}", String::from_utf8_lossy(name)),
+        }),
     };
     Address {
         address: Some(address),

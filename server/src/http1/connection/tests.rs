@@ -57,12 +57,22 @@ fn plain(request: &PlainRequest<'_>) -> PlainResponse {
     }
 }
 
-fn connection(now: Duration) -> Http1 {
+/// Why HTTP/1.1 is spoken.
+#[derive(Clone, Copy, Debug)]
+enum Offer {
+    /// Plain requests are answered, and pages may call.
+    Web,
+    /// Plain requests are answered.
+    Plain,
+}
+
+fn connection(offer: Offer, now: Duration) -> Http1 {
     let mut routes = Routes::new();
     routes.add(Web);
     routes.plain(plain);
+    let web = GrpcWeb::new().allow_origin("https://a.example");
     let config = Config {
-        grpc_web: Some(GrpcWeb::new().allow_origin("https://a.example")),
+        grpc_web: matches!(offer, Offer::Web).then_some(web),
         ..Config::default()
     };
     let socket = SocketHandle::detached();
@@ -80,9 +90,13 @@ struct Caller {
 
 impl Caller {
     fn new() -> Self {
+        Self::of(Offer::Web)
+    }
+
+    fn of(offer: Offer) -> Self {
         let now = Duration::from_secs(1);
         Self {
-            http1: connection(now),
+            http1: connection(offer, now),
             now,
             heard: Vec::new(),
             closed: false,
@@ -123,11 +137,16 @@ impl Caller {
     }
 }
 
-/// The same answers however a text is cut: whole, in two, in single bytes.
+/// Expects these answers however a text is cut: whole, in two, in single bytes.
 fn check(text: &str, expected: &str, closed: bool) {
+    check_of(Offer::Web, text, expected, closed);
+    check_of(Offer::Plain, text, expected, closed);
+}
+
+fn check_of(offer: Offer, text: &str, expected: &str, closed: bool) {
     let answers = |pieces: &mut dyn Iterator<Item = &[u8]>| {
         block_on(async {
-            let mut caller = Caller::new();
+            let mut caller = Caller::of(offer);
             pieces.for_each(|piece| caller.send(piece));
             let heard = caller.heard();
             (heard, caller.closed)
@@ -205,6 +224,119 @@ fn a_refusal_ends_the_connection() {
     caller.send("POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\nabc");
     assert!(caller.heard().starts_with("HTTP/1.1 400 Bad Request\r\n"));
     assert!(caller.closed);
+}
+
+/// Heads and bodies that another reader might take for something else, and the status of each.
+const SMUGGLED: &[(&str, u16)] = &[
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ncontent-length: 4\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ncontent-length: 0\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4, 4\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: +4\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 0x4\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length:\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length : 4\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+        501,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: identity\r\n\r\n",
+        501,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n",
+        501,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: x\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding:\x0bchunked\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n4\nGET \r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n+0\r\n\r\n",
+        400,
+    ),
+    (
+        "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\n\n",
+        400,
+    ),
+    (
+        "GET /healthz HTTP/1.1\r\nhost: a\r\nx: b\r\n folded: c\r\n\r\n",
+        400,
+    ),
+    ("GET /healthz HTTP/1.1\r\nhost: a\nx: b\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\nhost: a\r\nx: b\rc\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\nhost: a\r\nx: b\0\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\nhost: a, b\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\nhost: a@b\r\n\r\n", 400),
+    ("GET http://a@b/healthz HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+    ("GET healthz HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+    ("GET  /healthz HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+    ("GET /healthz\tHTTP/1.1\r\nhost: a\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1 \r\nhost: a\r\n\r\n", 400),
+    ("GET /healthz HTTP/2.0\r\nhost: a\r\n\r\n", 505),
+    ("GET /healthz\r\n\r\n", 400),
+    ("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n", 501),
+];
+
+#[test]
+fn nothing_is_smuggled_behind_an_unclear_request() {
+    for offer in [Offer::Web, Offer::Plain] {
+        for (text, status) in SMUGGLED {
+            let all = format!("{GET}{text}{GET}");
+            for size in [1, 7, all.len()] {
+                let mut caller = Caller::of(offer);
+                for piece in all.as_bytes().chunks(size) {
+                    caller.send(piece);
+                }
+                let heard = caller.heard();
+                let shown = format!("{offer:?} {text:?} by {size}: {heard}");
+                let rest = heard.strip_prefix(OK).expect(&shown);
+                assert!(rest.starts_with(&format!("HTTP/1.1 {status} ")), "{shown}");
+                assert_eq!(rest.matches("\r\ncontent-length: ").count(), 1, "{shown}");
+                assert!(rest.contains("\r\nconnection: close\r\n"), "{shown}");
+                assert!(caller.closed, "{shown}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -396,6 +528,27 @@ fn who_does_not_read_is_not_written_to() {
         assert!(heard.contains("grpc-status: 15\r\ngrpc-message: all gone\r\n"));
     })
     .unwrap();
+}
+
+#[test]
+fn a_drain_answers_the_request_whose_head_is_coming() {
+    let head_max = corespun_http2::Limits::default().header_block_time_max;
+    for at in 1..GET.len() {
+        let mut caller = Caller::of(Offer::Plain);
+        caller.send(&GET[..at]);
+        caller.http1.drain(caller.now);
+        caller.settle();
+        assert!(!caller.closed, "at {at}");
+        caller.send(GET[at..].repeat(2));
+        let ok = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nok\n";
+        assert_eq!((caller.heard().as_str(), caller.closed), (ok, true));
+    }
+    let mut slow = Caller::of(Offer::Plain);
+    slow.send("GET");
+    slow.http1.drain(slow.now);
+    slow.pass(head_max);
+    assert!(slow.heard().starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+    assert!(slow.closed);
 }
 
 #[test]
