@@ -11,7 +11,7 @@ const READINGS_PER_LIMIT: u64 = 8;
 const STRIDE_MAX: u32 = 128;
 
 /// Limits that a turn may have gone on for before it is long.
-const LONG_TURN: u64 = 4;
+const LONG_TURN: u64 = 2;
 
 /// Part of the limit that is left in a turn that is long already.
 const LONG_TURN_PART: u64 = 5;
@@ -20,10 +20,11 @@ const LONG_TURN_PART: u64 = 5;
 ///
 /// Work counts its steps. The clock is read after the first few, then after twice as many each
 /// time while that takes less than an eighth of the limit. Steps that take long are measured one
-/// by one, also at the start of the next turn. A limit of zero stands for none.
+/// by one, also at the start of the next turn, which then is a reading too. A limit of zero stands
+/// for none.
 ///
 /// Many pieces of work in one turn get less each: a fifth of the limit once the turn has gone on
-/// for four times the limit.
+/// for twice the limit.
 #[derive(Debug)]
 pub struct TimeShare {
     limit_ns: u64,
@@ -45,7 +46,7 @@ impl TimeShare {
         Self {
             limit_ns: limit.as_nanos() as u64,
             unmeasured,
-            stride: 1,
+            stride: unmeasured,
             left: 0,
             turn_ns: u64::MAX,
             began_ns: 0,
@@ -56,6 +57,11 @@ impl TimeShare {
     /// Begins a turn, which other pieces of work share if it has a moment of its own.
     #[inline]
     pub fn begin(&mut self, turn: Option<Duration>) {
+        self.begin_at(turn, clock::now);
+    }
+
+    #[inline]
+    fn begin_at(&mut self, turn: Option<Duration>, now: impl FnOnce() -> Duration) {
         self.turn_ns = turn.map_or(u64::MAX, |turn| turn.as_nanos() as u64);
         self.began_ns = 0;
         self.stride = self.stride.min(self.unmeasured);
@@ -63,6 +69,9 @@ impl TimeShare {
             0 => u32::MAX,
             _ => self.stride,
         };
+        if self.stride == 1 {
+            self.measure(now);
+        }
     }
 
     /// Counts a step. Returns whether the time of this turn is used up.
@@ -93,10 +102,12 @@ impl TimeShare {
             // Fewer than before, as it took longer than wanted.
             (u64::from(self.stride) * wanted / took).max(1) as u32
         };
-        self.left = self.stride;
         let is_long = self.began_ns.saturating_sub(self.turn_ns) > LONG_TURN * self.limit_ns;
         let part = if is_long { LONG_TURN_PART } else { 1 };
-        now - self.began_ns >= self.limit_ns / part
+        let is_used_up = now - self.began_ns >= self.limit_ns / part;
+        // Whoever asks again in the same turn is told again.
+        self.left = if is_used_up { 1 } else { self.stride };
+        is_used_up
     }
 }
 
@@ -105,19 +116,20 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_micros(800);
+    const BEGAN: Duration = Duration::from_secs(1);
 
     /// Takes up to 1000 steps of `step`, and returns how many fitted and how often the clock was
     /// read.
     fn turn(share: &mut TimeShare, step: Duration) -> (u32, u32) {
-        share.begin(None);
-        let mut readings = 0;
+        let mut readings = u32::from(share.stride == 1);
+        share.begin_at(None, || BEGAN);
         for done in 1..=1000 {
             share.left = share.left.saturating_sub(1);
             if share.left > 0 {
                 continue;
             }
             readings += 1;
-            if share.measure(|| step * done) {
+            if share.measure(|| BEGAN + step * done) {
                 return (done, readings);
             }
         }
@@ -127,12 +139,17 @@ mod tests {
     #[test]
     fn long_steps_are_measured_one_by_one() {
         let mut share = TimeShare::new(LIMIT, 4);
-        // The first reading is after the first step, whose time is not known.
-        assert_eq!(turn(&mut share, Duration::from_micros(400)), (3, 3));
-        assert_eq!(turn(&mut share, Duration::from_micros(400)), (3, 3));
-        assert_eq!(turn(&mut share, Duration::from_micros(799)), (3, 3));
-        assert_eq!(turn(&mut share, LIMIT), (2, 2));
-        assert_eq!(turn(&mut share, Duration::from_secs(1)), (2, 2));
+        // Nothing is known before the first reading.
+        assert_eq!(turn(&mut share, Duration::from_micros(400)), (8, 2));
+        assert_eq!(turn(&mut share, Duration::from_micros(400)), (2, 3));
+        assert_eq!(turn(&mut share, Duration::from_micros(799)), (2, 3));
+        assert_eq!(turn(&mut share, LIMIT), (1, 2));
+        assert_eq!(turn(&mut share, Duration::from_secs(1)), (1, 2));
+        // Short steps are soon believed again.
+        assert_eq!(turn(&mut share, Duration::from_nanos(100)).0, 1000);
+        assert_eq!(share.stride, STRIDE_MAX);
+        share.begin_at(None, || panic!("read at the start"));
+        assert_eq!(share.stride, 4);
     }
 
     #[test]
@@ -145,26 +162,27 @@ mod tests {
         assert_eq!(share.stride, STRIDE_MAX);
         // Steps that take longer all at once are noticed after the first few.
         assert_eq!(turn(&mut share, LIMIT), (8, 2));
-        assert_eq!(turn(&mut share, LIMIT), (2, 2));
+        assert_eq!(turn(&mut share, LIMIT), (1, 2));
     }
 
     #[test]
     fn a_long_turn_leaves_less() {
         let at = |micros: u64| Duration::from_micros(10_000 + micros);
         for (turn, began, ended, is_used_up) in [
-            (Some(at(0)), 3200, 3200 + 799, false),
-            (Some(at(0)), 3200, 3200 + 800, true),
-            (Some(at(0)), 3201, 3201 + 159, false),
-            (Some(at(0)), 3201, 3201 + 160, true),
-            (None, 3201, 3201 + 799, false),
+            (Some(at(0)), 1600, 1600 + 799, false),
+            (Some(at(0)), 1600, 1600 + 800, true),
+            (Some(at(0)), 1601, 1601 + 159, false),
+            (Some(at(0)), 1601, 1601 + 160, true),
+            (None, 1601, 1601 + 799, false),
             // A moment that is still to come, as where a test plays the clock.
-            (Some(at(9000)), 3201, 3201 + 799, false),
+            (Some(at(9000)), 1601, 1601 + 799, false),
         ] {
-            let mut share = TimeShare::new(LIMIT, 1);
+            let mut share = TimeShare::new(LIMIT, 4);
             share.begin(turn);
             assert!(!share.measure(|| at(began)));
             let case = format!("{turn:?} {began} {ended}");
             assert_eq!(share.measure(|| at(ended)), is_used_up, "{case}");
+            assert_eq!(share.left == 1, is_used_up, "{case}");
         }
     }
 

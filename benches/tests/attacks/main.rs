@@ -28,3 +28,8 @@ mod trial;
 mod windows;
 mod wire;
 mod witness;
+
+use corespun_benches::services::user;
+
+/// The server under attack.
+const SERVER: &str = env!("CARGO_BIN_EXE_bench-corespun");

@@ -250,7 +250,10 @@ impl Peer {
             wire::GOAWAY => self.seen.go_away = Some(ErrorCode(word(&payload[4..]))),
             wire::RST_STREAM => self.seen.note_reset(ErrorCode(word(payload))),
             wire::WINDOW_UPDATE if stream == 0 => self.credit += word(payload) as usize,
-            wire::HEADERS => self.on_block(payload),
+            wire::HEADERS => {
+                self.seen.heads += 1;
+                self.on_block(payload);
+            }
             wire::DATA if !payload.is_empty() => self.seen.messages += 1,
             _ => {}
         }

@@ -51,6 +51,8 @@ pub struct Seen {
     pub status: Option<u16>,
     /// The last `:status` other than 200.
     pub http_status: Option<u16>,
+    /// Header blocks: replies that have begun, and ends of calls.
+    pub heads: usize,
     /// DATA with payload. A small reply is one frame, so these are handlers that were reached.
     pub messages: usize,
     /// The server ended the connection.

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::SERVER;
 use super::place::let_go_first;
 
 /// How long it may take until it listens, and until it has drained.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A `bench-corespun` process with one shard; killed when dropped.
+/// Process of [`SERVER`] with one shard; killed when dropped.
 pub struct Server {
     child: Child,
     /// Where it listens.
@@ -26,7 +27,7 @@ pub struct Server {
 impl Server {
     /// Starts it on `cpu` with further flags.
     pub fn start(cpu: Option<usize>, flags: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bench-corespun"));
+        let mut command = Command::new(SERVER);
         command.args(["--listen", "127.0.0.1:0", "--log", "error"]);
         if let Ok(engine) = std::env::var("CORESPUN_ENGINE") {
             command.args(["--engine", &engine]);
@@ -35,7 +36,7 @@ impl Server {
             command.args(["--cpus", &cpu.to_string()]);
         }
         command.args(flags).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("failed to start bench-corespun");
+        let mut child = command.spawn().expect("failed to start the server");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let mut before = Vec::new();
         let greeting = lines.by_ref().map_while(Result::ok).find(|line| {
@@ -48,10 +49,7 @@ impl Server {
             .split_whitespace()
             .collect();
         let ["listening", "on", address, engine, ..] = words[..] else {
-            panic!(
-                "failed to start bench-corespun {flags:?}: {}",
-                before.join("; ")
-            );
+            panic!("failed to start {SERVER} {flags:?}: {}", before.join("; "));
         };
         let address = address.parse().expect("an address");
         let engine = engine.trim_start_matches("engine=").to_owned();

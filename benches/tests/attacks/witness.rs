@@ -10,10 +10,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use corespun::{Channel, Request};
-use corespun_benches::services::user::{UserRequest, user_service::GET_USER};
 use corespun_runtime::{Engine, LocalConfig, LocalShard, now, sleep_until, spawn};
 
 use super::place::go_first;
+use super::user::{UserRequest, user_service::GET_USER};
 
 /// How long the last call of a window is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);

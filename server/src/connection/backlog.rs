@@ -17,8 +17,8 @@ const BACKLOG_BYTES_MAX: usize = 4 << 20;
 /// them. One handler is never interrupted.
 const TURN_TIME_MAX: Duration = Duration::from_micros(250);
 
-/// Events of a turn that are not worth a reading of the clock: those of four small calls.
-const EVENTS_UNMEASURED: u32 = 8;
+/// Events of a turn that are not worth a reading of the clock: those of two small calls.
+const EVENTS_UNMEASURED: u32 = 4;
 
 /// What a connection may write in the turn at hand, and the input that waits for further turns.
 #[derive(Debug)]
@@ -108,8 +108,8 @@ impl Backlog {
 
 impl Connection {
     /// Bounds the time that the connection takes up in a turn: 250 µs, and 50 µs in a turn that
-    /// took a millisecond already. What it was sent besides waits for the next turn. Reads the clock once in a few calls, which suits connections on a shard
-    /// and no simulation.
+    /// took half a millisecond already. What it was sent besides waits for the next turn. Reads
+    /// the clock once in a few calls, which suits connections on a shard and no simulation.
     pub fn sharing_time(mut self) -> Self {
         self.backlog.time = TimeShare::new(TURN_TIME_MAX, EVENTS_UNMEASURED);
         self

@@ -217,12 +217,13 @@ fn slow_handlers_share_the_time_of_a_turn() {
         let (mut pair, order, wire) = working_batch(SMALL, WORK);
         pair.server = pair.server.sharing_time();
         pair.server.receive(turn(0), Input::Bytes(&wire));
-        assert_eq!(order.borrow().len(), 1, "one takes more than the share");
+        let first = order.borrow().len();
+        assert!(first <= 4, "{first}: no call was measured before");
         pair.server.advance(turn(0));
-        assert_eq!(order.borrow().len(), 1, "the same turn brings no new share");
+        assert_eq!(order.borrow().len(), first, "no new share in the turn");
         transmit(&mut pair);
         let turns = catch_up(&mut pair);
-        assert_eq!(turns, u64::from(CALLS), "a call in each turn");
+        assert_eq!(turns as usize, CALLS as usize - first + 1, "one in each");
         assert_eq!(*order.borrow(), (1..=CALLS).collect::<Vec<_>>());
         assert_eq!(pair.answers.len(), CALLS as usize);
     });

@@ -1,0 +1,27 @@
+//! Attacks that need handlers with work to do: the user service on SQLite, in a process of its own.
+//!
+//! Peers, server, good client and places are those of `benches/tests/attacks`, whose `main.rs`
+//! tells about them. `cargo x attacks` runs both, and both add rows to its table.
+
+#[path = "../../../benches/tests/attacks/peer.rs"]
+#[expect(dead_code, reason = "other attacks use more of it")]
+mod peer;
+#[path = "../../../benches/tests/attacks/place.rs"]
+mod place;
+#[path = "../../../benches/tests/attacks/seen.rs"]
+#[expect(dead_code, reason = "other attacks use more of it")]
+mod seen;
+#[path = "../../../benches/tests/attacks/server.rs"]
+mod server;
+#[path = "../../../benches/tests/attacks/wire.rs"]
+#[expect(dead_code, reason = "other attacks use more of it")]
+mod wire;
+#[path = "../../../benches/tests/attacks/witness.rs"]
+mod witness;
+
+mod stalled;
+
+use corespun_examples::user;
+
+/// The server under attack.
+const SERVER: &str = env!("CARGO_BIN_EXE_users");
