@@ -1,4 +1,5 @@
-//! Protocols of accepted sockets: HTTP/2, or HTTP/1.1 where something answers it, behind TLS or not.
+//! Protocols of accepted sockets: HTTP/2, or HTTP/1.1 where something answers it, with TLS or
+//! without.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -292,9 +292,9 @@ impl ServerBuilder {
     /// Answers requests that are no calls (their content type is not gRPC's), in place of the 405
     /// or 415 that they get otherwise: `/metrics`, for example. HTTP/1.1 is then answered beside
     /// HTTP/2 on every address, with TLS also for clients without ALPN: the first bytes of a
-    /// connection tell. For health see [`probes`](Self::probes). The factory is called once on each shard, as that of a service. A handler set before is
-    /// replaced. Calls do not pay for it. No interceptor sees such a request: what it may learn is
-    /// for the handler to decide.
+    /// connection tell. For health see [`probes`](Self::probes). The factory is called once on
+    /// each shard, as that of a service. A handler set before is replaced. Calls do not pay for
+    /// it. No interceptor sees such a request: what it may learn is for the handler to decide.
     ///
     /// ```no_run
     /// # use corespun_server::{Error, PlainRequest, PlainResponse, Server};

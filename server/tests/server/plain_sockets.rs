@@ -201,8 +201,8 @@ const TABLE: &[(&str, &str, &str)] = &[
         "\r\n\r\n",
     ),
     (
-        "GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n\
-         http2-settings: AAMAAABkAAQAAP__\r\n\r\nGET /x HTTP/1.0\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\n\
+         upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\nGET /x HTTP/1.0\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok\nHTTP/1.1 404 Not Found\r\n",
         "nothing is served at /x\n",
     ),
