@@ -32,12 +32,26 @@ struct Refusal {
     status: u16,
     /// What was wrong, for whoever reads the answer.
     why: Cow<'static, str>,
+    /// The peer gets no answer, because it speaks no HTTP.
+    is_silent: bool,
 }
 
 impl Refusal {
     fn new(status: u16, why: impl Into<Cow<'static, str>>) -> Self {
-        let why = why.into();
-        Self { status, why }
+        Self {
+            status,
+            why: why.into(),
+            is_silent: false,
+        }
+    }
+
+    /// A first line that is none of HTTP's. It may be a broken preface of HTTP/2, whose sender must
+    /// find the connection ended (RFC 9113 §3.4), so nothing is said in HTTP/1.1.
+    fn foreign() -> Self {
+        Self {
+            is_silent: true,
+            ..Self::malformed("the first line names no version of HTTP")
+        }
     }
 
     fn malformed(why: impl Into<Cow<'static, str>>) -> Self {

@@ -348,7 +348,9 @@ impl Http1 {
             why = &*refusal.why,
             "a request is refused"
         );
-        answer::write_refusal(refusal, lent(&mut self.output));
+        if !refusal.is_silent {
+            answer::write_refusal(refusal, lent(&mut self.output));
+        }
         self.closing = true;
     }
 

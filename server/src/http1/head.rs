@@ -83,6 +83,7 @@ pub(super) fn parse(bytes: &[u8], scheme: &str) -> Result<Head, Refusal> {
             let why = format!("the head has more than {FIELDS_MAX} fields");
             return Err(Refusal::new(431, why));
         }
+        Err(httparse::Error::Version) if !names_http(bytes) => return Err(Refusal::foreign()),
         Err(httparse::Error::Version) => {
             return Err(Refusal::new(505, "this port speaks HTTP/1.1 and HTTP/2"));
         }
@@ -103,6 +104,13 @@ pub(super) fn parse(bytes: &[u8], scheme: &str) -> Result<Head, Refusal> {
     let method = request.method.unwrap_or_default();
     let target = Target::parse(method, request.path.unwrap_or_default())?;
     seen.judge(version, method, target, scheme)
+}
+
+/// Returns whether the first line of a head names some version of HTTP.
+fn names_http(head: &[u8]) -> bool {
+    let line = head.trim_ascii_start().split(|&byte| byte == b'\r').next();
+    let mut words = line.unwrap_or_default().split(|&byte| byte == b' ');
+    words.any(|word| word.starts_with(b"HTTP/"))
 }
 
 /// What a request is for.

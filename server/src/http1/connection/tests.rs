@@ -300,6 +300,12 @@ fn nothing_is_smuggled_behind_an_unclear_request() {
 }
 
 #[test]
+fn who_speaks_no_http_hears_nothing() {
+    check("INVALID CONNECTION PREFACE\r\n\r\n", "", true);
+    check("\r\nEHLO a b\r\n\r\n", "", true);
+}
+
+#[test]
 fn nothing_of_the_connection_reaches_handlers() {
     let mut caller = Caller::new();
     caller.send(
