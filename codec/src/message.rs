@@ -76,8 +76,8 @@ pub fn split(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, Status> {
     Ok(split.map(|(frame, rest)| (frame.bytes, rest)))
 }
 
-/// Appends `bytes` to a buffer that grows by a quarter at a time: what a peer leaves unfinished must
-/// cost little more than it sent.
+/// Appends `bytes` to a buffer that grows by a quarter at a time: what a peer leaves unfinished
+/// must cost little more than it sent.
 pub fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
     if buffer.capacity() - buffer.len() < bytes.len() {
         buffer.reserve_exact(bytes.len().max(buffer.len() / GROWTH_SHARE));

@@ -47,8 +47,8 @@ pub struct Config {
     /// responses that have not gone out, of all connections, each of which has bounds of its own in
     /// [`Limits`]. From three quarters of it on, callers wait for credit; at the bound no call is
     /// started, except on one connection at a time. A quarter beyond it, or one message, the call
-    /// that keeps most ends with RESOURCE_EXHAUSTED, and new calls get that status. `None` follows the memory of the container: see
-    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind).
+    /// that keeps most ends with RESOURCE_EXHAUSTED, and new calls get that status. `None` follows
+    /// the memory of the container: see [`ServerBuilder::bind`](crate::ServerBuilder::bind).
     pub shard_bytes_max: Option<usize>,
     /// Origins whose pages may call by gRPC-Web; `None` serves no browsers.
     pub grpc_web: Option<GrpcWeb>,

@@ -7,6 +7,7 @@
 #[expect(dead_code, reason = "other attacks use more of it")]
 mod peer;
 #[path = "../../../benches/tests/attacks/place.rs"]
+#[expect(dead_code, reason = "other attacks use more of it")]
 mod place;
 #[path = "../../../benches/tests/attacks/seen.rs"]
 #[expect(dead_code, reason = "other attacks use more of it")]
