@@ -221,12 +221,11 @@ impl Limits {
     /// so they are wider than a server's, which protect it from strangers.
     ///
     /// A header list may have 256 KiB, which SETTINGS announce, and 4096 fields: trailers with
-    /// `grpc-status-details-bin` of many kilobytes are lawful. Calls may hold 256 MiB that came and
-    /// was not read. Streams that the server resets or breaks have no budget, since each ends only
-    /// a call of the client's own. Other budgets are those of [`Limits::behind_proxy`].
+    /// `grpc-status-details-bin` of many kilobytes are lawful. Streams that the server resets or
+    /// breaks have no budget, since each ends only a call of the client's own. Other budgets are
+    /// those of [`Limits::behind_proxy`].
     pub fn client() -> Self {
         Self {
-            received_bytes_max: 256 << 20,
             header_list_bytes_soft: 256 << 10,
             header_list_bytes_hard: 4 << 20,
             header_fields_soft: 4096,
