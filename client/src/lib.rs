@@ -37,8 +37,8 @@
 //! HTTP mapping, with the beginning of its body in the message.
 //! [`Status::head`](corespun_codec::Status::head) has the metadata of the head of a failed call.
 //!
-//! What the server certainly has not processed (REFUSED_STREAM, or a stream above the last of a
-//! GOAWAY) is called once more where the request is at hand, that is for unary and
+//! Calls that the server certainly has not processed (REFUSED_STREAM, or a stream above the last
+//! of a GOAWAY) is called once more where the request is at hand, that is for unary and
 //! server-streaming calls.
 //!
 //! **Not here:** the server, the records of TLS, several addresses and balancing between them,

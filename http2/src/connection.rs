@@ -2,8 +2,8 @@
 //!
 //! Methods come in four kinds. *Input*: [`Connection::receive`], [`Connection::advance`].
 //! *Commands*: `open`,
-//! `send_headers`, `send_data`, `data_in_place`, `release`, `reset`, `ping`, `drain`, `go_away`,
-//! `keep_alive`, `limit_pings`.
+//! `send_headers`, `send_data`, `data_in_place`, `release`, `expect`, `set_pressure`, `reset`,
+//! `ping`, `drain`, `go_away`, `keep_alive`, `limit_pings`.
 //! *Output*: [`Connection::transmit`]. *Questions*: everything that takes `&self`.
 
 mod abuse;
@@ -12,9 +12,9 @@ mod control;
 mod credit;
 mod data;
 mod fields;
-mod held;
 mod keepalive;
 mod opening;
+mod queued;
 mod queues;
 mod reader;
 mod receive;

@@ -142,7 +142,7 @@ impl fmt::Debug for Header<'_> {
     }
 }
 
-/// How far a header list went over the soft limits of [`crate::Limits`].
+/// Excess of a header list over the soft limits of [`crate::Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow {
     /// Size of the whole list, in bytes as RFC 9113 §10.5.1 counts them. A string of more than

@@ -100,7 +100,7 @@ pub struct Limits {
     /// Streams that the peer may waste, by resetting them or by its faults, beyond those that it
     /// lets finish: rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671). Step 4: GOAWAY.
     ///
-    /// What is charged is work without use, not a count of RST_STREAM. A stream that ends before
+    /// Work without use is charged, not a count of RST_STREAM. A stream that ends before
     /// anything could be transmitted after its HEADERS costs one. After the next transmit it has
     /// been bounded by `concurrent_streams_max` and costs 1/32. In between are the first eight that
     /// end so soon after a transmit (a fifth each), and those behind whose HEADERS others were
@@ -213,7 +213,7 @@ impl Default for Limits {
     }
 }
 
-/// How many times more a trusted proxy may waste than anybody.
+/// Factor by which a trusted proxy may waste more than other peers.
 const PROXY_FACTOR: u32 = 1000;
 
 impl Limits {

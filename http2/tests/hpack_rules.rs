@@ -241,7 +241,7 @@ fn counts_are_limited_softly_then_hard() {
     );
 }
 
-/// What became of a call is told by fields that are known by name: a little room is kept for them.
+/// Room kept for fields that tell how a call ended, which are known by name.
 #[test]
 fn known_fields_are_kept_behind_others() {
     let limits = ListLimits {

@@ -47,7 +47,7 @@ impl LimitStats {
 #[derive(Debug)]
 pub(crate) struct LimitCounts {
     counts: Box<[AtomicU64]>,
-    /// How often the log is told of ends.
+    /// Rate limit of log lines about ends.
     pub(crate) throttle: Throttle,
 }
 

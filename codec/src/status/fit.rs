@@ -47,7 +47,7 @@ struct Sizes {
     metadata: usize,
 }
 
-/// What [`Status::write_within`] has left in its scratch memory: the message and, behind it, the
+/// Result of [`Status::write_within`] in its scratch memory: the message and, behind it, the
 /// details.
 struct Written {
     message_bytes: usize,

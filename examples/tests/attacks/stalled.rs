@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 40;
 const STREAMS: usize = 100;
 /// Memory that the server may hold above what it held idle: 16 KiB a stream.
 const MEMORY_KIB_MAX: u64 = 64 << 10;
-/// How many times later a good client's slowest calls may be than when it is alone.
+/// Largest ratio of a good client's p99 under attack to its p99 alone.
 const RATIO_MAX: f64 = 10.0;
 const TRIES_MAX: usize = 3;
 /// Calls before the server counts as idle.
@@ -27,7 +27,7 @@ const WARM_CALLS: usize = 100;
 const ROWS_VARIABLE: &str = "CORESPUN_ATTACK_ROWS";
 const LIST_USERS: &[u8] = b"/user.UserService/ListUsers";
 
-/// How the good client is measured.
+/// Measurement of the good client.
 struct Form {
     /// From one of its calls to the next.
     interval: Duration,
@@ -51,7 +51,7 @@ const LONG: Form = Form {
     p99_floor: Duration::ZERO,
 };
 
-/// Which window keeps the replies back.
+/// Window that keeps the replies back.
 #[derive(Clone, Copy)]
 enum Closed {
     /// The stream's, from the start.

@@ -33,7 +33,7 @@ const EMPTY_PER_STREAM: u64 = 2;
 /// Share of padding that counts as framing: it is passed over, which costs little.
 const PADDING_SHARE: usize = 8;
 
-/// How many times [`Limits::data_overhead_bytes_max`] body bytes pay ahead.
+/// Most that body bytes pay ahead, in multiples of [`Limits::data_overhead_bytes_max`].
 const BODY_AHEAD_MAX: i64 = 16;
 
 /// Open streams whose windows SETTINGS may shift at the price of one more frame.
@@ -43,7 +43,7 @@ const SHIFTED_STREAMS_PER_GLITCH: usize = 64;
 pub(super) struct Abuse {
     pub(super) resets: Waste,
     glitches: Bucket,
-    /// What of the connection's work the bucket of glitches was told already.
+    /// Part of the connection's work that the bucket of glitches has been credited with.
     told: Told,
     /// DATA that the peer's updates of the connection's window have let us send, in bytes.
     credit: u64,
@@ -52,7 +52,7 @@ pub(super) struct Abuse {
     empty_data_frames: Bucket,
     /// Streams that have paid for empty DATA.
     told_empty: u64,
-    /// What the framing of DATA may cost still, in bytes, and the second that it was last raised.
+    /// Bytes that the framing of DATA may cost still, and the second of their last increase.
     data_overhead_left: i64,
     data_overhead_second: u64,
     go_away_frames: u32,

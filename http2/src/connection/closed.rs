@@ -13,7 +13,7 @@ use crate::frame::{FrameHead, flag};
 const WORDS: usize = 64;
 const KNOWN: u32 = (WORDS * 64) as u32;
 
-/// How a stream ended.
+/// End of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// We ended it ahead of the peer, or it is too long ago to tell: what the peer sent before it
@@ -101,7 +101,7 @@ fn bit(place: u32) -> u64 {
 }
 
 impl Connection {
-    /// How a stream that is not open any more, or was refused, came to its end.
+    /// End of a stream that is not open any more, or was refused.
     pub(super) fn ending(&self, stream: u32) -> Ending {
         match self.role == Role::Server && self.shutdown.refuses(stream) {
             true => Ending::Early,

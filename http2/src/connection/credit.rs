@@ -50,7 +50,7 @@ pub enum Pressure {
     Closed,
 }
 
-/// What the streams of a connection hold and were promised.
+/// Bytes that the streams of a connection hold and were promised.
 #[derive(Debug, Default)]
 pub(super) struct Credit {
     /// Body bytes handed out and not released, of all streams.

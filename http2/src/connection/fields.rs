@@ -30,7 +30,7 @@ pub(super) struct BlockHead {
 #[derive(Debug)]
 pub(super) struct Partial {
     pub(super) head: BlockHead,
-    /// What has come of it and was not decoded yet.
+    /// Bytes of it that have come and were not decoded yet.
     pub(super) bytes: Vec<u8>,
     frames: u32,
 }

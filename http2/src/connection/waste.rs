@@ -28,7 +28,7 @@ const ALONE_MAX: u32 = 8;
 /// Streams opened behind a wasted one that halve its price; as many again make it a third.
 const FOLLOWERS: u32 = 8;
 
-/// How long a stream that ends has been there.
+/// Age of a stream that ends.
 #[derive(Clone, Copy, Debug)]
 enum Age {
     /// Longer than the last transmit.
@@ -79,7 +79,7 @@ impl Waste {
 }
 
 impl Connection {
-    /// How long ago a stream was opened; one that was not taken up was so just now.
+    /// Age of a stream; one that was not taken up was opened just now.
     fn age(&self, stream: Option<StreamKey>) -> Age {
         let Some(stream) = stream.and_then(|key| self.streams.at(key)) else {
             return Age::Fresh { followers: 0 };

@@ -23,7 +23,7 @@ impl<'b> Input<'b> {
         self.rest.first().copied()
     }
 
-    /// How many bytes are left.
+    /// Bytes that are left.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// How many times its capacity a bucket may hold of what was earned.
+/// Most that a bucket may hold of earned tokens, in multiples of its capacity.
 const EARNED_PER_CAPACITY: u32 = 10;
 
 /// Tokens that a peer's cost drains and that time and its finished work bring back.

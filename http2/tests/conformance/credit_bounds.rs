@@ -10,7 +10,7 @@ use crate::wire::*;
 
 const ORDINARY: usize = 65_535;
 const MIB: usize = 1 << 20;
-/// What is given ahead for one message.
+/// Credit that is given ahead for one message.
 const AHEAD: usize = MIB;
 
 /// A server with `streams` open requests, whose windows do not grow by themselves.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::wire::settings;
 
-/// What a client says of `input` that comes in pieces, and the first bytes it kept.
+/// Result of a client that receives `input` in pieces, and the first bytes it kept.
 fn told(input: &[u8], piece: usize) -> (Option<OtherProtocol>, Vec<u8>) {
     let mut client = Connection::new(Config::client());
     for mut piece in input.chunks(piece) {

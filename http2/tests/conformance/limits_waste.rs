@@ -42,7 +42,7 @@ fn finish(end: &mut End, id: u32) {
     end.connection.send_headers(key, list, None, true);
 }
 
-/// How many streams are wasted until the connection ends, `each` of them between two transmits.
+/// Number of streams wasted until the connection ends, `each` of them between two transmits.
 fn wasted(budget: u32, each: u32, waste: impl Fn(u32) -> Vec<u8>) -> u32 {
     let mut end = server(budget);
     for nth in 0..100_000 {
@@ -81,7 +81,7 @@ fn rapid_resets() {
     );
 }
 
-/// What makes a server reset the stream of this identifier.
+/// Frames that make a server reset the stream of this identifier.
 type Provocation = fn(u32) -> Vec<u8>;
 
 /// Resets that the peer makes us send cost as much as its own; our own decisions cost nothing.

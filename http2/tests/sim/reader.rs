@@ -1,4 +1,4 @@
-//! How an end reads: now and then a part of what came, or whole messages that are held until then.
+//! Reading habits of an end: a part of what came now and then, or whole messages held until then.
 
 use core::fmt::Arguments;
 

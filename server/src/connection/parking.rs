@@ -8,6 +8,9 @@ use corespun_http2::StreamKey;
 use super::Connection;
 use crate::call::{Call, Collecting};
 
+/// Entries of calls that have ended that are kept besides as many as there are streams.
+const ENTRIES_SLACK: usize = 64;
+
 /// Streams of such calls, in the order in which they may start.
 #[derive(Debug, Default)]
 pub(super) struct Parking(VecDeque<StreamKey>);
@@ -25,8 +28,22 @@ impl Connection {
         if let Some(deadline) = collecting.deadline {
             self.watch(deadline);
         }
+        if self.parking.0.len() > self.calls.len() + ENTRIES_SLACK {
+            self.forget_ended();
+        }
         self.parking.0.push_back(stream);
         self.put_call(stream, Call::Parked(collecting));
+        debug_assert!(self.parking.0.len() <= self.calls.len() + ENTRIES_SLACK + 1);
+    }
+
+    /// Drops the entries of calls that were reset while they waited: their callers could make them
+    /// pile up.
+    fn forget_ended(&mut self) {
+        let calls = &self.calls;
+        self.parking.0.retain(|stream| {
+            let call = calls.get(stream.slot as usize);
+            matches!(call, Some(Call::Parked(parked)) if parked.id == stream.id)
+        });
     }
 
     /// Moment to start calls that wait, if there are any and nothing stands against them.

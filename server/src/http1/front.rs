@@ -52,14 +52,14 @@ pub(crate) struct Front<G: Guest> {
 
 enum Stage<G: Guest> {
     Waiting {
-        /// How much of [`PREFACE`] has come: no buffer is needed for what is known.
+        /// Bytes of [`PREFACE`] that have come: no buffer is needed for what is known.
         matched: usize,
         until: Option<Duration>,
         guest: G,
     },
     Http2(G::Http2),
     Http1(Box<G::Http1>),
-    /// What is left is to send these bytes.
+    /// Only these bytes are left to send.
     Closed(Vec<u8>),
 }
 

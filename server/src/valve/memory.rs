@@ -13,7 +13,7 @@ use corespun_runtime::SocketHandle;
 
 use super::Valve;
 
-/// What one connection keeps.
+/// Memory that one connection keeps.
 #[derive(Debug)]
 struct Holder {
     bytes: usize,
@@ -34,7 +34,7 @@ pub(super) struct Memory {
     holders: RefCell<Vec<Option<Holder>>>,
     /// The connection that goes on while memory is short.
     favoured: Cell<Option<usize>>,
-    /// What a connection that is not favoured was told last.
+    /// Pressure on connections that are not favoured.
     level: Cell<Pressure>,
 }
 

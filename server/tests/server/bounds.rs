@@ -344,6 +344,35 @@ fn calls_that_wait_for_room_may_end() {
     });
 }
 
+/// Calls that are reset while they wait leave nothing behind, however many.
+#[test]
+fn calls_reset_while_they_wait() {
+    let set = |server: &mut Config, client: &mut Http2Config| {
+        server.http2.queued_bytes_max = 1000;
+        server.http2.reset_budget = 1_000_000;
+        client.limits.stream_window_bytes = 0;
+    };
+    on_shard(set, async |mut pair| {
+        turns(&mut pair).await;
+        let first = pair.open(ECHO.path(), &[], false);
+        pair.send(first, &"x".repeat(2000), true);
+        turns(&mut pair).await;
+        for _ in 0..1000 {
+            let call = pair.open(ECHO.path(), &[], false);
+            pair.send(call, &String::new(), true);
+            pair.exchange();
+            pair.client.reset(call, ErrorCode::CANCEL);
+            pair.exchange();
+        }
+        let last = pair.open(ECHO.path(), &[], false);
+        pair.send(last, &String::new(), true);
+        pair.client.reset(first, ErrorCode::CANCEL);
+        pair.client.expect(last, 100);
+        turns(&mut pair).await;
+        assert_eq!(code(&pair, last), Some(Code::Ok));
+    });
+}
+
 /// A caller that does not read its reply loses that call after a while, if a bound is set, and no
 /// other.
 #[test]

@@ -284,7 +284,7 @@ fn requests_that_are_no_calls_are_refused() {
     });
 }
 
-/// What one caller's metadata are like concerns that call alone.
+/// Large metadata of one caller concern that call alone.
 #[test]
 fn metadata_of_any_form_and_size() {
     on_shard(async |mut pair| {

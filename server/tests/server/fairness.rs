@@ -21,7 +21,7 @@ type Order = Rc<RefCell<Vec<u32>>>;
 
 struct Large {
     bytes: usize,
-    /// How long the handler runs.
+    /// Time that the handler runs.
     work: Duration,
     order: Order,
 }

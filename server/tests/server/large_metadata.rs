@@ -113,7 +113,7 @@ fn answers(limit: usize, text: &str, look: impl Fn(&str, &Answer)) {
     .unwrap();
 }
 
-/// How many pairs of metadata have come.
+/// Number of pairs of metadata that have come.
 fn pairs(answer: &Answer) -> usize {
     let all = answer.head.iter().chain(&answer.trailers);
     all.filter(|(name, _)| name == "x-a").count()

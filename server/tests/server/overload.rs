@@ -242,7 +242,7 @@ fn the_bytes_of_all_connections_are_bounded_together() {
     });
 }
 
-/// What waiting cannot hold back costs the call that keeps most, wherever it is.
+/// Bytes beyond all waiting cost the call that keeps most, wherever it is.
 #[test]
 fn the_largest_call_ends_when_a_shard_is_out_of_memory() {
     on_shard(async || {

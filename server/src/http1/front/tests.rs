@@ -8,7 +8,7 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(10);
 const INSTANT: Duration = Duration::from_nanos(1);
 
-/// What a caller was taken for.
+/// Protocol that a caller was found to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     Http1,
@@ -79,7 +79,7 @@ fn front() -> (Front<Probe>, Rc<RefCell<Seen>>) {
     (front, seen)
 }
 
-/// What bytes in these pieces are taken for.
+/// Protocol found in bytes that come in these pieces.
 fn taken(pieces: &[&[u8]]) -> Option<Taken> {
     let (mut front, seen) = front();
     for piece in pieces {
