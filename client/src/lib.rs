@@ -38,7 +38,7 @@
 //! [`Status::head`](corespun_codec::Status::head) has the metadata of the head of a failed call.
 //!
 //! Calls that the server certainly has not processed (REFUSED_STREAM, or a stream above the last
-//! of a GOAWAY) is called once more where the request is at hand, that is for unary and
+//! of a GOAWAY) are made once more where the request is at hand, that is for unary and
 //! server-streaming calls.
 //!
 //! **Not here:** the server, the records of TLS, several addresses and balancing between them,
