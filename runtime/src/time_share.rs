@@ -182,7 +182,7 @@ mod tests {
             assert!(!share.measure(|| at(began)));
             let case = format!("{turn:?} {began} {ended}");
             assert_eq!(share.measure(|| at(ended)), is_used_up, "{case}");
-            assert_eq!(share.left == 1, is_used_up, "{case}");
+            assert!(!is_used_up || share.left == 1, "{case}");
         }
     }
 

@@ -53,7 +53,7 @@ impl Protocol for Starter {
             }
             return;
         }
-        let (socket, replies) = (self.socket.clone(), self.replies.clone());
+        let (socket, replies) = (self.socket, self.replies.clone());
         let before = CROWD_POLLS.load(Ordering::Relaxed);
         spawn(async move {
             let ahead = CROWD_POLLS.load(Ordering::Relaxed) - before;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use corespun_http2::Event;
 use corespun_runtime::{TimeShare, give_buffer, take_buffer};
 
 use super::Connection;
@@ -17,8 +18,8 @@ const BACKLOG_BYTES_MAX: usize = 4 << 20;
 /// them. One handler is never interrupted.
 const TURN_TIME_MAX: Duration = Duration::from_micros(250);
 
-/// Events of a turn that are not worth a reading of the clock: those of two small calls.
-const EVENTS_UNMEASURED: u32 = 4;
+/// Bodies in a turn that are not worth a reading of the clock: those of four small calls.
+const BODIES_UNMEASURED: u32 = 4;
 
 /// What a connection may write in the turn at hand, and the input that waits for further turns.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Default for Backlog {
         Self {
             turn: Duration::ZERO,
             unsent_max: 0,
-            time: TimeShare::new(Duration::ZERO, EVENTS_UNMEASURED),
+            time: TimeShare::new(Duration::ZERO, BODIES_UNMEASURED),
             bytes: Vec::new(),
             taken: 0,
             ends: false,
@@ -111,7 +112,7 @@ impl Connection {
     /// took half a millisecond already. What it was sent besides waits for the next turn. Reads
     /// the clock once in a few calls, which suits connections on a shard and no simulation.
     pub fn sharing_time(mut self) -> Self {
-        self.backlog.time = TimeShare::new(TURN_TIME_MAX, EVENTS_UNMEASURED);
+        self.backlog.time = TimeShare::new(TURN_TIME_MAX, BODIES_UNMEASURED);
         self
     }
 
@@ -165,16 +166,20 @@ impl Connection {
     fn take_events(&mut self, now: Duration, mut input: &[u8]) -> usize {
         loop {
             match self.http2.receive(now, &mut input) {
-                Ok(Some(event)) => self.on_event(now, event),
+                Ok(Some(event)) => {
+                    // Heads alone run no handler but those of streams, which are tasks.
+                    let is_body = matches!(event, Event::Data { .. });
+                    self.on_event(now, event);
+                    if is_body && self.is_share_used_up() {
+                        return input.len();
+                    }
+                }
                 Ok(None) => return 0,
                 Err(error) => {
                     self.tell_end(now, &error);
                     self.abandon();
                     return 0;
                 }
-            }
-            if self.is_share_used_up() {
-                return input.len();
             }
         }
     }

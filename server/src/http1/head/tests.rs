@@ -123,7 +123,7 @@ fn what_might_be_read_in_two_ways_is_refused() {
         ("GET http://a@b/ HTTP/1.1\r\nhost: a\r\n\r\n".into(), 400),
         ("GET  / HTTP/1.1\r\nhost: a\r\n\r\n".into(), 400),
         ("GET / HTTP/1.1 \r\nhost: a\r\n\r\n".into(), 400),
-        ("GET / http/1.1\r\nhost: a\r\n\r\n".into(), 505),
+        ("GET / http/1.1\r\nhost: a\r\n\r\n".into(), 400),
         ("GET / HTTP/1.1\nhost: a\n\n".into(), 400),
         ("G(T / HTTP/1.1\r\nhost: a\r\n\r\n".into(), 400),
         ("GET a HTTP/1.1\r\nhost: a\r\n\r\n".into(), 400),
