@@ -57,6 +57,14 @@ impl PlainHead {
         }
     }
 
+    /// Returns whether a value begins or ends with a blank, which makes the request malformed (RFC
+    /// 9113 §8.2.1). Calls are not held to it: gRPC says that such blanks may be stripped.
+    pub(crate) fn has_blank_edge(&self) -> bool {
+        let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        let mut values = self.fields.iter().map(|field| field.value);
+        values.any(|value| is_blank(value.first()) || is_blank(value.last()))
+    }
+
     /// The answer is to have a head only (RFC 9110 §9.3.2).
     pub(crate) fn wants_no_body(&self) -> bool {
         self.method == "HEAD"

@@ -107,8 +107,8 @@ fn downloads() {
             Attack {
                 name: "1000 replies of 1 MiB with a window of zero, never read (slow read)",
                 cve: SLOW_READ,
-                limit: "`queued_bytes_max`",
-                expected: &[Answer::Served],
+                limit: "`queued_bytes_max`, `write_progress_time_max`",
+                expected: &[Answer::Served, Answer::Reset(ErrorCode::ENHANCE_YOUR_CALM)],
                 round: |target| {
                     let peer = Peer::with_settings(target, &[(INITIAL_WINDOW_SIZE, 0)])?;
                     Ok(ask_for_mebibytes(peer, 1000).settle())

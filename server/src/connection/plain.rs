@@ -26,7 +26,7 @@ impl Connection {
         let Target::Plain(head) = &known.target else {
             return;
         };
-        if head.is_misdirected() {
+        if head.is_misdirected() || head.has_blank_edge() {
             return self.http2.reset(stream, ErrorCode::PROTOCOL_ERROR);
         }
         if head.is_cut() {

@@ -186,6 +186,21 @@ fn a_host_beside_the_authority_agrees_with_it() {
 }
 
 #[test]
+fn values_of_plain_requests_have_no_blank_edges() {
+    let mut pair = pair();
+    let mut reset = |value| {
+        let head = [GET, &[("x-a", value)]].concat();
+        ask(&mut pair, "/", &head, b"").reset
+    };
+    let malformed = Some(corespun_http2::ErrorCode::PROTOCOL_ERROR.0);
+    assert_eq!(reset("a b"), None);
+    assert_eq!(reset(""), None);
+    for value in [" a", "a ", "\ta", "a\t", " "] {
+        assert_eq!(reset(value), malformed, "{value:?}");
+    }
+}
+
+#[test]
 fn calls_are_not_plain_requests() {
     let mut pair = pair();
     for content_type in ["application/grpc", "application/grpc+proto"] {
