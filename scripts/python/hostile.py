@@ -108,8 +108,9 @@ def silence_then_close():
 @hostile
 def other_protocol():
     peer = dial()
-    peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    read_to_end(peer)
+    peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = read_to_end(peer)
+    assert answer.startswith(b"HTTP/1.1 404 "), answer
 
 
 @hostile
