@@ -19,21 +19,6 @@ const GREETING_BYTES_KEPT: usize = 128;
 /// Beginning of any response of HTTP/1 (RFC 9112 §4).
 const HTTP1: &[u8] = b"HTTP/1.";
 
-/// A frame's payload: borrowed from the input, or gathered.
-pub(super) enum Payload<'a> {
-    Whole(&'a [u8]),
-    Gathered(Vec<u8>),
-}
-
-impl Payload<'_> {
-    pub(super) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Whole(bytes) => bytes,
-            Self::Gathered(buffer) => &buffer[HEAD_BYTES..],
-        }
-    }
-}
-
 /// A DATA frame whose payload is passing through.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DataFrame {
@@ -123,51 +108,35 @@ impl Reader {
         }
     }
 
-    /// The next frame: of DATA only the head, else the whole. `None`: the input is exhausted.
-    pub(super) fn next<'a>(
-        &mut self,
-        input: &mut &'a [u8],
-        check: impl Fn(&FrameHead) -> Result<(), ConnectionError>,
-    ) -> Result<Option<(FrameHead, Payload<'a>)>, ConnectionError> {
-        if self.gathered.is_empty()
-            && let Some((head_bytes, rest)) = input.split_first_chunk::<HEAD_BYTES>()
-        {
-            let head = FrameHead::parse(head_bytes);
-            self.admit(&head, &check)?;
-            if head.kind == Kind::Data {
-                *input = rest;
-                return Ok(Some((head, Payload::Whole(&[]))));
-            }
-            if rest.len() >= head.len {
-                let (payload, rest) = rest.split_at(head.len);
-                *input = rest;
-                return Ok(Some((head, Payload::Whole(payload))));
-            }
+    /// Returns the head that the input begins with, and what lies behind it; `None` where it has
+    /// to be gathered.
+    #[inline(always)]
+    pub(super) fn head<'a>(&self, input: &'a [u8]) -> Option<(FrameHead, &'a [u8])> {
+        if !self.gathered.is_empty() {
+            return None;
         }
-        self.gather(input, check)
+        let (head, rest) = input.split_first_chunk::<HEAD_BYTES>()?;
+        Some((FrameHead::parse(head), rest))
     }
 
-    #[cold]
-    fn gather<'a>(
+    /// Moves input to what was gathered until that begins with a whole head.
+    pub(super) fn gather_head(&mut self, input: &mut &[u8]) -> Option<FrameHead> {
+        self.fill(input, HEAD_BYTES);
+        self.gathered.first_chunk().map(FrameHead::parse)
+    }
+
+    /// Moves input to what was gathered until the frame is whole, which of DATA is its head alone.
+    pub(super) fn gather_payload(
         &mut self,
-        input: &mut &'a [u8],
-        check: impl Fn(&FrameHead) -> Result<(), ConnectionError>,
-    ) -> Result<Option<(FrameHead, Payload<'a>)>, ConnectionError> {
-        if !self.fill(input, HEAD_BYTES) {
-            return Ok(None);
-        }
-        let Some(head_bytes) = self.gathered.first_chunk::<HEAD_BYTES>() else {
-            return Ok(None);
+        input: &mut &[u8],
+        head: &FrameHead,
+    ) -> Option<Vec<u8>> {
+        let payload_bytes = match head.kind {
+            Kind::Data => 0,
+            _ => head.len,
         };
-        let head = FrameHead::parse(head_bytes);
-        self.admit(&head, &check)?;
-        if head.kind != Kind::Data && !self.fill(input, HEAD_BYTES + head.len) {
-            return Ok(None);
-        }
-        Ok(Some((
-            head,
-            Payload::Gathered(core::mem::take(&mut self.gathered)),
-        )))
+        let is_whole = self.fill(input, HEAD_BYTES + payload_bytes);
+        is_whole.then(|| core::mem::take(&mut self.gathered))
     }
 
     /// A part of a frame has come, of DATA a part of the head.
@@ -176,10 +145,8 @@ impl Reader {
     }
 
     /// Takes the buffer of a gathered frame back.
-    pub(super) fn recycle(&mut self, payload: Payload<'_>) {
-        if let Payload::Gathered(mut buffer) = payload
-            && buffer.capacity() <= KEPT_BYTES
-        {
+    pub(super) fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= KEPT_BYTES {
             buffer.clear();
             self.gathered = buffer;
         }
@@ -193,20 +160,23 @@ impl Reader {
         self.gathered.len() >= target
     }
 
-    fn admit(
-        &mut self,
-        head: &FrameHead,
-        check: &impl Fn(&FrameHead) -> Result<(), ConnectionError>,
-    ) -> Result<(), ConnectionError> {
-        check(head)?;
-        if !self.settings_begun {
-            if head.kind != Kind::Settings || head.flags & 1 != 0 {
-                return Err(ConnectionError::protocol(
-                    "the first frame is not SETTINGS (RFC 9113 section 3.4)",
-                ));
-            }
-            self.settings_begun = true;
+    /// Refuses a first frame that is no SETTINGS.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, head: &FrameHead) -> Result<(), ConnectionError> {
+        if self.settings_begun {
+            return Ok(());
         }
+        self.begin_settings(head)
+    }
+
+    #[cold]
+    fn begin_settings(&mut self, head: &FrameHead) -> Result<(), ConnectionError> {
+        if head.kind != Kind::Settings || head.flags & 1 != 0 {
+            return Err(ConnectionError::protocol(
+                "the first frame is not SETTINGS (RFC 9113 section 3.4)",
+            ));
+        }
+        self.settings_begun = true;
         Ok(())
     }
 }

@@ -4,13 +4,12 @@ use core::time::Duration;
 
 use super::closed::Ending;
 use super::fields::BlockHead;
-use super::reader::Payload;
 use super::time::Timer;
 use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
 use crate::event::Event;
 use crate::frame::payload::{self, Malformed};
-use crate::frame::{FrameHead, Kind, flag, write};
+use crate::frame::{FrameHead, HEAD_BYTES, Kind, flag, write};
 use crate::limits::Limit;
 use crate::memo;
 use crate::stream::StreamKey;
@@ -31,8 +30,11 @@ impl Connection {
             *input = &[];
             return Ok(None);
         }
-        self.next_event(now, input)
-            .inspect_err(|error| self.fail(error))
+        let report = self.next_event(now, input);
+        if let Err(error) = &report {
+            self.fail(error);
+        }
+        report
     }
 
     #[inline(always)]
@@ -42,42 +44,76 @@ impl Connection {
             self.shake_hands(input)?;
         }
         loop {
-            if self.reader.data.is_some() {
-                match self.data_piece(now, input)? {
-                    Some(event) => return Ok(Some(event)),
-                    None if self.reader.data.is_some() => return Ok(None),
-                    None => {}
-                }
-            }
-            let limits = &self.limits;
-            let block_open = self
-                .fields
-                .partial
-                .as_ref()
-                .map(|partial| partial.head.stream);
-            let check = |head: &FrameHead| check_head(head, limits.frame_bytes_max, block_open);
-            let Some((head, payload)) = self.reader.next(input, check)? else {
-                if self.reader.is_gathering() {
-                    self.await_whole();
-                }
-                return Ok(None);
-            };
-            if let Payload::Gathered(_) = payload {
-                self.on_gathered();
-            }
-            if head.kind == Kind::Data {
-                self.reader.recycle(payload);
-                if let Some(event) = self.on_data_head(now, &head)? {
-                    return Ok(Some(event));
-                }
-                continue;
-            }
-            let event = self.on_frame(now, &head, payload.bytes())?;
-            self.reader.recycle(payload);
-            if event.is_some() {
-                return Ok(event);
+            let report = self.next_frame(now, input);
+            // A frame takes up input, and what is too short for one is gathered.
+            if !matches!(report, Ok(None)) || input.is_empty() {
+                return report;
             }
         }
+    }
+
+    /// Takes one frame in, or one piece of DATA; no event says little of what is left. Reports
+    /// are handed on untouched: taken apart they would go through memory.
+    #[inline(always)]
+    fn next_frame<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
+        if self.reader.data.is_none() {
+            let Some((head, rest)) = self.reader.head(input) else {
+                return self.gathered_frame(now, input);
+            };
+            self.admit(&head)?;
+            if head.kind != Kind::Data {
+                let Some((payload, rest)) = rest.split_at_checked(head.len) else {
+                    return self.gathered_frame(now, input);
+                };
+                *input = rest;
+                return self.on_frame(now, &head, payload);
+            }
+            *input = rest;
+            match self.on_data_head(now, &head) {
+                Ok(None) => {}
+                report => return report,
+            }
+        }
+        // Also of a frame without a body, which may end its stream.
+        self.data_piece(now, input)
+    }
+
+    /// Gathers a frame that lies in several pieces of input, and takes it in once it is whole.
+    #[cold]
+    fn gathered_frame<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
+        let Some(head) = self.reader.gather_head(input) else {
+            if self.reader.is_gathering() {
+                self.await_whole();
+            }
+            return Ok(None);
+        };
+        self.admit(&head)?;
+        let Some(frame) = self.reader.gather_payload(input, &head) else {
+            self.await_whole();
+            return Ok(None);
+        };
+        self.on_gathered();
+        let report = match head.kind {
+            Kind::Data => self.on_data_head(now, &head),
+            _ => self.on_frame(now, &head, &frame[HEAD_BYTES..]),
+        };
+        self.reader.recycle(frame);
+        match (head.kind, report) {
+            (Kind::Data, Ok(None)) => self.data_piece(now, input),
+            (_, report) => report,
+        }
+    }
+
+    /// Refuses a frame that may not come here, known by its head.
+    #[inline(always)]
+    fn admit(&mut self, head: &FrameHead) -> Result<(), ConnectionError> {
+        let block_open = self
+            .fields
+            .partial
+            .as_ref()
+            .map(|partial| partial.head.stream);
+        check_head(head, self.limits.frame_bytes_max, block_open)?;
+        self.reader.begin(head)
     }
 
     /// What comes ahead of the first frame.
