@@ -132,6 +132,7 @@ mod timer;
 
 pub use address::{Address, AddressError};
 pub use balance::Balance;
+pub use buffer::allocator::return_freed_buffers;
 pub use buffer::pool::{give_buffer, take_buffer};
 pub use cgroup::memory_limit;
 pub use clock::{now, wall_time};

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use corespun_codec::{Encoding, Encodings};
 use corespun_http2::Limits;
+use corespun_runtime::return_freed_buffers;
 
 use crate::admission::Admission;
 use crate::lifetime::Lifetime;
-
 use crate::web::GrpcWeb;
 
 /// Bytes that the calls of a shard may keep where memory is not short: 64 of the largest messages,
@@ -16,6 +16,10 @@ pub(crate) const SHARD_BYTES_MAX: usize = 256 << 20;
 /// The part of the memory that the calls of all shards may keep together. As much again is taken
 /// by the buffers of the kernel and by messages while they are encoded, and half is for handlers.
 const MEMORY_SHARE: u64 = 4;
+
+/// The part of a shard's share, where memory is short, from which on a freed buffer goes back to
+/// the system: what is freed in smaller ones finds new users soon.
+const FREED_PARTS: usize = 32;
 
 /// Limits of a server's connections and calls.
 #[derive(Clone, Debug)]
@@ -85,43 +89,53 @@ impl Default for Config {
     }
 }
 
-/// The bytes that the calls of each of `shards` may keep if a process has `memory_bytes`.
-pub(crate) fn default_shard_bytes(memory_bytes: Option<u64>, shards: usize) -> usize {
-    let Some(memory) = memory_bytes else {
-        return SHARD_BYTES_MAX;
-    };
-    let share = (memory / MEMORY_SHARE / shards.max(1) as u64) as usize;
-    if share < SHARD_BYTES_MAX {
-        tracing::info!(
-            memory_limit = memory,
-            shards,
-            shard_bytes_max = share,
-            "the memory limit lowers what the calls of a shard may keep"
-        );
+/// The bytes that the calls of each of `shards` may keep if a process has `memory_bytes`; `None`
+/// where memory is not short.
+pub(crate) fn short_shard_bytes(memory_bytes: Option<u64>, shards: usize) -> Option<usize> {
+    let share = memory_bytes? / MEMORY_SHARE / shards.max(1) as u64;
+    let share = usize::try_from(share).unwrap_or(usize::MAX);
+    (share < SHARD_BYTES_MAX).then_some(share)
+}
+
+impl Config {
+    /// Fits what is kept to the memory limit of the process: by its calls, unless told otherwise,
+    /// and by its allocator of what they have freed.
+    pub(crate) fn fit_memory(&mut self, memory_bytes: Option<u64>, shards: usize) {
+        let short = short_shard_bytes(memory_bytes, shards);
+        if let Some(share) = short {
+            let returns_freed = return_freed_buffers(share / FREED_PARTS);
+            tracing::debug!(share, returns_freed, "memory is short");
+        }
+        if let (None, Some(share)) = (self.shard_bytes_max, short) {
+            tracing::info!(
+                memory_limit = memory_bytes,
+                shards,
+                shard_bytes_max = share,
+                "the memory limit lowers what the calls of a shard may keep"
+            );
+        }
+        let default = short.unwrap_or(SHARD_BYTES_MAX);
+        self.shard_bytes_max.get_or_insert(default);
     }
-    share.min(SHARD_BYTES_MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SHARD_BYTES_MAX, default_shard_bytes};
+    use super::{SHARD_BYTES_MAX, short_shard_bytes};
 
     #[test]
     fn shards_share_a_quarter_of_little_memory() {
         const MIB: u64 = 1 << 20;
         for (memory, shards, expected) in [
-            (None, 1, SHARD_BYTES_MAX),
-            (Some(64 * MIB), 1, 16 << 20),
-            (Some(64 * MIB), 4, 4 << 20),
-            (Some(1024 * MIB), 1, SHARD_BYTES_MAX),
-            (Some(1024 * MIB - 4), 1, SHARD_BYTES_MAX - 1),
-            (Some(u64::MAX), 3, SHARD_BYTES_MAX),
+            (None, 1, None),
+            (Some(64 * MIB), 1, Some(16 << 20)),
+            (Some(64 * MIB), 4, Some(4 << 20)),
+            (Some(1024 * MIB), 1, None),
+            (Some(1024 * MIB - 4), 1, Some(SHARD_BYTES_MAX - 1)),
+            (Some(u64::MAX), 3, None),
         ] {
-            assert_eq!(
-                default_shard_bytes(memory, shards),
-                expected,
-                "{memory:?} {shards}"
-            );
+            let short = short_shard_bytes(memory, shards);
+            assert_eq!(short, expected, "{memory:?} {shards}");
         }
     }
 }

@@ -95,7 +95,6 @@ fn bounds_follow_the_memory_of_the_container() {
 }
 
 #[test]
-#[ignore = "a load of its own: run it by name"]
 fn lawful_calls_do_not_end_a_server_with_little_memory() {
     let group = match Group::new("load") {
         Ok(group) => group,

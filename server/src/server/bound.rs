@@ -8,7 +8,7 @@ use super::builder::{Factory, InterceptorFactory};
 use super::{RELOAD_PAUSE, Running, ServerBuilder, open_doors};
 use crate::acceptor::{Acceptor, Door, Shared};
 use crate::builtin::Builtin;
-use crate::config::{Config, default_shard_bytes};
+use crate::config::Config;
 use crate::cut_off::{CutCounts, CutOff};
 use crate::error::Error;
 use crate::limit_stats::LimitStats;
@@ -79,10 +79,7 @@ impl ServerBuilder {
         let tls = tls.map(TlsConfig::load).transpose()?;
         let (runtime, doors, proxies) = open_doors(runtime, listen, tls.as_ref())?;
         let runtime = runtime.bind()?;
-        let bytes = config
-            .shard_bytes_max
-            .unwrap_or_else(|| default_shard_bytes(memory_limit(), runtime.shards()));
-        config.shard_bytes_max = Some(bytes);
+        config.fit_memory(memory_limit(), runtime.shards());
         Ok(Bound {
             runtime,
             doors,
