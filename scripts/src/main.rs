@@ -9,6 +9,7 @@
 //! | `cargo x attacks` | known attacks against a real server, and their table |
 //! | `cargo x drains` | servers drained under load, and the table of what became of the calls |
 //! | `cargo x overload` | three times what a server can do, with admission and without |
+//! | `cargo x schemas` | code for schemas that others publish, compiled |
 //! | `cargo x fuzz` | inputs that break a promise, sought by coverage |
 //! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
 //! | `cargo x bench costs` | the same for each thing that a server can be told to do |
@@ -31,6 +32,7 @@ mod peers;
 mod probes;
 mod process;
 mod python;
+mod schemas;
 mod suites;
 mod test;
 mod tidy;
@@ -65,6 +67,8 @@ enum Task {
     Drains(drains::Arguments),
     /// Offer a server three times what it can do, with admission and without.
     Overload(overload::Arguments),
+    /// Generate and compile code for schemas that others publish.
+    Schemas(schemas::Arguments),
     /// Look for inputs that break a promise of the protocol core.
     Fuzz(fuzz::Arguments),
     /// Measure with a tool that is not ours.
@@ -94,6 +98,7 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Attacks(arguments) => attacks::run(&root, &arguments),
         Task::Drains(arguments) => drains::run(&root, &arguments),
         Task::Overload(arguments) => overload::run(&root, &arguments),
+        Task::Schemas(arguments) => schemas::run(&root, &arguments),
         Task::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
@@ -125,6 +130,7 @@ mod tests {
         assert!(parse("x attacks --write docs/attacks.md").is_ok());
         assert!(parse("x drains --turns 3 --write docs/drains.md").is_ok());
         assert!(parse("x overload --turns 1 --write docs/overload.md").is_ok());
+        assert!(parse("x schemas etcd --write docs/schemas.md").is_ok());
         assert!(parse("x fuzz all --minutes 0.5").is_ok());
         assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
         assert!(parse("x bench costs --turns 3 --seconds 1 --write README.md").is_ok());

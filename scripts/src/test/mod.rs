@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 use crate::failure::Failure;
 use crate::suites::Suite;
-use crate::{browser, interop, python, suites, tidy, workspace};
+use crate::{browser, interop, python, schemas, suites, tidy, workspace};
 use count::Count;
 use stage::Outcome;
 pub use stage::Stage;
@@ -54,6 +54,8 @@ enum Name {
     Browser,
     /// Every bench runs once.
     Bench,
+    /// Code for schemas that others publish is generated and compiled.
+    Schemas,
     /// Python against our server and our client against Python's, on io_uring.
     PythonUring,
     /// The same on epoll.
@@ -85,7 +87,7 @@ impl Name {
             Self::Fmt | Self::Tidy => 2,
             Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
             Self::H2spec | Self::Httpwg | Self::Stories | Self::Browser => 10,
-            Self::Bench => 10,
+            Self::Bench | Self::Schemas => 10,
             // The first of them fetches and builds what all need.
             Self::PythonUring | Self::PythonEpoll => 20,
             Self::InteropUring | Self::InteropEpoll => 15,
@@ -152,6 +154,7 @@ fn run_stage(name: Name, context: &Context, stage: &mut Stage) {
         Name::Stories => suites::run(Suite::Stories, context, stage),
         Name::Browser => browser::run(context, stage),
         Name::Bench => cargo::bench(context, stage),
+        Name::Schemas => schemas::stage(context, stage),
         Name::PythonUring => python::run(context, stage, "uring"),
         Name::PythonEpoll => python::run(context, stage, "epoll"),
         Name::InteropUring => interop::run(context, stage, "uring"),
