@@ -1,5 +1,5 @@
-//! A shard that has more to do than it can, or keeps more than it may: who is turned away, with
-//! what, and who is not. Waits are played, so that no test depends on how fast the machine is.
+//! Shards with too much load or too little memory: refused calls, their status, and calls that
+//! still run. Delays are simulated, so that no test depends on the speed of the machine.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -19,11 +19,11 @@ const CHAT: Method<String, String> = Method::new("/test.Busy/Chat", Kind::BidiSt
 const CHECK: Method<String, String> = Method::new("/grpc.health.v1.Health/Check", Kind::Unary);
 
 thread_local! {
-    /// The moment of the turn.
+    /// Simulated moment of the turn.
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-    /// How long its bytes have waited, and calls for the blocking pool.
+    /// Simulated delay of received bytes, and of calls for the blocking pool.
     static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-    /// Calls that reached a handler.
+    /// Number of calls that reached a handler.
     static HANDLED: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -99,7 +99,7 @@ fn pair(valve: &Rc<Valve>, config: &Config) -> Pair {
     pair
 }
 
-/// A pair behind an admission of 5 ms for 100 ms.
+/// Creates a pair with admission control of 5 ms for 100 ms.
 fn admitting() -> Pair {
     let config = Config {
         admission: Some(Admission::new().target(ms(5))),
@@ -109,7 +109,7 @@ fn admitting() -> Pair {
     pair(&valve, &config)
 }
 
-/// A turn at a moment, whose bytes have waited so long, with one call; how that ended.
+/// Runs a turn at a moment with one call, whose bytes have waited so long; returns its outcome.
 async fn call(
     pair: &mut Pair,
     (now, waited): (u64, u64),
@@ -132,7 +132,7 @@ fn code(pair: &Pair, stream: StreamKey) -> Option<Code> {
     Some(answer.status().code())
 }
 
-/// Checks that a call was refused in one block, and answers when it may come again, in ms.
+/// Checks that a call was refused in one block; returns its retry delay in ms.
 fn pushback(pair: &Pair, stream: StreamKey) -> u64 {
     let answer = &pair.answers[&stream.id];
     assert_eq!(answer.status().code(), Code::ResourceExhausted);
@@ -196,7 +196,7 @@ fn calls_that_waited_longer_than_their_callers_do_reach_no_handler() {
     });
 }
 
-/// Begins a request of so many bytes; its last one is kept back.
+/// Begins a request of `bytes`, without its last byte.
 fn begin(pair: &mut Pair, bytes: usize) -> (StreamKey, Vec<u8>) {
     let mut framed = Vec::new();
     corespun_codec::message::encode(&"x".repeat(bytes), &mut framed).unwrap();
@@ -207,7 +207,7 @@ fn begin(pair: &mut Pair, bytes: usize) -> (StreamKey, Vec<u8>) {
     (stream, last)
 }
 
-/// The connections of a shard wait for each other at its bound, and all their calls end well.
+/// Connections wait for each other at the shard's bound, and all their calls succeed.
 #[test]
 fn the_bytes_of_all_connections_are_bounded_together() {
     on_shard(async || {
@@ -242,7 +242,7 @@ fn the_bytes_of_all_connections_are_bounded_together() {
     });
 }
 
-/// Bytes beyond all waiting cost the call that keeps most, wherever it is.
+/// Bytes beyond the bound end the call that holds the most, on any connection.
 #[test]
 fn the_largest_call_ends_when_a_shard_is_out_of_memory() {
     on_shard(async || {
@@ -272,7 +272,7 @@ fn the_largest_call_ends_when_a_shard_is_out_of_memory() {
     });
 }
 
-/// A connection whose replies are not read does not stop the others at the shard's bound.
+/// At the shard's bound, a connection whose replies are not read does not block the others.
 #[test]
 fn a_full_shard_serves_those_who_read() {
     on_shard(async || {

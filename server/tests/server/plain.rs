@@ -1,4 +1,4 @@
-//! Plain requests beside calls, joined in memory.
+//! Plain requests next to calls, over connections joined in memory.
 
 use corespun_http2::Config as Http2Config;
 use corespun_server::{Config, PlainRequest, PlainResponse, Routes};
@@ -42,7 +42,7 @@ fn pair() -> Pair {
     Pair::with(routes, config, Http2Config::client())
 }
 
-/// Asks with a body of any length; an empty one ends the stream with its head.
+/// Sends a request with a body of any length; an empty body ends the stream with its head.
 fn ask<'p>(pair: &'p mut Pair, path: &str, head: &[(&str, &str)], body: &[u8]) -> &'p Answer {
     let stream = pair.open(path, head, body.is_empty());
     if !body.is_empty() {

@@ -1,4 +1,4 @@
-//! Overload as a table of waits over time, and a shard in a model that is offered too much.
+//! Overload detection as a table of delays over time, and a simulated shard under too much load.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn controller() -> Controller {
     Controller::new(ms(5), ms(100))
 }
 
-/// Turns of one call, as (moment, wait); whether the shard is overloaded after them.
+/// Feeds turns of one call each, as (moment, delay), and checks the state after them.
 fn check(turns: impl IntoIterator<Item = (u64, u64)>, overloaded: bool) {
     let mut controller = controller();
     let turns: Vec<_> = turns.into_iter().collect();
@@ -105,9 +105,9 @@ fn callers_stay_away_for_as_long_again() {
     assert_eq!(patient.pushback(ms(0)), ms(10_000));
 }
 
-/// Arrivals evenly at `load` times what the shard can do, one millisecond of work for each;
-/// refusing costs a hundredth of that. Answers goodput over capacity, and the longest wait of an
-/// admitted call, both after the first second.
+/// Simulates arrivals evenly spaced at `load` times the capacity, with 1 ms of work for each. A
+/// refusal costs a hundredth of that. Returns goodput relative to capacity and the longest delay of
+/// an admitted call, both measured after the first second.
 fn simulate(load: f64, controlled: bool) -> (f64, Duration) {
     const WORK: f64 = 1.0;
     let mut controller = Controller::new(ms(20), ms(100));

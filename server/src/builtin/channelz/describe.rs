@@ -1,4 +1,4 @@
-//! Counts and addresses in the words of channelz.
+//! Conversion of counters and addresses to channelz messages.
 
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -16,7 +16,7 @@ use prost_types::Timestamp;
 use super::{Known, Listener};
 use crate::tally::{Calls, Tally};
 
-/// What this server is called, for people.
+/// Human-readable name of this server.
 const SERVER_NAME: &str = "corespun";
 
 pub(super) fn server(known: &Known, listeners: &[Listener], calls: Calls) -> Server {
