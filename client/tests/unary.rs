@@ -1,4 +1,4 @@
-//! Unary calls against a scripted server: what goes out, and what each kind of answer means.
+//! Unary calls against a scripted server: the bytes sent, and the outcome of each kind of response.
 
 #[path = "unary/compression.rs"]
 mod compression;
@@ -33,12 +33,12 @@ fn hello(channel: &Channel) -> JoinHandle<Outcome> {
     say(channel, Request::new("hello".to_owned()))
 }
 
-/// One call, answered by `script`.
+/// Returns the outcome of one call that `script` answers.
 fn answered(script: impl FnOnce(&mut Pair, StreamKey)) -> Outcome {
     pieces(usize::MAX, script)
 }
 
-/// The same with the answer cut into pieces.
+/// Returns the outcome of one call whose response arrives in pieces of `piece` bytes.
 fn pieces(piece: usize, script: impl FnOnce(&mut Pair, StreamKey)) -> Outcome {
     let outcome = block_on(async {
         let (mut pair, channel) = Pair::new(100);

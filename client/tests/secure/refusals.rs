@@ -1,4 +1,4 @@
-//! Who does not get through, and what it is told.
+//! Refused TLS connections, and the errors that their clients get.
 
 use corespun_client::{Channel, ClientTlsConfig, Config, Roots};
 use corespun_codec::{Code, Status};
