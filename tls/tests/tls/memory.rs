@@ -1,4 +1,4 @@
-//! The protocol without sockets: what passes through, what is refused, and how it ends.
+//! TLS protocol without sockets: data, refusals, and ends.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use corespun_tls::{Acceptor, ClientTlsConfig, Connector, Error, Roots};
 use crate::authority::Authority;
 use crate::pair::{End, HOST, Pair, World};
 
-/// Bytes that differ from place to place, so that a mix-up is seen.
+/// Returns bytes that differ by position, so that misplaced data is detected.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
 }
@@ -108,7 +108,7 @@ fn a_changed_record_ends_the_connection() {
     assert!(pair.server.closed && pair.client.closed);
 }
 
-/// One handshake that fails; what each end says of it.
+/// Checks the errors of both ends of a handshake that fails.
 fn check_refused(acceptor: &Acceptor, connector: &Connector, server: &str, client: &str) {
     let mut pair = Pair::new(acceptor, connector);
     pair.settle();

@@ -1,4 +1,4 @@
-//! rustls's own blocking client, and hand-made bytes, against our acceptor on real sockets.
+//! rustls's own blocking client, and handmade bytes, with our acceptor on real sockets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -129,7 +129,7 @@ fn plaintext_and_silence_are_closed() {
     });
 }
 
-/// Everything up to the end of the stream, in whichever way it ends.
+/// Returns everything up to the end of the stream, however it ends.
 fn end(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     match stream.read_to_end(&mut rest) {
