@@ -1,4 +1,4 @@
-//! Who passes each rule, and what those are told who do not.
+//! Callers that pass each rule, and the statuses of those that do not.
 
 use super::*;
 use corespun_codec::{Code, TlsPeer, UnixPeer};

@@ -1,4 +1,4 @@
-//! Tokens of every kind, good and bad, and keys that change.
+//! Valid and invalid tokens of every kind, and keys that change.
 
 mod calls;
 mod issuer;
@@ -20,7 +20,7 @@ fn good() -> Value {
     })
 }
 
-/// The claims of `good` with some of them changed; `null` leaves one out.
+/// Returns the claims of `good` with some of them changed; `null` removes one.
 fn but(changes: Value) -> Value {
     let mut claims = good();
     let (all, changes) = (claims.as_object_mut(), changes.as_object().cloned());
@@ -113,7 +113,7 @@ fn a_token_ends_also_when_it_is_known() {
     refused(verifier.verify(&token), "has expired");
 }
 
-/// What has broken verifiers elsewhere: the token decides how it is checked.
+/// Checks that a token cannot choose its own algorithm, a known attack on verifiers.
 #[test]
 fn a_token_does_not_choose_its_algorithm() {
     let rsa = Issuer::rs256();
