@@ -1,4 +1,4 @@
-//! Spans of the calls that a channel makes.
+//! Spans of outgoing calls of a channel.
 
 use std::rc::Rc;
 
@@ -9,8 +9,8 @@ use crate::call_span::{CallSpan, Side, Subject};
 use crate::ids::Ids;
 use crate::tracer::Tracer;
 
-/// An interceptor of a channel, made by [`Tracer::client`]. The call's parent is the context that
-/// its own metadata names, else the current one: that of the handler which makes the call.
+/// Interceptor of a channel, created by [`Tracer::client`]. The parent of a call is the context in
+/// its own metadata, else the current one: that of the handler which makes the call.
 pub struct ClientTracing {
     tracer: Tracer,
     ids: Ids,

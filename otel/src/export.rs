@@ -1,4 +1,4 @@
-//! The exporter: one thread that brings spans to the collector, batch by batch.
+//! Exporter: a thread that sends spans to the collector in batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::otlp::Otlp;
 use crate::queue::Queue;
 use crate::report;
 
-/// The pause before a batch is sent once more; it doubles from one attempt to the next.
+/// Shortest pause before a batch is sent again; doubled after each attempt.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 
-/// The longest such pause.
+/// Longest pause before a batch is sent again.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Brings what comes into the queue to the collector.
+/// Sends the spans of the queue to the collector.
 pub(crate) struct Exporter {
     channel: Channel,
     settings: Otlp,
@@ -35,10 +35,11 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// An exporter on the current shard; it connects with its first batch.
+    /// Creates an exporter on the current shard; it connects with its first batch.
     ///
     /// # Errors
-    /// The endpoint makes no sense, or does not go with the settings of TLS.
+    ///
+    /// The endpoint is invalid, or contradicts the TLS settings.
     pub(crate) fn new(
         settings: Otlp,
         resource: Resource,
@@ -66,7 +67,7 @@ impl Exporter {
         })
     }
 
-    /// Exports until the tracer is gone and the queue is empty.
+    /// Exports until the tracer is dropped and the queue is empty.
     pub(crate) async fn run(mut self) {
         while !self.queue.is_finished() {
             // Elapsed or not: what is there goes out now.
@@ -87,8 +88,8 @@ impl Exporter {
         }
     }
 
-    /// Sends a batch until it is taken, refused for good, or out of time; how many of its spans
-    /// were lost.
+    /// Sends a batch until it is accepted, rejected for good, or out of time; returns the number of
+    /// spans lost.
     async fn deliver(&mut self, request: &ExportTraceServiceRequest, spans: u64) -> u64 {
         let end = now() + self.settings.retry_time_max;
         let mut backoff = BACKOFF_MIN;
@@ -128,8 +129,8 @@ impl Exporter {
     }
 }
 
-/// How many spans the collector did not take though it took the batch: they must not be sent
-/// again.
+/// Returns the number of spans that the collector rejected from an accepted batch; they must not be
+/// sent again.
 fn rejected(response: &ExportTraceServiceResponse, spans: u64) -> u64 {
     let Some(partial) = &response.partial_success else {
         return 0;
@@ -142,8 +143,8 @@ fn rejected(response: &ExportTraceServiceResponse, spans: u64) -> u64 {
     rejected.min(spans)
 }
 
-/// After which pause a batch may be sent again that failed with `status`, if it may at all (OTLP,
-/// "Failures"). The collector's own word counts for more than ours.
+/// Returns the pause after which a batch that failed with `status` may be sent again, if it may
+/// (OTLP, "Failures"). A pause named by the collector takes precedence.
 fn retry_pause(status: &Status, backoff: Duration) -> Option<Duration> {
     let details = status.error_details();
     let asked = details.retry_info.as_ref().and_then(|info| info.delay());
