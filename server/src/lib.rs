@@ -6,12 +6,12 @@
 //!   runtime pump ◀── Connection::transmit ◀── http2 output ◀── Reply ◀────┘
 //! ```
 //!
-//! A unary request that lies whole in one read is decoded from the kernel's buffer, its handler
 //! A unary request that is complete in one read is decoded from the kernel's buffer. Its handler is
 //! polled in place, and its reply is encoded directly into the connection's output. A handler
 //! becomes a task only if it has to wait. A streaming handler is a task from its start and
 //! communicates with its connection through a [`corespun_codec::pipe`]. Requests that are not gRPC
 //! calls go to the handler of [`ServerBuilder::plain`], if there is one.
+//!
 //! ```no_run
 //! use std::rc::Rc;
 //! use corespun_codec::{Kind, Method, Request, Response};
