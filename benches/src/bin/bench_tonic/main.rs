@@ -1,8 +1,8 @@
-//! `bench-tonic`: both bench services on tonic in its best form, the baseline of every claim.
+//! `bench-tonic`: both bench services on tonic in its fastest configuration, the baseline of every
+//! comparison.
 //!
-//! One current-thread tokio runtime for each shard, each with its own listener over
-//! SO_REUSEPORT, so that no request crosses a thread; TCP_NODELAY, the windows and the limits
-//! are those that corespun runs with.
+//! Each shard has its own current-thread tokio runtime and its own listener with SO_REUSEPORT, so
+//! that no request crosses threads. TCP_NODELAY, windows and limits are those that corespun uses.
 
 #![forbid(unsafe_code)]
 
