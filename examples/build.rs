@@ -1,4 +1,4 @@
-//! Makes messages, traits and clients of the examples' services from the project's schemas.
+//! Generates messages, traits and clients of the example services from the project's schemas.
 
 fn main() -> Result<(), corespun_build::Error> {
     corespun_build::compile(

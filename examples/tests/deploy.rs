@@ -1,4 +1,4 @@
-//! The example servers as operators run them: logs that nobody reads, taken ports, little memory.
+//! Example servers in operation: logs that nobody reads, addresses in use, little memory.
 
 #[path = "deploy/memory.rs"]
 mod memory;
@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 
 use program::{Folder, Program, TIMEOUT, each_engine};
 
-/// Makes so many calls, one after another; all succeed.
+/// Makes `count` calls, one after another; all must succeed.
 fn call(address: &str, count: usize) {
     let mut shard = LocalShard::new(LocalConfig::default()).expect("a shard");
     shard.block_on(async {

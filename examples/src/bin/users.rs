@@ -12,11 +12,11 @@ use corespun_examples::telemetry::{Telemetry, TraceFlags};
 use corespun_examples::user::UserServiceServer;
 use corespun_examples::{Store, Users};
 
-/// Serves users from an SQLite database, which is created and filled when it is not there.
+/// Serves users from an SQLite database, which is created and filled if it does not exist.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The database file
+    /// Path of the database file
     #[arg(long, value_name = "PATH", default_value = "users.db")]
     db: PathBuf,
 

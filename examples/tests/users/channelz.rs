@@ -1,4 +1,4 @@
-//! What a server counts, asked through `grpc.channelz.v1.Channelz` on both engines.
+//! Counters of a server, read through `grpc.channelz.v1.Channelz` on both engines.
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
@@ -34,7 +34,7 @@ impl Asker {
         Ok(answer.into_inner())
     }
 
-    /// The server's id, what it counted, and its one listener.
+    /// Returns the server's id, its counters, and its one listener.
     async fn server(&self) -> (i64, ServerData, i64) {
         let question = GetServersRequest::default();
         let answer = self.ask(channelz::GET_SERVERS, question).await;
@@ -62,7 +62,7 @@ impl Asker {
         Ok(answer.socket.expect("a socket"))
     }
 
-    /// Waits until a connection is listed no more.
+    /// Waits until a connection is no longer listed.
     async fn forgets(&self, id: i64) {
         for _ in 0..TIMEOUT.as_millis() / 10 {
             let refs = self.sockets(0, 0).await.socket_ref;
@@ -74,7 +74,7 @@ impl Asker {
         panic!("connection {id} stays listed");
     }
 
-    /// The newest connection, once `settled` holds for it.
+    /// Returns the newest connection, once `settled` holds for it.
     async fn newest(&self, settled: impl Fn(&Socket) -> bool) -> Socket {
         for _ in 0..TIMEOUT.as_millis() / 10 {
             let refs = self.sockets(0, 0).await.socket_ref;
@@ -99,7 +99,7 @@ fn start(engine: Engine) -> Running {
         .expect("a server")
 }
 
-/// Runs a scenario on each engine that the kernel lets us have.
+/// Runs a scenario on each engine that the kernel permits.
 fn on_each_engine(scenario: impl AsyncFn(&str, &Asker)) {
     for (engine, usable) in Engine::candidates() {
         let shard = usable.and_then(|()| LocalShard::new(LocalConfig { engine, cpu: None }));
@@ -125,7 +125,8 @@ fn on_each_engine(scenario: impl AsyncFn(&str, &Asker)) {
     }
 }
 
-/// Three good calls, a failed one, a stream of two messages each way, and one that is dropped.
+/// Makes three successful calls, a failed one, a stream of two messages each way, and one that is
+/// dropped.
 async fn call(channel: &Channel) {
     let client = TestServiceClient::new(channel.clone());
     for _ in 0..3 {

@@ -17,7 +17,7 @@ const SOAK_CALLS: usize = 20;
 const PICKED_CALLS: usize = 100;
 const INITIAL: &str = "test_initial_metadata_value";
 const TRAILING: &[u8] = &[0xab; 3];
-/// What a status message may have that HTTP does not let through as it is.
+/// Status message with characters that HTTP does not transmit unencoded.
 const SPECIAL: &str = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n";
 
 pub(super) fn large() -> SimpleRequest {

@@ -34,7 +34,8 @@ pub(super) async fn client_unary(client: &TestServiceClient) -> Result<(), Devia
     Ok(())
 }
 
-/// Whether the answers were compressed is seen on the wire alone: a unary response does not tell.
+/// Requests a compressed and an uncompressed response. The test cannot see the difference, which
+/// shows on the wire only.
 pub(super) async fn server_unary(client: &TestServiceClient) -> Result<(), Deviation> {
     for compressed in [true, false] {
         let request = SimpleRequest {
