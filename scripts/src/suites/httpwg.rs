@@ -1,4 +1,4 @@
-//! httpwg, whose cases play the client of RFC 9113 against our server.
+//! httpwg, whose cases act as clients of our server, by RFC 9113.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,10 +19,10 @@ const TOOL: Tool = Tool {
     programs: &["httpwg"],
 };
 
-/// How many cases there are.
+/// Number of cases.
 const CASES: usize = 107;
 
-/// The most a whole run may take; it takes a tenth of a second.
+/// Longest time of a whole run; it takes a tenth of a second.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// Runs the suite.
@@ -81,8 +81,8 @@ fn against(
     Ok(read(format!("server on {engine}"), &text))
 }
 
-/// Reads its lines `🔷 Running test: RFC 9113 :: section :: case` and `✅ Test passed: …`, or
-/// `❌ Test failed: …` with the reason behind it, or `Message: …` of a case that panicked.
+/// Parses the lines `🔷 Running test: RFC 9113 :: section :: case` and `✅ Test passed: …`, or `❌
+/// Test failed: …` followed by the reason, or `Message: …` of a case that panicked.
 fn read(subject: String, text: &str) -> Report {
     let mut report = Report {
         suite: SUITE,
@@ -132,7 +132,7 @@ fn push(report: &mut Report, place: Option<&str>, verdict: Verdict) {
     report.section(section).cases.push(Case { name, verdict });
 }
 
-/// A text without the sequences that colour it on a terminal.
+/// Returns a text without terminal colour sequences.
 fn without_colour(text: &str) -> String {
     let mut parts = text.split('\x1b');
     let mut plain = parts.next().unwrap_or_default().to_owned();

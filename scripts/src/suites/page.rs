@@ -1,4 +1,4 @@
-//! The page about the suites: what passed, by section, and what may fail.
+//! Page about the suites: results by section, and the cases that may fail.
 
 use std::fmt::Write;
 
@@ -23,7 +23,7 @@ tests. Each figure is the number of cases that passed, of those there are.
 
 ";
 
-/// The whole page.
+/// Returns the whole page.
 pub fn write(reports: &[Report]) -> String {
     let mut page = START.to_owned();
     page.push_str("| suite | subject | passed |\n|---|---|---|\n");
@@ -57,7 +57,7 @@ pub fn write(reports: &[Report]) -> String {
     page
 }
 
-/// The sections of one suite, with a column for each run.
+/// Appends the sections of one suite, with a column for each run.
 fn sections(page: &mut String, runs: &[Report]) {
     let subjects: Vec<_> = runs.iter().map(|run| run.subject.as_str()).collect();
     let _ = writeln!(page, "\n## {}\n", runs[0].suite);
