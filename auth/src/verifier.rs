@@ -205,10 +205,7 @@ impl Verifier {
             let outcome = text.and_then(|text| verifier.replace(text.as_deref()));
             let fault = outcome.err().map(|error| error.to_string());
             if let Some(error) = fault.as_ref().filter(|_| fault != told) {
-                tracing::warn!(
-                    error,
-                    "the keys of tokens are kept: the new ones are of no use"
-                );
+                tracing::warn!(error, "kept the keys of tokens: the new ones are invalid");
             }
             told = fault;
         }
@@ -227,11 +224,11 @@ fn refused(error: &Error) -> Status {
     let reason = match error.kind() {
         ErrorKind::ExpiredSignature => "the token has expired",
         ErrorKind::ImmatureSignature => "the token is not valid yet",
-        ErrorKind::InvalidSignature => "the token's signature does not hold",
+        ErrorKind::InvalidSignature => "the token's signature is invalid",
         ErrorKind::InvalidIssuer => "the token is of another issuer",
         ErrorKind::InvalidAudience => "the token is for another audience",
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
-            "the token is signed in a way that is not accepted"
+            "the token's algorithm is not accepted"
         }
         ErrorKind::MissingRequiredClaim(name) => {
             return Status::unauthenticated(format!("the token lacks the claim {name:?}"));

@@ -68,7 +68,7 @@ impl Protocol for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let mut session = self.link.session();
-        let text = format!("the connection to {} was closed here", session.peer());
+        let text = format!("the connection to {} was closed locally", session.peer());
         session.end(Status::unavailable(text));
     }
 }

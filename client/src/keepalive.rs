@@ -27,7 +27,7 @@ impl KeepaliveTime {
     /// Doubles the time, because a server has closed a connection with `too_many_pings`.
     pub(crate) fn double(&self) {
         let doubled = self.0.get().saturating_mul(2);
-        tracing::warn!(time = ?doubled, "the server found our PINGs too many: fewer from now on");
+        tracing::warn!(time = ?doubled, "the server refused frequent PINGs: doubled the interval");
         self.0.set(doubled);
     }
 }

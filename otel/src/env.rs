@@ -92,7 +92,7 @@ pub(crate) fn otlp(lookup: Lookup<'_>) -> Result<Otlp, Error> {
     if let Some(variable) = Variable::first(lookup, exporter!("PROTOCOL"))?
         && variable.word() != "grpc"
     {
-        return Err(variable.bad("only grpc is spoken here"));
+        return Err(variable.bad("only grpc is supported"));
     }
     let mut otlp = Otlp::new(endpoint(lookup)?);
     if let Some(variable) = Variable::first(lookup, exporter!("HEADERS"))? {
@@ -129,7 +129,7 @@ fn batches(mut otlp: Otlp, lookup: Lookup<'_>) -> Result<Otlp, Error> {
     if let Some(variable) = Variable::first(lookup, &["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"])? {
         let (batch, queue) = (variable.count()?, otlp.queue_spans_max);
         if batch > queue {
-            return Err(variable.bad(format!("only {queue} spans have room in the queue")));
+            return Err(variable.bad(format!("the queue holds only {queue} spans")));
         }
         otlp = otlp.batch_spans_max(batch);
     }

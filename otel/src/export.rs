@@ -138,7 +138,11 @@ fn rejected(response: &ExportTraceServiceResponse, spans: u64) -> u64 {
     let rejected = u64::try_from(partial.rejected_spans).unwrap_or(0);
     if rejected > 0 || !partial.error_message.is_empty() {
         let why = &*partial.error_message;
-        tracing::warn!(rejected, why, "the collector has a complaint about spans");
+        tracing::warn!(
+            rejected,
+            why,
+            "the collector rejected spans or sent a warning"
+        );
     }
     rejected.min(spans)
 }

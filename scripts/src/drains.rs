@@ -213,7 +213,7 @@ impl Load {
     fn line(&mut self) -> Result<String, Failure> {
         let mut line = String::new();
         let read = self.output.read_line(&mut line);
-        match read.attempt(|| "hear of drains.py".into())? {
+        match read.attempt(|| "read the output of drains.py".into())? {
             0 => Err(Failure::new("run drains.py", "it has ended")),
             _ => Ok(line),
         }

@@ -157,7 +157,7 @@ impl Accept for Acceptor {
 impl Acceptor {
     /// Closes a connection that exceeds the maximum number of connections.
     fn refuse(&self, peer: &Peer) -> Box<dyn Protocol> {
-        tracing::debug!(?peer, "no more connections are taken");
+        tracing::debug!(?peer, "closed a connection beyond the maximum number");
         let mut hits = LimitHits::NONE;
         hits.add(Limit::Connections, 1);
         self.service.limit_counts.add(&hits);

@@ -449,7 +449,7 @@ impl Protocol for Connection {
     fn cut(&mut self, _now: Duration) {
         self.note_cut();
         if !self.closing {
-            self.cut_calls("the server shut down, and its calls have had their grace");
+            self.cut_calls("the server shut down, and the grace period is over");
         }
     }
 }

@@ -226,8 +226,8 @@ pub(crate) fn ask(handler: &Plain, request: &PlainRequest<'_>) -> PlainResponse 
     match response.fault() {
         None => response,
         Some(fault) => {
-            tracing::error!(path = request.path(), %fault, "failed to send a plain answer");
-            PlainResponse::new(500, "the answer breaks HTTP\n")
+            tracing::error!(path = request.path(), %fault, "failed to send a plain response");
+            PlainResponse::new(500, "the response violates HTTP\n")
         }
     }
 }

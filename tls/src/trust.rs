@@ -86,7 +86,7 @@ fn system() -> Result<RootCertStore, ConfigError> {
     let reasons: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
     Err(ConfigError::Content {
         name: "the system's authorities".to_owned(),
-        reason: format!("none is fit for use ({})", reasons.join("; ")),
+        reason: format!("none is usable ({})", reasons.join("; ")),
     })
 }
 

@@ -40,7 +40,7 @@ impl Session {
     pub(super) fn unseen(&self) -> Status {
         let reason = self.farewell().unwrap_or_default();
         let peer = &self.peer;
-        Status::unavailable(format!("{peer} has not seen the call: {reason}"))
+        Status::unavailable(format!("{peer} has not processed the call: {reason}"))
     }
 
     /// Returns the status for a request of a connection that accepts no new calls.
@@ -49,7 +49,7 @@ impl Session {
         let reason = self.farewell().map(|farewell| format!(": {farewell}"));
         let (peer, reason) = (&self.peer, reason.unwrap_or_default());
         Status::unavailable(format!(
-            "{peer} takes no new calls on this connection{reason}"
+            "{peer} accepts no new calls on this connection{reason}"
         ))
     }
 

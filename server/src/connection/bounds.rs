@@ -87,7 +87,7 @@ impl Connection {
         } else {
             self.http2.note_limit_hit(Limit::RequestProgressTime);
             let bound = self.request_progress_max.as_secs_f32();
-            let text = format!("nothing of the rest of the request came for {bound} s");
+            let text = format!("no further data of the request arrived for {bound} s");
             Status::deadline_exceeded(text)
         };
         self.end_call(stream, &status);

@@ -15,7 +15,7 @@ impl Connection {
         let reason = self.http2.reason(error);
         let code = error.code;
         if !self.http2.is_established() {
-            tracing::debug!(peer, %code, reason, "the connection of a stranger is ended");
+            tracing::debug!(peer, %code, reason, "closed a connection that does not speak HTTP/2");
             return;
         }
         let limit = match error.cause {
@@ -30,7 +30,7 @@ impl Connection {
                 reason,
                 %code,
                 left_out,
-                "a connection is ended for what its peer did"
+                "closed a connection for a fault of its peer"
             );
         }
     }

@@ -159,7 +159,7 @@ impl Connection {
         for _ in 0..self.http2.open_streams() {
             self.http2.note_limit_hit(Limit::ConnectionAgeGrace);
         }
-        self.cut_calls("the connection has reached its age, and its calls have had their grace");
+        self.cut_calls("the connection reached its maximum age, and the grace period is over");
     }
 
     /// Ends every call with UNAVAILABLE, then the connection.

@@ -102,7 +102,7 @@ impl Connection {
             return self.http2.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);
         }
         let text =
-            format!("all calls together keep {bytes} bytes, and shard_bytes_max is {bytes_max}");
+            format!("the calls of the shard hold {bytes} bytes, over shard_bytes_max {bytes_max}");
         self.end_call(stream, &Status::resource_exhausted(text));
         self.http2.release(stream, usize::MAX);
     }

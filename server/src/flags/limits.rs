@@ -12,7 +12,7 @@ use corespun_http2::Limits;
 pub struct LimitFlags {
     /// Limit on a peer, by its field name in `corespun_http2::Limits`; repeatable.
     #[arg(
-        help = "Bound on peers, such as concurrent_streams_max=100; repeatable",
+        help = "Limit on peers, such as concurrent_streams_max=100; repeatable",
         long = "limit",
         value_name = "NAME=VALUE"
     )]

@@ -14,8 +14,8 @@ use crate::config::Config;
 pub struct OverloadFlags {
     /// Admission control of calls.
     #[arg(
-        help = "Refuse calls that would wait too long: off, on, or target=2ms,interval=100ms,\
-                exempt=/package.Service/Method, each as wanted",
+        help = "Admission control, which refuses calls that would wait too long: off, on, or any of \
+                target=2ms,interval=100ms,exempt=/package.Service/Method",
         long = "admission",
         value_name = "SETTINGS",
         default_value = "off"
@@ -80,7 +80,9 @@ impl FromStr for AdmissionFlag {
 fn time(text: &str) -> Result<Duration, AdmissionFlagError> {
     let time = parse_time(text).map_err(|error| AdmissionFlagError(error.to_string()))?;
     if time.is_zero() {
-        return Err(AdmissionFlagError(format!("{text:?} is no time at all")));
+        return Err(AdmissionFlagError(format!(
+            "{text:?} is not a time above zero"
+        )));
     }
     Ok(time)
 }
@@ -118,6 +120,6 @@ mod tests {
         check("", Err("\"\" is not target=, interval= or exempt="));
         check("on,off", Err("\"on\" is not target=, interval= or exempt="));
         check("target=5", Err("\"5\" is not a time such as 10s or 1500ms"));
-        check("interval=0s", Err("\"0s\" is no time at all"));
+        check("interval=0s", Err("\"0s\" is not a time above zero"));
     }
 }

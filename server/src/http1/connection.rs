@@ -117,10 +117,10 @@ impl Exchange {
 fn refusal(code: ErrorCode) -> Refusal {
     match code {
         ErrorCode::REFUSED_STREAM | ErrorCode::ENHANCE_YOUR_CALM => {
-            Refusal::new(503, "the server has too much to do")
+            Refusal::new(503, "the server is overloaded")
         }
         ErrorCode::PROTOCOL_ERROR => Refusal::malformed("the request is malformed"),
-        code => Refusal::new(500, format!("the request was ended: {code:?}")),
+        code => Refusal::new(500, format!("the request was reset: {code:?}")),
     }
 }
 
@@ -251,7 +251,7 @@ impl Http1 {
         }
         let body = Body::begin(head.body);
         let Ok(stream) = self.link.open(&head.fields, body.is_none()) else {
-            return self.refuse(&Refusal::new(503, "the server is about to end"));
+            return self.refuse(&Refusal::new(503, "the server is shutting down"));
         };
         let ask = Ask {
             version: head.version,

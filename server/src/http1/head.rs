@@ -211,7 +211,10 @@ impl Seen {
             }
             "expect" => {
                 let shown = String::from_utf8_lossy(value);
-                return Err(Refusal::new(417, format!("nothing here meets {shown:?}")));
+                return Err(Refusal::new(
+                    417,
+                    format!("the expectation {shown:?} is not supported"),
+                ));
             }
             // What concerns this connection alone goes no further (RFC 9110 §7.6.1).
             "keep-alive" | "proxy-connection" | "upgrade" | "http2-settings" | "te" | "trailer" => {
@@ -252,7 +255,7 @@ impl Seen {
             .all(|byte| byte.is_ascii_graphic() && !b"/?#@\\,".contains(byte))
         {
             let shown = String::from_utf8_lossy(authority);
-            return Err(Refusal::malformed(format!("{shown:?} is no host")));
+            return Err(Refusal::malformed(format!("{shown:?} is not a host")));
         }
         if self.is_grpc {
             let why = "gRPC needs HTTP/2; HTTP/1.1 can carry gRPC-Web, where the server offers it";

@@ -187,7 +187,7 @@ impl Link {
                 Ok(Some(event)) => event,
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::error!(%error, "an answer is not for HTTP/1.1");
+                    tracing::error!(%error, "a response cannot be sent over HTTP/1.1");
                     self.ended = true;
                     return;
                 }

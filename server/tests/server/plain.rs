@@ -141,7 +141,7 @@ fn faults_of_the_handler_end_their_request_only() {
     check(
         ask(&mut pair, "/unlawful", GET, b""),
         "500",
-        "the answer breaks HTTP\n",
+        "the response violates HTTP\n",
     );
     check(ask(&mut pair, "/", GET, b""), "200", "hello\n");
 }

@@ -26,7 +26,7 @@ impl Acceptor {
             }
             Err(error) if told.as_ref() == Some(&error) => {}
             Err(error) => {
-                tracing::warn!(error, "TLS certificate kept: the new one is of no use");
+                tracing::warn!(error, "kept the TLS certificate: the new one is unusable");
                 *told = Some(error);
             }
         }
