@@ -5,7 +5,7 @@ fn main() -> Result<(), corespun_build::Error> {
         &["../proto/user.proto", "../proto/whoami.proto"],
         &["../proto"],
     )?;
-    // A set of its own: reflection of the user service should not tell of it.
+    // A separate set, so that reflection of the user service does not include it.
     corespun_build::configure()
         .file_descriptor_set("interop_descriptor.bin")
         .include_file("interop.rs")

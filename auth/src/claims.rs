@@ -24,7 +24,7 @@ impl Claims {
         let text = |name: &str| all.get(name).and_then(Value::as_str).map(str::to_owned);
         let mut scopes = words(all.get("scope"));
         scopes.extend(words(all.get("scp")));
-        // Whole seconds are enough, and a fraction is no reason to live longer.
+        // Rounded down to whole seconds, so that a fraction does not prolong the validity.
         let expires_at = all.get("exp").and_then(Value::as_f64);
         Self {
             subject: text("sub"),

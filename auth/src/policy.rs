@@ -169,7 +169,7 @@ impl Policy {
         if let Some(rule) = self.methods.get(path) {
             return Some(rule);
         }
-        // Without its slash it is no path, and no service's rule may be found by it.
+        // Without its slash it is not a path, and must not match the rule of a service.
         let service = path
             .strip_prefix('/')
             .and_then(|path| path.rsplit_once('/'));

@@ -53,7 +53,7 @@ pub fn serve(
     listeners: Vec<BoundListener>,
     accept: Box<dyn Accept>,
 ) -> Result<(), AnyError> {
-    // A shard of ours stands still around monoio: handlers reserve their task slots on it.
+    // Our own shard exists but does not run here: handlers reserve their task slots on it.
     let mut shard = LocalShard::new(LocalConfig {
         engine: Engine::Epoll,
         cpu,
@@ -94,7 +94,7 @@ async fn accept_from(
         let peer = Peer::new(Some(Address::Tcp(address)));
         let protocol = accept.borrow_mut().accept(peer, SocketHandle::detached());
         monoio::spawn(async move {
-            // A socket that fails ends its own connection only, and the peer knows already.
+            // A socket error ends its own connection only; the peer sees it too.
             let _ = pump(stream, protocol).await;
         });
     }

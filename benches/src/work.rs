@@ -51,7 +51,7 @@ fn cost_of(steps: u64) -> Duration {
 }
 
 fn cpu_time() -> Duration {
-    // Linux has had this clock for ever; a thread that cannot read it has other troubles.
+    // Linux always has this clock; its failure would be a broken system.
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 

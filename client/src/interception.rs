@@ -85,7 +85,7 @@ impl Channel {
             }
         };
         match &outcome {
-            // From here on the reader is who sees the end.
+            // From here on the reader sees the end of the call.
             Ok(response) => response.get_ref().set_tap(watch),
             Err(status) => watch.end(Err(status)),
         }

@@ -163,7 +163,7 @@ impl RequestBlocks {
         let is_plain = encoding == Encoding::Identity;
         self.timeout.clear();
         if let Some(deadline) = outgoing.deadline {
-            // Waiting for the connection has used some of it up.
+            // The wait for the connection counts towards the timeout.
             let left = deadline.saturating_sub(now());
             timeout::write(left.max(Duration::from_nanos(1)), &mut self.timeout);
         }
@@ -230,7 +230,7 @@ fn field<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
         | b"user-agent"
         | b"grpc-encoding"
         | b"grpc-accept-encoding" => Indexing::Index,
-        // No intermediary may index it either, lest another caller's guess be confirmed.
+        // No intermediary may index it either, so that no other client can guess it by trial.
         b"authorization" => Indexing::Never,
         _ => Indexing::Literal,
     };

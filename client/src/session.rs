@@ -64,7 +64,7 @@ impl Session {
         let mut limits = config.http2.clone();
         // One message of the largest size must fit.
         limits.received_bytes_max = limits.received_bytes_max.max(config.message_bytes_max);
-        // An attempt to connect has a bound of its own, which the server's SETTINGS are part of.
+        // An attempt to connect has its own time limit, which includes the server's SETTINGS.
         limits.first_settings_time_max = config.connect_timeout;
         let http2 = Http2Config {
             role: Role::Client,

@@ -361,7 +361,7 @@ fn a_goaway_spares_the_calls_that_the_server_saw() {
         let call = hello(&channel);
         let stream = pair.request().await;
         pair.server.go_away(ErrorCode::NO_ERROR);
-        // This one leaves before the client knows: nobody will answer it.
+        // This call is sent before the client learns of the GOAWAY, so it gets no response.
         let unseen = hello(&channel);
         corespun_runtime::yield_now().await;
         pair.settle().await;
@@ -426,7 +426,7 @@ fn the_connection_closes_behind_its_channel_and_its_calls() {
 #[test]
 fn a_silent_server_is_asked_whether_it_is_there() {
     block_on(async {
-        // Ten seconds are the least (gRFC A8).
+        // Ten seconds are the minimum (gRFC A8).
         let config = Config {
             keepalive_time: Duration::from_secs(1),
             keepalive_timeout: Duration::from_secs(20),
@@ -451,7 +451,7 @@ fn a_silent_server_is_asked_whether_it_is_there() {
         pair.client.advance(pair.now);
         assert_eq!(pair.settle().await, [], "it has answered");
         assert!(!call.is_finished());
-        // From here on the server says nothing.
+        // From here on the server is silent.
         pair.now += Duration::from_secs(30);
         pair.client.advance(pair.now);
         let mut ping = Vec::new();

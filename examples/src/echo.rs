@@ -84,7 +84,7 @@ async fn repeat(request: &Request<String>, out: &mut Sender<String>) -> Result<(
 }
 
 async fn chat(requests: &mut Streaming<String>, out: &mut Sender<String>) -> Result<(), Status> {
-    // At once, so that a caller may look at it before it says a word.
+    // Sent at once, so that a client can read it before it sends a message.
     open(out, requests.metadata());
     while let Some(text) = requests.message().await? {
         check(&text)?;

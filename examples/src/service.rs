@@ -67,7 +67,7 @@ impl UserService for Users {
             if left == 0 {
                 break;
             }
-            // After the last id, not at an offset: users imported meanwhile shift offsets.
+            // Continues after the last id, because users imported meanwhile shift offsets.
             let next = self.store.users_after(last, rows(left, out));
             chunk = next.map_err(store_failed)?;
         }

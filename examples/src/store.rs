@@ -45,7 +45,7 @@ impl Store {
     /// table.
     pub fn create(path: &Path) -> Result<bool, OpenError> {
         OpenError::wrap(path, || {
-            // SQLite would answer "unable to open database file"; the kernel says why.
+            // SQLite would only report "unable to open database file"; the kernel gives the reason.
             OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -148,7 +148,7 @@ fn connect(path: &Path) -> Result<Connection, OpenCause> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // With a write-ahead log a power cut may take the last imports, never the database.
+    // With a write-ahead log a power failure may lose the last imports, never the database.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
 }

@@ -73,7 +73,7 @@ fn check(engine: &str, calls: &str, load: &[&str]) {
     );
     let client = said.lines().nth(1).and_then(|line| line.split(' ').nth(1));
     let client: u64 = client.and_then(|kib| kib.parse().ok()).expect("a size");
-    // Its requests are its own affair.
+    // The memory of its own requests does not count.
     let is_receiving = matches!(load[0], "responses" | "downloads");
     assert!(
         !is_receiving || client <= held_kib_max(streams),
@@ -101,7 +101,7 @@ const TABLE: &[(&str, &[&str])] = &[
 fn heavy_calls() {
     for (engine, usable) in Engine::candidates() {
         if let Err(error) = usable {
-            // Past the capture of the test's output: nobody should think that this ran.
+            // Bypasses the capture of the test's output, so that a skipped test is visible.
             let _ = writeln!(stderr(), "SKIPPED heavy_calls ({engine}): {error}");
             continue;
         }

@@ -109,7 +109,7 @@ fn on_each_engine(shards: usize, scenario: impl AsyncFn(&mut Service)) {
                     service.stop().await;
                 });
             }
-            // Past the capture of the test's output: nobody should think that this ran.
+            // Bypasses the capture of the test's output, so that a skipped test is visible.
             Err(error) if engine == Engine::Uring => {
                 let _ = writeln!(std::io::stderr(), "SKIPPED users on uring: {error}");
             }
@@ -438,7 +438,7 @@ fn imports_at_once_on_two_shards() {
                 }
             }));
         }
-        // All want the same ids: one gets them, whichever shard it is on.
+        // All imports use the same ids: only one succeeds, whichever shard it is on.
         let mut rivals = Vec::new();
         for _ in 0..CLIENTS {
             let client = service.client().await;

@@ -38,7 +38,7 @@ impl Interceptor for ClientTracing {
         };
         let context = self.ids.follow(parent.as_ref(), self.tracer.sampler());
         let span = CallSpan::begin(context, parent.as_ref(), self.tracer.queue(), subject);
-        // A call whose metadata has no room left goes without, and ends as it would have.
+        // A call whose metadata has no space left is sent without trace context.
         if let Err(error) = span.context().write(call.metadata_mut()) {
             tracing::debug!(%error, "a call goes out without its trace context");
         }

@@ -97,7 +97,7 @@ pub(crate) fn otlp(lookup: Lookup<'_>) -> Result<Otlp, Error> {
     let mut otlp = Otlp::new(endpoint(lookup)?);
     if let Some(variable) = Variable::first(lookup, exporter!("HEADERS"))? {
         let inherited = &mut otlp.inherited.headers;
-        // HTTP/2 has them in lower case, whoever wrote them down may not.
+        // HTTP/2 requires lower case; the user may have written another.
         let take = |key: &str, value: &str| inherited.append(&key.to_ascii_lowercase(), value);
         variable.secret_pairs(take)?;
     }
@@ -184,7 +184,7 @@ fn connector(lookup: Lookup<'_>) -> Result<Option<Connector>, Error> {
     let (mut config, mut connector) = (ClientTlsConfig::new(Roots::mozilla()), None);
     if let Some(roots) = Variable::first(lookup, exporter!("CERTIFICATE"))? {
         config = ClientTlsConfig::new(Roots::from_pem_file(roots.text()));
-        // By itself, so that it is not blamed for what is wrong with the certificate to show.
+        // Loaded separately, so that its errors are not attributed to the client certificate.
         connector = load(config.clone(), &roots)?;
     }
     let chain = Variable::first(lookup, exporter!("CLIENT_CERTIFICATE"))?;

@@ -70,7 +70,7 @@ impl Exporter {
     /// Exports until the tracer is dropped and the queue is empty.
     pub(crate) async fn run(mut self) {
         while !self.queue.is_finished() {
-            // Elapsed or not: what is there goes out now.
+            // Export the available spans, whether the pause has elapsed or was interrupted.
             let _ = timeout(self.settings.pause, self.queue.due()).await;
             loop {
                 let batch = self.queue.take_batch();
@@ -98,7 +98,7 @@ impl Exporter {
                 Ok(response) => return rejected(&response, spans),
                 Err(status) => status,
             };
-            // Half of it is random, so that many processes do not come back at once.
+            // Half of the pause is random, so that many processes do not retry together.
             let pause = retry_pause(&status, backoff.mul_f64(0.5 + self.random.f64() / 2.0));
             let Some(pause) = pause.filter(|pause| now() + *pause < end) else {
                 let endpoint = &self.settings.endpoint;
@@ -159,7 +159,7 @@ fn retry_pause(status: &Status, backoff: Duration) -> Option<Duration> {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => Some(asked.unwrap_or(backoff)),
-        // The collector is full, and does it know when it will not be?
+        // A full collector may be retried only if it names a delay.
         Code::ResourceExhausted => asked,
         _ => None,
     }

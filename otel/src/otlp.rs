@@ -100,7 +100,7 @@ impl Otlp {
     /// Sets the longest time that a span waits for its batch to fill up; 5 seconds by default, at
     /// least 1 ms.
     pub fn pause(mut self, pause: Duration) -> Self {
-        // Without one the exporter would look at an empty queue without end.
+        // Without a minimum the exporter would poll an empty queue in a busy loop.
         self.pause = pause.max(Duration::from_millis(1));
         self
     }
@@ -136,7 +136,7 @@ impl Otlp {
         for (key, _) in inherited.iter() {
             if !metadata.contains_key(key) {
                 for value in inherited.get_all(key) {
-                    // It was taken before, and there is room.
+                    // The same pair was accepted before, and there is space.
                     drop(metadata.append(key, value));
                 }
             }
@@ -146,7 +146,8 @@ impl Otlp {
 
     /// Returns the TLS settings, if any are set.
     pub(crate) fn connector(&self) -> Option<&Connector> {
-        // The environment may speak of other collectors than a plain one that is named in code.
+        // The environment's TLS settings may belong to another collector than a plain one set in
+        // code.
         let inherited = self.inherited.tls.as_ref();
         let inherited = inherited.filter(|_| self.endpoint.starts_with("https://"));
         self.tls.as_ref().or(inherited)

@@ -53,7 +53,7 @@ pub(crate) fn resource(service: &str, more: &[(String, String)]) -> Resource {
     let more = more.iter().map(|(name, value)| (&**name, &**value));
     let mut attributes: Vec<KeyValue> = Vec::new();
     for (name, value) in fixed.into_iter().chain(more) {
-        // A name that came before has the new value: OTLP wants each name once.
+        // A repeated name gets the new value, because OTLP requires each name once.
         attributes.retain(|attribute| attribute.key != name);
         attributes.push(text(name, value));
     }

@@ -234,8 +234,8 @@ fn start_thread(
 ) -> Result<(), Error> {
     let (tell, told) = mpsc::sync_channel(1);
     let run = move || {
-        // A signal that ends the process is the server's to take, which blocks it in its own
-        // threads: in one that does not it would end the process at once, without a drain.
+        // The server blocks the signals that end the process in its own threads. A thread that does
+        // not block them would let the kernel end the process at once, without a drain.
         if let Err(errno) = SigSet::all().thread_block() {
             return drop(tell.send(Err(Error::Thread(errno.to_string()))));
         }

@@ -26,7 +26,8 @@ pub fn run(context: &Context, stage: &mut Stage) {
     };
     let mut build = workspace::cargo(&context.root);
     build
-        // With the test cargo chooses the features of all tests, and compiles nothing anew.
+        // Built together with the tests, so that cargo selects equal features and recompiles
+        // nothing.
         .args([
             "build",
             "--quiet",
@@ -72,7 +73,7 @@ fn chromium() -> Result<PathBuf, Failure> {
         return Ok(found);
     }
     for arguments in [&["update"][..], &["install", "--yes", "chromium"]] {
-        // Without a network it may try for long.
+        // Without a network it may retry for long.
         let mut apt = Command::new("timeout");
         apt.args(["300", "apt-get", "--quiet"])
             .args(arguments)

@@ -180,7 +180,7 @@ fn serve(
     let log = context.logs.join(format!("interop-{engine}-{name}.log"));
     let mut server = Server::start(&mut command, None, &log)?;
     server.check_engine(engine)?;
-    // It listens at every address; we call it at one.
+    // The server listens on every address; the tests call it on one.
     server.address = server.address.replace("[::]", "127.0.0.1");
     Ok(server)
 }
@@ -191,7 +191,7 @@ fn play_go(stage: &mut Stage, programs: &Path, way: &Way<'_>) {
         let mut client = Command::new(programs.join("client"));
         client.args(["--server_host", host, "--server_port", port]);
         client.args(["--test_case", case]);
-        // A case takes a fraction of that, but the machine may have more to do.
+        // A case takes a fraction of this time, but the machine may have other work.
         client.args(["--soak_per_iteration_max_acceptable_latency_ms", "10000"]);
         client.args(["--soak_overall_timeout_seconds", "60"]);
         if case.starts_with("orca") {

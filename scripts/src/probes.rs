@@ -136,7 +136,7 @@ impl<'a> Probes<'a> {
         let start = Instant::now();
         let found = loop {
             let mut command = Command::new(program);
-            // Its own limits of a second are not for a machine that has more to do.
+            // Its own limits of one second are too short for a busy machine.
             command.args(["-connect-timeout", "20s", "-rpc-timeout", "20s"]);
             command.args(&way.health).args(case.flags);
             let found = self.ask(&mut command, case);
@@ -233,7 +233,7 @@ impl Way {
 
 /// Runs the cases on plain connections, and those of a server's end.
 fn plain(context: &Context, stage: &mut Stage, probes: &Probes<'_>) -> Result<(), Failure> {
-    // Outside of the target folder, whose path may be longer than a socket's can be.
+    // Outside of the target folder, whose path may be too long for a socket.
     let socket = format!("corespun-probe-{}.sock", std::process::id());
     let socket = std::env::temp_dir().join(socket);
     let socket = socket.to_string_lossy();

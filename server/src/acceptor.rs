@@ -222,7 +222,8 @@ impl Guest for Caller {
             .counting_in(Arc::clone(&service.limit_counts))
             .behind(Rc::clone(&service.valve))
             .belonging(service.cut_counts.clone(), self.place);
-        // Admission judges by the length of turns, and bounds the time of all calls by itself.
+        // Admission control measures the length of turns, and bounds the time of all calls by
+        // itself.
         if service.config.admission.is_none() {
             connection = connection.sharing_time();
         }

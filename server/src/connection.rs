@@ -140,7 +140,7 @@ impl Connection {
             seat: None,
             closing: false,
         };
-        // The peer's time to speak begins now, not with its first byte.
+        // The time for the peer's preface begins now, not with its first byte.
         connection.advance_http2(now);
         connection.live(&config.lifetime, now);
         connection
@@ -417,7 +417,7 @@ impl Protocol for Connection {
         }
         self.settle();
         self.count(|tally| tally.set_windows(self.http2.windows()));
-        // Also a peer that has ended gets the rest of its replies, as far as its windows go.
+        // A peer that has closed its side still gets its replies, as far as its windows permit.
         let finished = self.closing || self.http2.is_finished();
         if finished && !self.http2.has_output() {
             Flow::Close

@@ -228,7 +228,7 @@ mod tests {
         assert_eq!((send_bytes_max, shard_bytes_max), (7, Some(7 << 10)));
         assert_eq!(admission, Some(Admission::new()));
         assert!(grpc_web.is_some());
-        // No limits, but what a program chooses for its messages.
+        // Not limits, but choices of a program for its own messages.
         assert_eq!(accept_encodings, Encodings::ALL);
         assert_eq!(encoding, Encoding::Identity);
     }

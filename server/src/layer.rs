@@ -90,7 +90,7 @@ impl Future for Passing {
             let text = "a layer let another call through than the one it was asked about";
             return Poll::Ready(Err(Status::internal(text)));
         };
-        // Whoever sets the outcome polls right after.
+        // The code that sets the outcome polls this future directly afterwards.
         passage.outcome.take().map_or(Poll::Pending, Poll::Ready)
     }
 }

@@ -110,7 +110,7 @@ impl Identity {
             .map_err(|error| self.key.wrong(error))?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
-            // A kind of key that does not tell its public half is not known to be wrong.
+            // A key type without an accessible public half cannot be compared, so it is accepted.
             Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
                 Ok(certified)
             }

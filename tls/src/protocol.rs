@@ -99,7 +99,7 @@ impl<R: Role> Tls<R> {
         if self.incoming.capacity() == 0 {
             self.incoming = take_buffer();
         }
-        // The one copy inward: records are decrypted in place, and the input is not ours to change.
+        // The one copy on the way in: records are decrypted in place, and the input is read-only.
         self.incoming.extend_from_slice(bytes);
         self.process(now);
     }
@@ -113,7 +113,7 @@ impl<R: Role> Tls<R> {
             if matches!(met, Met::More) {
                 continue;
             }
-            // What follows may look at the records again, from the first that is not used up.
+            // The next step may read the records again, from the first unprocessed one.
             self.incoming.drain(..at.min(self.incoming.len()));
             at = 0;
             match met {
@@ -164,7 +164,7 @@ impl<R: Role> Tls<R> {
     /// Ends a connection for a reason that is not an error of TLS.
     fn refuse(&mut self, now: Duration, error: Error) {
         let mut last = std::mem::take(&mut self.outgoing);
-        // Failing to say goodbye changes nothing.
+        // A failure to send `close_notify` has no consequence.
         let _ = self.seal(&[], Flow::Close, &mut last);
         self.outgoing = last;
         self.fail(now, error);

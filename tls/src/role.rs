@@ -105,7 +105,7 @@ impl Resolver {
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         if let Some(name) = hello.server_name() {
-            // Asked twice after a retry request (RFC 8446, section 4.1.4); the name is the same.
+            // Called twice after a retry request (RFC 8446, section 4.1.4); the name is equal.
             let _ = self.name.set(name.into());
         }
         Some(Arc::clone(&self.key))

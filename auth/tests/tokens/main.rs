@@ -56,7 +56,7 @@ fn the_three_algorithms() {
     for issuer in [Issuer::hs256(), Issuer::rs256(), Issuer::es256()] {
         let verifier = strict(issuer.keys());
         let token = issuer.token(&good());
-        // The second time it is known already.
+        // The second time the token is in the cache.
         for _ in 0..2 {
             let claims = verifier.verify(&token).expect("a good token");
             assert_eq!(claims.subject.as_deref(), Some("ada"));
@@ -89,7 +89,7 @@ fn every_bad_claim_is_named() {
     for (changes, reason) in cases {
         refused(verifier.verify(&issuer.token(&but(changes))), reason);
     }
-    // Within the leeway clocks may differ.
+    // Clocks may differ within the leeway.
     let edge = json!({ "exp": in_seconds(-30), "nbf": in_seconds(30), "aud": ["x", "users"] });
     assert!(verifier.verify(&issuer.token(&but(edge.clone()))).is_ok());
     let exact = strict(issuer.keys()).leeway(Duration::ZERO);

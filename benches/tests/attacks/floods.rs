@@ -80,7 +80,7 @@ fn move_windows(target: SocketAddr) -> io::Result<Seen> {
         let stream = peer.open();
         peer.send(&wire::headers(stream, 0, &block));
     }
-    // Few at a time, so that each is paid by its own cost and not by the queue of replies.
+    // Few at a time, so that the bound on their own cost is reached and not that of queued replies.
     let there = wire::settings(&[(INITIAL_WINDOW_SIZE, 1)]);
     let back = wire::settings(&[(INITIAL_WINDOW_SIZE, 1 << 20)]);
     let batch = [there, back].concat().repeat(8);
@@ -215,7 +215,7 @@ fn frames_without_use() {
 
 /// Sends one frame until the server ends the connection.
 fn flood(mut peer: Peer, deaf: bool, frame: &[u8]) -> io::Result<Seen> {
-    // Few at a time when reading, so that it is the frames that cost and not a queue of replies.
+    // Few at a time when reading, so that the cost is that of the frames and not of queued replies.
     let at_once = if deaf { 200 } else { 32 };
     peer.deaf = deaf;
     let batch = frame.repeat(at_once);

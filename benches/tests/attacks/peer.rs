@@ -196,7 +196,7 @@ impl Peer {
     fn wait(&self, what: PollFlags, span: Duration) {
         let mut sets = [PollFd::new(self.stream.as_fd(), what)];
         let span = PollTimeout::from(span.as_millis() as u16);
-        // Whatever it says, the next read or write will tell.
+        // Errors are ignored here, because the next read or write reports them.
         let _ = poll(&mut sets, span);
     }
 

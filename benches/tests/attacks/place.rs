@@ -42,7 +42,8 @@ impl Place {
             set.set(cpu).expect("a CPU that is allowed");
             sched_setaffinity(Pid::from_raw(0), &set).expect("failed to pin an attacker");
         }
-        // A thread of this class is preempted by any other that wakes; a nice one only gets less.
+        // A thread of this class yields to any other that wakes; a nice value only lowers its
+        // share.
         if !reschedule(&["--idle", "--pid", "0"], gettid()) {
             println!("SKIPPED idle attackers: no chrt here, so they share the good client's CPU");
         }

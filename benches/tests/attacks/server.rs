@@ -54,7 +54,7 @@ impl Server {
         let address = address.parse().expect("an address");
         let engine = engine.trim_start_matches("engine=").to_owned();
         let_go_first(child.id());
-        // What it says later must not fill the pipe.
+        // Later output must not fill the pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|l| eprintln!("{l}")));
         Self {
             child,

@@ -226,7 +226,7 @@ fn unread_socket(target: SocketAddr) -> io::Result<Seen> {
     peer.deaf = true;
     let peer = ask_for_mebibytes(peer, 1000);
     std::thread::sleep(Duration::from_millis(300));
-    // What it says once it is read: replies, and what became of the rest.
+    // Reads the rest of the output: replies, and the ends of the other calls.
     Ok(peer.settle())
 }
 

@@ -133,7 +133,7 @@ impl Drop for Witness {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // Its panic was reported where it happened.
+            // A panic of the thread was already reported.
             let _ = thread.join();
         }
     }

@@ -89,7 +89,7 @@ impl Session {
             // The server's clock was ahead of ours.
             expired()
         } else if let Some(foreign) = foreign {
-            // A page that was cut off says more than how it was.
+            // A truncated error page is more informative than the reset that truncated it.
             foreign.into_status(None)
         } else {
             Status::from_reset(code.0)

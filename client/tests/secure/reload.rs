@@ -149,7 +149,7 @@ fn a_changed_file_is_noticed_and_a_broken_one_is_not_used() {
         assert_eq!(shown(&world, &address).await, old);
         next.key = key;
         world.replace(&next);
-        // The server looks by itself every few seconds.
+        // The server checks its files by itself every few seconds.
         let limit = now() + Duration::from_secs(30);
         while shown(&world, &address).await == old {
             assert!(now() < limit, "the change goes unnoticed");

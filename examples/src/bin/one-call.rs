@@ -69,7 +69,7 @@ async fn call(url: &str) -> Result<(), Box<dyn Error>> {
             Err(status) => say(&status),
         }
     }
-    // The channel lives until then: without it the connection would end of itself.
+    // The channel must live until then, otherwise it would close the connection itself.
     poll_fn(|context| end.poll(context)).await;
     Ok(())
 }

@@ -42,8 +42,8 @@ fn serve(Arguments { db, traces, flags }: Arguments) -> Result<(), Box<dyn Error
         .reflection()
         .channelz()
         .bind()?;
-    // After the port is found free, and before the shards start: they would race to create the
-    // table.
+    // After the port is known to be free, and before the shards start, which would race to create
+    // the table.
     if Store::create(&db)? {
         tracing::info!(path = %db.display(), "filled a new database");
     }

@@ -59,7 +59,7 @@ impl OpenRcaService for LoadReports {
         out: &mut Sender<OrcaLoadReport>,
     ) -> Result<(), Status> {
         let wished = request.into_inner().report_interval.unwrap_or_default();
-        // A negative one is no wish at all.
+        // A negative interval counts as unset.
         let interval = Duration::try_from(wished).unwrap_or_default();
         loop {
             out.send(self.0.report()).await?;

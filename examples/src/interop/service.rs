@@ -42,7 +42,7 @@ impl Interop {
     ) -> Result<(), Status> {
         let parameters = &request.response_parameters;
         if parameters.iter().any(|one| is_true(one.compressed)) {
-            // False for callers that do not read it: they get their responses plain.
+            // False for clients that do not read it, which get uncompressed responses.
             out.set_encoding(Encoding::Gzip);
         }
         for one in parameters {
@@ -175,7 +175,7 @@ impl TestService for Interop {
         let mut kept = Vec::new();
         let mut bytes = 0;
         while let Some(mut request) = requests.message().await? {
-            // What is not needed for the answer need not be kept for it.
+            // Data that the response does not need is not kept.
             request.payload = None;
             bytes += request.encoded_len() + size_of_val(&request);
             if bytes > PAYLOAD_BYTES_MAX as usize {

@@ -74,7 +74,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Whatever is left is in the folder for temporary files.
+        // A failure leaves files only in the folder for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

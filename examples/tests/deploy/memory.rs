@@ -33,12 +33,12 @@ impl Group {
         ];
         for (top, file) in candidates {
             let group = Self(Path::new(top).join(&name));
-            // A folder that is not a group takes no such file, and no processes.
+            // Fails in a folder that is not a control group.
             if fs::create_dir(&group.0).is_ok()
                 && group.0.join(file).exists()
                 && fs::write(group.0.join(file), LIMIT.to_string()).is_ok()
             {
-                // No way out through swap, where that is counted.
+                // Disables swap for the group, if swap is accounted.
                 let _ = fs::write(group.0.join("memory.swap.max"), "0");
                 return Ok(group);
             }
@@ -72,7 +72,7 @@ fn bounds_follow_the_memory_of_the_container() {
     for (flags, expected) in [
         (&["--shards", "1"][..], Some("shard_bytes_max=16777216")),
         (&["--shards", "2"], Some("shard_bytes_max=8388608")),
-        // One shard, as 64 MiB are meant for one.
+        // One shard, because the server plans 64 MiB for each.
         (&[], Some("shard_bytes_max=16777216")),
         (&["--shards", "1", "--shard-bytes-max", "32M"], None),
     ] {

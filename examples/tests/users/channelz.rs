@@ -161,7 +161,7 @@ async fn call(channel: &Channel) {
     assert_eq!(answers.message().await.expect("an end"), None);
     let cut = client.streaming_input_call(timed(())).await;
     drop(cut.expect("a call"));
-    // Behind it on the same connection: by now the server has heard of the call.
+    // Sent later on the same connection: the server has processed the call by now.
     client.empty_call(timed(Empty {})).await.expect("an answer");
 }
 
@@ -203,14 +203,14 @@ fn calls_and_connections_are_counted() {
         let listener = asker.socket(listener).await.expect("a listener");
         assert_eq!((port(listener.local), listener.remote), (asker.port, None));
 
-        // What a connection counted outlives it.
+        // The counts of a connection outlive it.
         drop(other);
         let gone = socket.r#ref.expect("a ref").socket_id;
         asker.forgets(gone).await;
         assert_eq!(asker.socket(gone).await.unwrap_err().code(), Code::NotFound);
         let (_, after, _) = asker.server().await;
         let questions = after.calls_started - 7;
-        // The last question has not ended; the one about the connection that is gone has failed.
+        // The last query has not ended; the one about the closed connection has failed.
         assert_eq!(after.calls_succeeded, 5 + questions - 2, "{after:?}");
         assert_eq!(after.calls_failed, 2 + 1, "{after:?}");
     });

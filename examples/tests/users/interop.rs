@@ -141,7 +141,7 @@ fn what_no_case_asks_is_answered_too() {
         }
         assert_eq!(answers.message().await.unwrap(), None);
 
-        // OK is no status to fail with.
+        // OK is not a status for a failure.
         let request = SimpleRequest {
             response_status: Some(EchoStatus::default()),
             ..SimpleRequest::default()

@@ -90,7 +90,7 @@ fn a_batch_that_is_refused_is_not() {
 
 #[test]
 fn a_collector_that_is_not_there_costs_no_more_than_the_queue() {
-    // Taken, and nobody accepts: a connection is made, and nothing is answered.
+    // A port that is bound and never accepts: a connection is established, and gets no response.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = format!("http://{}", silent.local_addr().unwrap());
     let tracer = started(Otlp::new(target).pause(LIMIT).queue_spans_max(4));

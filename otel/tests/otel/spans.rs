@@ -234,7 +234,7 @@ fn what_a_handler_logs_lies_in_its_span() {
         .with_ansi(false)
         .with_span_events(FmtSpan::CLOSE)
         .finish();
-    // Shards have threads of their own, so for the whole process; no other test reads the log.
+    // Shards have their own threads, so the log is global to the process; no other test reads it.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let parent = format!("00-{TRACE}-00f067aa0ba902b7-00");
     with_scene(Sampler::NEVER, async |scene| {

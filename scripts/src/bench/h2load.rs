@@ -179,8 +179,8 @@ impl Bench {
             let report = self.h2load(subject, server, point, requests)?;
             (report.done, report.rps)
         };
-        // What a server does once its clients have gone belongs to the connections, not the RPCs,
-        // but it is charged all the same to each server.
+        // The work of a server after its clients have left belongs to the connections, not the
+        // RPCs. It is charged to all servers alike.
         thread::sleep(std::time::Duration::from_millis(20));
         let spent = server.cpu_time()?.saturating_sub(before);
         Ok(Cell {
@@ -213,7 +213,7 @@ impl Bench {
         ));
         let output = self.output(&mut command)?;
         let report = Report::read(&output).ok_or_else(|| Failure::new("read h2load", &output))?;
-        // An error in trailers alone is HTTP 200 to h2load; only its lack of data gives it away.
+        // h2load sees Trailers-Only errors as HTTP 200; only the missing data shows them.
         if report.done < requests || report.data_bytes <= 5 * report.done {
             let what = format!("get {requests} good answers");
             return Err(Failure::new(what, format!("{report:?}\n{output}")));

@@ -135,7 +135,7 @@ fn start(
 ) -> Result<Server, Failure> {
     let mut command = Command::new(programs.join(subject.program));
     command.args(["--admission", admission, "--log", "error"]);
-    // Callers that give up cancel, and that many cancellations look like an attack.
+    // Clients cancel calls after their timeout, and that many cancellations look like an attack.
     command.args(["--limit", "reset_budget=4000000000"]);
     command.args(subject.arguments);
     if subject.program == "users" {

@@ -101,7 +101,7 @@ fn against_client(context: &Context, programs: &Path, engine: &str) -> Result<Re
     for _ in 0..CLIENT_RUNS {
         let port = free_ports(CASES_CLIENT)?;
         let mut command = Command::new(programs.join("h2specd"));
-        // It splits the command at spaces, which the path of a folder may have.
+        // It splits the command at spaces, which the path of a folder may contain.
         command.current_dir(context.target.join("debug"));
         let client = format!("./one-call --engine {engine}");
         command.args(["--exec", &client, "--timeout", "1"]);
@@ -135,7 +135,7 @@ fn read(suite: &'static str, subject: String, expected: usize, text: &str) -> Re
         sections: Vec::new(),
     };
     let (mut part, mut section) = ("", String::new());
-    // Failed cases are told a second time at the end.
+    // Failed cases are printed a second time at the end.
     let (cases, end) = text.split_once("Failures:").unwrap_or((text, text));
     for line in cases.lines() {
         // While a case runs its line is grey, and is written over afterwards.

@@ -27,7 +27,7 @@ const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// Runs the suite.
 pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure> {
-    // Whatever our servers are told: the suite has a ring of its own.
+    // Independent of the engine of our servers, because the suite uses io_uring itself.
     if let Some(refusal) = kernel_refusal() {
         stage.skip("httpwg", format!("it needs io_uring itself: {refusal}"));
         return Ok(Vec::new());
@@ -50,12 +50,12 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
 
 fn cargo_install(folder: &Path) -> Command {
     let mut cargo = workspace::cargo(Path::new("."));
-    // Its time goes into compiling, not into running.
+    // Most of its time is compilation.
     cargo.args(["install", "--locked", "--debug", "--quiet", "--root"]);
     cargo
         .arg(folder)
         .args(["httpwg-cli", "--version", "=0.2.5"]);
-    // Else what it was compiled of would stay in our own target folder.
+    // Otherwise its build output would stay in our own target folder.
     cargo.env_remove("CARGO_TARGET_DIR");
     cargo
 }
@@ -74,7 +74,7 @@ fn against(
         "5000",
         "--verbose",
     ]);
-    // One case after the other: together they hit each other's timeouts.
+    // One case after the other, because concurrent cases exceed each other's timeouts.
     command.env("SEQUENTIAL", "1").env("RUST_LOG", "off");
     let log = context.logs.join(format!("httpwg-{engine}.log"));
     let text = tool::output(&mut command, &log, RUN_MAX)?;
@@ -93,7 +93,7 @@ fn read(subject: String, text: &str) -> Report {
     };
     let text = without_colour(text);
     let mut lines = text.lines();
-    // The case under way, which nothing more is said of when it panics, and the reason for that.
+    // The current case, which has no further output when it panics, and the reason of the panic.
     let (mut running, mut panic) = (None, "it panicked");
     while let Some(line) = lines.next() {
         if let Some(place) = line.strip_prefix("🔷 Running test: ") {

@@ -88,7 +88,7 @@ pub fn conformance(root: &Path, arguments: &Arguments) -> Result<bool, Failure> 
     let page = page::write(&all);
     match &arguments.write {
         None => println!("\n{page}"),
-        // A page about half of the suites would read as if the others were not there.
+        // A page about some of the suites would look as if the others did not exist.
         Some(_) if !held => println!("not written: some suite failed or was skipped"),
         Some(path) => {
             let path = root.join(path);

@@ -35,7 +35,7 @@ pub fn write(reports: &[Report]) -> String {
             report.suite, report.subject
         );
     }
-    // Runs of one suite stand side by side.
+    // Runs of one suite are columns of one table.
     for runs in reports.chunk_by(|a, b| a.suite == b.suite) {
         sections(&mut page, runs);
     }
@@ -63,7 +63,7 @@ fn sections(page: &mut String, runs: &[Report]) {
     let _ = writeln!(page, "\n## {}\n", runs[0].suite);
     let _ = writeln!(page, "| section | {} |", subjects.join(" | "));
     let _ = writeln!(page, "|---{}|", "|---".repeat(runs.len()));
-    // The run with the most cases knows every section.
+    // The run with the most cases has every section.
     let Some(fullest) = runs.iter().max_by_key(|run| run.count().1) else {
         return;
     };

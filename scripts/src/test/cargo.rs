@@ -82,7 +82,7 @@ pub fn test_epoll(context: &Context, stage: &mut Stage) {
 
 fn test_everything(context: &Context, stage: &mut Stage, engine: &str) {
     let mut command = cargo(context, &["test", "--workspace", "--no-fail-fast"]);
-    // Shown output is where a passing test says what it had to skip.
+    // Output must be shown, because a passing test prints there what it skipped.
     command
         .args(["--", "--show-output"])
         .env("CORESPUN_ENGINE", engine);

@@ -19,7 +19,7 @@ impl Count {
     /// Parses the summaries of cargo's test programs, or if there are none, criterion's `Success`
     /// lines in test mode and our own `ok` and `FAILED` lines. Counts `SKIPPED` lines in any case.
     pub fn read(output: &str) -> Self {
-        // What a test prints is not a case, so its summary shuts out the other forms.
+        // Output of a test is not a case, so a test summary takes precedence over the other forms.
         let has_summaries = output.lines().any(|line| line.starts_with("test result: "));
         let mut count = Self::default();
         for line in output.lines() {

@@ -88,7 +88,7 @@ impl Name {
             Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
             Self::H2spec | Self::Httpwg | Self::Stories | Self::Browser => 10,
             Self::Bench => 10,
-            // The first of them fetches and builds what all need.
+            // The first of these stages fetches and builds what all of them need.
             Self::PythonUring | Self::PythonEpoll => 20,
             Self::InteropUring | Self::InteropEpoll => 15,
         };

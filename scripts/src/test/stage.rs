@@ -150,7 +150,7 @@ impl Stage {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let mut count = Count::read(&text);
-        // Counted from memory too: what could not be logged must not be lost.
+        // Counted in memory too, because a log that could not be written must not lose cases.
         count.add_skipped(self.skipped.take());
         if let Some(fault) = self.log_fault.take() {
             self.fault(fault);
@@ -163,7 +163,7 @@ impl Stage {
             for fault in &self.faults {
                 println!("    fault: {fault}");
             }
-            // A stage that broke before it could count a case must still show in the sum.
+            // A stage that failed before its first case must still appear in the sum.
             count.failed = count.failed.max(1);
             let lines: Vec<_> = text.lines().collect();
             println!("--- last lines of {}", self.log.display());
@@ -227,7 +227,7 @@ mod tests {
             let mut stage =
                 Stage::begin(&std::env::temp_dir(), &name, Duration::from_secs(9)).unwrap();
             stage.expect_cases();
-            // A full disk takes the log away just so.
+            // Simulates a full disk, which loses the log.
             fs::remove_file(std::env::temp_dir().join(format!("{name}.log"))).unwrap();
             if skip {
                 stage.skip("part", "its tool is missing");

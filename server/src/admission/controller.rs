@@ -103,7 +103,7 @@ impl Controller {
             && wait >= self.target
         {
             let since = *late_since.get_or_insert(now);
-            // Also in the midst of a turn, which may go on for long when calls are many.
+            // Checked within a turn too, because a turn with many calls can be long.
             if now.saturating_sub(since) >= self.interval {
                 let window = Window::starting(now, self.interval);
                 self.state = State::Overloaded { since, window };

@@ -119,7 +119,7 @@ impl Gauge {
         }
         self.admitted = 0;
         self.controller.on_turn(now, self.last);
-        // A shard whose work is all with the pool sleeps although there is too much of it.
+        // A shard whose work is all in the blocking pool sleeps even when it is overloaded.
         if self.start.blocked < self.target {
             let idle = self.start.idle.saturating_sub(before.idle);
             self.controller.on_pause(idle);

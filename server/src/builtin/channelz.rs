@@ -114,7 +114,7 @@ impl Channelz {
     ) -> Result<GetServerSocketsResponse, Status> {
         self.check_server(request.server_id)?;
         let Page { start, max } = Page::of(request.start_socket_id, request.max_results)?;
-        // One more than is told shows whether there are more.
+        // One entry more than returned shows whether the list continues.
         let asked = move |tallies: &Tallies| tallies.page(start, max + 1, describe::socket_ref);
         let pages = ask_all(asked).await;
         let mut socket_ref: Vec<_> = pages.into_iter().flatten().collect();
@@ -176,7 +176,7 @@ async fn ask_all<T: Send + 'static>(
         let question = question.clone();
         invoke_on(shard, move || Tallies::ask(question))
     });
-    // All are asked before the first answer is waited for.
+    // All shards are queried before the first response is awaited.
     let asked: Vec<_> = asked.collect();
     let mut answers = Vec::with_capacity(asked.len());
     for answer in asked {

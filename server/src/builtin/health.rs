@@ -125,7 +125,7 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, Statuses> {
-        // A map of small values is whole after any panic.
+        // A map of small values is consistent after any panic, so a poisoned lock is usable.
         let lock = self.shared.statuses.lock();
         lock.unwrap_or_else(PoisonError::into_inner)
     }

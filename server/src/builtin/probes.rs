@@ -31,10 +31,11 @@ impl Probes {
                 PlainResponse::new(405, "").header("allow", ALLOWED)
             }
             ("/healthz" | "/readyz", _) => self.health.answer(asked_service(request.query())),
-            // The process turns its shards, else nobody would answer; a restart would not help.
+            // If the process did not run its shards, it could not respond; a restart would not
+            // help.
             ("/livez", _) => PlainResponse::new(200, "ok\n"),
             (_, Some(other)) => other(request),
-            // The request that HAProxy checks servers with unless told otherwise.
+            // HAProxy checks servers with this request by default.
             ("/" | "*", None) if request.method() == "OPTIONS" => self.health.answer(""),
             (path, None) => nothing(request.method(), path),
         }

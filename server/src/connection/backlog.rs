@@ -168,7 +168,7 @@ impl Connection {
         loop {
             match self.http2.receive(now, &mut input) {
                 Ok(Some(event)) => {
-                    // Heads alone run no handler but those of streams, which are tasks.
+                    // Heads alone run only streaming handlers, which are tasks.
                     let is_body = matches!(event, Event::Data { .. });
                     self.on_event(now, event);
                     if is_body && self.is_share_used_up() {

@@ -66,7 +66,7 @@ impl Connection {
                 slot: slot as u32,
                 id: incomplete.id,
             };
-            // Whoever waits for credit of ours is not late.
+            // A client that waits for our credit is not late.
             let heard = incomplete.heard.filter(|_| !self.http2.is_waiting(stream));
             let dry_at = heard.unwrap_or(now).checked_add(self.request_progress_max);
             let due = [incomplete.deadline, dry_at].into_iter().flatten().min();

@@ -155,7 +155,7 @@ impl Kept {
     fn new(message: Whole<'_>, bell: &Rc<Bell>, stream: StreamKey) -> Self {
         bell.keep(message.bytes.len());
         Self {
-            // Not a pooled buffer: what waits must cost what was sent.
+            // Not a pooled buffer, so that a waiting message uses only as much memory as was sent.
             bytes: message.bytes.to_vec(),
             wire_bytes: message.wire_bytes,
             compressed: message.compressed,
@@ -274,7 +274,7 @@ async fn stream_later(route: Route, call: Incoming, at: usize, kept: Option<Kept
     let started = route.handler.start(bytes, call.into_parts(), &pipe);
     drop(kept);
     match started {
-        // Its outcome goes through the pipe.
+        // The outcome of the task is sent through the pipe.
         Ok(task) => drop(Running(task).await),
         Err(status) => pipe.finisher().finish(Err(status)),
     }

@@ -64,7 +64,7 @@ impl Connection {
             };
             match self.take_call(stream) {
                 Call::Parked(collecting) => self.complete(now, stream, collecting),
-                // The call has ended meanwhile, and the place may be another's.
+                // The call has ended meanwhile, and its slot may belong to another call.
                 Call::Vacant => {}
                 call => self.put_call(stream, call),
             }

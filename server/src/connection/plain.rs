@@ -41,7 +41,7 @@ impl Connection {
             id: stream.id,
             known,
             heard: now,
-            // Not a pooled buffer: what a peer leaves unfinished must cost what it sent.
+            // Not a pooled buffer, so that an unfinished body uses only as much memory as was sent.
             body: Vec::new(),
         };
         if end_stream {

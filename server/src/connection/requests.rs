@@ -97,10 +97,11 @@ impl Connection {
                 {
                     let message = Whole::uncompressed(message);
                     self.dispatch(now, stream, &known, message, deadline);
-                    // For a call that goes on: what is done with counts no longer.
+                    // Only for a call that continues: processed bytes no longer count as held.
                     return self.http2.release(stream, bytes.len());
                 }
-                // Not a pooled buffer: what a peer leaves unfinished must cost what it sent.
+                // Not a pooled buffer, so that an unfinished message uses only as much memory as
+                // was sent.
                 let body = Vec::new();
                 let id = stream.id;
                 let collecting = Box::new(Collecting {

@@ -61,7 +61,7 @@ impl Connection {
                     watch.end(Err(status));
                 }
                 self.count(Tally::note_cut_early);
-                // Trailers would wait behind bytes that the caller may never make room for.
+                // Trailers would wait behind bytes for which the client may never open its window.
                 return self.http2.reset(stream, ErrorCode::CANCEL);
             }
             let initial = pipe.take_initial();
@@ -97,7 +97,8 @@ pub(super) fn end(mut reply: Reply<'_>, initial: Option<(MetadataMap, Encoding)>
             }
             (Err(too_large), Ok(())) => reply.status(&too_large),
             (Err(_), Err(status)) => {
-                // Too much beside the status as well, which then says that it is left out.
+                // If the metadata does not fit next to this status either, the status says that it
+                // is left out.
                 initial.append_all(trailers);
                 reply.status_with(status, &initial);
             }

@@ -96,7 +96,7 @@ impl Connection {
         };
         seat.valve.note_shed();
         if self.http2.queued(stream) > 0 {
-            // Trailers would wait behind the very bytes that are to go.
+            // Trailers would wait behind the bytes that are to be freed.
             let call = self.take_call(stream);
             self.drop_call(call);
             return self.http2.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);

@@ -77,7 +77,8 @@ impl Connection {
             };
             self.end_call(stream, &Status::internal(text));
         } else {
-            // Whoever takes the bytes gives the credit for them; that for the rest is given here.
+            // The code that takes the bytes returns their credit; the credit for the rest is
+            // returned here.
             self.http2.release(stream, had - pending - plain.len());
             if end_stream || !plain.is_empty() {
                 self.on_data(now, stream, &plain, end_stream);

@@ -88,7 +88,7 @@ where
                 let is_timed = terms.deadline.is_some();
                 let waiting = self.wait(storage, terms, reply);
                 if is_timed {
-                    // The task's own first poll is what sets the deadline's timer.
+                    // The first poll of the task itself sets the timer of the deadline.
                     reservation.waker().wake_by_ref();
                 }
                 Some(reservation.spawn(Box::pin(waiting)))

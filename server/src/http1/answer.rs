@@ -91,7 +91,7 @@ impl Framing {
         match self {
             Self::HeadOnly => {}
             Self::Length | Self::Close => out.extend_from_slice(bytes),
-            // An empty chunk would be the last.
+            // An empty chunk would end the body.
             Self::Chunks if bytes.is_empty() => {}
             Self::Chunks => {
                 // Writing to a vector does not fail.

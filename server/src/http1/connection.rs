@@ -85,7 +85,7 @@ impl Exchange {
     fn on_fact(&mut self, fact: Fact<'_>, draining: bool, out: &mut Vec<u8>) {
         match (&self.answer, fact) {
             (Progress::Awaited, Fact::Head { head, ends }) => {
-                // What is left of the request has to be read past, if it comes at all.
+                // The rest of the request has to be read and discarded, if it arrives at all.
                 let comes_soon = |body: &Body| body.is_short() && !self.awaits_leave;
                 self.ask.keeps_alive &= !draining && self.body.as_ref().is_none_or(comes_soon);
                 let framing = head.write(self.ask, ends, out);
@@ -165,10 +165,10 @@ impl Http1 {
         while !self.closing && self.step(now) {}
         if self.closing {
             self.input.clear();
-            // It has ended in order, so it is not among those that a shutdown cuts off.
+            // The connection has ended in order, so a shutdown does not count it as cut off.
             self.link.end(now);
         }
-        // Once for all that was taken: a read may hold a thousand requests.
+        // Once for all processed bytes, because a read can hold a thousand requests.
         let taken = std::mem::take(&mut self.taken).min(self.input.len());
         self.input.drain(..taken);
         if self.input.is_empty() {
@@ -209,7 +209,7 @@ impl Http1 {
     }
 
     fn take_head(&mut self, now: Duration) -> bool {
-        // The answers to a hundred requests in one read must not all be kept.
+        // Limits the memory for the responses to a hundred requests in one read.
         let input = &self.input[self.taken..];
         if input.is_empty() || self.output.len() >= self.bounds.output_bytes_high {
             return false;
@@ -418,7 +418,7 @@ impl Protocol for Http1 {
         if self.closing {
             return Flow::Close;
         }
-        // What has room now: more of the answer, or requests that were held back.
+        // There is space now for more of the response, or for requests that were held back.
         let goes_on = match &mut self.exchange {
             Some(exchange) => {
                 exchange.sent += std::mem::take(&mut exchange.unsent);
@@ -454,7 +454,7 @@ impl Protocol for Http1 {
 
     fn drain(&mut self, now: Duration) {
         self.draining = true;
-        // A request whose head is coming is answered too; its own time bounds the wait for it.
+        // A request whose head is arriving is answered too; the limit on its head bounds the wait.
         if self.exchange.is_none() && self.head_begun {
             return;
         }

@@ -182,7 +182,7 @@ impl Seen {
                     let shown = String::from_utf8_lossy(value);
                     Refusal::malformed(format!("content-length is {shown:?}, not a number"))
                 })?;
-                // Also twice the same: who repeats it may let another reader take another one.
+                // Refused even if both are equal, because another implementation might use either.
                 if self.length.replace(length).is_some() {
                     let why = "the request has several content-length fields";
                     return Err(Refusal::malformed(why));
@@ -216,7 +216,7 @@ impl Seen {
                     format!("the expectation {shown:?} is not supported"),
                 ));
             }
-            // What concerns this connection alone goes no further (RFC 9110 §7.6.1).
+            // Fields of this connection alone are not passed on (RFC 9110 §7.6.1).
             "keep-alive" | "proxy-connection" | "upgrade" | "http2-settings" | "te" | "trailer" => {
             }
             _ => {

@@ -111,7 +111,7 @@ impl Link {
 
     pub(super) fn advance(&mut self, now: Duration) {
         self.lend();
-        // Its timers wait for the other end, which is never late.
+        // The client's timers wait for the other end, which is in memory and never late.
         if self.client.advance(now).is_err() {
             self.ended = true;
         }
@@ -211,14 +211,14 @@ impl Link {
                         tell(stream, Fact::End);
                     }
                 }
-                // Nobody asks for trailers here: the calls of browsers have theirs in the body.
+                // Trailers are not needed here: gRPC-Web calls have theirs in the body.
                 Event::Trailers { stream, .. } => tell(stream, Fact::End),
                 Event::Reset {
                     stream,
                     code,
                     local,
                 } => {
-                    // What this end finds malformed is the answer, which the caller cannot help.
+                    // This end finds only responses malformed, which is not the client's fault.
                     let code = if local {
                         ErrorCode::INTERNAL_ERROR
                     } else {

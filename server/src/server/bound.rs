@@ -146,7 +146,7 @@ impl Bound {
                     return Err(Error::Exempt(method.clone()).into());
                 }
             }
-            // One shard looks after the files for all.
+            // One shard watches the files for all shards.
             if let Some(tls) = watched.clone().filter(|_| shard.index() == 0) {
                 spawn(tls.watch(RELOAD_PAUSE));
             }

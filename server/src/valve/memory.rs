@@ -94,7 +94,7 @@ impl Memory {
             self.favoured.set(Some(place));
         }
         if is_done || level != was && was != Pressure::None {
-            // Those who wait look again.
+            // Waiting connections check again.
             for holder in holders.iter_mut().flatten() {
                 if std::mem::take(&mut holder.is_pressed) {
                     holder.socket.touch();

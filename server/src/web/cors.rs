@@ -62,7 +62,7 @@ impl GrpcWeb {
         answer = answer
             .header("access-control-allow-methods", "POST")
             .header("access-control-max-age", age);
-        // Metadata may have any name; the browser asks for those that it is about to send.
+        // Metadata may have any name; the browser lists the names that it is about to send.
         match asked.filter(|names| names.iter().all(is_of_name_list)) {
             Some(names) => answer.header("access-control-allow-headers", names),
             None => answer,
@@ -90,7 +90,8 @@ impl GrpcWeb {
     ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
         let exposed =
             (origin != Origin::Unnamed).then_some(("access-control-expose-headers", exposed));
-        // Also without a leave, lest a cache hand the answer for one origin to another.
+        // Sent without permission too, so that a cache does not reuse a response for another
+        // origin.
         let varies = std::iter::once(("vary", "origin"));
         let fields = self.origin_fields(origin).chain(exposed).chain(varies);
         fields.map(|(name, value)| (name.as_bytes(), value.as_bytes()))

@@ -99,7 +99,7 @@ fn write_trailers<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])>, out: &
     let start = out.len();
     out.extend_from_slice(&[TRAILERS_FLAG, 0, 0, 0, 0]);
     for (name, value) in fields {
-        // A value with a line break would be read as one more field.
+        // A value with a line break would be parsed as one more field.
         if value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
             continue;
         }

@@ -221,7 +221,7 @@ fn messages_that_interceptors_let_wait_are_bounded() {
         for stream in waiting {
             assert_eq!(code(&pair, stream), Some(Code::Ok));
         }
-        // A message that has gone on to its handler is the handler's affair.
+        // A message that was passed to its handler is no longer counted here.
         let mut handled = Vec::new();
         for _ in 0..5 {
             handled.push(upload(NEVER.path(), &mut pair).await);

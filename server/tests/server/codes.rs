@@ -171,7 +171,7 @@ fn refused(answer: &Answer, http_status: &str, code: Code, words: &str) {
 fn heads() {
     const BODY: Option<(&[u8], bool)> = Some((EMPTY_TEXT, true));
     with(async |pair| {
-        // Twice, for the second time the header block is recognised instead of read.
+        // Twice, because the header block is recognised instead of parsed the second time.
         for (path, words) in PATHS.into_iter().chain(PATHS) {
             let answer = answer(pair, path, &[], BODY).await;
             refused(answer, "200", Code::Unimplemented, words);
@@ -233,7 +233,7 @@ fn bodies() {
         (None, Unimplemented, Ok),
         (Some(b""), Unimplemented, Ok),
         (Some(EMPTY_TEXT), Ok, Ok),
-        // No bytes are a message too.
+        // An empty body is a valid message too.
         (Some(b"\0\0\0\0\0"), Ok, Ok),
         (
             Some(b"\0\0\0\0\x02\x0a\x00\0\0\0\0\x02\x0a\x00"),
@@ -297,7 +297,7 @@ fn an_answer_ahead_of_the_request_s_end_is_followed_by_a_reset() {
                 {
                     break;
                 }
-                // A prefix that is not there in full may yet become a good one.
+                // An incomplete prefix may still become a valid one.
                 pair.client.send_data(stream, b"\0\0\0\0", false);
             }
             let answer = &pair.answers[&stream.id];

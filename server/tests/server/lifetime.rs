@@ -201,7 +201,7 @@ fn a_connection_without_calls_drains() {
         ..unbounded()
     };
     with(lifetime, async |pair, _| {
-        // A call now and then, shorter than any look at it, and one that lasts for long.
+        // A call now and then, shorter than the interval of the checks, and one that lasts long.
         for _ in 0..6 {
             start(pair, SAY);
             assert!(wait(pair, HOUR / 2).is_empty());

@@ -145,7 +145,7 @@ fn pushback(pair: &Pair, stream: StreamKey) -> u64 {
 fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
     on_shard(async || {
         let mut pair = admitting();
-        // Late for an interval: nobody is refused yet.
+        // Late for less than an interval: no call is refused yet.
         for now in [1000, 1050, 1099] {
             let stream = call(&mut pair, (now, 50), SAY, "").await;
             assert_eq!(code(&pair, stream), Some(Code::Ok), "at {now}");
@@ -154,7 +154,7 @@ fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
         for (now, method) in (1150..).zip([SAY, LIST, JOIN, CHAT]) {
             let stream = call(&mut pair, (now, 50), method, "").await;
             let pushback = pushback(&pair, stream);
-            // As long as it has lasted, and up to a half more.
+            // As long as the overload has lasted, plus up to a half.
             assert!((150..=250).contains(&pushback), "{pushback}");
         }
         assert_eq!(HANDLED.get(), 0);
@@ -162,13 +162,13 @@ fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
         assert_eq!(code(&pair, stream), Some(Code::Ok), "health is exempt");
         let stream = call(&mut pair, (1155, 5), SAY, "").await;
         assert_eq!(code(&pair, stream), Some(Code::Ok), "this one is in time");
-        // Retries of those who come later are further away.
+        // The retry delay grows for clients that are refused later.
         for now in (1200..3000).step_by(20) {
             call(&mut pair, (now, 50), SAY, "").await;
         }
         let stream = call(&mut pair, (3000, 50), SAY, "").await;
         assert!(pushback(&pair, stream) > 1000);
-        // The wait is gone, and after an interval so is the overload.
+        // The delay is gone, and after an interval the overload ends.
         for now in (3001..3300).step_by(20) {
             let stream = call(&mut pair, (now, 0), SAY, "").await;
             assert_eq!(code(&pair, stream), Some(Code::Ok), "at {now}");
@@ -283,7 +283,7 @@ fn a_full_shard_serves_those_who_read() {
         };
         let valve = Valve::with_signals(&config, PLAYED);
         let mut other = pair(&valve, &config);
-        // Replies that their caller gives no credit for wait here. Their requests come whole.
+        // Replies wait here because their client gives no credit. Their requests are complete.
         let mut client = Http2Config::client();
         client.limits.stream_window_bytes = 0;
         let mut deaf = Pair::behind(&valve, routes(), &config, client);

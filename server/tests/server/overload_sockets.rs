@@ -123,7 +123,8 @@ impl Caller {
         let mut ended = 0;
         while let Some(event) = self.http2.receive(Duration::ZERO, &mut input).unwrap() {
             match event {
-                // A refusal is one block; its status is read once, for it may be repeated.
+                // A refusal is one block; only its first occurrence is parsed, because it may be
+                // repeated.
                 Event::Headers {
                     block, end_stream, ..
                 } if end_stream => {

@@ -61,7 +61,7 @@ fn check(answer: &Answer, status: &str, body: &str) {
 #[test]
 fn paths_are_answered_by_the_handler() {
     let mut pair = pair();
-    // Repeated, so that the head is once new to the connection and then a known block.
+    // Repeated, so that the head is first new to the connection and then recognised.
     for _ in 0..3 {
         let answer = ask(&mut pair, "/", GET, b"");
         check(answer, "200", "hello\n");

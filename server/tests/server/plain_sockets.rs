@@ -184,7 +184,7 @@ const TABLE: &[(&str, &str, &str)] = &[
         "HTTP/1.1 200 OK\r\n",
         "\r\n\r\nok\n",
     ),
-    // What `option httpchk` of HAProxy says unless told otherwise.
+    // Default request of `option httpchk` in HAProxy.
     (
         "OPTIONS / HTTP/1.0\r\n\r\n",
         "HTTP/1.1 200 OK\r\n",
@@ -326,7 +326,7 @@ fn a_drain_ends_connections_of_http1_well() {
             socket.read_exact(&mut answer).expect("an answer");
             assert_eq!(answer, ok);
         }
-        // The second is in the middle of a request when the end comes.
+        // The second connection is in the middle of a request when the drain begins.
         sockets[1].write_all(&get[..10]).expect("sent");
         let silent = world.reach(Way::Tcp);
         let stopping = thread::spawn(move || world.stop());

@@ -230,7 +230,7 @@ fn a_handler_that_gathers_can_send_its_head_first() {
             assert!(answer.field("x-before").is_none(), "the head has gone");
             assert_eq!(all(&answer.trailers, "x-after"), ["1", "2"]);
         }
-        // Without a wait in between both go out in one head.
+        // Without a wait in between both are sent in one head.
         let stream = start(pair, JOIN.path(), &[], "early");
         until(pair, stream, |answer| answer.ended).await;
         let head = &pair.answers[&stream.id].head;

@@ -47,7 +47,7 @@ impl<R: Role> Tls<R> {
                         None => break Met::More,
                     }
                 },
-                // The records stay where they are until someone is there to take them.
+                // The records stay where they are until the inner protocol exists.
                 Stage::Handshake { .. } | Stage::Failed => Met::Data,
             },
             Ok(ConnectionState::EncodeTlsData(mut data)) => {
@@ -58,7 +58,7 @@ impl<R: Role> Tls<R> {
                 }
             }
             Ok(ConnectionState::TransmitTlsData(data)) => {
-                // Our output keeps its order, so what was encoded is as good as sent.
+                // Our output keeps its order, so encoded records will be sent.
                 data.done();
                 Met::More
             }
@@ -75,7 +75,7 @@ impl<R: Role> Tls<R> {
 
     /// Collects the alert that rustls has for a failure.
     pub(super) fn collect_alert(&mut self) {
-        // Asking for more than there is would judge the broken record once more.
+        // Requesting more than available would process the broken record once more.
         while self.role.state().wants_write() {
             let status = self.role.process(&mut self.incoming);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else {

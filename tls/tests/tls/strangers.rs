@@ -66,7 +66,7 @@ fn both_versions_on_both_engines() {
                 stream.read_exact(&mut answer).expect("receive");
                 assert_eq!(answer, sent);
             }
-            // What was under way arrives before the end, and the end is an orderly one.
+            // Data in flight arrives before the end, and the end is orderly.
             stream.write_all(b"the last").expect("send");
             stream.conn.send_close_notify();
             stream.flush().expect("flush");
@@ -118,7 +118,7 @@ fn plaintext_and_silence_are_closed() {
         let mut silent = tcp(&service);
         assert_eq!(end(&mut silent), b"");
         assert!(began.elapsed() >= limit / 2, "closed ahead of its time");
-        // A peer that leaves midway harms nobody.
+        // A peer that leaves midway affects no other.
         let mut leaver = tcp(&service);
         leaver.write_all(&[22, 3, 1, 0, 200, 1]).expect("send");
         leaver.shutdown(Shutdown::Write).expect("half-close");

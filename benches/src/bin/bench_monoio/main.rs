@@ -74,7 +74,7 @@ fn spawn(
     body: impl FnOnce() -> Result<(), AnyError> + Send + 'static,
 ) -> io::Result<()> {
     thread::Builder::new().name(name).spawn(move || {
-        // Nobody listens any more once another thread has ended the program.
+        // The receiver is gone once another thread has ended the program.
         let _ = end.send(body());
     })?;
     Ok(())

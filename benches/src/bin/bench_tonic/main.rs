@@ -48,7 +48,7 @@ fn run(flags: &ServerFlags) -> Result<(), AnyError> {
         );
     }
     drop(ready);
-    // A shard that fails hangs up instead: then the line is withheld and its error comes below.
+    // A shard that fails drops its sender: then the line is not printed and its error comes below.
     if all_ready.iter().count() == shards.len() {
         announce(&listeners.addresses, "tokio", shards.len());
     }

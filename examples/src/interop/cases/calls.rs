@@ -57,7 +57,7 @@ pub(super) async fn custom_metadata(client: &TestServiceClient) -> Result<(), De
 fn marked<T>(message: T) -> Request<T> {
     let mut request = timed(message);
     let metadata = request.metadata_mut();
-    // Neither can fail: key and value are as they must be.
+    // Neither can fail: key and value are valid.
     drop(metadata.append(ECHO_INITIAL, INITIAL));
     drop(metadata.append_bin(ECHO_TRAILING, TRAILING));
     request

@@ -57,7 +57,7 @@ fn counted(size: usize, compressed: bool) -> StreamingInputCallRequest {
 
 pub(super) async fn client_streaming(client: &TestServiceClient) -> Result<(), Deviation> {
     let mut probe = client.streaming_input_call(timed(())).await?;
-    // The refusal may come before the request has gone; it is what the end of the call tells.
+    // The refusal may arrive before the request is sent; the end of the call reports it.
     drop(probe.send(counted(27_182, true)).await);
     check_refusal(probe.finish().await, Code::InvalidArgument)?;
 

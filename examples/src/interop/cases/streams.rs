@@ -127,7 +127,7 @@ pub(super) async fn orca_oob(
         request.orca_oob_report = Some(asked.clone());
         requests.send(request).await?;
         check_next(&mut answers, 1).await?;
-        // Reports that were on their way may tell of the load before.
+        // Reports in flight may still have the previous load.
         let mut tries = 0;
         loop {
             let report = reports.message().await?.unwrap_or_default();

@@ -327,7 +327,7 @@ fn leave_to_send_is_given_when_it_is_waited_for() {
     assert_eq!(caller.heard(), "HTTP/1.1 100 Continue\r\n\r\n");
     caller.send("hi");
     assert!(caller.heard().ends_with("\r\n\r\nhi"));
-    // Who gets the answer instead may send the body or not, so that no request can follow.
+    // A client that gets this response instead may send the body or not, so no request can follow.
     caller.send(format!("{post}content-length: 2\r\n\r\n").replace("/echo", "/nothing"));
     assert_eq!(caller.heard(), "HTTP/1.1 100 Continue\r\n\r\n");
     caller.send("hi");
@@ -336,7 +336,7 @@ fn leave_to_send_is_given_when_it_is_waited_for() {
     caller.send(unknown);
     assert!(caller.heard().contains("connection: close\r\n"));
     assert!(caller.closed);
-    // A body that nobody wants is not asked for, and not waited for.
+    // A body that is not needed is neither requested nor awaited.
     let mut caller = Caller::new();
     caller.send(format!("{post}content-length: 70000\r\n\r\n"));
     let heard = caller.heard();

@@ -150,7 +150,7 @@ fn first_bytes_are_waited_for_so_long() {
         let silent = Some(Taken::Refused(Stranger::Silent));
         assert_eq!((seen.borrow().taken, &*out), (silent, &[][..]));
     }
-    // A balancer that only opens a connection breaks no rule.
+    // A load balancer that only opens a connection breaks no rule.
     let (mut front, seen) = front();
     front.receive(Duration::ZERO, Input::End);
     assert_eq!(front.transmit(&mut Vec::new()), Flow::Close);
