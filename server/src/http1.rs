@@ -1,7 +1,7 @@
 //! HTTP/1.1 for clients without HTTP/2: probes, metrics scrapers, and browsers without TLS.
 //!
 //! ```text
-//!   socket ──▶ head, body ──▶ an HTTP/2 client in memory ──▶ Connection ──▶ calls, as ever
+//!   socket ──▶ head, body ──▶ an HTTP/2 client in memory ──▶ Connection ──▶ calls
 //!   socket ◀── head, chunks ◀── its events ◀─────────────────────┘
 //! ```
 //!

@@ -20,7 +20,7 @@
 //!     TlsConfig::from_pem_files("server.pem", "server.key").client_ca("clients.pem").load()
 //! }
 //!
-//! /// What is spoken on a socket of this peer, once it has shown its certificate.
+//! /// Returns the protocol of this peer's socket, which starts after a valid certificate.
 //! fn accept(
 //!     acceptor: &Acceptor,
 //!     peer: Peer,

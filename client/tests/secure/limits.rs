@@ -1,5 +1,5 @@
-//! Limits behind TLS: a peer that exceeds them is told, counted and disconnected; others are
-//! unaffected.
+//! Limits behind TLS: a peer that exceeds them gets the reason, is counted and disconnected; others
+//! are unaffected.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
