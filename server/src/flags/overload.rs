@@ -14,8 +14,8 @@ use crate::config::Config;
 pub struct OverloadFlags {
     /// Admission control of calls.
     #[arg(
-        help = "Admission control, which refuses calls that would wait too long: off, on, or any of \
-                target=2ms,interval=100ms,exempt=/package.Service/Method",
+        help = "Admission control, which refuses calls that would wait too long: off, on, or any \
+                of target=2ms,interval=100ms,exempt=/package.Service/Method",
         long = "admission",
         value_name = "SETTINGS",
         default_value = "off"
