@@ -7,7 +7,7 @@ use corespun_codec::{TraceContext, TraceId};
 /// same ratio decide alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampler {
-    /// Upper bound of the numbers of recorded traces; numbers have 63 bits.
+    /// Exclusive upper bound of the numbers of recorded traces; numbers have 63 bits.
     bound: u64,
     /// True if the decision of the caller is followed.
     follows: bool,

@@ -16,10 +16,10 @@ use corespun_codec::{Extensions, RequestParts};
 /// A call is polled until it is done. Each [`Surround::enter`] is followed by one
 /// [`Surround::leave`], also when the handler panics, before anything else of the shard runs.
 pub trait Surround {
-    /// Called before the handler is polled.
+    /// Enters the scope, before the handler is polled.
     fn enter(&self);
 
-    /// Called after the poll has returned.
+    /// Leaves the scope, after the poll has returned.
     fn leave(&self);
 }
 
