@@ -1,4 +1,4 @@
-//! Whom a client believes.
+//! Certificate authorities that a client trusts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use crate::error::ConfigError;
 use crate::pem::{self, Pem};
 
-/// The authorities whose word counts for a server's name.
+/// Certificate authorities trusted for the names of servers.
 #[derive(Clone, Debug)]
 pub struct Roots(Source);
 
@@ -25,28 +25,29 @@ enum Source {
 }
 
 impl Roots {
-    /// The certificates in a PEM file.
+    /// Returns the authorities in a PEM file.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Self {
         Self(Source::Pem(Pem::file(path.as_ref())))
     }
 
-    /// The same as PEM text.
+    /// Returns the authorities in PEM text.
     pub fn from_pem(text: impl AsRef<[u8]>) -> Self {
         Self(Source::Pem(Pem::text("authorities", text.as_ref())))
     }
 
-    /// Those that Mozilla trusts, as they were when this program was built.
+    /// Returns the authorities that Mozilla trusted when this program was built.
     pub fn mozilla() -> Self {
         Self(Source::Mozilla)
     }
 
-    /// Those that this machine trusts: `SSL_CERT_FILE`, `SSL_CERT_DIR`, or the system's own.
+    /// Returns the authorities that this machine trusts: `SSL_CERT_FILE`, `SSL_CERT_DIR`, or the
+    /// system's default.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// Believes any certificate for any name, as long as its key takes part in the handshake. Who
-    /// answers is then unknown: for measuring and debugging alone.
+    /// Accepts any certificate for any name, if the peer has its private key. The identity of the
+    /// server is then unknown: only for measuring and debugging.
     pub fn danger_anybody() -> Self {
         Self(Source::Anybody)
     }
@@ -74,7 +75,7 @@ impl Roots {
     }
 }
 
-/// Some certificates of a system may be unfit, as long as some are not.
+/// Reads the authorities of the system. Some of them may be unusable, if others are not.
 fn system() -> Result<RootCertStore, ConfigError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -85,11 +86,11 @@ fn system() -> Result<RootCertStore, ConfigError> {
     let reasons: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
     Err(ConfigError::Content {
         name: "the system's authorities".to_owned(),
-        reason: format!("none is fit for use ({})", reasons.join("; ")),
+        reason: format!("none is usable ({})", reasons.join("; ")),
     })
 }
 
-/// See [`Roots::danger_anybody`].
+/// Verifier that accepts any certificate; see [`Roots::danger_anybody`].
 #[derive(Debug)]
 struct Anybody(WebPkiSupportedAlgorithms);
 
