@@ -121,7 +121,7 @@ impl<E: std::error::Error> From<E> for Fault {
 }
 
 fn incomplete() -> Fault {
-    Fault::Malformed("it ends before its time".to_owned())
+    Fault::Malformed("it is incomplete".to_owned())
 }
 
 impl States {

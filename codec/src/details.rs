@@ -72,16 +72,16 @@ macro_rules! error_details {
 }
 
 error_details! {
-    error_info ErrorInfo "Why the call failed.";
-    retry_info RetryInfo "When it may be tried again.";
-    debug_info DebugInfo "What a developer may want to know.";
-    quota_failure QuotaFailure "Which quotas are used up.";
-    precondition_failure PreconditionFailure "Which conditions do not hold.";
-    bad_request BadRequest "Which fields of the request are wrong.";
-    request_info RequestInfo "What to name when asking about the request.";
-    resource_info ResourceInfo "Which resource the call failed on.";
-    help Help "Where to read on.";
-    localized_message LocalizedMessage "What to show to the user.";
+    error_info ErrorInfo "Reason that the call failed.";
+    retry_info RetryInfo "Delay before the call may be retried.";
+    debug_info DebugInfo "Debugging information for developers.";
+    quota_failure QuotaFailure "Quotas that are used up.";
+    precondition_failure PreconditionFailure "Conditions that do not hold.";
+    bad_request BadRequest "Invalid fields of the request.";
+    request_info RequestInfo "Identification of the request.";
+    resource_info ResourceInfo "Resource that the call failed on.";
+    help Help "Links to further information.";
+    localized_message LocalizedMessage "Message to show to the user.";
 }
 
 fn any(name: &str, message: &impl Message) -> Any {

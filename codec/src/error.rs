@@ -32,7 +32,7 @@ impl fmt::Display for MetadataError {
                 key,
                 "a value is printable ASCII without spaces at its edges",
             ),
-            Self::Full(key) => (key, "the map would pass 4 GiB"),
+            Self::Full(key) => (key, "the map would exceed 4 GiB"),
         };
         write!(f, "failed to set metadata {key:?}: {why}")
     }

@@ -32,7 +32,7 @@ struct Extra {
 
 macro_rules! constructors {
     ($($name:ident $code:ident $text:literal;)*) => {$(
-        #[doc = concat!("[`Code::", stringify!($code), "`]: ", $text, ".")]
+        #[doc = concat!("Creates a status with [`Code::", stringify!($code), "`]: ", $text, ".")]
         pub fn $name(message: impl Into<Cow<'static, str>>) -> Self {
             Self::new(Code::$code, message)
         }
@@ -65,20 +65,20 @@ impl Status {
         ok Ok "the call succeeded";
         cancelled Cancelled "the call was cancelled";
         unknown Unknown "unknown error";
-        invalid_argument InvalidArgument "an argument is wrong whatever the state";
-        deadline_exceeded DeadlineExceeded "the deadline passed first";
-        not_found NotFound "what was asked for does not exist";
-        already_exists AlreadyExists "what was to be created exists";
-        permission_denied PermissionDenied "the known caller may not do this";
+        invalid_argument InvalidArgument "an argument is wrong, regardless of the state";
+        deadline_exceeded DeadlineExceeded "the deadline passed before the call ended";
+        not_found NotFound "the requested entity does not exist";
+        already_exists AlreadyExists "the entity to be created already exists";
+        permission_denied PermissionDenied "the caller lacks the permission";
         resource_exhausted ResourceExhausted "a quota or limit is used up";
-        failed_precondition FailedPrecondition "the state is not what the call needs";
-        aborted Aborted "the call lost against a concurrent one";
+        failed_precondition FailedPrecondition "the system is not in the required state";
+        aborted Aborted "the call lost a conflict with another";
         out_of_range OutOfRange "the call went past the valid range";
         unimplemented Unimplemented "the method does not exist here";
         internal Internal "an invariant is broken";
-        unavailable Unavailable "the service cannot answer now";
+        unavailable Unavailable "the service is currently unavailable";
         data_loss DataLoss "data is lost or corrupt";
-        unauthenticated Unauthenticated "the caller is not known";
+        unauthenticated Unauthenticated "the caller is not authenticated";
     }
 
     /// Returns the code.

@@ -113,7 +113,7 @@ impl<T: Message> Sender<T> {
             match &state.end {
                 Some(Err(status)) => return Poll::Ready(Err(status.clone())),
                 Some(Ok(_)) if state.side == Side::Client => {
-                    let text = "the server has ended the call and takes no more messages";
+                    let text = "the server has ended the call and accepts no more messages";
                     return Poll::Ready(Err(Status::cancelled(text)));
                 }
                 _ => {}
