@@ -5,10 +5,10 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Maximum length of the name of an abstract socket: `sun_path` without its first byte.
+/// Largest name of an abstract socket in bytes: `sun_path` without its first byte.
 const ABSTRACT_BYTES_MAX: usize = 107;
 
-/// Where to listen or connect.
+/// Address to listen on or connect to.
 ///
 /// ```
 /// use corespun_runtime::Address;
@@ -24,11 +24,11 @@ const ABSTRACT_BYTES_MAX: usize = 107;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// An IPv4 or IPv6 address with a port; port 0 asks for a free one when listening.
+    /// IPv4 or IPv6 address with a port; port 0 selects a free port when listening.
     Tcp(SocketAddr),
-    /// The path of a Unix stream socket.
+    /// Path of a Unix stream socket.
     Unix(PathBuf),
-    /// The name of a Unix stream socket in the abstract namespace of Linux, which has no file
+    /// Name of a Unix stream socket in the abstract namespace of Linux, which has no file
     /// (unix(7)).
     Abstract(Vec<u8>),
 }
@@ -52,12 +52,11 @@ impl From<SocketAddr> for Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `127.0.0.1:50051`, `[::1]:0`, `unix:/path`, `name:port`, or the name of an abstract
-    /// socket in either of the forms that gRPC libraries have for it: `unix:@name` and
-    /// `unix-abstract:name`.
+    /// Parses `127.0.0.1:50051`, `[::1]:0`, `unix:/path`, `name:port`, or the name of an abstract
+    /// socket in either form that gRPC libraries use: `unix:@name` and `unix-abstract:name`.
     ///
-    /// A name is resolved at once, with the system's blocking resolver; of several answers the
-    /// first IPv4 one is taken, as servers more often listen there alone.
+    /// A host name is resolved at once, with the system's blocking resolver. Of several answers the
+    /// first IPv4 address is used, because more servers listen only there.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let error = |reason: String| AddressError {
             text: text.to_owned(),
@@ -102,7 +101,7 @@ impl FromStr for Address {
     }
 }
 
-/// Text that is no [`Address`].
+/// Error of a text that is not a valid [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressError {
     text: String,

@@ -1,9 +1,9 @@
-//! The first block of a response, as a client reads it and a server writes it.
+//! First header block of a response: parsing on a client, writing on a server.
 
 use super::{ContentType, Field, ForeignResponse, encoding, subtype};
 use crate::{Encoding, Encodings, MetadataMap, Status};
 
-/// Meaning of a response's first block (client).
+/// Result of parsing a response's first block (client).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseStart {
     /// A gRPC response: messages in this encoding follow, then trailers. A `grpc-status` in this
@@ -62,7 +62,7 @@ pub fn parse_response<'a>(
     Ok(ResponseStart::Open(encoding))
 }
 
-/// The fields that are metadata even in a block that messages follow.
+/// Returns the fields that are metadata even in a block that messages follow.
 fn ahead_of_messages<'a>(
     fields: impl Iterator<Item = Field<'a>>,
 ) -> impl Iterator<Item = Field<'a>> {
@@ -89,7 +89,7 @@ fn parse_http_status(value: &[u8]) -> Option<u16> {
     }
 }
 
-/// The fields of a response's first block: `:status`, `content-type`, then the metadata.
+/// Returns the fields of a response's first block: `:status`, `content-type`, then the metadata.
 pub fn response_fields(
     content_type: ContentType,
     metadata: &MetadataMap,
