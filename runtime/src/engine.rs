@@ -29,9 +29,9 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The engines that a test should run on which shall hold whatever drives the sockets: both,
-    /// or the one that the environment variable `CORESPUN_ENGINE` names. With each comes why it
-    /// cannot be used here, if so.
+    /// Returns the engines for tests that must pass on every engine: both, or the one that the
+    /// environment variable `CORESPUN_ENGINE` names. Each comes with the reason that it cannot be
+    /// used here, if any.
     ///
     /// ```
     /// use corespun_runtime::Engine;

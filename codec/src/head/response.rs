@@ -16,9 +16,9 @@ pub enum ResponseStart {
     Foreign(ForeignResponse),
 }
 
-/// Reads a response's first block, 1xx blocks skipped. `end_stream` says that nothing follows.
-/// `metadata` is written anew. Of a trailers-only response it stays empty, because that metadata
-/// belongs to the status.
+/// Parses a response's first block; 1xx blocks are skipped. `end_stream` is true if nothing
+/// follows. `metadata` is overwritten. For a trailers-only response it stays empty, because that
+/// metadata belongs to the status.
 ///
 /// # Errors
 /// INTERNAL when the block is malformed or the messages are in an encoding that is not known here:

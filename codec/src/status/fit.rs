@@ -76,8 +76,8 @@ impl Status {
     /// status's own, within `room`.
     ///
     /// A message that is too long is cut at a character. Details and metadata that have no room
-    /// beside the first KiB of the message are left out, each as a whole. The message then ends in
-    /// a note that says so. The code goes out in any case.
+    /// next to the first KiB of the message are left out, each as a whole. The message then ends
+    /// in a note about them. The code is always sent.
     pub fn fields_within<'a>(
         &'a self,
         more: &'a MetadataMap,
