@@ -19,8 +19,7 @@ fn check(name: &str, a: &str, b: &str, expected: &str) {
 }
 
 #[test]
-fn both_are_named() {
-    let m = "package p; message M {}";
+fn items_of_packages_are_both_named() {
     for (name, a, b, expected) in [
         (
             "messages",
@@ -54,6 +53,15 @@ fn both_are_named() {
             "service p.HttpProxy (b.proto): it is http_proxy_methods in Rust, as service \
              p.HTTPProxy (a.proto) is",
         ),
+    ] {
+        check(&format!("meet-{name}"), a, b, expected);
+    }
+}
+
+#[test]
+fn items_within_others_are_both_named() {
+    let m = "package p; message M {}";
+    for (name, a, b, expected) in [
         (
             "methods",
             m,

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+#[path = "support/protoc.rs"]
+mod peer;
 #[path = "support/scratch.rs"]
 mod scratch;
 
@@ -263,7 +265,7 @@ fn options_reach_services() {
 
 #[test]
 fn editions_come_in_through_protoc() {
-    let Some(protoc) = scratch::protoc() else {
+    let Some(protoc) = peer::protoc() else {
         return println!("SKIPPED editions_come_in_through_protoc: no protoc");
     };
     let builder = configure().protoc(&protoc);
@@ -303,8 +305,7 @@ fn protoc_reads_what_the_built_in_compiler_lacks() {
             error.contains("a.proto:") && error.contains("PROTOC"),
             "{error}"
         );
-        let (Some(protoc), Some(known)) = (scratch::protoc(), scratch::grpc_tools_includes())
-        else {
+        let (Some(protoc), Some(known)) = (peer::protoc(), peer::grpc_tools_includes()) else {
             println!("SKIPPED protoc_reads_what_the_built_in_compiler_lacks: no protoc");
             continue;
         };
@@ -320,7 +321,7 @@ fn protoc_reads_what_the_built_in_compiler_lacks() {
 /// The method's options are those that protoc writes, byte for byte.
 #[test]
 fn protoc_writes_the_same_options() {
-    let (Some(protoc), Some(known)) = (scratch::protoc(), scratch::grpc_tools_includes()) else {
+    let (Some(protoc), Some(known)) = (peer::protoc(), peer::grpc_tools_includes()) else {
         return println!("SKIPPED protoc_writes_the_same_options: no protoc");
     };
     let own = compile("options-own", &[("a.proto", OPTIONS.as_bytes())]).unwrap();
@@ -369,7 +370,7 @@ fn the_plugin_answers_requests() {
 
 #[test]
 fn protoc_runs_the_plugin() {
-    let Some(protoc) = scratch::protoc() else {
+    let Some(protoc) = peer::protoc() else {
         return println!("SKIPPED protoc_runs_the_plugin: no protoc");
     };
     let folder = compile(

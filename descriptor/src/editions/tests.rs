@@ -74,11 +74,13 @@ fn shape(set: &[u8]) -> (String, [u64; 4]) {
     (String::from_utf8(syntax.to_vec()).unwrap(), shape)
 }
 
-#[test]
-fn features_become_what_older_syntaxes_have() {
+type Case = (&'static str, Build, Build, &'static str, [u64; 4]);
+
+/// Options of the file, the field, and what both become.
+fn presence_cases() -> Vec<Case> {
     let none = Build::default;
     let implicit = || features(50, 1, 2);
-    let cases = [
+    vec![
         (
             "explicit",
             none(),
@@ -107,6 +109,33 @@ fn features_become_what_older_syntaxes_have() {
             "proto2",
             [2, 5, 9, 0],
         ),
+        (
+            "unverified",
+            none(),
+            field(1, 9, Some((4, 3))),
+            "proto2",
+            [1, 9, 9, 0],
+        ),
+        (
+            "message",
+            implicit(),
+            field(1, 11, None),
+            "proto2",
+            [1, 11, 9, 0],
+        ),
+        (
+            "another language",
+            none(),
+            field(1, 9, Some((1000, 5))),
+            "proto2",
+            [1, 9, 9, 0],
+        ),
+    ]
+}
+
+fn form_cases() -> Vec<Case> {
+    let none = Build::default;
+    vec![
         ("packed", none(), field(3, 5, None), "proto2", [3, 5, 1, 0]),
         (
             "expanded",
@@ -130,29 +159,12 @@ fn features_become_what_older_syntaxes_have() {
             "proto2",
             [3, 10, 9, 0],
         ),
-        (
-            "unverified",
-            none(),
-            field(1, 9, Some((4, 3))),
-            "proto2",
-            [1, 9, 9, 0],
-        ),
-        (
-            "message",
-            implicit(),
-            field(1, 11, None),
-            "proto2",
-            [1, 11, 9, 0],
-        ),
-        (
-            "another language",
-            none(),
-            field(1, 9, Some((1000, 5))),
-            "proto2",
-            [1, 9, 9, 0],
-        ),
-    ];
-    for (name, options, field, syntax, expected) in cases {
+    ]
+}
+
+#[test]
+fn features_become_what_older_syntaxes_have() {
+    for (name, options, field, syntax, expected) in [presence_cases(), form_cases()].concat() {
         for edition in [EDITION_2023, EDITION_2024] {
             let shape = shape(&set(edition, options.clone(), field.clone()));
             assert_eq!(shape, (syntax.to_owned(), expected), "{name} {edition}");
