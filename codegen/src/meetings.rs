@@ -61,6 +61,8 @@ impl Scope {
 #[derive(Default)]
 pub(crate) struct Modules {
     scopes: BTreeMap<Vec<String>, Scope>,
+    /// Modules of packages, and of what packages are in.
+    packages: BTreeSet<Vec<String>>,
     /// Names of modules that messages and packages have.
     taken: BTreeMap<Vec<String>, BTreeSet<String>>,
 }
@@ -73,18 +75,18 @@ pub(crate) fn check(files: &[FileDescriptorProto], rules: &Rules<'_>) -> Result<
     let mut modules = Modules::default();
     packages(files, rules, &mut modules)?;
     for file in files {
-        let mut walk = Walk::new(file, rules);
-        let mut scope = Scope::default();
         let path = package_path(file.package());
-        std::mem::swap(modules.scopes.entry(path.clone()).or_default(), &mut scope);
+        let mut scope = modules.scopes.remove(&path).unwrap_or_default();
+        let mut walk = Walk::new(file, rules, &mut modules);
         for message in &file.message_type {
             walk.message(message, &mut scope)?;
         }
         for enumeration in &file.enum_type {
             walk.enumeration(enumeration, &mut scope)?;
         }
+        let own = walk.modules;
         modules.scopes.insert(path.clone(), scope);
-        modules.taken.entry(path).or_default().extend(walk.modules);
+        modules.taken.entry(path).or_default().extend(own);
     }
     for file in files {
         services(file, &mut modules)?;
@@ -131,6 +133,7 @@ fn packages(
                 file: file.name().to_owned(),
             };
             let path = package_path(&full_name);
+            modules.packages.insert(path.clone());
             if let Some(first) = spelled.insert(path, item.clone()) {
                 return Err(Kind::SameName {
                     first: first.text(),
@@ -182,16 +185,21 @@ fn services(file: &FileDescriptorProto, modules: &mut Modules) -> Result<(), Err
 struct Walk<'a> {
     rules: &'a Rules<'a>,
     file: &'a str,
+    package: &'a str,
     /// Full name of what is being walked, without a dot in front.
     path: String,
     /// Modules that its messages have.
     modules: BTreeSet<String>,
+    /// What other files and packages have.
+    others: &'a mut Modules,
 }
 
 impl<'a> Walk<'a> {
-    fn new(file: &'a FileDescriptorProto, rules: &'a Rules<'a>) -> Self {
+    fn new(file: &'a FileDescriptorProto, rules: &'a Rules<'a>, others: &'a mut Modules) -> Self {
         Self {
             rules,
+            others,
+            package: file.package(),
             file: file.name(),
             path: file.package().to_owned(),
             modules: BTreeSet::new(),
@@ -220,15 +228,33 @@ impl<'a> Walk<'a> {
         }
         let item = self.item("message", message.name());
         scope.claim(names::camel(message.name()), item.clone())?;
+        let module = names::snake(message.name());
+        let shared = self.shared(&module);
+        let mut nested = match &shared {
+            Some(path) => self.others.scopes.remove(path).unwrap_or_default(),
+            None => Scope::default(),
+        };
         let outer = std::mem::replace(&mut self.path, item.full_name.clone());
-        let inner = message::walk(self, message);
+        let inner = message::walk(self, message, &mut nested);
         self.path = outer;
-        if inner? {
-            let module = names::snake(message.name());
+        let inner = inner?;
+        if inner {
             self.modules.insert(module.clone());
-            scope.claim(module, item)?;
+        }
+        match shared {
+            Some(path) => drop(self.others.scopes.insert(path, nested)),
+            None if inner => scope.claim(module, item)?,
+            None => {}
         }
         Ok(())
+    }
+
+    /// Path of a package that is included in the module of a message of this package.
+    fn shared(&self, module: &str) -> Option<Vec<String>> {
+        let is_outermost = self.path == self.package;
+        let path = [package_path(self.package), vec![module.to_owned()]].concat();
+        let nests = self.rules.nests_packages && is_outermost;
+        (nests && self.others.packages.contains(&path)).then_some(path)
     }
 
     fn enumeration(

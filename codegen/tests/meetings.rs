@@ -37,8 +37,8 @@ fn items_of_packages_are_both_named() {
         (
             "modules",
             "package p; message A { message X {} }",
-            "package p.a; message Y {}",
-            "message p.A (a.proto): it is a in Rust, as package p.a (b.proto) is",
+            "package p.a; message X {}",
+            "message p.a.X (b.proto): it is X in Rust, as message p.A.X (a.proto) is",
         ),
         (
             "packages",
@@ -113,6 +113,13 @@ fn what_does_not_meet_is_made() {
     );
     let protos: [(&str, &[u8]); 2] = [("a.proto", &a), ("b.proto", &b)];
     assert!(scratch::compile("apart-packages", &protos).is_ok());
+    let builder = configure().include_file("mod.rs");
+    let made = scratch::compile_with("shared-module", builder, &protos, &["a.proto", "b.proto"]);
+    let text = std::fs::read_to_string(made.unwrap().join("p.rs")).unwrap();
+    assert!(
+        text.contains("pub mod a {\ninclude!(\"p.a.rs\");\n"),
+        "{text}"
+    );
     let b = file("package p; message HttpProxy {}");
     let a = file("package p; message HTTPProxy {}");
     let protos: [(&str, &[u8]); 2] = [("a.proto", &a), ("b.proto", &b)];

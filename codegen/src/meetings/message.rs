@@ -7,7 +7,11 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 
 /// Walks a message and returns whether it has a module of nested types.
-pub(super) fn walk(walk: &mut Walk<'_>, message: &DescriptorProto) -> Result<bool, Error> {
+pub(super) fn walk(
+    walk: &mut Walk<'_>,
+    message: &DescriptorProto,
+    nested: &mut Scope,
+) -> Result<bool, Error> {
     let mut fields = Scope::default();
     let mut methods = Scope::default();
     for field in message.field.iter().filter(|field| !is_in_oneof(field)) {
@@ -16,7 +20,6 @@ pub(super) fn walk(walk: &mut Walk<'_>, message: &DescriptorProto) -> Result<boo
             methods.claim(method, walk.item("field", field.name()))?;
         }
     }
-    let mut nested = Scope::default();
     let mut has_nested = !message.enum_type.is_empty();
     for inner in message
         .nested_type
@@ -24,10 +27,10 @@ pub(super) fn walk(walk: &mut Walk<'_>, message: &DescriptorProto) -> Result<boo
         .filter(|inner| !is_map_entry(inner))
     {
         has_nested = true;
-        walk.message_within(inner, &mut nested)?;
+        walk.message_within(inner, nested)?;
     }
     for inner in &message.enum_type {
-        walk.enumeration(inner, &mut nested)?;
+        walk.enumeration(inner, nested)?;
     }
     for (index, oneof) in message.oneof_decl.iter().enumerate() {
         let index = i32::try_from(index).ok();

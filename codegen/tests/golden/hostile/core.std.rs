@@ -990,7 +990,6 @@ pub mod send_methods {
 #[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub mod send_server {
     /// Handlers of `core.std.Send_`.
-    #[deprecated]
     pub trait Send: 'static {
         /// Handles `/core.std.Send_/Sync`.
         #[deprecated]
@@ -1042,7 +1041,6 @@ pub mod send_server {
 pub mod send_client {
     /// Calls `core.std.Send_`.
     #[derive(::core::clone::Clone)]
-    #[deprecated]
     pub struct SendClient {
         channel: crate::facade::Channel,
     }
