@@ -2,9 +2,9 @@
 
 use corespun::{Channel, Request, Response, Sender, Status, Streaming};
 
-use crate::user::{
-    ImportSummary, ListUsersRequest, UserRequest, UserResponse, UserService, UserServiceClient,
-};
+use crate::user::user_service_client::UserServiceClient;
+use crate::user::user_service_server::UserService;
+use crate::user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
 
 /// Service that forwards calls. Their trace context is passed on without any code here.
 pub struct Relay {

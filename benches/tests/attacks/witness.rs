@@ -13,7 +13,7 @@ use corespun::{Channel, Request};
 use corespun_runtime::{Engine, LocalConfig, LocalShard, now, sleep_until, spawn};
 
 use super::place::go_first;
-use super::user::{UserRequest, user_service::GET_USER};
+use super::user::{UserRequest, user_service_methods::GET_USER};
 
 /// Longest wait for the last call of a window.
 const PATIENCE: Duration = Duration::from_secs(10);
