@@ -169,7 +169,7 @@ pub struct RunArgs {
     #[arg(long, default_value = "auto", help_heading = CONNECTIONS)]
     pub engine: String,
     /// Decoding of every response by the schema, not only in the first half of the warm-up
-    #[arg(long, help_heading = CONNECTIONS)]
+    #[arg(long, help_heading = "Calls")]
     pub strict: bool,
     /// Flags about progress
     #[command(flatten)]

@@ -189,6 +189,7 @@ impl LoadConnection {
         };
         self.core.ended(call.place, call.times(now), outcome);
         if outcome != Outcome::OK {
+            let reason = reason.or_else(|| call.head.reason().map(Rc::from));
             let text = reason.as_deref().unwrap_or(outcome.explanation());
             self.core.failed_with(call.intended, outcome, text);
         }

@@ -315,8 +315,15 @@ impl Busy {
     }
 
     fn share(self, now: Duration) -> f64 {
-        let time = now.saturating_sub(self.from).as_secs_f64();
-        used().saturating_sub(self.used).as_secs_f64() / time.max(1e-9)
+        /// A share of less time would be the clock's grain.
+        const SPAN_MIN: Duration = Duration::from_millis(10);
+        let span = now.saturating_sub(self.from);
+        let used = used().saturating_sub(self.used).as_secs_f64();
+        if span < SPAN_MIN {
+            0.0
+        } else {
+            used / span.as_secs_f64()
+        }
     }
 }
 

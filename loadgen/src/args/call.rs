@@ -96,7 +96,7 @@ pub struct PaceArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "rate")]
     pub replay: Option<PathBuf>,
     /// File to write the trace of the calls to, for replay
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub record: Option<PathBuf>,
     /// Seed of random schedules and data: equal seeds make equal runs
     #[arg(

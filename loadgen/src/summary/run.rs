@@ -14,11 +14,11 @@ pub(super) fn summary(report: &Report, page: Page) -> String {
     let mut lines = vec![
         format!("{} at {}", setup.method, setup.target),
         format!(
-            "         {}, {}, {:.1} s after {:.1} s of warm-up",
+            "         {}, {}, {} after {} of warm-up",
             setup.shape(),
             setup.engine,
-            setup.duration_s,
-            setup.warmup_s,
+            seconds(setup.duration_s),
+            seconds(setup.warmup_s),
         ),
     ];
     lines.extend(counts(report));
@@ -41,6 +41,11 @@ pub(super) fn summary(report: &Report, page: Page) -> String {
     );
     lines.extend(agents(report));
     page.text(lines, &report.warnings)
+}
+
+fn seconds(seconds: f64) -> String {
+    let digits = if seconds > 0.0 && seconds < 1.0 { 3 } else { 1 };
+    format!("{seconds:.digits$} s")
 }
 
 /// How far agents that loaded together differ.

@@ -36,7 +36,7 @@ fn the_text_of_failures_is_counted() {
         let cases = [
             (Answer::NoStatus, "MISSING_STATUS", "without a grpc-status"),
             (Answer::TrailersOnly("13"), "INTERNAL", "(no message)"),
-            (Answer::Page("503"), "UNAVAILABLE", "HTTP 503, text/html"),
+            (Answer::Page("503"), "UNAVAILABLE", "HTTP 503"),
             (
                 Answer::Body(b"\0\0\0\0\x09x"),
                 "MALFORMED",
@@ -98,7 +98,9 @@ fn every_format_has_the_text_and_none_a_secret() {
         let flag = if command { "--token" } else { "--metadata" };
         assert!(texts[0].contains(flag), "{}", texts[0]);
     }
-    files.map(|file| std::fs::remove_file(file).unwrap());
+    for file in files {
+        std::fs::remove_file(file).unwrap();
+    }
 }
 
 #[test]
@@ -162,7 +164,9 @@ fn a_result_is_alone_on_standard_output() {
         assert!(stderr.contains(wanted), "{flags:?}: {stderr}");
     }
     assert!(!std::path::Path::new("-").exists());
-    [both, table].map(|file| std::fs::remove_file(file).unwrap());
+    for file in [both, table] {
+        std::fs::remove_file(file).unwrap();
+    }
 }
 
 #[test]

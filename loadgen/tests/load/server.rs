@@ -164,7 +164,10 @@ impl Accept for Door {
                 known: BTreeMap::new(),
                 calls: BTreeMap::new(),
                 later: BTreeMap::new(),
-                retires: None,
+                retires: match answer {
+                    Answer::Age(age) => Some(turn_time() + age),
+                    _ => None,
+                },
                 over: false,
             })
         };
@@ -518,12 +521,9 @@ impl Protocol for ServerConnection {
 
     fn advance(&mut self, now: Duration) {
         self.act(now);
-        if let Answer::Age(age) = self.answer {
-            let retires = *self.retires.get_or_insert(now + age);
-            if retires <= now {
-                self.http2.drain();
-                self.retires = Some(Duration::MAX);
-            }
+        if self.retires.is_some_and(|retires| retires <= now) {
+            self.http2.drain();
+            self.retires = None;
         }
     }
 

@@ -220,7 +220,8 @@ fn metrics(comparison: &Comparison) -> String {
         (_, Some(us)) => time(us),
     };
     let interval = |estimate: Option<Estimate>| {
-        let text = |e: Estimate| format!("{:.3} ({:.3} to {:.3})", e.ratio, e.low, e.high);
+        let text =
+            |e: Estimate| format!("{:.3} ({:.3}\u{a0}to\u{a0}{:.3})", e.ratio, e.low, e.high);
         estimate.map_or_else(|| "n/a".to_owned(), text)
     };
     let row = |metric: &crate::command::Metric| {
