@@ -101,10 +101,8 @@ impl Outputs {
             let text = render(format, document).map_err(|cause| file.failure(cause))?;
             file.write(text.as_bytes())?;
         }
-        let charts = self.charts.iter();
-        charts
-            .map(|folder| write_charts(folder, document))
-            .collect()
+        let mut charts = self.charts.iter();
+        charts.try_for_each(|folder| write_charts(folder, document))
     }
 }
 

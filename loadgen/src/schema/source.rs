@@ -94,7 +94,10 @@ mod tests {
         let parent = schemas.parent().unwrap().to_owned();
         let absolute = schemas.join("split.proto").display().to_string();
         let cases: [(&[&str], &[PathBuf]); 5] = [
-            (&["split.proto", "user.proto"], &[schemas.clone()]),
+            (
+                &["split.proto", "user.proto"],
+                std::slice::from_ref(&schemas),
+            ),
             (&["split.proto"], &[parent.clone(), schemas.clone()]),
             (
                 &["schemas/user.proto", "split.proto"],
