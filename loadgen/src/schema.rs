@@ -2,14 +2,18 @@
 //!
 //! It comes from a `.proto` file, a descriptor set, or the server itself, by reflection.
 
+mod edition;
 mod inquiry;
 mod reflection;
+mod source;
 
-pub(crate) use reflection::reflect;
+pub(crate) use reflection::{Wanted, reflect};
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use corespun_codec::{Encoding, Kind};
+use prost::Message;
+use prost_reflect::prost_types::FileDescriptorSet;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
 
 use crate::compression;
@@ -29,37 +33,20 @@ pub struct Method {
 }
 
 impl Schema {
-    /// Compiles a `.proto` file. Imports are looked for in `includes`, then beside the file.
-    ///
-    /// # Errors
-    /// When it cannot be read or does not compile.
-    pub fn compile(file: &Path, includes: &[PathBuf]) -> Result<Self, LoadError> {
-        let failed = |cause: String| failure(file, cause);
-        std::fs::metadata(file).map_err(|error| failed(error.to_string()))?;
-        let beside = match file.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let folders = includes.iter().cloned().chain([beside]);
-        let mut compiler =
-            protox::Compiler::new(folders).map_err(|error| failed(one_line(&error)))?;
-        compiler
-            .open_file(file)
-            .map_err(|error| failed(one_line(&error)))?;
-        Ok(Self {
-            pool: compiler.descriptor_pool(),
-        })
-    }
-
     /// Reads a descriptor set, as `protoc --include_imports --descriptor_set_out` writes it.
     ///
     /// # Errors
     /// When it cannot be read, or is no descriptor set that is complete.
     pub fn read_set(file: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(file).map_err(|error| failure(file, error.to_string()))?;
+        let failed = |cause: String| failure(file, cause.replace('\n', " "));
+        let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        let set = FileDescriptorSet::decode(bytes.as_slice());
+        let set = set.map_err(|error| failed(format!("it is no descriptor set: {error}")))?;
+        edition::lower(&set.file).map_err(failed)?;
+        // The bytes, not what was decoded of them, hold custom options.
         let pool = DescriptorPool::decode(bytes.as_slice());
-        pool.map(|pool| Self { pool })
-            .map_err(|error| failure(file, error.to_string().replace('\n', " ")))
+        let pool = pool.map_err(|error| failed(error.to_string()))?;
+        Ok(Self { pool })
     }
 
     /// Finds a method by `package.Service/Name`; a leading slash, or a dot before the name instead
@@ -164,21 +151,14 @@ fn failure(file: &Path, cause: String) -> LoadError {
     }
 }
 
-/// The compiler's message with the place it speaks of, on one line.
-fn one_line(error: &protox::Error) -> String {
-    let text = error.to_string().replace('\n', " ");
-    match error.file() {
-        Some(file) if !text.contains(file) => format!("{file}: {text}"),
-        _ => text,
-    }
-}
-
 fn path(method: &MethodDescriptor) -> String {
     format!("{}/{}", method.parent_service().full_name(), method.name())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn folder() -> PathBuf {
@@ -186,7 +166,7 @@ mod tests {
     }
 
     fn schema() -> Schema {
-        Schema::compile(&folder().join("user.proto"), &[]).unwrap()
+        Schema::compile(&[folder().join("user.proto")], &[]).unwrap()
     }
 
     #[test]
@@ -234,6 +214,23 @@ mod tests {
     }
 
     #[test]
+    fn a_descriptor_set_of_an_edition_is_refused() {
+        let mut set = FileDescriptorSet::decode(&*schema().pool.encode_to_vec()).unwrap();
+        for file in &mut set.file {
+            file.syntax = Some("editions".to_owned());
+        }
+        let name = format!("corespun-edition-{}.binpb", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, set.encode_to_vec()).unwrap();
+        let error = Schema::read_set(&path).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(
+            error.contains("user.proto") && error.contains("edition 2023"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_descriptor_set_serves_as_well() {
         let set = std::env::temp_dir().join(format!("corespun-{}.binpb", std::process::id()));
         std::fs::write(&set, schema().pool.encode_to_vec()).unwrap();
@@ -243,18 +240,5 @@ mod tests {
         assert_eq!(method.kind(), Kind::BidiStreaming);
         let error = Schema::read_set(&folder().join("user.proto")).unwrap_err();
         assert!(error.to_string().contains("user.proto"), "{error}");
-    }
-
-    #[test]
-    fn a_schema_that_is_missing_or_broken_is_named() {
-        let gone = Schema::compile(Path::new("/nowhere/x.proto"), &[]).unwrap_err();
-        let wanted = "/nowhere/x.proto: No such file";
-        assert!(gone.to_string().contains(wanted), "{gone}");
-        let error = Schema::compile(&folder().join("broken.proto"), &[]).unwrap_err();
-        let error = error.to_string();
-        assert!(
-            error.contains("broken.proto") && !error.contains('\n'),
-            "{error}"
-        );
     }
 }

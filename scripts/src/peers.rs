@@ -29,7 +29,21 @@ const CASES: &[(&str, &str, &[&str])] = &[
     (
         "ping_pong",
         "Lookup",
-        &["--data", r#"{"id": {{seq 1}}}"#, "--messages", "5"],
+        &["--data", r#"{"id": {{rand 1 100}}}"#, "--messages", "5"],
+    ),
+    (
+        "a_number_of_calls",
+        "GetUser",
+        &[
+            "--data",
+            r#"{"id": {{seq 1}}}"#,
+            "-n",
+            "100",
+            "-H",
+            "x-id: {{uuid}}",
+            "--token",
+            "sesame",
+        ],
     ),
     (
         "free_turns",

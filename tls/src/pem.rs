@@ -59,7 +59,10 @@ impl Pem {
         }
     }
 
-    fn certificates(&self, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    pub(crate) fn certificates(
+        &self,
+        text: &[u8],
+    ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
         match found {
             Ok(found) if found.is_empty() => Err(self.wrong("it holds no certificate")),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corespun_codec::{Code, Status};
+use corespun_codec::{Code, Encoding, MetadataMap, Status};
 use corespun_proto::reflection::{
     ServerReflectionRequest, ServerReflectionResponse, server_reflection_methods,
     server_reflection_request::MessageRequest as Question,
@@ -14,7 +14,7 @@ use prost_reflect::DescriptorPool;
 use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use super::inquiry::Inquiry;
-use super::{Schema, split_name};
+use super::{Schema, edition, split_name};
 use crate::endpoint::Endpoint;
 use crate::error::LoadError;
 
@@ -24,35 +24,65 @@ const V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectio
 /// More files than any service's schema has.
 const FILES_MAX: usize = 10_000;
 
-/// Asks the server for all that it takes to call `methods`. Blocks until it has answered.
+/// Method to be called, with the metadata that its calls carry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) metadata: &'a MetadataMap,
+}
+
+/// Asks the server for all that it takes to call the methods, as calls do: with their metadata,
+/// over TLS if they are, in their compression. Blocks until it has answered.
 ///
 /// # Errors
-/// When it cannot be reached, offers no reflection, or does not know a service.
+/// If it cannot be reached, offers no reflection, or does not know a service.
 pub(crate) fn reflect(
     endpoint: &Endpoint,
     engine: Engine,
-    methods: &[&str],
+    encoding: Encoding,
+    wanted: &[Wanted<'_>],
 ) -> Result<Schema, LoadError> {
     let config = LocalConfig { engine, cpu: None };
     let mut shard = LocalShard::new(config).map_err(LoadError::Start)?;
     shard.block_on(async {
-        let mut refusal = Status::unimplemented("");
-        for path in [
-            server_reflection_methods::SERVER_REFLECTION_INFO.path(),
-            V1ALPHA,
-        ] {
-            let inquiry = Inquiry::open(endpoint, path).await;
-            let inquiry = inquiry.map_err(LoadError::Connect)?;
-            match collect(&inquiry, endpoint, methods).await? {
-                Ok(files) => return assemble(endpoint, files),
-                Err(status) => refusal = status,
+        let mut files = FileMap::new();
+        let mut asked: Vec<&MetadataMap> = Vec::new();
+        for Wanted { metadata, .. } in wanted {
+            // One call of reflection carries one set of metadata.
+            if asked.contains(metadata) {
+                continue;
             }
-            if refusal.code() != Code::Unimplemented {
-                break;
-            }
+            asked.push(metadata);
+            let alike = wanted.iter().filter(|other| other.metadata == *metadata);
+            let methods: Vec<_> = alike.map(|other| other.method).collect();
+            files.extend(ask_all(endpoint, metadata, encoding, &methods).await?);
         }
-        Err(failure(endpoint, &refused(&refusal)))
+        assemble(endpoint, files)
     })
+}
+
+async fn ask_all(
+    endpoint: &Endpoint,
+    metadata: &MetadataMap,
+    encoding: Encoding,
+    methods: &[&str],
+) -> Result<FileMap, LoadError> {
+    let mut refusal = Status::unimplemented("");
+    for path in [
+        server_reflection_methods::SERVER_REFLECTION_INFO.path(),
+        V1ALPHA,
+    ] {
+        let inquiry = Inquiry::open(endpoint, path, metadata, encoding).await;
+        let inquiry = inquiry.map_err(LoadError::Connect)?;
+        match collect(&inquiry, endpoint, methods).await? {
+            Ok(files) => return Ok(files),
+            Err(status) => refusal = status,
+        }
+        if refusal.code() != Code::Unimplemented {
+            break;
+        }
+    }
+    Err(failure(endpoint, &refused(&refusal)))
 }
 
 fn refused(status: &Status) -> String {
@@ -156,6 +186,8 @@ async fn unknown(inquiry: &Inquiry, methods: &[&str], service: &str) -> LoadErro
 }
 
 fn assemble(endpoint: &Endpoint, files: FileMap) -> Result<Schema, LoadError> {
+    let lowered = edition::lower(files.values());
+    lowered.map_err(|cause| failure(endpoint, &cause))?;
     let mut pool = DescriptorPool::global();
     let news = |file: &FileDescriptorProto| pool.get_file_by_name(file.name()).is_none();
     let set = FileDescriptorSet {
@@ -188,5 +220,18 @@ mod tests {
         assert_eq!(missing(&files).as_deref(), Some("b"));
         files.extend([file("b", &[])]);
         assert_eq!(missing(&files), None);
+    }
+
+    #[test]
+    fn a_file_of_an_edition_is_refused() {
+        let endpoint = Endpoint::new("127.0.0.1:1", None).unwrap();
+        let (name, mut told) = file("a.proto", &[]);
+        told.syntax = Some("editions".to_owned());
+        let error = assemble(&endpoint, FileMap::from([(name, told)])).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("127.0.0.1:1: a.proto has the syntax"),
+            "{error}"
+        );
     }
 }
