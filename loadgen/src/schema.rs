@@ -2,7 +2,6 @@
 //!
 //! It comes from a `.proto` file, a descriptor set, or the server itself, by reflection.
 
-mod edition;
 mod inquiry;
 mod reflection;
 mod source;
@@ -12,8 +11,6 @@ pub(crate) use reflection::{Wanted, reflect};
 use std::path::Path;
 
 use corespun_codec::{Encoding, Kind};
-use prost::Message;
-use prost_reflect::prost_types::FileDescriptorSet;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
 
 use crate::compression;
@@ -40,12 +37,19 @@ impl Schema {
     pub fn read_set(file: &Path) -> Result<Self, LoadError> {
         let failed = |cause: String| failure(file, cause.replace('\n', " "));
         let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
-        let set = FileDescriptorSet::decode(bytes.as_slice());
-        let set = set.map_err(|error| failed(format!("it is no descriptor set: {error}")))?;
-        edition::lower(&set.file).map_err(failed)?;
+        Self::from_set(&bytes).map_err(failed)
+    }
+
+    /// Reads a set in Protobuf's binary form, which may hold files of editions.
+    ///
+    /// # Errors
+    /// If it is no set, lacks an import, or holds a feature that proto2 and proto3 cannot express.
+    fn from_set(set: &[u8]) -> Result<Self, String> {
+        let lowered = corespun_descriptor::lowered(set);
+        let lowered = lowered.map_err(|error| error.to_string())?;
         // The bytes, not what was decoded of them, hold custom options.
-        let pool = DescriptorPool::decode(bytes.as_slice());
-        let pool = pool.map_err(|error| failed(error.to_string()))?;
+        let pool = DescriptorPool::decode(lowered.as_slice());
+        let pool = pool.map_err(|error| error.to_string())?;
         Ok(Self { pool })
     }
 
@@ -214,20 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_set_of_an_edition_is_refused() {
-        let mut set = FileDescriptorSet::decode(&*schema().pool.encode_to_vec()).unwrap();
-        for file in &mut set.file {
-            file.syntax = Some("editions".to_owned());
-        }
-        let name = format!("corespun-edition-{}.binpb", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, set.encode_to_vec()).unwrap();
-        let error = Schema::read_set(&path).unwrap_err().to_string();
-        std::fs::remove_file(&path).unwrap();
-        assert!(
-            error.contains("user.proto") && error.contains("edition 2023"),
-            "{error}"
-        );
+    fn a_descriptor_set_of_an_edition_serves_or_is_named() {
+        use corespun_descriptor::wire::{write_bytes, write_varint};
+        let of_edition = |edition: u64| {
+            let mut file = Vec::new();
+            write_bytes(1, b"a.proto", &mut file);
+            write_bytes(12, b"editions", &mut file);
+            write_varint(14, edition, &mut file);
+            let mut set = schema().pool.encode_to_vec();
+            write_bytes(1, &file, &mut set);
+            Schema::from_set(&set)
+        };
+        assert!(of_edition(1000).is_ok());
+        let error = of_edition(99_999).unwrap_err();
+        assert!(error.contains("a.proto"), "{error}");
     }
 
     #[test]

@@ -11,15 +11,18 @@ use corespun_proto::reflection::{
 use corespun_runtime::{Engine, LocalConfig, LocalShard};
 use prost::Message;
 use prost_reflect::DescriptorPool;
-use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
+use prost_reflect::prost_types::FileDescriptorProto;
 
 use super::inquiry::Inquiry;
-use super::{Schema, edition, split_name};
+use super::{Schema, split_name};
 use crate::endpoint::Endpoint;
 use crate::error::LoadError;
 
 /// What older servers have alone; the messages are the same.
 const V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
+/// Number of `FileDescriptorSet.file`.
+const SET_FILE: u64 = 1;
 
 /// More files than any service's schema has.
 const FILES_MAX: usize = 10_000;
@@ -101,7 +104,14 @@ fn failure(endpoint: &Endpoint, cause: &str) -> LoadError {
     }
 }
 
-type FileMap = BTreeMap<String, FileDescriptorProto>;
+/// File of a schema as the server sent it.
+struct Told {
+    /// A `FileDescriptorProto`, with custom options and whatever an edition adds.
+    bytes: Vec<u8>,
+    imports: Vec<String>,
+}
+
+type FileMap = BTreeMap<String, Told>;
 
 /// The files of all services and what they import, by name; or how the call was refused.
 async fn collect(
@@ -155,7 +165,9 @@ fn keep(endpoint: &Endpoint, answer: Option<Answer>, files: &mut FileMap) -> Res
     for bytes in told {
         let file = FileDescriptorProto::decode(bytes.as_slice());
         let file = file.map_err(|error| failure(endpoint, &error.to_string()))?;
-        files.insert(file.name().to_owned(), file);
+        let name = file.name().to_owned();
+        let imports = file.dependency;
+        files.insert(name, Told { bytes, imports });
     }
     Ok(())
 }
@@ -164,7 +176,7 @@ fn keep(endpoint: &Endpoint, answer: Option<Answer>, files: &mut FileMap) -> Res
 /// not every server tells it.
 fn missing(files: &FileMap) -> Option<String> {
     let known = DescriptorPool::global();
-    let mut imports = files.values().flat_map(|file| &file.dependency);
+    let mut imports = files.values().flat_map(|file| &file.imports);
     let wanted =
         |name: &&String| !files.contains_key(*name) && known.get_file_by_name(name).is_none();
     imports.find(wanted).cloned()
@@ -186,14 +198,16 @@ async fn unknown(inquiry: &Inquiry, methods: &[&str], service: &str) -> LoadErro
 }
 
 fn assemble(endpoint: &Endpoint, files: FileMap) -> Result<Schema, LoadError> {
-    let lowered = edition::lower(files.values());
-    lowered.map_err(|cause| failure(endpoint, &cause))?;
     let mut pool = DescriptorPool::global();
-    let news = |file: &FileDescriptorProto| pool.get_file_by_name(file.name()).is_none();
-    let set = FileDescriptorSet {
-        file: files.into_values().filter(news).collect(),
-    };
-    let added = pool.add_file_descriptor_set(set);
+    let mut set = Vec::new();
+    for (name, file) in &files {
+        if pool.get_file_by_name(name).is_none() {
+            corespun_descriptor::wire::write_bytes(SET_FILE, &file.bytes, &mut set);
+        }
+    }
+    let lowered = corespun_descriptor::lowered(&set);
+    let lowered = lowered.map_err(|error| failure(endpoint, &error.to_string()))?;
+    let added = pool.decode_file_descriptor_set(lowered.as_slice());
     added.map_err(|error| failure(endpoint, &error.to_string()))?;
     Ok(Schema { pool })
 }
@@ -202,13 +216,21 @@ fn assemble(endpoint: &Endpoint, files: FileMap) -> Result<Schema, LoadError> {
 mod tests {
     use super::*;
 
-    fn file(name: &str, imports: &[&str]) -> (String, FileDescriptorProto) {
+    fn file(name: &str, imports: &[&str]) -> (String, Told) {
         let file = FileDescriptorProto {
             name: Some(name.to_owned()),
             dependency: imports.iter().map(|import| (*import).to_owned()).collect(),
             ..FileDescriptorProto::default()
         };
-        (name.to_owned(), file)
+        told(&file)
+    }
+
+    fn told(file: &FileDescriptorProto) -> (String, Told) {
+        let told = Told {
+            bytes: file.encode_to_vec(),
+            imports: file.dependency.clone(),
+        };
+        (file.name().to_owned(), told)
     }
 
     #[test]
@@ -223,14 +245,23 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_an_edition_is_refused() {
+    fn files_of_editions_are_read_or_named() {
         let endpoint = Endpoint::new("127.0.0.1:1", None).unwrap();
-        let (name, mut told) = file("a.proto", &[]);
-        told.syntax = Some("editions".to_owned());
-        let error = assemble(&endpoint, FileMap::from([(name, told)])).unwrap_err();
-        let error = error.to_string();
+        let of_edition = |edition: u64| {
+            let (name, mut told) = file("a.proto", &[]);
+            told.bytes.clear();
+            let fields: [(u64, &[u8]); 2] = [(1, b"a.proto"), (12, b"editions")];
+            for (number, text) in fields {
+                corespun_descriptor::wire::write_bytes(number, text, &mut told.bytes);
+            }
+            corespun_descriptor::wire::write_varint(14, edition, &mut told.bytes);
+            assemble(&endpoint, FileMap::from([(name, told)]))
+        };
+        // EDITION_2023, EDITION_2024, and one that is not known.
+        assert!(of_edition(1000).is_ok() && of_edition(1001).is_ok());
+        let error = of_edition(99_999).unwrap_err().to_string();
         assert!(
-            error.contains("127.0.0.1:1: a.proto has the syntax"),
+            error.contains("127.0.0.1:1: ") && error.contains("a.proto"),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! Schema from proto files, compiled without protoc.
+//! Schema from proto files, compiled as code generation compiles them.
 
 use std::path::{Path, PathBuf};
 
@@ -22,15 +22,9 @@ impl Schema {
             }
         }
         let first = files.first().map_or(Path::new(""), PathBuf::as_path);
-        let compiler = protox::Compiler::new(folders);
-        let mut compiler = compiler.map_err(|error| failure(first, one_line(&error)))?;
-        for (file, path) in files.iter().zip(&found) {
-            let opened = compiler.open_file(path);
-            opened.map_err(|error| failure(file, one_line(&error)))?;
-        }
-        Ok(Self {
-            pool: compiler.descriptor_pool(),
-        })
+        let set = corespun_build::configure().descriptor_set(&found, &folders);
+        let set = set.map_err(|error| failure(first, one_line(&error)))?;
+        Self::from_set(&set).map_err(|cause| failure(first, cause))
     }
 }
 
@@ -63,16 +57,9 @@ fn folder_of(file: &Path) -> PathBuf {
     }
 }
 
-/// Message of the compiler on one line, with the file that it is about.
-fn one_line(error: &protox::Error) -> String {
-    let mut text = error.to_string().replace('\n', " ");
-    if text.contains("found 'edition'") {
-        text += ": files of edition 2023 or later are not supported";
-    }
-    match error.file() {
-        Some(file) if !text.contains(file) => format!("{file}: {text}"),
-        _ => text,
-    }
+/// Message of the compiler on one line.
+fn one_line(error: &corespun_build::Error) -> String {
+    error.to_string().replace('\n', " ")
 }
 
 #[cfg(test)]
@@ -127,7 +114,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let error = error.to_string();
         assert!(
-            error.contains("load-edition-") && error.contains("edition 2023"),
+            error.contains("load-edition-") && error.contains("PROTOC"),
             "{error}"
         );
     }
