@@ -217,7 +217,7 @@ fn play_python(
     way: &Way<'_>,
 ) -> Result<(), Failure> {
     let descriptors = context.target.join("python/interop.bin");
-    python.describe(context, SCHEMAS, &descriptors)?;
+    python.describe(&context.root.join("proto"), SCHEMAS, &descriptors)?;
     let mut client = python.script("interop_client.py", "");
     client.arg(&way.server.address).arg(&descriptors);
     client.arg(way.prefix("python")).args(way.authority);

@@ -67,6 +67,21 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
+/// Returns the path of grpcurl, which is installed if it was not before.
+///
+/// # Errors
+/// It cannot be had on this machine.
+pub fn grpcurl(context: &Context) -> Result<PathBuf, Failure> {
+    install(context, &GRPCURL)
+}
+
+fn install(context: &Context, (tool, package): &(Tool, &str)) -> Result<PathBuf, Failure> {
+    let programs = tool.install(context, |folder| {
+        tool::go_install(context, folder, &[(*package).to_owned()])
+    })?;
+    Ok(programs.join(tool.programs[0]))
+}
+
 /// Programs that this machine can run, and their folder.
 struct Probes<'a> {
     engine: &'a str,
@@ -85,18 +100,15 @@ impl<'a> Probes<'a> {
         let folder = workspace::scratch(&context.root, &format!("test-{name}"))?;
         let schema = folder.join(cases::UNKNOWN_FILE);
         fs::write(&schema, cases::UNKNOWN_SCHEMA).attempt(|| format!("write {schema:?}"))?;
-        let program = |(tool, package): (Tool, &str)| {
-            let found = tool.install(context, |folder| {
-                tool::go_install(context, folder, &[package.to_owned()])
-            });
-            let lacks = |reason| stage.skip(&format!("probe.{}", tool.programs[0]), reason);
-            let programs = found.map_err(lacks).ok()?;
-            Some(programs.join(tool.programs[0]))
+        let program = |tool: &(Tool, &str)| {
+            let name = format!("probe.{}", tool.0.programs[0]);
+            let lacks = |reason| stage.skip(&name, reason);
+            install(context, tool).map_err(lacks).ok()
         };
         Ok(Self {
             engine,
-            grpcurl: program(GRPCURL),
-            health: program(HEALTH),
+            grpcurl: program(&GRPCURL),
+            health: program(&HEALTH),
             input: folder.join("input"),
             folder,
             log: context.logs.join(format!("{name}.log")),

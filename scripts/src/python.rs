@@ -164,11 +164,11 @@ impl Python {
         self.generate(&context.root.join(WHOAMI), "whoami")
     }
 
-    /// Writes the descriptor set of schemas in the folder `proto` to `out`.
-    pub fn describe(&self, context: &Context, schemas: &[&str], out: &Path) -> Result<(), Failure> {
+    /// Writes the descriptor set of schemas in the folder `include` to `out`.
+    pub fn describe(&self, include: &Path, schemas: &[&str], out: &Path) -> Result<(), Failure> {
         let mut protoc = Command::new(&self.program);
         protoc.args(["-m", "grpc_tools.protoc", "--include_imports", "-I"]);
-        protoc.arg(context.root.join("proto"));
+        protoc.arg(include);
         protoc.arg("--descriptor_set_out").arg(out).args(schemas);
         run_protoc(&mut protoc, || format!("describe {}", schemas.join(", ")))
     }

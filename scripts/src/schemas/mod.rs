@@ -4,6 +4,7 @@
 //! The schemas come from packages, fetched by their registries' own clients. Each tree becomes a
 //! crate in a workspace below the target folder, so that cargo treats its code as a user's.
 
+mod described;
 mod package;
 mod tree;
 mod user_crate;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::table::write_between_markers;
 use crate::failure::Failure;
 use crate::test::{Context, Stage};
-use tree::{TREES, Tree};
+use tree::{Mount, TREES, Tree};
 use user_crate::{Counts, UserCrate};
 
 /// Marker in the file that shows the table.
@@ -32,8 +33,8 @@ pub struct Arguments {
 
 /// Result of one tree.
 enum Verdict {
-    /// Generated, checked and its docs tested.
-    Held(Counts),
+    /// Generated, compiled and its docs tested; custom options compared, where there are some.
+    Held(Counts, Option<described::Verdict>),
     /// A part could not be had on this machine.
     Skipped(String),
     Fault(Failure),
@@ -59,8 +60,15 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let mut held = true;
     for tree in TREES.iter().filter(chosen) {
         match check(&context, tree) {
-            Verdict::Held(counts) => {
+            Verdict::Held(counts, described) => {
                 println!("ok {}: {counts}", tree.name);
+                match described {
+                    None => {}
+                    Some(described::Verdict::Equal) => println!("ok {}.options", tree.name),
+                    Some(described::Verdict::Skipped(reason)) => {
+                        println!("SKIPPED {}.options: {reason}", tree.name);
+                    }
+                }
                 rows.push((tree, counts));
             }
             Verdict::Skipped(reason) => println!("SKIPPED {}: {reason}", tree.name),
@@ -82,7 +90,15 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
 pub fn stage(context: &Context, stage: &mut Stage) {
     for tree in TREES.iter().filter(|tree| tree.is_small) {
         match check(context, tree) {
-            Verdict::Held(counts) => stage.note(format!("ok schemas.{}: {counts}", tree.name)),
+            Verdict::Held(counts, described) => {
+                stage.note(format!("ok schemas.{}: {counts}", tree.name));
+                let name = format!("schemas.{}.options", tree.name);
+                match described {
+                    None => {}
+                    Some(described::Verdict::Equal) => stage.note(format!("ok {name}")),
+                    Some(described::Verdict::Skipped(reason)) => stage.skip(&name, reason),
+                }
+            }
             Verdict::Skipped(reason) => stage.skip(&format!("schemas.{}", tree.name), reason),
             Verdict::Fault(failure) => stage.fault(format!("{}: {failure}", tree.name)),
         }
@@ -98,12 +114,20 @@ fn check(context: &Context, tree: &Tree) -> Verdict {
             Err(failure) => return Verdict::Skipped(failure.to_string()),
         }
     }
-    let checked =
-        UserCrate::write(context, &folder, tree, &roots).and_then(|user_crate| user_crate.check());
-    match checked {
-        Ok(counts) => Verdict::Held(counts),
+    match compile(context, &folder, tree, &roots) {
+        Ok((counts, described)) => Verdict::Held(counts, described),
         Err(failure) => Verdict::Fault(failure),
     }
+}
+
+fn compile(
+    context: &Context,
+    folder: &Path,
+    tree: &Tree,
+    roots: &[(&Mount, PathBuf)],
+) -> Result<(Counts, Option<described::Verdict>), Failure> {
+    let made = UserCrate::write(context, folder, tree, roots)?;
+    Ok((made.check()?, made.describe()?))
 }
 
 fn markdown(rows: &[(&Tree, Counts)]) -> String {

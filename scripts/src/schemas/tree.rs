@@ -10,6 +10,8 @@ pub struct Tree {
     pub compiled: &'static [&'static str],
     /// Files that are left out, by a part of their path.
     pub left_out: &'static [&'static str],
+    /// File and full name of a method whose custom options are read through reflection.
+    pub described: Option<(&'static str, &'static str)>,
     /// Compiles fast enough for every test run.
     pub is_small: bool,
 }
@@ -31,6 +33,7 @@ const COMMON: Package = Package::Pip("googleapis-common-protos==1.76.0");
 const ENVOY: Package = Package::Npm("@grpc/grpc-js-xds@1.14.1");
 const GRPC_JS: Package = Package::Npm("@grpc/grpc-js@1.14.7");
 const ETCD: Package = Package::Go("go.etcd.io/etcd/api/v3@v3.7.3");
+const OPENTELEMETRY: Package = Package::Crate("opentelemetry-proto@0.27.0");
 const TEMPORAL: Package = Package::Crate("temporalio-protos@0.10.2");
 
 /// Every tree, the small ones first.
@@ -40,6 +43,7 @@ pub const TREES: &[Tree] = &[
         mounts: &[mount(COMMON, "", "")],
         compiled: &["google"],
         left_out: &[],
+        described: None,
         is_small: true,
     },
     Tree {
@@ -57,17 +61,15 @@ pub const TREES: &[Tree] = &[
         ],
         compiled: &["channelz.proto", "xds", "health", "reflection"],
         left_out: &["xds/xds"],
+        described: None,
         is_small: true,
     },
     Tree {
         name: "opentelemetry",
-        mounts: &[mount(
-            Package::Crate("opentelemetry-proto@0.27.0"),
-            "src/proto/opentelemetry-proto",
-            "",
-        )],
+        mounts: &[mount(OPENTELEMETRY, "src/proto/opentelemetry-proto", "")],
         compiled: &["opentelemetry"],
         left_out: &[],
+        described: None,
         is_small: true,
     },
     Tree {
@@ -93,6 +95,7 @@ pub const TREES: &[Tree] = &[
             "rpc.proto",
         ],
         left_out: &[],
+        described: Some(("rpc.proto", "etcdserverpb.KV.Range")),
         is_small: true,
     },
     Tree {
@@ -107,6 +110,7 @@ pub const TREES: &[Tree] = &[
         ],
         compiled: &["events", "runtime", "services", "types"],
         left_out: &[],
+        described: None,
         is_small: true,
     },
     Tree {
@@ -114,6 +118,7 @@ pub const TREES: &[Tree] = &[
         mounts: &[mount(Package::Go("k8s.io/cri-api@v0.37.2"), "pkg/apis", "")],
         compiled: &[],
         left_out: &[],
+        described: None,
         is_small: true,
     },
     Tree {
@@ -128,6 +133,7 @@ pub const TREES: &[Tree] = &[
         ],
         compiled: &["temporal"],
         left_out: &[],
+        described: None,
         is_small: false,
     },
     Tree {
@@ -136,10 +142,31 @@ pub const TREES: &[Tree] = &[
             mount(ENVOY, "deps/envoy-api/envoy", "envoy"),
             mount(ENVOY, "deps/googleapis/google", "google"),
             mount(ENVOY, "deps/xds", ""),
-            mount(ENVOY, "deps/protoc-gen-validate/validate", "validate"),
+            // The copy in the package is older than what the files need.
+            mount(
+                Package::Go("github.com/envoyproxy/protoc-gen-validate@v1.3.3"),
+                "validate",
+                "validate",
+            ),
+            mount(OPENTELEMETRY, "src/proto/opentelemetry-proto", ""),
+            mount(
+                Package::Go("github.com/census-instrumentation/opencensus-proto@v0.4.1"),
+                "src",
+                "",
+            ),
+            mount(
+                Package::Go("github.com/prometheus/client_model@v0.6.3"),
+                "",
+                "",
+            ),
         ],
         compiled: &["envoy"],
-        left_out: &[],
+        // The package has only some of the files of the second version.
+        left_out: &["/v2"],
+        described: Some((
+            "envoy/service/cluster/v3/cds.proto",
+            "envoy.service.cluster.v3.ClusterDiscoveryService.FetchClusters",
+        )),
         is_small: false,
     },
 ];

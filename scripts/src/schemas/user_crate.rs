@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::described;
 use super::tree::{Mount, Tree};
 use crate::failure::{Attempt, Failure};
 use crate::test::Context;
@@ -61,6 +62,17 @@ fn main() {
 const LIB: &str = "#![deny(warnings)]\n\
     include!(concat!(env!(\"OUT_DIR\"), \"/all.rs\"));\n";
 
+/// Server that knows the schema and nothing else.
+const MAIN: &str = r#"
+fn main() {
+    let set = include_bytes!(concat!(env!("OUT_DIR"), "/set.bin"));
+    let server = corespun::Server::builder().listen("127.0.0.1:0").shards(1);
+    let bound = server.reflection_with(&[set]).bind().unwrap();
+    println!("listening on {}", bound.addresses()[0]);
+    bound.run().unwrap();
+}
+"#;
+
 /// Lines that are shown of what went wrong.
 const SHOWN_LINES: usize = 40;
 
@@ -69,6 +81,7 @@ pub struct UserCrate<'a> {
     context: &'a Context,
     folder: PathBuf,
     name: &'static str,
+    described: Option<(&'static str, &'static str)>,
 }
 
 impl<'a> UserCrate<'a> {
@@ -91,6 +104,9 @@ impl<'a> UserCrate<'a> {
         put(&folder.join("protos.txt"), &protos.join("\n"))?;
         put(&folder.join("build.rs"), BUILD)?;
         put(&folder.join("src/lib.rs"), LIB)?;
+        if tree.described.is_some() {
+            put(&folder.join("src/main.rs"), MAIN)?;
+        }
         put(
             &folder.join("Cargo.toml"),
             &manifest(&context.root, tree.name)?,
@@ -101,6 +117,7 @@ impl<'a> UserCrate<'a> {
             context,
             folder,
             name: tree.name,
+            described: tree.described,
         })
     }
 
@@ -120,6 +137,19 @@ impl<'a> UserCrate<'a> {
             methods,
             lines,
         })
+    }
+
+    /// Compares a method's custom options with what protoc writes of them; `None` if the tree has
+    /// no such method.
+    pub fn describe(&self) -> Result<Option<described::Verdict>, Failure> {
+        let Some(method) = self.described else {
+            return Ok(None);
+        };
+        self.cargo(&["build", "--bins", "--offline"])?;
+        let program = format!("debug/schemas-{}", self.name);
+        let program = self.context.target.join(program);
+        let include = self.folder.join("include");
+        described::check(self.context, &program, &include, method).map(Some)
     }
 
     fn cargo(&self, arguments: &[&str]) -> Result<(), Failure> {
@@ -160,7 +190,8 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
 /// so that nothing of them is built twice.
 fn manifest(root: &Path, name: &str) -> Result<String, Failure> {
     let ours = workspace::read(root, "Cargo.toml")?;
-    let profile = ours.find("[profile.dev]").map_or("", |at| &ours[at..]);
+    let profiles: Vec<&str> = ours.split("\n\n").filter(|part| is_profile(part)).collect();
+    let profile = profiles.join("\n\n");
     Ok(format!(
         "[package]\nname = \"schemas-{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
          publish = false\n\n[workspace]\n\n[dependencies]\n\
@@ -170,6 +201,14 @@ fn manifest(root: &Path, name: &str) -> Result<String, Failure> {
         corespun = root.join("corespun"),
         build = root.join("codegen"),
     ))
+}
+
+/// True for a part of our manifest that says how dependencies of a user's crate are built.
+fn is_profile(part: &str) -> bool {
+    let named = |name: &str| part.lines().any(|line| line == name);
+    named("[profile.dev]")
+        || named("[profile.dev.package.\"*\"]")
+        || named("[profile.dev.package.corespun-http2]")
 }
 
 /// Copies the protos below a folder, a file alone included.
@@ -200,7 +239,7 @@ fn chosen(include: &Path, tree: &Tree) -> Result<Vec<String>, Failure> {
     let is_chosen = |file: &&String| {
         let path = Path::new(file.as_str());
         (tree.compiled.is_empty() || tree.compiled.iter().any(|part| path.starts_with(part)))
-            && !tree.left_out.iter().any(|part| path.starts_with(part))
+            && !tree.left_out.iter().any(|part| file.contains(part))
     };
     Ok(files
         .iter()
