@@ -1,4 +1,4 @@
-//! The results, as the Markdown table that the README shows.
+//! The results, as the Markdown table that docs/measurements.md shows.
 
 use std::fmt::Write;
 use std::fs;
