@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn generate_corespun() -> Result<(), Box<dyn Error>> {
     corespun_build::configure()
         .client(false)
-        .prost(|config| config.bytes([PAYLOAD]))
+        .bytes(&[PAYLOAD])
         .compile(&FILES, &[SCHEMAS])?;
     Ok(())
 }

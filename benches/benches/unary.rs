@@ -10,7 +10,7 @@ use corespun::server::{Config as ServerConfig, Connection as ServerConnection, R
 use corespun::{CallObserver, Incoming, Interceptor, MessageBytes};
 use corespun_benches::answers::{USER_EMAIL, USER_NAME};
 use corespun_benches::services;
-use corespun_benches::services::user::{UserRequest, user_service};
+use corespun_benches::services::user::{UserRequest, user_service_methods};
 use corespun_codec::message;
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{BlockCache, Config, Connection, Event};
@@ -82,7 +82,7 @@ impl Pair {
 }
 
 fn head() -> [Field<'static>; 6] {
-    let path = user_service::GET_USER.path();
+    let path = user_service_methods::GET_USER.path();
     [
         (":method", "POST"),
         (":scheme", "http"),

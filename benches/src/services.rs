@@ -11,9 +11,10 @@ use corespun::{Request, Response, Sender, Status, Streaming};
 
 use crate::Work;
 use crate::answers::{self, USER_EMAIL, USER_NAME};
-use benchmark::{BenchmarkService, BenchmarkServiceServer, Payload, SimpleRequest, SimpleResponse};
+use benchmark::benchmark_service_server::{BenchmarkService, BenchmarkServiceServer};
+use benchmark::{Payload, SimpleRequest, SimpleResponse};
+use user::user_service_server::{UserService, UserServiceServer};
 use user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
-use user::{UserService, UserServiceServer};
 
 pub mod user {
     //! What corespun generates for package `user`.

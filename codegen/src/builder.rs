@@ -1,12 +1,21 @@
-//! What may be chosen about a compilation, and the way from protos to files.
+//! Options of a compilation, and the way from protos to files.
 
-use crate::error::Error;
+mod options;
+
+use crate::attributes::ServiceAttributes;
+use crate::compiler::{self, Compiled};
+use crate::error::{Error, Kind};
+use crate::names::is_rooted;
 use crate::output::{self, File};
 use crate::package::{self, Options};
+use crate::protoc;
 use crate::service::Paths;
 use prost::Message;
 use prost_build::Config;
+use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorSet;
+use std::collections::BTreeSet;
+use std::env;
 use std::path::{Path, PathBuf};
 
 const DESCRIPTOR: &str = "corespun_descriptor.bin";
@@ -26,13 +35,33 @@ pub struct Builder {
     config: Config,
     server: bool,
     client: bool,
+    stubs: bool,
+    emits_package: bool,
     runtime_path: String,
     codec_path: Option<String>,
     prost_path: Option<String>,
+    attributes: ServiceAttributes,
+    silent: Vec<String>,
+    extern_paths: BTreeSet<String>,
+    well_known: bool,
+    retains_prefix: bool,
     descriptor: String,
+    unnamed: String,
     include_file: Option<String>,
     out_dir: Option<PathBuf>,
     announce: bool,
+    protoc: Option<PathBuf>,
+    protoc_args: Vec<String>,
+    /// First option that cannot be followed.
+    problem: Option<String>,
+}
+
+/// Files to generate, and how their descriptors get into the program.
+pub(crate) enum Target {
+    /// All files; the descriptors are a file of bytes.
+    OutDir,
+    /// Files of these names; the descriptors are Rust, because a plugin cannot write bytes.
+    Plugin(BTreeSet<String>),
 }
 
 impl Builder {
@@ -41,172 +70,159 @@ impl Builder {
             config: Config::new(),
             server: true,
             client: true,
+            stubs: false,
+            emits_package: true,
             runtime_path: "::corespun".to_owned(),
             codec_path: None,
             prost_path: None,
+            attributes: ServiceAttributes::default(),
+            silent: Vec::new(),
+            extern_paths: BTreeSet::new(),
+            well_known: false,
+            retains_prefix: false,
             descriptor: DESCRIPTOR.to_owned(),
+            unnamed: "_".to_owned(),
             include_file: None,
             out_dir: None,
             announce: true,
+            protoc: None,
+            protoc_args: Vec::new(),
+            problem: None,
         }
-    }
-
-    /// Whether to make traits and what serves them; yes by default.
-    pub fn server(mut self, make: bool) -> Self {
-        self.server = make;
-        self
-    }
-
-    /// Whether to make clients; yes by default.
-    pub fn client(mut self, make: bool) -> Self {
-        self.client = make;
-        self
-    }
-
-    /// Where the generated text finds the facade; `::corespun` by default.
-    pub fn runtime_path(mut self, path: impl Into<String>) -> Self {
-        self.runtime_path = path.into();
-        self
-    }
-
-    /// Where the generated text finds `Method` and `Kind`; the runtime path by default.
-    pub fn codec_path(mut self, path: impl Into<String>) -> Self {
-        self.codec_path = Some(path.into());
-        self
-    }
-
-    /// Where the generated text finds `prost`; `prost` in the runtime path by default. Beside it
-    /// `prost_types` is looked for, when a proto uses well-known types such as `Timestamp`.
-    pub fn prost_path(mut self, path: impl Into<String>) -> Self {
-        self.prost_path = Some(path.into());
-        self
-    }
-
-    /// Puts `attribute` above the types that `path` names, as in `.`, `user` or
-    /// `user.UserResponse`.
-    pub fn type_attribute(self, path: impl AsRef<str>, attribute: impl AsRef<str>) -> Self {
-        self.prost(|config| config.type_attribute(path, attribute))
-    }
-
-    /// Puts `attribute` above the fields that `path` names, as in `user.UserResponse.email`.
-    pub fn field_attribute(self, path: impl AsRef<str>, attribute: impl AsRef<str>) -> Self {
-        self.prost(|config| config.field_attribute(path, attribute))
-    }
-
-    /// Reaches all that `prost-build` lets choose about messages, such as
-    /// `.prost(|config| config.bytes(["."]))`. What this builder has a method for it sets anew.
-    pub fn prost(mut self, change: impl FnOnce(&mut Config) -> &mut Config) -> Self {
-        change(&mut self.config);
-        self
-    }
-
-    /// The name of the descriptor set's file, `corespun_descriptor.bin` by default. Each of
-    /// several calls in one build script needs its own.
-    pub fn file_descriptor_set(mut self, name: impl Into<String>) -> Self {
-        self.descriptor = name.into();
-        self
-    }
-
-    /// Also writes a file `name` that includes all packages, each in the modules of its name.
-    /// Include it in place of single packages when they refer to each other.
-    pub fn include_file(mut self, name: impl Into<String>) -> Self {
-        self.include_file = Some(name.into());
-        self
-    }
-
-    /// The folder to write to; the `OUT_DIR` of the build script by default.
-    pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.out_dir = Some(folder.into());
-        self
-    }
-
-    /// Whether to tell Cargo, on standard output, which files to watch; yes by default.
-    pub fn emit_rerun_if_changed(mut self, emit: bool) -> Self {
-        self.announce = emit;
-        self
     }
 
     /// Compiles `protos`, each found in one of the folders `includes`.
     ///
     /// # Errors
-    /// When a proto is wrong: the error names the file, line and column. When the output cannot
-    /// be written.
+    /// A proto is wrong: the error names the file, line and column. A proto is not there: the error
+    /// names the folders that were looked in. The list is empty. Two items have one name in Rust.
+    /// An option cannot be followed. The output cannot be written.
     pub fn compile(
         self,
         protos: &[impl AsRef<Path>],
         includes: &[impl AsRef<Path>],
     ) -> Result<(), Error> {
-        let mut compiler = protox::Compiler::new(includes)?;
-        compiler
-            .include_imports(true)
-            .include_source_info(true)
-            .open_files(protos)?;
-        if self.announce {
-            compiler
-                .files()
-                .filter_map(|file| file.path())
-                .for_each(watch);
+        let protos: Vec<&Path> = protos.iter().map(AsRef::as_ref).collect();
+        let includes: Vec<&Path> = includes.iter().map(AsRef::as_ref).collect();
+        if protos.is_empty() {
+            return Err(Kind::NoProtos.into());
         }
-        self.compile_fds(compiler.file_descriptor_set())
+        let from_env = || env::var_os("PROTOC").filter(|path| !path.is_empty());
+        let program = self
+            .protoc
+            .clone()
+            .or_else(|| from_env().map(PathBuf::from));
+        let Compiled { set, paths } = match &program {
+            Some(program) => protoc::run(program, &self.protoc_args, &protos, &includes)?,
+            None if self.protoc_args.is_empty() => compiler::compile(&protos, &includes)?,
+            None => {
+                let text = "protoc_arg has no effect without protoc or the variable PROTOC";
+                return Err(Kind::Option(text.to_owned()).into());
+            }
+        };
+        if self.announce {
+            println!("cargo::rerun-if-env-changed=PROTOC");
+            for path in paths {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+        }
+        self.compile_fds(set)
     }
 
     /// Compiles a set that a compiler made, such as `protoc --include_imports
-    /// --include_source_info -o FILE`. Without source information there are no comments.
+    /// --include_source_info -o FILE`, in Protobuf's binary form. Without source information there
+    /// are no comments. Files of editions 2023 and 2024 are understood.
     ///
     /// # Errors
-    /// When the output cannot be written.
-    pub fn compile_fds(self, set: FileDescriptorSet) -> Result<(), Error> {
+    /// The bytes are no descriptor set, or one that lacks an import. A feature of an edition cannot
+    /// be expressed: the error names file and feature. Otherwise as [`Builder::compile`].
+    pub fn compile_fds(self, set: impl AsRef<[u8]>) -> Result<(), Error> {
         let folder = output::folder(self.out_dir.as_deref())?;
         self.generate(set)?
             .iter()
             .try_for_each(|file| output::write(&folder, file))
     }
 
-    /// What [`Builder::compile_fds`] would write.
+    /// Returns what [`Builder::compile_fds`] would write.
     ///
     /// # Errors
-    /// When two methods of a service would have one name in Rust.
-    pub fn generate(mut self, set: FileDescriptorSet) -> Result<Vec<File>, Error> {
-        let runtime = self.runtime_path;
-        let prost = self
-            .prost_path
-            .unwrap_or_else(|| format!("{runtime}::prost"));
+    /// As [`Builder::compile_fds`], except that nothing is written.
+    pub fn generate(self, set: impl AsRef<[u8]>) -> Result<Vec<File>, Error> {
+        self.generate_for(set.as_ref(), Target::OutDir)
+    }
+
+    pub(crate) fn generate_for(mut self, set: &[u8], target: Target) -> Result<Vec<File>, Error> {
+        let bytes = corespun_descriptor::without_source_info(set)?;
+        let lowered = corespun_descriptor::lowered(set)?;
+        let files = checked(&lowered)?;
+        let options = self.options(&target)?;
+        let (packages, tree) = package::generate(&mut self.config, &options, files)?;
+        let mut files = vec![match target {
+            Target::OutDir => File {
+                name: self.descriptor,
+                bytes,
+            },
+            Target::Plugin(_) => output::rust_bytes(self.descriptor, &bytes),
+        }];
+        files.extend(self.include_file.map(|name| File {
+            name,
+            bytes: format!("// This file is @generated by corespun-build.\n{tree}").into_bytes(),
+        }));
+        files.extend(packages);
+        Ok(files)
+    }
+
+    /// Settles the options, with prost-build told of them.
+    fn options(&mut self, target: &Target) -> Result<Options, Error> {
+        if let Some(problem) = self.problem.take() {
+            return Err(Kind::Option(problem).into());
+        }
+        let runtime = self.runtime_path.clone();
+        let codec = self.codec_path.clone().unwrap_or_else(|| runtime.clone());
+        let prost = self.prost_path.clone();
+        let prost = prost.unwrap_or_else(|| format!("{runtime}::prost"));
+        for (option, path) in [
+            ("runtime_path", &runtime),
+            ("codec_path", &codec),
+            ("prost_path", &prost),
+        ] {
+            if !is_rooted(path) {
+                let text = format!("{option} must begin with :: or crate::, not be {path}");
+                return Err(Kind::Option(text).into());
+            }
+        }
         self.config
             .prost_path(&prost)
             .prost_types_path(format!("{prost}_types"));
-        let options = Options {
-            paths: Paths {
-                codec: self.codec_path.unwrap_or_else(|| runtime.clone()),
-                runtime,
-            },
+        if !self.well_known {
+            self.extern_paths.insert(".google.protobuf".to_owned());
+        }
+        let (macro_name, wanted) = match target {
+            Target::OutDir => ("include_bytes", None),
+            Target::Plugin(wanted) => ("include", Some(wanted.clone())),
+        };
+        Ok(Options {
+            paths: Paths { runtime, codec },
             server: self.server,
             client: self.client,
-            descriptor: self.descriptor,
-        };
-        let bytes = without_source(&set).encode_to_vec();
-        let packages = package::generate(&mut self.config, &options, set)?;
-        let mut files = vec![File {
-            name: options.descriptor,
-            bytes,
-        }];
-        files.extend(
-            self.include_file
-                .map(|name| package::modules(&packages, &name)),
-        );
-        files.extend(packages.into_values());
-        Ok(files)
+            stubs: self.stubs,
+            emits_package: self.emits_package,
+            attributes: self.attributes.clone(),
+            silent: self.silent.clone(),
+            extern_paths: self.extern_paths.clone(),
+            retains_prefix: self.retains_prefix,
+            nests_packages: self.include_file.is_some(),
+            unnamed: self.unnamed.clone(),
+            wanted,
+            descriptor: format!("::core::{macro_name}!({:?})", self.descriptor),
+        })
     }
 }
 
-fn watch(path: &Path) {
-    println!("cargo::rerun-if-changed={}", path.display());
-}
-
-/// The set without comments and places, which no program asks for at run time.
-fn without_source(set: &FileDescriptorSet) -> FileDescriptorSet {
-    let mut set = set.clone();
-    for file in &mut set.file {
-        file.source_code_info = None;
-    }
-    set
+/// Files of a set that is complete: prost-build takes for granted that names lead to something.
+fn checked(set: &[u8]) -> Result<Vec<prost_types::FileDescriptorProto>, Error> {
+    let failed = |text: String| Error::from(Kind::Descriptors(text.replace('\n', " ")));
+    DescriptorPool::decode(set).map_err(|error| failed(error.to_string()))?;
+    let set = FileDescriptorSet::decode(set).map_err(|error| failed(error.to_string()))?;
+    Ok(set.file)
 }

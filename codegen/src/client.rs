@@ -9,13 +9,15 @@ const CHAIN_COLUMNS_MAX: usize = 60;
 
 pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
     let (name, runtime) = (&service.name, &paths.runtime);
+    out.line(format!("/// Client of `{}`.", service.full_name));
+    out.open_module(&service.client_module, &service.attributes.client_module);
     out.line(format!("/// Calls `{}`.", service.full_name));
-    out.line("#[derive(Clone)]");
+    out.line("#[derive(::core::clone::Clone)]");
+    out.lines(&service.attributes.client);
     out.open(format!("pub struct {name}Client {{"));
     out.line(format!("channel: {runtime}::Channel,"));
     out.close("}");
     out.line("");
-    out.line("#[allow(clippy::all)]");
     out.open(format!("impl {name}Client {{"));
     out.line("/// Calls through `channel`.");
     out.open(format!(
@@ -25,10 +27,12 @@ pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
     out.close("}");
     out.line("");
     write_connect(runtime, out);
+    let module = format!("super::{}", service.methods_module);
     for method in &service.methods {
         out.line("");
-        write_method(method, &service.module, paths, out);
+        write_method(method, &module, paths, out);
     }
+    out.close("}");
     out.close("}");
 }
 
@@ -45,7 +49,7 @@ fn write_connect(runtime: &str, out: &mut Writer) {
         &outcome,
     );
     out.line(format!(
-        "Ok(Self::new({runtime}::Channel::connect(address).await?))"
+        "::core::result::Result::Ok(Self::new({runtime}::Channel::connect(address).await?))"
     ));
     out.close("}");
 }
@@ -81,16 +85,14 @@ fn write_method(method: &Method, module: &str, Paths { runtime, .. }: &Paths, ou
     };
     let name = names::client_method(&method.name);
     out.signature(&format!("pub async fn {name}"), &arguments, &outcome);
-    write_call(method, module, out);
+    write_call(method, module, runtime, out);
     out.close("}");
 }
 
-fn write_call(method: &Method, module: &str, out: &mut Writer) {
+fn write_call(method: &Method, module: &str, runtime: &str, out: &mut Writer) {
     let verb = method.verb();
-    let call = format!(
-        "{verb}({module}::{}, request.into_request())",
-        method.constant
-    );
+    let into = format!("{runtime}::IntoRequest::into_request(request)");
+    let call = format!("{verb}({module}::{}, {into})", method.constant);
     let line = format!("self.channel.{call}.await");
     if line.len() <= CHAIN_COLUMNS_MAX {
         return out.line(line);

@@ -1,23 +1,36 @@
-//! What can go wrong between a proto and its Rust.
+//! Errors between a proto and its Rust.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why there is no Rust. It is shown the same by `Display` and `Debug`, so that `unwrap` in a
+/// Reason why there is no Rust. `Display` and `Debug` show one text, so that `unwrap` in a
 /// build script tells all there is to tell.
 pub struct Error(Kind);
 
 pub(crate) enum Kind {
-    /// With the place, as the compiler gives it: `file:line:column: text`.
+    /// Nothing to compile.
+    NoProtos,
+    /// Place and cause, as in `file:line:column: text`.
     Proto(String),
+    NotFound {
+        path: String,
+        cause: String,
+        folders: Vec<PathBuf>,
+    },
+    Protoc {
+        program: PathBuf,
+        cause: String,
+    },
+    Descriptors(String),
     Messages(io::Error),
     SameName {
-        service: String,
         first: String,
         second: String,
         name: String,
     },
+    NoName(String),
+    Option(String),
     NoOutDir,
     Write {
         path: PathBuf,
@@ -41,31 +54,40 @@ impl From<Kind> for Error {
     }
 }
 
-impl From<protox::Error> for Error {
-    fn from(error: protox::Error) -> Self {
-        // Only the debug form has the line.
-        let mut text = format!("{error:?}");
-        if let Some(file) = error.file().filter(|file| !text.contains(file)) {
-            text = format!("{file}: {text}");
-        }
-        Self(Kind::Proto(text))
+impl From<corespun_descriptor::Error> for Error {
+    fn from(error: corespun_descriptor::Error) -> Self {
+        Self(Kind::Descriptors(error.to_string()))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Kind::NoProtos => f.write_str("failed to compile the protos: the list is empty"),
             Kind::Proto(text) => write!(f, "failed to compile the protos: {text}"),
+            Kind::NotFound {
+                path,
+                cause,
+                folders,
+            } => {
+                write!(f, "failed to compile the protos: {path}: {cause}")?;
+                looked_in(f, folders)
+            }
+            Kind::Protoc { program, cause } => {
+                write!(f, "failed to run {}: {cause}", program.display())
+            }
+            Kind::Descriptors(text) => write!(f, "failed to read descriptors: {text}"),
             Kind::Messages(source) => write!(f, "failed to generate messages: {source}"),
             Kind::SameName {
-                service,
                 first,
                 second,
                 name,
             } => write!(
                 f,
-                "failed to name the methods of {service}: {first} and {second} are both {name}"
+                "failed to name {second}: it is {name} in Rust, as {first} is"
             ),
+            Kind::NoName(item) => write!(f, "failed to name {item}: nothing of it is left in Rust"),
+            Kind::Option(text) => write!(f, "failed to configure the build: {text}"),
             Kind::NoOutDir => f.write_str(
                 "failed to find OUT_DIR: call this from a build script, or set an out_dir",
             ),
@@ -80,6 +102,24 @@ impl fmt::Display for Error {
             ),
         }
     }
+}
+
+/// Folders in which a file was looked for, and whether they are there.
+fn looked_in(f: &mut fmt::Formatter<'_>, folders: &[PathBuf]) -> fmt::Result {
+    if folders.is_empty() {
+        return f.write_str("; no folder was given to look in");
+    }
+    f.write_str("; looked in ")?;
+    for (index, folder) in folders.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let missing = if folder.is_dir() {
+            ""
+        } else {
+            " (no such folder)"
+        };
+        write!(f, "{comma}{}{missing}", folder.display())?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Error {

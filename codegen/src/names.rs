@@ -1,14 +1,34 @@
-//! Names: from those in a proto to those in Rust.
+//! Names: from those in a proto to those in Rust, as prost-build makes them.
 
-use prost_build::Module;
+use heck::{ToSnakeCase, ToUpperCamelCase};
 
-/// The snake-case module of a service, raw when it is a keyword.
-pub(crate) fn module(service: &str) -> String {
-    let module = Module::from_protobuf_package_name(service);
-    module.parts().collect()
+/// Keywords that Rust takes as raw identifiers.
+const RAW: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "static",
+    "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "yield",
+];
+/// Keywords that Rust does not take as raw identifiers.
+const SUFFIXED: &[&str] = &["_", "super", "self", "Self", "extern", "crate"];
+
+/// Snake-case name of a field, method, or module; empty if the proto's name has no letter or digit.
+pub(crate) fn snake(name: &str) -> String {
+    identifier(name.to_snake_case())
 }
 
-/// The constant of a method whose Rust name is `method`. `NAME` belongs to the service.
+/// Camel-case name of a type or variant; empty if the proto's name has no letter or digit.
+pub(crate) fn camel(name: &str) -> String {
+    identifier(name.to_upper_camel_case())
+}
+
+/// Module of a service, such as `user_service_server` for the suffix `server`.
+pub(crate) fn service_module(service: &str, suffix: &str) -> String {
+    format!("{}_{suffix}", service.to_snake_case())
+}
+
+/// Constant of the method whose Rust name is `method`. `NAME` belongs to the service.
 pub(crate) fn constant(method: &str) -> String {
     match plain(method).to_uppercase() {
         name if name == "NAME" => format!("{name}_"),
@@ -16,7 +36,7 @@ pub(crate) fn constant(method: &str) -> String {
     }
 }
 
-/// A client's method: not one of the constructors that every client has.
+/// Client's method, other than the constructors that every client has.
 pub(crate) fn client_method(method: &str) -> String {
     match method {
         "new" | "connect" => format!("{method}_"),
@@ -24,24 +44,51 @@ pub(crate) fn client_method(method: &str) -> String {
     }
 }
 
-/// A type of the package as it is called from a module inside the package. Paths from a root
-/// and the primitives that stand for well-known types are the same everywhere.
+/// Variant of an enum: without the enum's name in front if `strips` and if a letter follows it.
+pub(crate) fn variant(enumeration: &str, value: &str, strips: bool) -> String {
+    let value = camel(value);
+    let stripped = value.strip_prefix(enumeration).filter(|_| strips);
+    match stripped.filter(|rest| rest.starts_with(char::is_uppercase)) {
+        Some(rest) => identifier(rest.to_owned()),
+        None => value,
+    }
+}
+
+/// Type of the package as it is called from a module inside the package. Paths from a root
+/// and the primitives that stand for well-known types do not depend on the module.
 pub(crate) fn from_inner_module(path: &str) -> String {
-    let rooted = path.starts_with("::") || path.starts_with("crate::");
     let primitive =
         path == "()" || (!path.contains("::") && path.starts_with(|c: char| c.is_lowercase()));
-    if rooted || primitive {
+    if is_rooted(path) || primitive {
         path.to_owned()
     } else {
         format!("super::{path}")
     }
 }
 
-/// A Rust name without what keeps it from being a keyword.
-fn plain(name: &str) -> &str {
+/// Returns whether `path` means the same in every module.
+pub(crate) fn is_rooted(path: &str) -> bool {
+    path.starts_with("::") || path.starts_with("crate::")
+}
+
+/// Name without what keeps it from being a keyword.
+pub(crate) fn plain(name: &str) -> &str {
     name.strip_prefix("r#")
         .unwrap_or(name)
         .trim_end_matches('_')
+}
+
+fn identifier(name: String) -> String {
+    let word = name.as_str();
+    if RAW.contains(&word) {
+        format!("r#{name}")
+    } else if SUFFIXED.contains(&word) {
+        format!("{name}_")
+    } else if name.starts_with(|c: char| c.is_numeric()) {
+        format!("_{name}")
+    } else {
+        name
+    }
 }
 
 #[cfg(test)]
@@ -51,11 +98,12 @@ mod tests {
     #[test]
     fn modules_and_constants() {
         for (service, expected) in [
-            ("UserService", "user_service"),
-            ("Type", "r#type"),
-            ("HTTPProxy", "http_proxy"),
+            ("UserService", "user_service_server"),
+            ("Type", "type_server"),
+            ("Self", "self_server"),
+            ("HTTPProxy", "http_proxy_server"),
         ] {
-            assert_eq!(module(service), expected);
+            assert_eq!(service_module(service, "server"), expected);
         }
         for (method, expected) in [
             ("get_user", "GET_USER"),
@@ -67,6 +115,25 @@ mod tests {
         }
         assert_eq!(client_method("connect"), "connect_");
         assert_eq!(client_method("r#move"), "r#move");
+    }
+
+    #[test]
+    fn types_and_variants() {
+        for (name, expected) in [("self", "Self_"), ("http_proxy", "HttpProxy"), ("_1", "_1")] {
+            assert_eq!(camel(name), expected);
+        }
+        for (name, expected) in [("gen", "r#gen"), ("Super", "super_"), ("_", "")] {
+            assert_eq!(snake(name), expected);
+        }
+        for (value, strips, expected) in [
+            ("COLOR_RED", true, "Red"),
+            ("COLOR_RED", false, "ColorRed"),
+            ("COLORED", true, "Colored"),
+            ("COLOR_1", true, "Color1"),
+            ("COLOR_SELF", true, "Self_"),
+        ] {
+            assert_eq!(variant("Color", value, strips), expected, "{value}");
+        }
     }
 
     #[test]

@@ -11,12 +11,12 @@ use std::{env, fs, io};
 pub struct File {
     /// The name within the output folder: `user.rs`.
     pub name: String,
-    /// What it holds: Rust, or the descriptor set in protobuf's binary form.
+    /// Content: Rust, or the descriptor set in protobuf's binary form.
     pub bytes: Vec<u8>,
 }
 
-/// What this process has written. A build script may call `compile` twice; that the second call
-/// replaces a file of the first would show only as a reflection that answers for other files.
+/// Files that this process has written. A build script may call `compile` twice; that the second
+/// call replaces a file of the first would show only as a reflection that answers for other files.
 static WRITTEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// The folder that was chosen, or else the one that Cargo gives to build scripts.
@@ -44,5 +44,25 @@ pub(crate) fn write(folder: &Path, file: &File) -> Result<(), Error> {
         (true, _) => Ok(()),
         (false, true) => fs::write(&path, &file.bytes).map_err(|error| Error::write(&path, error)),
         (false, false) => Err(Kind::WrittenTwice(path).into()),
+    }
+}
+
+/// A file with `bytes` as an expression of Rust, because plugins of protoc write text alone.
+pub(crate) fn rust_bytes(name: String, bytes: &[u8]) -> File {
+    use std::fmt::Write;
+    /// Bytes in a line of the literal.
+    const LINE: usize = 24;
+    let mut text = "b\"".to_owned();
+    for line in bytes.chunks(LINE) {
+        text.push_str("\\\n");
+        for byte in line {
+            // A `String` takes whatever is written to it.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text.push_str("\"\n");
+    File {
+        name,
+        bytes: text.into_bytes(),
     }
 }

@@ -5,21 +5,23 @@ use crate::writer::{Outcome, Writer};
 
 const RC: &str = "::std::rc::Rc";
 
-pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {
-    write_trait(service, paths, out);
+pub(crate) fn write(service: &Service, paths: &Paths, stubs: bool, out: &mut Writer) {
+    out.line(format!("/// Server of `{}`.", service.full_name));
+    out.open_module(&service.server_module, &service.attributes.server_module);
+    write_trait(service, paths, stubs, out);
     out.line("");
     write_struct(service, out);
     out.line("");
     write_register(service, paths, out);
+    out.close("}");
 }
 
-fn write_trait(service: &Service, paths: &Paths, out: &mut Writer) {
+fn write_trait(service: &Service, paths: &Paths, stubs: bool, out: &mut Writer) {
     out.docs(
         &service.comments,
-        &format!("The service `{}`.", service.full_name),
+        &format!("Handlers of `{}`.", service.full_name),
     );
-    // Names come from the proto, and clippy has rules for those of Rust.
-    out.line("#[allow(async_fn_in_trait, clippy::all)]");
+    out.lines(&service.attributes.the_trait);
     if service.methods.is_empty() {
         return out.line(format!("pub trait {}: 'static {{}}", service.name));
     }
@@ -28,14 +30,19 @@ fn write_trait(service: &Service, paths: &Paths, out: &mut Writer) {
         if index > 0 {
             out.line("");
         }
-        write_trait_method(method, paths, out);
+        write_trait_method(method, paths, stubs, out);
     }
     out.close("}");
 }
 
-fn write_trait_method(method: &Method, Paths { runtime, .. }: &Paths, out: &mut Writer) {
+fn write_trait_method(
+    method: &Method,
+    Paths { runtime, .. }: &Paths,
+    stubs: bool,
+    out: &mut Writer,
+) {
     let Method { input, output, .. } = method;
-    out.docs(&method.comments, &format!("Answers `{}`.", method.path));
+    out.docs(&method.comments, &format!("Handles `{}`.", method.path));
     if method.deprecated {
         out.line("#[deprecated]");
     }
@@ -52,63 +59,73 @@ fn write_trait_method(method: &Method, Paths { runtime, .. }: &Paths, out: &mut 
     let outcome = Outcome {
         success: vec![success],
         status: format!("{runtime}::Status"),
-        end: ";",
+        end: if stubs { " {" } else { ";" },
     };
     out.signature(&format!("async fn {}", method.name), &arguments, &outcome);
+    if stubs {
+        out.line("::core::result::Result::Err(");
+        let text = format!("{} is not implemented", method.path);
+        out.line(format!("    {runtime}::Status::unimplemented(\"{text}\"),"));
+        out.line(")");
+        out.close("}");
+    }
+}
+
+/// Type parameter of what serves; the trait may have the usual name.
+fn parameter(service: &Service) -> &'static str {
+    match service.name.as_str() {
+        "T" => "U",
+        _ => "T",
+    }
 }
 
 fn write_struct(service: &Service, out: &mut Writer) {
-    let name = &service.name;
+    let (name, t) = (&service.name, parameter(service));
     out.line(format!("/// Serves a [`{name}`]; one per shard."));
-    out.open(format!("pub struct {name}Server<T> {{"));
-    out.line(format!("inner: {RC}<T>,"));
+    out.lines(&service.attributes.server);
+    out.open(format!("pub struct {name}Server<{t}> {{"));
+    out.line(format!("inner: {RC}<{t}>,"));
     out.close("}");
     out.line("");
-    out.open_impl(&format!("impl<T: {name}>"), &format!("{name}Server<T>"));
+    out.open_impl(&format!("impl<{t}: {name}>"), &format!("{name}Server<{t}>"));
     out.line("/// Serves `inner`.");
-    out.open("pub fn new(inner: T) -> Self {");
+    out.open(format!("pub fn new(inner: {t}) -> Self {{"));
     out.line(format!("Self::from_rc({RC}::new(inner))"));
     out.close("}");
     out.line("");
     out.line("/// Serves an `inner` that has other users on this shard.");
-    out.open(format!("pub fn from_rc(inner: {RC}<T>) -> Self {{"));
+    out.open(format!("pub fn from_rc(inner: {RC}<{t}>) -> Self {{"));
     out.line("Self { inner }");
     out.close("}");
     out.close("}");
 }
 
 fn write_register(service: &Service, Paths { runtime, .. }: &Paths, out: &mut Writer) {
-    let Service {
-        name,
-        module,
-        methods,
-        ..
-    } = service;
-    let head = format!("impl<T: {name}> {runtime}::server::Service");
-    out.open_impl(&head, &format!("for {name}Server<T>"));
+    let (name, t) = (&service.name, parameter(service));
+    let head = format!("impl<{t}: {name}> {runtime}::server::Service");
+    out.open_impl(&head, &format!("for {name}Server<{t}>"));
+    let module = format!("super::{}", service.methods_module);
     out.line(format!("const NAME: &'static str = {module}::NAME;"));
-    out.line("const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;");
+    out.line("const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;");
     out.line("");
-    if methods.is_empty() {
+    if service.methods.is_empty() {
         out.line(format!(
             "fn register(self, _routes: &mut {runtime}::server::Routes) {{}}"
         ));
         return out.close("}");
     }
-    if methods.iter().any(|method| method.deprecated) {
-        out.line("#[allow(deprecated)]");
-    }
     out.open(format!(
         "fn register(self, routes: &mut {runtime}::server::Routes) {{"
     ));
-    for method in methods {
-        write_route(method, module, out);
+    for method in &service.methods {
+        write_route(method, service, &module, out);
     }
     out.close("}");
     out.close("}");
 }
 
-fn write_route(method: &Method, module: &str, out: &mut Writer) {
+fn write_route(method: &Method, service: &Service, module: &str, out: &mut Writer) {
+    let (name, t) = (&service.name, parameter(service));
     let (argument, passed) = match method.client_streams {
         false => ("request", "request"),
         true => ("mut requests", "&mut requests"),
@@ -117,9 +134,12 @@ fn write_route(method: &Method, module: &str, out: &mut Writer) {
         false => ("", ""),
         true => (", mut out", ", &mut out"),
     };
-    let head = format!("|service: {RC}<T>, {argument}{argument_out}| async move {{");
-    // Called through the trait, for the `Rc` has methods of its own, such as `clone`.
-    let call = format!("T::{}(&service, {passed}{passed_out}).await", method.name);
+    let head = format!("|service: {RC}<{t}>, {argument}{argument_out}| async move {{");
+    // Called through the trait, because the `Rc` has methods of its own, such as `clone`.
+    let call = format!(
+        "<{t} as {name}>::{}(&service, {passed}{passed_out}).await",
+        method.name
+    );
     out.open(format!("routes.{}(", method.verb()));
     out.line(format!("{module}::{},", method.constant));
     out.line("&self.inner,");

@@ -1,26 +1,32 @@
 //! A service as the writers need it: names settled, types known.
 
-use crate::error::{Error, Kind};
+use crate::attributes::Attributes;
+use crate::meetings::Modules;
 use crate::names;
 use prost_build::Comments;
 
-/// Where generated text refers to.
+/// Paths that generated text refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
-    /// `Request`, `Response`, `Status`, `Streaming`, `Sender`, `server`, `Channel`, …
+    /// Module with `Request`, `Response`, `Status`, `Streaming`, `Sender`, `server`, `Channel`, …
     pub(crate) runtime: String,
-    /// `Method` and `Kind`.
+    /// Module with `Method` and `Kind`.
     pub(crate) codec: String,
 }
 
 pub(crate) struct Service {
-    /// `UserService`: the trait.
+    /// Trait: `UserService`.
     pub(crate) name: String,
-    /// `user_service`: the module of constants.
-    pub(crate) module: String,
     /// `user.UserService`.
     pub(crate) full_name: String,
+    /// Module of constants: `user_service_methods`.
+    pub(crate) methods_module: String,
+    /// Module of the trait and of what serves it: `user_service_server`.
+    pub(crate) server_module: String,
+    /// Module of the client: `user_service_client`.
+    pub(crate) client_module: String,
     pub(crate) comments: Comments,
+    pub(crate) attributes: Attributes,
     pub(crate) methods: Vec<Method>,
 }
 
@@ -32,31 +38,51 @@ pub(crate) struct Method {
     /// `/user.UserService/GetUser`.
     pub(crate) path: String,
     pub(crate) comments: Comments,
+    /// Request type as the service's modules call it.
     pub(crate) input: String,
+    /// Response type as the service's modules call it.
     pub(crate) output: String,
     pub(crate) client_streams: bool,
     pub(crate) server_streams: bool,
     pub(crate) deprecated: bool,
 }
 
+/// Full name of a service.
+pub(crate) fn full_name(package: &str, service: &str) -> String {
+    match package {
+        "" => service.to_owned(),
+        package => format!("{package}.{service}"),
+    }
+}
+
 impl Service {
-    pub(crate) fn new(from: prost_build::Service) -> Result<Self, Error> {
-        let full_name = match from.package.as_str() {
-            "" => from.proto_name.clone(),
-            package => format!("{package}.{}", from.proto_name),
+    pub(crate) fn new(
+        from: prost_build::Service,
+        modules: &Modules,
+        attributes: Attributes,
+        emits_package: bool,
+    ) -> Self {
+        let module = |suffix| modules.of_service(&from.package, &from.proto_name, suffix);
+        let package = if emits_package {
+            from.package.as_str()
+        } else {
+            ""
         };
-        same_names(&full_name, &from.methods)?;
+        let full_name = full_name(package, &from.proto_name);
         let deprecated = from.options.deprecated();
         let methods = from.methods.into_iter();
-        Ok(Self {
-            module: names::module(&from.proto_name),
+        Self {
+            methods_module: module("methods"),
+            server_module: module("server"),
+            client_module: module("client"),
             methods: methods
                 .map(|method| Method::new(method, &full_name, deprecated))
                 .collect(),
             name: from.name,
             full_name,
             comments: from.comments,
-        })
+            attributes,
+        }
     }
 }
 
@@ -67,15 +93,15 @@ impl Method {
             path: format!("/{service}/{}", from.proto_name),
             name: from.name,
             comments: from.comments,
-            input: from.input_type,
-            output: from.output_type,
+            input: names::from_inner_module(&from.input_type),
+            output: names::from_inner_module(&from.output_type),
             client_streams: from.client_streaming,
             server_streams: from.server_streaming,
             deprecated: deprecated || from.options.deprecated(),
         }
     }
 
-    /// The variant of `Kind`.
+    /// Variant of `Kind`.
     pub(crate) fn kind(&self) -> &'static str {
         match (self.client_streams, self.server_streams) {
             (false, false) => "Unary",
@@ -85,7 +111,7 @@ impl Method {
         }
     }
 
-    /// The method of `Routes` and of `Channel` that takes this kind.
+    /// Method of `Routes` and of `Channel` that takes this kind.
     pub(crate) fn verb(&self) -> &'static str {
         match (self.client_streams, self.server_streams) {
             (false, false) => "unary",
@@ -94,25 +120,4 @@ impl Method {
             (true, true) => "bidi_streaming",
         }
     }
-}
-
-/// Proto tells `GetURL` from `GetUrl`, snake case does not.
-fn same_names(service: &str, methods: &[prost_build::Method]) -> Result<(), Error> {
-    for (index, method) in methods.iter().enumerate() {
-        if let Some(other) = methods[..index]
-            .iter()
-            .find(|other| other.name == method.name)
-        {
-            let (first, second) = (other.proto_name.clone(), method.proto_name.clone());
-            let (service, name) = (service.to_owned(), method.name.clone());
-            return Err(Kind::SameName {
-                service,
-                first,
-                second,
-                name,
-            }
-            .into());
-        }
-    }
-    Ok(())
 }

@@ -8,6 +8,10 @@ const COLUMNS_MAX: usize = 100;
 /// The columns up to which it leaves a tuple in one line.
 const LIST_COLUMNS_MAX: usize = 60;
 
+/// Attribute of generated items. Names and comments come from the proto, and a program need not
+/// use all that is made; neither is for its author to mend.
+pub(crate) const LINTS: &str = "#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]";
+
 /// The text so far, and how deep in braces it stands.
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -15,7 +19,7 @@ pub(crate) struct Writer {
     depth: usize,
 }
 
-/// What a function answers, and how its head ends: `;`, or ` {` to open its body.
+/// Result of a function, and the end of its head: `;`, or ` {` to open its body.
 pub(crate) struct Outcome {
     /// One type, or the parts of a tuple.
     pub(crate) success: Vec<String>,
@@ -62,13 +66,27 @@ impl Writer {
         self.depth += 1;
     }
 
+    /// Lines of others, each at the present depth.
+    pub(crate) fn lines(&mut self, lines: &[String]) {
+        for line in lines {
+            self.line(line);
+        }
+    }
+
+    /// Opens a module, in which nothing is warned of.
+    pub(crate) fn open_module(&mut self, name: &str, attributes: &[String]) {
+        self.line(LINTS);
+        self.lines(attributes);
+        self.open(format!("pub mod {name} {{"));
+    }
+
     /// A line that closes a block.
     pub(crate) fn close(&mut self, line: impl AsRef<str>) {
         self.depth -= 1;
         self.line(line);
     }
 
-    /// Whether `line` fits at the present depth.
+    /// Returns whether `line` fits at the present depth.
     pub(crate) fn fits(&self, line: &str) -> bool {
         self.depth * 4 + line.chars().count() <= COLUMNS_MAX
     }
@@ -139,10 +157,11 @@ impl Writer {
         self.open("{");
     }
 
-    /// The comments of a proto as documentation, or `otherwise` where it has none. Detached
-    /// comments are left out: they speak of the file, not of the item below them.
+    /// Comments of a proto as documentation, or `otherwise` if it has none. Detached comments are
+    /// left out, because they speak of the file and not of the item below them.
     pub(crate) fn docs(&mut self, comments: &Comments, otherwise: &str) {
-        if comments.leading.is_empty() && comments.trailing.is_empty() {
+        let is_blank = |lines: &[String]| lines.iter().all(|line| line.trim().is_empty());
+        if is_blank(&comments.leading) && is_blank(&comments.trailing) {
             return self.line(format!("/// {otherwise}"));
         }
         let comments = Comments {

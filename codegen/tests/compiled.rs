@@ -6,130 +6,9 @@
 use facade::{Request, Response, Sender, Status, Streaming};
 use std::rc::Rc;
 
-/// Where the text was told to find everything.
-mod facade {
-    pub use corespun_codec::pipe::{Sender, Streaming};
-    pub use corespun_codec::{IntoRequest, Kind, Method, Request, Response, Status};
-    pub use prost;
-    pub use prost_types;
-    use std::marker::PhantomData;
-
-    /// Takes calls and answers none.
-    #[derive(Clone)]
-    pub struct Channel(&'static str);
-
-    /// The sending side of a client-streaming call.
-    pub struct ClientStreaming<Q, R>(PhantomData<(Q, R)>);
-
-    fn refused<T, Q, R>(channel: &Channel, method: Method<Q, R>) -> Result<T, Status> {
-        Err(Status::unavailable(format!(
-            "{} of {}",
-            method.path(),
-            channel.0
-        )))
-    }
-
-    impl Channel {
-        pub async fn connect(_address: &str) -> Result<Self, Status> {
-            Ok(Self("nowhere"))
-        }
-
-        pub async fn unary<Q, R>(
-            &self,
-            method: Method<Q, R>,
-            _request: Request<Q>,
-        ) -> Result<Response<R>, Status> {
-            refused(self, method)
-        }
-
-        pub async fn server_streaming<Q, R>(
-            &self,
-            method: Method<Q, R>,
-            _request: Request<Q>,
-        ) -> Result<Response<Streaming<R>>, Status> {
-            refused(self, method)
-        }
-
-        pub async fn client_streaming<Q, R>(
-            &self,
-            method: Method<Q, R>,
-            _request: Request<()>,
-        ) -> Result<ClientStreaming<Q, R>, Status> {
-            refused(self, method)
-        }
-
-        pub async fn bidi_streaming<Q, R>(
-            &self,
-            method: Method<Q, R>,
-            _request: Request<()>,
-        ) -> Result<(Sender<Q>, Streaming<R>), Status> {
-            refused(self, method)
-        }
-    }
-
-    /// The server's side.
-    pub mod server {
-        use super::{Kind, Method, Request, Response, Sender, Status, Streaming};
-        use std::rc::Rc;
-
-        pub trait Service {
-            const NAME: &'static str;
-            const DESCRIPTOR_SET: &'static [u8] = &[];
-            fn register(self, routes: &mut Routes);
-        }
-
-        /// The paths that were registered, each under the kind of its door.
-        #[derive(Default)]
-        pub struct Routes(pub Vec<(&'static str, Kind)>);
-
-        impl Routes {
-            fn add<Q, R>(&mut self, method: Method<Q, R>, kind: Kind) {
-                assert_eq!(method.kind(), kind, "{method:?}");
-                self.0.push((method.path(), kind));
-            }
-
-            pub fn unary<S, Q, R, F, Fut>(&mut self, method: Method<Q, R>, _: &Rc<S>, _: F)
-            where
-                F: Fn(Rc<S>, Request<Q>) -> Fut + 'static,
-                Fut: Future<Output = Result<Response<R>, Status>> + 'static,
-            {
-                self.add(method, Kind::Unary);
-            }
-
-            pub fn server_streaming<S, Q, R, F, Fut>(
-                &mut self,
-                method: Method<Q, R>,
-                _: &Rc<S>,
-                _: F,
-            ) where
-                F: Fn(Rc<S>, Request<Q>, Sender<R>) -> Fut + 'static,
-                Fut: Future<Output = Result<(), Status>> + 'static,
-            {
-                self.add(method, Kind::ServerStreaming);
-            }
-
-            pub fn client_streaming<S, Q, R, F, Fut>(
-                &mut self,
-                method: Method<Q, R>,
-                _: &Rc<S>,
-                _: F,
-            ) where
-                F: Fn(Rc<S>, Streaming<Q>) -> Fut + 'static,
-                Fut: Future<Output = Result<Response<R>, Status>> + 'static,
-            {
-                self.add(method, Kind::ClientStreaming);
-            }
-
-            pub fn bidi_streaming<S, Q, R, F, Fut>(&mut self, method: Method<Q, R>, _: &Rc<S>, _: F)
-            where
-                F: Fn(Rc<S>, Streaming<Q>, Sender<R>) -> Fut + 'static,
-                Fut: Future<Output = Result<(), Status>> + 'static,
-            {
-                self.add(method, Kind::BidiStreaming);
-            }
-        }
-    }
-}
+/// Place where the text was told to find everything.
+#[path = "support/facade.rs"]
+mod facade;
 
 /// All packages, each in its modules.
 #[allow(
@@ -148,7 +27,7 @@ type Outcome<T> = Result<T, Status>;
 
 struct Answers;
 
-impl v1::Type for Answers {
+impl v1::type_server::Type for Answers {
     async fn r#move(&self, _: Request<Input>) -> Outcome<Response<Choice>> {
         Ok(Choice {}.into())
     }
@@ -175,7 +54,7 @@ impl v1::Type for Answers {
     }
 }
 
-impl v1::Nobody for Answers {}
+impl v1::nobody_server::Nobody for Answers {}
 
 fn registered(service: impl Service) -> Vec<(&'static str, facade::Kind)> {
     let mut routes = Routes::default();
@@ -187,7 +66,7 @@ fn registered(service: impl Service) -> Vec<(&'static str, facade::Kind)> {
 fn every_method_is_registered_under_its_path_and_kind() {
     use facade::Kind::{BidiStreaming, ClientStreaming, ServerStreaming, Unary};
     assert_eq!(
-        registered(v1::TypeServer::new(Answers)),
+        registered(v1::type_server::TypeServer::new(Answers)),
         [
             ("/com.acme.v1.Type/Move", Unary),
             ("/com.acme.v1.Type/Self", ClientStreaming),
@@ -199,43 +78,46 @@ fn every_method_is_registered_under_its_path_and_kind() {
             ("/com.acme.v1.Type/Gone", Unary),
         ]
     );
-    assert_eq!(registered(v1::NobodyServer::from_rc(Rc::new(Answers))), []);
     assert_eq!(
-        <v1::NobodyServer<Answers> as Service>::NAME,
+        registered(v1::nobody_server::NobodyServer::from_rc(Rc::new(Answers))),
+        []
+    );
+    assert_eq!(
+        <v1::nobody_server::NobodyServer<Answers> as Service>::NAME,
         "com.acme.v1.Nobody"
     );
-    let schema = <v1::NobodyServer<Answers> as Service>::DESCRIPTOR_SET;
+    let schema = <v1::nobody_server::NobodyServer<Answers> as Service>::DESCRIPTOR_SET;
     assert!(!schema.is_empty());
 }
 
 #[test]
 fn names_without_a_package_and_of_keywords() {
-    assert_eq!(generated::bare::NAME, "Bare");
-    assert_eq!(generated::bare::CALL.path(), "/Bare/Call");
+    assert_eq!(generated::bare_methods::NAME, "Bare");
+    assert_eq!(generated::bare_methods::CALL.path(), "/Bare/Call");
     assert_eq!(
-        generated::r#type::r#async::r#struct::FN.path(),
+        generated::r#type::r#async::struct_methods::FN.path(),
         "/type.async.Struct/Fn"
     );
     assert_eq!(
-        (v1::r#type::NAME, v1::r#type::NAME_.name()),
+        (v1::type_methods::NAME, v1::type_methods::NAME_.name()),
         ("com.acme.v1.Type", "Name")
     );
 }
 
 #[test]
 fn types_from_elsewhere_are_the_ones_that_prost_gives() {
-    let _: facade::Method<(), ()> = v1::foreign::NOTHING;
-    let _: facade::Method<String, prost_types::Timestamp> = v1::foreign::TIME;
-    let _: facade::Method<bool, Vec<u8>> = v1::foreign::TRUTH;
+    let _: facade::Method<(), ()> = v1::foreign_methods::NOTHING;
+    let _: facade::Method<String, prost_types::Timestamp> = v1::foreign_methods::TIME;
+    let _: facade::Method<bool, Vec<u8>> = v1::foreign_methods::TRUTH;
     let _: facade::Method<generated::com::acme::shared::Thing, v1::part::Piece> =
-        v1::foreign::SHARED;
+        v1::foreign_methods::SHARED;
 }
 
 #[test]
 fn a_client_has_a_method_per_rpc() {
     let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
     let mut calls = std::pin::pin!(async {
-        let client = v1::TypeClient::connect("nowhere").await?;
+        let client = v1::type_client::TypeClient::connect("nowhere").await?;
         for status in [
             client.r#move(Input::default()).await.err(),
             client.self_(()).await.err(),

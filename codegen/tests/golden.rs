@@ -1,29 +1,33 @@
 //! The generated text, file by file, against what was blessed. `CORESPUN_BLESS=1` blesses anew.
 
-use corespun_build::{Builder, FileDescriptorSet};
-use std::path::Path;
+use corespun_build::Builder;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// All that `protos`, found in `include`, become under `golden/<folder>`.
+/// Checks all that `protos`, found in `include`, become under `golden/<folder>`.
 fn check(folder: &str, builder: Builder, include: &str, protos: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden = root.join("tests/golden").join(folder);
-    let files = builder
-        .generate(compiled(&root.join(include), protos))
-        .unwrap();
+    let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("golden-{folder}"));
+    let _ = fs::remove_dir_all(&made);
+    fs::create_dir_all(&made).unwrap();
+    let builder = builder.out_dir(&made).emit_rerun_if_changed(false);
+    builder.compile(protos, &[root.join(include)]).unwrap();
+    let files = files(&made);
     if env::var_os("CORESPUN_BLESS").is_some() {
+        let _ = fs::remove_dir_all(&golden);
         fs::create_dir_all(&golden).unwrap();
-        for file in &files {
-            fs::write(golden.join(&file.name), &file.bytes).unwrap();
+        for (name, bytes) in &files {
+            fs::write(golden.join(name), bytes).unwrap();
         }
     }
-    for file in &files {
-        let blessed = fs::read(golden.join(&file.name)).unwrap_or_default();
+    for (name, bytes) in &files {
+        let blessed = fs::read(golden.join(name)).unwrap_or_default();
         let (blessed, made) = (
             String::from_utf8_lossy(&blessed),
-            String::from_utf8_lossy(&file.bytes),
+            String::from_utf8_lossy(bytes),
         );
-        let (name, bless) = (&file.name, "CORESPUN_BLESS=1 blesses it");
+        let bless = "CORESPUN_BLESS=1 blesses it";
         for (number, (blessed, made)) in blessed.lines().zip(made.lines()).enumerate() {
             assert_eq!(made, blessed, "{folder}/{name}:{}: {bless}", number + 1);
         }
@@ -40,8 +44,15 @@ fn check(folder: &str, builder: Builder, include: &str, protos: &[&str]) {
     );
 }
 
-fn compiled(include: &Path, protos: &[&str]) -> FileDescriptorSet {
-    protox::compile(protos, [include]).unwrap()
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read(&path).unwrap())
+        })
+        .collect()
 }
 
 #[test]
@@ -68,7 +79,7 @@ fn messages_and_constants_alone() {
 fn kinds() {
     let builder = corespun_build::configure()
         .runtime_path("crate::facade")
-        .prost(|config| config.bytes(["com.acme"]))
+        .bytes(&["com.acme"])
         .file_descriptor_set("descriptor.bin")
         .include_file("modules.rs");
     check(
@@ -77,4 +88,20 @@ fn kinds() {
         "tests/proto",
         &["kinds.proto", "bare.proto"],
     );
+}
+
+/// `hostile.rs` compiles these.
+#[test]
+fn hostile() {
+    let builder = corespun_build::configure()
+        .runtime_path("crate::facade")
+        .default_stubs(true)
+        .include_file("modules.rs");
+    let protos = [
+        "hostile.proto",
+        "below.proto",
+        "bare.proto",
+        "invoices.proto",
+    ];
+    check("hostile", builder, "tests/proto/hostile", &protos);
 }

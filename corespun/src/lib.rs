@@ -15,6 +15,7 @@
 //! ```ignore
 //! corespun::include_proto!("user");
 //! use corespun::{Request, Response, Server, Status};
+//! use user_service_server::{UserService, UserServiceServer};
 //!
 //! struct Users { visits: std::cell::Cell<u64> }   // one per shard: no Arc, no Mutex
 //!

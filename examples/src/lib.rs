@@ -16,7 +16,7 @@
 //! ```no_run
 //! use std::path::Path;
 //! use corespun::Server;
-//! use corespun_examples::user::UserServiceServer;
+//! use corespun_examples::user::user_service_server::UserServiceServer;
 //! use corespun_examples::{Store, Users};
 //!
 //! let path = Path::new("users.db");

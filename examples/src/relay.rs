@@ -2,9 +2,9 @@
 
 use corespun::{Channel, Request, Response, Sender, Status, Streaming};
 
-use crate::user::{
-    ImportSummary, ListUsersRequest, UserRequest, UserResponse, UserService, UserServiceClient,
-};
+use crate::user::user_service_client::UserServiceClient;
+use crate::user::user_service_server::UserService;
+use crate::user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
 
 /// Hands calls on. What goes along by itself is the trace they belong to: nothing here names it.
 pub struct Relay {

@@ -7,7 +7,8 @@ use rusqlite::ErrorCode;
 
 use crate::import::Batch;
 use crate::store::{ImportError, Store};
-use crate::user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse, UserService};
+use crate::user::user_service_server::UserService;
+use crate::user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
 
 /// The size of a page when the caller leaves it unset.
 pub const PAGE_SIZE_DEFAULT: usize = 50;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use corespun::{Code, Request, Status};
 
-use crate::user::{ListUsersRequest, UserRequest, UserResponse, UserServiceClient};
+use crate::user::user_service_client::UserServiceClient;
+use crate::user::{ListUsersRequest, UserRequest, UserResponse};
 
 /// How long each call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use corespun::Request;
 use corespun::runtime::{LocalConfig, LocalShard, timeout};
-use corespun_examples::user::{UserRequest, UserServiceClient};
+use corespun_examples::user::UserRequest;
+use corespun_examples::user::user_service_client::UserServiceClient;
 use nix::sys::signal::Signal;
 
 use program::{Folder, Program, TIMEOUT, each_engine};

@@ -14,9 +14,9 @@ use std::time::Duration;
 use corespun::runtime::{Engine, LocalConfig, LocalShard};
 use corespun::server::Running;
 use corespun::{Code, Request, Server, Status, sleep, spawn, spawn_blocking};
-use corespun_examples::user::{
-    ListUsersRequest, UserRequest, UserResponse, UserServiceClient, UserServiceServer,
-};
+use corespun_examples::user::user_service_client::UserServiceClient;
+use corespun_examples::user::user_service_server::UserServiceServer;
+use corespun_examples::user::{ListUsersRequest, UserRequest, UserResponse};
 use corespun_examples::{FIRST_USERS, Store, Users, tour};
 
 /// No call here may take longer, however slow the machine is.

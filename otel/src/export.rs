@@ -8,7 +8,7 @@ use corespun_codec::{
     Code, Encoding, Encodings, MetadataMap, Request, RequestHead, RequestParts, Status,
 };
 use corespun_proto::opentelemetry::proto::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service,
+    ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service_methods,
 };
 use corespun_proto::opentelemetry::proto::resource::v1::Resource;
 use corespun_runtime::{now, sleep, timeout};
@@ -123,7 +123,10 @@ impl Exporter {
             ..RequestParts::default()
         };
         let request = Request::with_parts(message, parts);
-        let response = self.channel.unary(trace_service::EXPORT, request).await?;
+        let response = self
+            .channel
+            .unary(trace_service_methods::EXPORT, request)
+            .await?;
         Ok(response.into_inner())
     }
 }

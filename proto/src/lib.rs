@@ -4,9 +4,9 @@
 //! Traits and clients are made in the crates that use them, from the same `.proto` files.
 //!
 //! ```
-//! use corespun_proto::user::{UserRequest, user_service};
+//! use corespun_proto::user::{UserRequest, user_service_methods};
 //!
-//! assert_eq!(user_service::GET_USER.path(), "/user.UserService/GetUser");
+//! assert_eq!(user_service_methods::GET_USER.path(), "/user.UserService/GetUser");
 //! let mut framed = Vec::new();
 //! corespun_codec::message::encode(&UserRequest { id: 7 }, &mut framed)?;
 //! assert_eq!(framed, [0, 0, 0, 0, 2, 8, 7]);

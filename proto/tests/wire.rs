@@ -1,8 +1,8 @@
 //! The schemas on the wire: field numbers and paths that other implementations rely on.
 
 use corespun_codec::{Kind, Method};
-use corespun_proto::benchmark::{self, benchmark_service};
-use corespun_proto::user::{self, user_service};
+use corespun_proto::benchmark::{self, benchmark_service_methods};
+use corespun_proto::user::{self, user_service_methods};
 use prost::Message;
 use std::fmt::Debug;
 
@@ -30,24 +30,24 @@ fn users_are_what_the_python_client_expects() {
         b"\x08\x02\x10\x32",
     );
     check(&user::ImportSummary { imported: 3 }, b"\x08\x03");
-    assert_eq!(user_service::NAME, "user.UserService");
+    assert_eq!(user_service_methods::NAME, "user.UserService");
     is(
-        user_service::GET_USER,
+        user_service_methods::GET_USER,
         "/user.UserService/GetUser",
         Kind::Unary,
     );
     is(
-        user_service::LIST_USERS,
+        user_service_methods::LIST_USERS,
         "/user.UserService/ListUsers",
         Kind::ServerStreaming,
     );
     is(
-        user_service::IMPORT_USERS,
+        user_service_methods::IMPORT_USERS,
         "/user.UserService/ImportUsers",
         Kind::ClientStreaming,
     );
     is(
-        user_service::LOOKUP,
+        user_service_methods::LOOKUP,
         "/user.UserService/Lookup",
         Kind::BidiStreaming,
     );
@@ -82,30 +82,33 @@ fn the_benchmark_service_is_the_one_of_grpc() {
         oauth_scope,
     };
     check(&response, b"\x0a\x04\x12\x02xy\x12\x01u\x1a\x01o");
-    assert_eq!(benchmark_service::NAME, "grpc.testing.BenchmarkService");
+    assert_eq!(
+        benchmark_service_methods::NAME,
+        "grpc.testing.BenchmarkService"
+    );
     let path = |name: &str| format!("/grpc.testing.BenchmarkService/{name}");
     is(
-        benchmark_service::UNARY_CALL,
+        benchmark_service_methods::UNARY_CALL,
         &path("UnaryCall"),
         Kind::Unary,
     );
     is(
-        benchmark_service::STREAMING_CALL,
+        benchmark_service_methods::STREAMING_CALL,
         &path("StreamingCall"),
         Kind::BidiStreaming,
     );
     is(
-        benchmark_service::STREAMING_FROM_CLIENT,
+        benchmark_service_methods::STREAMING_FROM_CLIENT,
         &path("StreamingFromClient"),
         Kind::ClientStreaming,
     );
     is(
-        benchmark_service::STREAMING_FROM_SERVER,
+        benchmark_service_methods::STREAMING_FROM_SERVER,
         &path("StreamingFromServer"),
         Kind::ServerStreaming,
     );
     is(
-        benchmark_service::STREAMING_BOTH_WAYS,
+        benchmark_service_methods::STREAMING_BOTH_WAYS,
         &path("StreamingBothWays"),
         Kind::BidiStreaming,
     );

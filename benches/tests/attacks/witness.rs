@@ -13,7 +13,7 @@ use corespun::{Channel, Request};
 use corespun_runtime::{Engine, LocalConfig, LocalShard, now, sleep_until, spawn};
 
 use super::place::go_first;
-use super::user::{UserRequest, user_service::GET_USER};
+use super::user::{UserRequest, user_service_methods::GET_USER};
 
 /// How long the last call of a window is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);

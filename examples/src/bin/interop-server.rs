@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Parser};
 use corespun::Server;
 use corespun::server::{Flags, Log, conclude};
-use corespun_examples::interop::proto::grpc::testing::TestServiceServer;
-use corespun_examples::interop::proto::xds::service::orca::v3::OpenRcaServiceServer;
+use corespun_examples::interop::proto::grpc::testing::test_service_server::TestServiceServer;
+use corespun_examples::interop::proto::xds::service::orca::v3::open_rca_service_server as orca;
 use corespun_examples::interop::{Interop, Load, LoadReports};
 
 /// Answers the interoperability tests of gRPC clients in all languages.
@@ -70,7 +70,7 @@ fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     flags
         .apply(Server::builder())
         .service(move |_shard| Ok(TestServiceServer::new(Interop::new(told.clone()))))
-        .service(move |_shard| Ok(OpenRcaServiceServer::new(LoadReports(load.clone()))))
+        .service(move |_shard| Ok(orca::OpenRcaServiceServer::new(LoadReports(load.clone()))))
         .reflection()
         .run()?;
     Ok(())

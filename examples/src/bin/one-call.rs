@@ -18,7 +18,7 @@ use corespun::client::{Config, Connection};
 use corespun::runtime::{Engine, Flow, Input, LocalConfig, LocalShard, Protocol, connect, timeout};
 use corespun::server::conclude;
 use corespun::{Channel, Request};
-use corespun_examples::user::{UserRequest, user_service};
+use corespun_examples::user::{UserRequest, user_service_methods};
 
 /// How long a server may keep us.
 const STAY_MAX: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ async fn call(url: &str) -> Result<(), Box<dyn Error>> {
     .await?;
     if let Some(channel) = &made {
         let request = Request::new(UserRequest { id: 1 });
-        match channel.unary(user_service::GET_USER, request).await {
+        match channel.unary(user_service_methods::GET_USER, request).await {
             Ok(response) => say(&format_args!("{:?}", response.get_ref())),
             Err(status) => say(&status),
         }

@@ -11,7 +11,7 @@ use clap::Parser;
 use corespun::runtime::{Engine, LocalConfig, LocalShard, timeout};
 use corespun::server::conclude;
 use corespun_examples::tour;
-use corespun_examples::user::UserServiceClient;
+use corespun_examples::user::user_service_client::UserServiceClient;
 
 /// How long it may take to reach the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use corespun::server::{Flags, conclude};
 use corespun::{Channel, Server};
 use corespun_examples::Relay;
 use corespun_examples::telemetry::{Telemetry, TraceFlags};
-use corespun_examples::user::UserServiceServer;
+use corespun_examples::user::user_service_server::UserServiceServer;
 
 /// Hands calls of the user service on to another server.
 #[derive(Parser)]

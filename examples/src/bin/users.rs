@@ -9,7 +9,7 @@ use corespun::runtime::log_line;
 use corespun::server::{Flags, conclude};
 use corespun::{Health, Server};
 use corespun_examples::telemetry::{Telemetry, TraceFlags};
-use corespun_examples::user::UserServiceServer;
+use corespun_examples::user::user_service_server::UserServiceServer;
 use corespun_examples::{Store, Users};
 
 /// Serves users from an SQLite database, which is created and filled when it is not there.

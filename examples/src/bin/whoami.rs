@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use corespun::server::{Flags, Log, conclude};
 use corespun::{Request, Response, Server, Status};
-use corespun_examples::whoami::{Caller, Mirror, MirrorServer, Process, Question, Tls};
+use corespun_examples::whoami::mirror_server::{Mirror, MirrorServer};
+use corespun_examples::whoami::{Caller, Process, Question, Tls};
 
 /// Tells callers what the server knows of them.
 #[derive(Parser)]

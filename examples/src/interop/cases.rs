@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use corespun::{Channel, Code, Request, Status};
 
-use super::proto::grpc::testing::{Payload, TestServiceClient};
+use super::proto::grpc::testing::Payload;
+use super::proto::grpc::testing::test_service_client::TestServiceClient;
 
 /// How long each call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

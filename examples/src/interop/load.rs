@@ -7,7 +7,8 @@ use corespun::{Request, Sender, Status, sleep};
 
 use super::proto::grpc::testing::TestOrcaReport;
 use super::proto::xds::data::orca::v3::OrcaLoadReport;
-use super::proto::xds::service::orca::v3::{OpenRcaService, OrcaLoadReportRequest};
+use super::proto::xds::service::orca::v3::OrcaLoadReportRequest;
+use super::proto::xds::service::orca::v3::open_rca_service_server::OpenRcaService;
 
 /// The shortest time between two reports. Real backends insist on 30 seconds; a test cannot wait
 /// for that.

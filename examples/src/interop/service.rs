@@ -6,10 +6,11 @@ use corespun::prost::Message;
 use corespun::{Code, Encoding, MetadataMap, Request, Response, Sender, Status, Streaming, sleep};
 
 use super::load::{Load, report};
+use super::proto::grpc::testing::test_service_server::TestService;
 use super::proto::grpc::testing::{
     BoolValue, EchoStatus, Empty, Payload, PayloadType, ResponseParameters, SimpleRequest,
     SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse,
-    StreamingOutputCallRequest, StreamingOutputCallResponse, TestService,
+    StreamingOutputCallRequest, StreamingOutputCallResponse,
 };
 use super::{CALL_LOAD, ECHO_INITIAL, ECHO_TRAILING};
 

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use corespun::client::Config;
 use corespun::runtime::{LocalConfig, LocalShard, timeout};
 use corespun::{Channel, Code, Request, spawn};
-use corespun_examples::interop::proto::grpc::testing::{Payload, SimpleRequest, TestServiceClient};
+use corespun_examples::interop::proto::grpc::testing::test_service_client::TestServiceClient;
+use corespun_examples::interop::proto::grpc::testing::{Payload, SimpleRequest};
 use nix::sys::signal::Signal;
 
 use super::program::{Program, TIMEOUT};

@@ -6,15 +6,16 @@ use std::time::{Duration, SystemTime};
 use corespun::runtime::{Engine, LocalConfig, LocalShard};
 use corespun::server::Running;
 use corespun::{Channel, Code, Method, Server, Status, sleep, spawn_blocking};
+use corespun_examples::interop::proto::grpc::testing::test_service_client::TestServiceClient;
+use corespun_examples::interop::proto::grpc::testing::test_service_server::TestServiceServer;
 use corespun_examples::interop::proto::grpc::testing::{
     EchoStatus, Empty, ResponseParameters, SimpleRequest, StreamingOutputCallRequest,
-    TestServiceClient, TestServiceServer,
 };
 use corespun_examples::interop::{Interop, Load};
 use corespun_proto::channelz::address::Address as Kind;
 use corespun_proto::channelz::{
     Address, GetServerSocketsRequest, GetServerSocketsResponse, GetServersRequest,
-    GetSocketRequest, ServerData, Socket, channelz,
+    GetSocketRequest, ServerData, Socket, channelz_methods,
 };
 
 use super::{TIMEOUT, timed};
@@ -37,7 +38,7 @@ impl Asker {
     /// The server's id, what it counted, and its one listener.
     async fn server(&self) -> (i64, ServerData, i64) {
         let question = GetServersRequest::default();
-        let answer = self.ask(channelz::GET_SERVERS, question).await;
+        let answer = self.ask(channelz_methods::GET_SERVERS, question).await;
         let server = answer.expect("an answer").server.remove(0);
         let id = server.r#ref.expect("a ref").server_id;
         let data = server.data.expect("data");
@@ -51,14 +52,16 @@ impl Asker {
             start_socket_id,
             max_results,
         };
-        let answer = self.ask(channelz::GET_SERVER_SOCKETS, question).await;
+        let answer = self
+            .ask(channelz_methods::GET_SERVER_SOCKETS, question)
+            .await;
         answer.expect("an answer")
     }
 
     async fn socket(&self, socket_id: i64) -> Result<Socket, Status> {
         let summary = false;
         let question = GetSocketRequest { socket_id, summary };
-        let answer = self.ask(channelz::GET_SOCKET, question).await?;
+        let answer = self.ask(channelz_methods::GET_SOCKET, question).await?;
         Ok(answer.socket.expect("a socket"))
     }
 

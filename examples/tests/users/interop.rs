@@ -7,11 +7,12 @@ use corespun::client::Config;
 use corespun::runtime::{Engine, LocalConfig, LocalShard, timeout};
 use corespun::server::Running;
 use corespun::{Channel, Code, Encodings, Server, Status, spawn_blocking};
+use corespun_examples::interop::proto::grpc::testing::test_service_client::TestServiceClient;
+use corespun_examples::interop::proto::grpc::testing::test_service_server::TestServiceServer;
 use corespun_examples::interop::proto::grpc::testing::{
     BoolValue, EchoStatus, ResponseParameters, SimpleRequest, StreamingOutputCallRequest,
-    TestServiceClient, TestServiceServer,
 };
-use corespun_examples::interop::proto::xds::service::orca::v3::OpenRcaServiceServer;
+use corespun_examples::interop::proto::xds::service::orca::v3::open_rca_service_server as orca;
 use corespun_examples::interop::{Interop, Load, LoadReports, PAYLOAD_BYTES_MAX, cases};
 
 use super::{TIMEOUT, timed};
@@ -23,7 +24,7 @@ fn start(engine: Engine) -> Running {
     server
         .engine(engine)
         .service(move |_shard| Ok(TestServiceServer::new(Interop::new(told.clone()))))
-        .service(move |_shard| Ok(OpenRcaServiceServer::new(LoadReports(load.clone()))))
+        .service(move |_shard| Ok(orca::OpenRcaServiceServer::new(LoadReports(load.clone()))))
         .start()
         .expect("a server")
 }

@@ -24,12 +24,10 @@ pub(super) use coordinator::run;
 pub use door::DoorArgs;
 
 /// The protocol's messages, as generated.
-#[expect(
-    dead_code,
-    reason = "it has a way to connect, and ours knows tokens and TLS"
-)]
 mod wire {
     corespun::include_proto!("corespun.load.v1");
+    pub use agent_client::AgentClient;
+    pub use agent_server::{Agent, AgentServer};
 }
 
 /// The version of the protocol that this program speaks.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corespun_codec::{Code, Status};
 use corespun_proto::reflection::{
-    ServerReflectionRequest, ServerReflectionResponse, server_reflection,
+    ServerReflectionRequest, ServerReflectionResponse, server_reflection_methods,
     server_reflection_request::MessageRequest as Question,
     server_reflection_response::MessageResponse as Answer,
 };
@@ -37,7 +37,10 @@ pub(crate) fn reflect(
     let mut shard = LocalShard::new(config).map_err(LoadError::Start)?;
     shard.block_on(async {
         let mut refusal = Status::unimplemented("");
-        for path in [server_reflection::SERVER_REFLECTION_INFO.path(), V1ALPHA] {
+        for path in [
+            server_reflection_methods::SERVER_REFLECTION_INFO.path(),
+            V1ALPHA,
+        ] {
             let inquiry = Inquiry::open(endpoint, path).await;
             let inquiry = inquiry.map_err(LoadError::Connect)?;
             match collect(&inquiry, endpoint, methods).await? {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use corespun_codec::{MetadataMap, Request, Response, Status};
 use corespun_proto::opentelemetry::proto::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service,
+    ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service_methods,
 };
 use corespun_proto::opentelemetry::proto::common::v1::KeyValue;
 use corespun_proto::opentelemetry::proto::common::v1::any_value::Value;
@@ -76,7 +76,7 @@ impl Service for Collector {
             }
             answer.map(Response::new)
         };
-        routes.unary(trace_service::EXPORT, &Rc::new(self), export);
+        routes.unary(trace_service_methods::EXPORT, &Rc::new(self), export);
     }
 }
 

@@ -29,6 +29,7 @@ const FOUNDATIONS: &[&str] = &[
     "corespun-runtime",
     "corespun-http2",
     "corespun-codec",
+    "corespun-descriptor",
     "corespun-proto",
     "corespun-tls",
 ];
@@ -38,6 +39,7 @@ const ANYTHING: &[&str] = &[
     "corespun-build",
     "corespun-client",
     "corespun-codec",
+    "corespun-descriptor",
     "corespun-http2",
     "corespun-load",
     "corespun-otel",
@@ -75,7 +77,8 @@ const ROOMS: &[Room] = &[
             "corespun-server",
         ],
     ),
-    room("codegen", "corespun-build", &[]),
+    room("descriptor", "corespun-descriptor", &[]),
+    room("codegen", "corespun-build", &["corespun-descriptor"]),
     room(
         "corespun",
         "corespun",
@@ -98,6 +101,7 @@ const ROOMS: &[Room] = &[
             &[
                 "corespun",
                 "corespun-codec",
+                "corespun-descriptor",
                 "corespun-http2",
                 "corespun-proto",
                 "corespun-runtime",

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use corespun_codec::{Request, Response, Status};
-use corespun_proto::channelz::channelz as method;
+use corespun_proto::channelz::channelz_methods as method;
 use corespun_proto::channelz::{
     FILE_DESCRIPTOR_SET, GetChannelRequest, GetServerRequest, GetServerResponse,
     GetServerSocketsRequest, GetServerSocketsResponse, GetServersRequest, GetServersResponse,

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use corespun_codec::{Request, Response, Sender, Status};
-use corespun_proto::health::health as method;
 use corespun_proto::health::health_check_response::ServingStatus;
+use corespun_proto::health::health_methods as method;
 use corespun_proto::health::{
     FILE_DESCRIPTOR_SET, HealthCheckRequest, HealthCheckResponse, HealthListRequest,
     HealthListResponse,

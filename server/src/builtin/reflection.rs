@@ -1,15 +1,18 @@
 //! `grpc.reflection.v1.ServerReflection`: the server's own schema, for tools without its protos.
 //!
+//! Files are told byte for byte as their compiler wrote them, with custom options and whatever else
+//! is newer than this program. What it has of them besides is an index.
+//!
 //! `v1alpha` differs in the name of its package alone, so one handler answers both. Tools are told
 //! of the details of statuses, too, which no method names. Semantics: gRPC
 //! `doc/server-reflection.md`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use corespun_codec::{Code, Kind, Method, Sender, Status, Streaming};
-use corespun_proto::reflection::server_reflection as method;
+use corespun_proto::reflection::server_reflection_methods as method;
 use corespun_proto::reflection::server_reflection_request::MessageRequest;
 use corespun_proto::reflection::server_reflection_response::MessageResponse;
 use corespun_proto::reflection::{
@@ -17,9 +20,7 @@ use corespun_proto::reflection::{
     FileDescriptorResponse, ListServiceResponse, ServerReflectionRequest, ServerReflectionResponse,
     ServiceResponse,
 };
-use prost::Message;
 use prost_reflect::{DescriptorPool, FileDescriptor};
-use prost_types::FileDescriptorSet;
 
 use crate::error::Error;
 use crate::routes::Routes;
@@ -34,7 +35,10 @@ const V1ALPHA_INFO: Method<ServerReflectionRequest, ServerReflectionResponse> = 
 /// All schemas of a server, and the names of its services.
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
+    /// Index; files of an edition are in it as proto2 or proto3.
     pool: DescriptorPool,
+    /// Files by name, as they came.
+    files: Arc<HashMap<String, Vec<u8>>>,
     services: Arc<[String]>,
 }
 
@@ -45,11 +49,18 @@ impl Schema {
     /// A set is no `google.protobuf.FileDescriptorSet`, misses an import, or contradicts another.
     pub(crate) fn new(sets: &[&[u8]], services: &[&str]) -> Result<Self, Error> {
         let mut pool = DescriptorPool::new();
+        let mut files = HashMap::new();
+        let failed = |error: corespun_descriptor::Error| Error::Reflection(error.to_string());
         for set in sets.iter().filter(|set| **set != FILE_DESCRIPTOR_SET) {
-            pool.decode_file_descriptor_set(*set)
+            let lowered = corespun_descriptor::lowered(set).map_err(failed)?;
+            pool.decode_file_descriptor_set(&*lowered)
                 .map_err(|error| Error::Reflection(error.to_string()))?;
+            for file in corespun_descriptor::files(set).map_err(failed)? {
+                let bytes = file.bytes.to_vec();
+                files.entry(file.name).or_insert(bytes);
+            }
         }
-        add_builtin(&mut pool)?;
+        add_builtin(&mut pool, &mut files)?;
         let own = [method::NAME, V1ALPHA];
         let names = services.iter().chain(&own).map(|name| (*name).to_owned());
         let mut services: Vec<_> = names.collect();
@@ -57,6 +68,7 @@ impl Schema {
         services.dedup();
         Ok(Self {
             pool,
+            files: files.into(),
             services: services.into(),
         })
     }
@@ -126,13 +138,17 @@ impl Schema {
 
 /// Adds the files that we ship to those of the user, which may hold the same types: whoever has the
 /// schema of a detail or of health in a file of their own is believed.
-fn add_builtin(pool: &mut DescriptorPool) -> Result<(), Error> {
-    let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET)
+fn add_builtin(
+    pool: &mut DescriptorPool,
+    files: &mut HashMap<String, Vec<u8>>,
+) -> Result<(), Error> {
+    let builtin = corespun_descriptor::files(FILE_DESCRIPTOR_SET)
         .map_err(|error| Error::Reflection(error.to_string()))?;
-    for file in set.file {
-        let name = file.name().to_owned();
-        if let Err(error) = pool.add_file_descriptor_proto(file) {
-            tracing::debug!(name, %error, "reflection goes without a file of ours");
+    for file in builtin {
+        let name = file.name;
+        match pool.decode_file_descriptor_proto(file.bytes) {
+            Err(error) => tracing::debug!(name, %error, "reflection goes without a file of ours"),
+            Ok(()) => drop(files.entry(name).or_insert(file.bytes.to_vec())),
         }
     }
     Ok(())
@@ -176,10 +192,7 @@ impl Dialogue<'_> {
         self.sent.insert(file.name().to_owned());
         let mut waiting = vec![file];
         while let Some(file) = waiting.pop() {
-            let mut bytes = Vec::new();
-            if file.encode(&mut bytes).is_ok() {
-                files.push(bytes);
-            }
+            files.extend(self.schema.files.get(file.name()).cloned());
             for import in file.dependencies() {
                 if self.sent.insert(import.name().to_owned()) {
                     waiting.push(import);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use corespun_codec::{Code, Request, Response, Status, message};
 use corespun_http2::hpack::{Field, Indexing};
-use corespun_proto::user::{UserRequest, UserResponse, user_service};
+use corespun_proto::user::{UserRequest, UserResponse, user_service_methods};
 use corespun_server::{Ended, Incoming, Interceptor, Routes, Service};
 
 use crate::support::Pair;
@@ -14,7 +14,7 @@ use crate::support::Pair;
 struct Numbers;
 
 impl Service for Numbers {
-    const NAME: &'static str = user_service::NAME;
+    const NAME: &'static str = user_service_methods::NAME;
 
     fn register(self, routes: &mut Routes) {
         let service = Rc::new(self);
@@ -25,7 +25,7 @@ impl Service for Numbers {
                 ..UserResponse::default()
             }))
         };
-        routes.unary(user_service::GET_USER, &service, handler);
+        routes.unary(user_service_methods::GET_USER, &service, handler);
     }
 }
 
@@ -33,7 +33,7 @@ impl Service for Numbers {
 struct Names;
 
 impl Service for Names {
-    const NAME: &'static str = user_service::NAME;
+    const NAME: &'static str = user_service_methods::NAME;
 
     fn register(self, routes: &mut Routes) {
         let service = Rc::new(self);
@@ -42,7 +42,7 @@ impl Service for Names {
             let (name, email) = ("John Doe".to_owned(), "john@example.com".to_owned());
             Ok(Response::new(UserResponse { id, name, email }))
         };
-        routes.unary(user_service::GET_USER, &service, handler);
+        routes.unary(user_service_methods::GET_USER, &service, handler);
     }
 }
 
@@ -80,7 +80,7 @@ fn allocations_per_call(service: impl Service) -> f64 {
         let fields = [
             field(b":method", b"POST"),
             field(b":scheme", b"http"),
-            field(b":path", user_service::GET_USER.path().as_bytes()),
+            field(b":path", user_service_methods::GET_USER.path().as_bytes()),
             field(b"te", b"trailers"),
             field(b"content-type", b"application/grpc"),
         ];

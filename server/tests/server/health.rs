@@ -3,7 +3,7 @@
 use corespun_codec::{Code, message};
 use corespun_proto::health::health_check_response::ServingStatus;
 use corespun_proto::health::{
-    HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse, health,
+    HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse, health_methods,
 };
 use corespun_runtime::{block_on, yield_now};
 use corespun_server::{Health, Routes};
@@ -33,7 +33,7 @@ fn messages<M: Message + Default>(mut body: &[u8]) -> Vec<M> {
 }
 
 fn check(pair: &mut Pair, service: &str) -> Result<ServingStatus, Code> {
-    let answer = pair.unary(health::CHECK.path(), &about(service));
+    let answer = pair.unary(health_methods::CHECK.path(), &about(service));
     match answer.status().code() {
         Code::Ok => Ok(messages::<HealthCheckResponse>(&answer.body)[0].status()),
         code => Err(code),
@@ -63,12 +63,12 @@ fn list_answers_everything_unless_it_is_too_much() {
         let health = Health::new();
         let mut pair = pair(&health);
         health.set_not_serving("a.B");
-        let answer = pair.unary(health::LIST.path(), &HealthListRequest {});
+        let answer = pair.unary(health_methods::LIST.path(), &HealthListRequest {});
         let list = &messages::<HealthListResponse>(&answer.body)[0].statuses;
         assert_eq!(list.len(), 2);
         assert_eq!(list["a.B"].status(), ServingStatus::NotServing);
         (0..100).for_each(|n| health.set_serving(&format!("s.{n}")));
-        let answer = pair.unary(health::LIST.path(), &HealthListRequest {});
+        let answer = pair.unary(health_methods::LIST.path(), &HealthListRequest {});
         assert_eq!(answer.status().code(), Code::ResourceExhausted);
     })
     .unwrap();
@@ -79,7 +79,7 @@ fn watch_tells_of_each_change_once() {
     block_on(async {
         let health = Health::new();
         let mut pair = pair(&health);
-        let stream = pair.open(health::WATCH.path(), &[], false);
+        let stream = pair.open(health_methods::WATCH.path(), &[], false);
         pair.send(stream, &about("a.B"), true);
         let mut told = Vec::new();
         for change in 0..4 {

@@ -3,6 +3,7 @@
 /// Whom to look up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct UserRequest {
     /// The user's number, from 1.
     #[prost(int32, tag = "1")]
@@ -11,6 +12,7 @@ pub struct UserRequest {
 /// A user.
 #[derive(Clone, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct UserResponse {
     /// The user's number, from 1.
     #[prost(int32, tag = "1")]
@@ -25,6 +27,7 @@ pub struct UserResponse {
 /// Which users to list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct ListUsersRequest {
     /// The page, from 1; not set: 1.
     #[prost(int32, tag = "1")]
@@ -36,36 +39,36 @@ pub struct ListUsersRequest {
 /// What an import did.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct ImportSummary {
     /// The users that were stored.
     #[prost(int32, tag = "1")]
     pub imported: i32,
 }
 
-/// The name and the methods of `user.UserService`.
-#[allow(clippy::module_inception)]
-pub mod user_service {
-    use ::codec::{Kind, Method};
-
-    /// The full name of the service.
+/// Methods of `user.UserService`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod user_service_methods {
+    /// Full name of the service.
     pub const NAME: &str = "user.UserService";
 
     /// `/user.UserService/GetUser`
-    pub const GET_USER: Method<super::UserRequest, super::UserResponse> =
-        Method::new("/user.UserService/GetUser", Kind::Unary);
+    pub const GET_USER: ::codec::Method<super::UserRequest, super::UserResponse> =
+        ::codec::Method::new("/user.UserService/GetUser", ::codec::Kind::Unary);
 
     /// `/user.UserService/ListUsers`
-    pub const LIST_USERS: Method<super::ListUsersRequest, super::UserResponse> =
-        Method::new("/user.UserService/ListUsers", Kind::ServerStreaming);
+    pub const LIST_USERS: ::codec::Method<super::ListUsersRequest, super::UserResponse> =
+        ::codec::Method::new("/user.UserService/ListUsers", ::codec::Kind::ServerStreaming);
 
     /// `/user.UserService/ImportUsers`
-    pub const IMPORT_USERS: Method<super::UserResponse, super::ImportSummary> =
-        Method::new("/user.UserService/ImportUsers", Kind::ClientStreaming);
+    pub const IMPORT_USERS: ::codec::Method<super::UserResponse, super::ImportSummary> =
+        ::codec::Method::new("/user.UserService/ImportUsers", ::codec::Kind::ClientStreaming);
 
     /// `/user.UserService/Lookup`
-    pub const LOOKUP: Method<super::UserRequest, super::UserResponse> =
-        Method::new("/user.UserService/Lookup", Kind::BidiStreaming);
+    pub const LOOKUP: ::codec::Method<super::UserRequest, super::UserResponse> =
+        ::codec::Method::new("/user.UserService/Lookup", ::codec::Kind::BidiStreaming);
 }
 
-/// The descriptors of all protos that were compiled together.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("corespun_descriptor.bin");
+/// Descriptors of all protos that were compiled together.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = ::core::include_bytes!("corespun_descriptor.bin");

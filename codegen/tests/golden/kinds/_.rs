@@ -2,94 +2,104 @@
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct Plain {
 }
 
-/// The name and the methods of `Bare`.
-#[allow(clippy::module_inception)]
-pub mod bare {
-    use crate::facade::{Kind, Method};
-
-    /// The full name of the service.
+/// Methods of `Bare`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod bare_methods {
+    /// Full name of the service.
     pub const NAME: &str = "Bare";
 
     /// `/Bare/Call`
-    pub const CALL: Method<super::Plain, super::r#type::r#async::Message> =
-        Method::new("/Bare/Call", Kind::Unary);
+    pub const CALL: crate::facade::Method<super::Plain, super::r#type::r#async::Message> =
+        crate::facade::Method::new("/Bare/Call", crate::facade::Kind::Unary);
 }
 
-/// A service without a package.
-#[allow(async_fn_in_trait, clippy::all)]
-pub trait Bare: 'static {
-    /// Answers `/Bare/Call`.
-    async fn call(
-        &self,
-        request: crate::facade::Request<Plain>,
-    ) -> ::core::result::Result<
-        crate::facade::Response<r#type::r#async::Message>,
-        crate::facade::Status,
-    >;
-}
-
-/// Serves a [`Bare`]; one per shard.
-pub struct BareServer<T> {
-    inner: ::std::rc::Rc<T>,
-}
-
-impl<T: Bare> BareServer<T> {
-    /// Serves `inner`.
-    pub fn new(inner: T) -> Self {
-        Self::from_rc(::std::rc::Rc::new(inner))
+/// Server of `Bare`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod bare_server {
+    /// A service without a package.
+    pub trait Bare: 'static {
+        /// Handles `/Bare/Call`.
+        async fn call(
+            &self,
+            request: crate::facade::Request<super::Plain>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<super::r#type::r#async::Message>,
+            crate::facade::Status,
+        >;
     }
 
-    /// Serves an `inner` that has other users on this shard.
-    pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
-        Self { inner }
-    }
-}
-
-impl<T: Bare> crate::facade::server::Service for BareServer<T> {
-    const NAME: &'static str = bare::NAME;
-    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
-
-    fn register(self, routes: &mut crate::facade::server::Routes) {
-        routes.unary(
-            bare::CALL,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::call(&service, request).await },
-        );
-    }
-}
-
-/// Calls `Bare`.
-#[derive(Clone)]
-pub struct BareClient {
-    channel: crate::facade::Channel,
-}
-
-#[allow(clippy::all)]
-impl BareClient {
-    /// Calls through `channel`.
-    pub fn new(channel: crate::facade::Channel) -> Self {
-        Self { channel }
+    /// Serves a [`Bare`]; one per shard.
+    pub struct BareServer<T> {
+        inner: ::std::rc::Rc<T>,
     }
 
-    /// Calls through a channel of its own, to `address`.
-    pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
-        Ok(Self::new(crate::facade::Channel::connect(address).await?))
+    impl<T: Bare> BareServer<T> {
+        /// Serves `inner`.
+        pub fn new(inner: T) -> Self {
+            Self::from_rc(::std::rc::Rc::new(inner))
+        }
+
+        /// Serves an `inner` that has other users on this shard.
+        pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
+            Self { inner }
+        }
     }
 
-    /// Calls `/Bare/Call`.
-    pub async fn call(
-        &self,
-        request: impl crate::facade::IntoRequest<Plain>,
-    ) -> ::core::result::Result<
-        crate::facade::Response<r#type::r#async::Message>,
-        crate::facade::Status,
-    > {
-        self.channel.unary(bare::CALL, request.into_request()).await
+    impl<T: Bare> crate::facade::server::Service for BareServer<T> {
+        const NAME: &'static str = super::bare_methods::NAME;
+        const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;
+
+        fn register(self, routes: &mut crate::facade::server::Routes) {
+            routes.unary(
+                super::bare_methods::CALL,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Bare>::call(&service, request).await
+                },
+            );
+        }
     }
 }
 
-/// The descriptors of all protos that were compiled together.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("descriptor.bin");
+/// Client of `Bare`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod bare_client {
+    /// Calls `Bare`.
+    #[derive(::core::clone::Clone)]
+    pub struct BareClient {
+        channel: crate::facade::Channel,
+    }
+
+    impl BareClient {
+        /// Calls through `channel`.
+        pub fn new(channel: crate::facade::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Calls through a channel of its own, to `address`.
+        pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
+            ::core::result::Result::Ok(Self::new(crate::facade::Channel::connect(address).await?))
+        }
+
+        /// Calls `/Bare/Call`.
+        pub async fn call(
+            &self,
+            request: impl crate::facade::IntoRequest<super::Plain>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<super::r#type::r#async::Message>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .unary(super::bare_methods::CALL, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+    }
+}
+
+/// Descriptors of all protos that were compiled together.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = ::core::include_bytes!("descriptor.bin");

@@ -2,6 +2,7 @@
 
 #[derive(Clone, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct Thing {
     #[prost(string, tag = "1")]
     pub r#type: crate::facade::prost::alloc::string::String,

@@ -2,6 +2,7 @@
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct Piece {
     #[prost(int64, tag = "1")]
     pub r: i64,

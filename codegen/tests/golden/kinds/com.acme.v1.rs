@@ -2,6 +2,7 @@
 
 #[derive(Clone, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct Result {
     #[prost(message, optional, tag = "1")]
     pub inner: ::core::option::Option<result::Inner>,
@@ -9,6 +10,7 @@ pub struct Result {
     pub thing: ::core::option::Option<super::shared::Thing>,
 }
 /// Nested message and enum types in `Result`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub mod result {
     #[derive(Clone, Copy, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
@@ -19,648 +21,701 @@ pub mod result {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct Option {
 }
 
-/// The name and the methods of `com.acme.v1.Type`.
-#[allow(clippy::module_inception)]
-pub mod r#type {
-    use crate::facade::{Kind, Method};
-
-    /// The full name of the service.
+/// Methods of `com.acme.v1.Type`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod type_methods {
+    /// Full name of the service.
     pub const NAME: &str = "com.acme.v1.Type";
 
     /// `/com.acme.v1.Type/Move`
-    pub const MOVE: Method<super::Result, super::Option> =
-        Method::new("/com.acme.v1.Type/Move", Kind::Unary);
+    pub const MOVE: crate::facade::Method<super::Result, super::Option> =
+        crate::facade::Method::new("/com.acme.v1.Type/Move", crate::facade::Kind::Unary);
 
     /// `/com.acme.v1.Type/Self`
-    pub const SELF: Method<super::Result, super::Option> =
-        Method::new("/com.acme.v1.Type/Self", Kind::ClientStreaming);
+    pub const SELF: crate::facade::Method<super::Result, super::Option> =
+        crate::facade::Method::new("/com.acme.v1.Type/Self", crate::facade::Kind::ClientStreaming);
 
     /// `/com.acme.v1.Type/Clone`
-    pub const CLONE: Method<super::Result, super::Option> =
-        Method::new("/com.acme.v1.Type/Clone", Kind::ServerStreaming);
+    pub const CLONE: crate::facade::Method<super::Result, super::Option> =
+        crate::facade::Method::new("/com.acme.v1.Type/Clone", crate::facade::Kind::ServerStreaming);
 
     /// `/com.acme.v1.Type/Connect`
-    pub const CONNECT: Method<super::Result, super::Option> =
-        Method::new("/com.acme.v1.Type/Connect", Kind::BidiStreaming);
+    pub const CONNECT: crate::facade::Method<super::Result, super::Option> =
+        crate::facade::Method::new("/com.acme.v1.Type/Connect", crate::facade::Kind::BidiStreaming);
 
     /// `/com.acme.v1.Type/New`
-    pub const NEW: Method<super::Result, super::Result> =
-        Method::new("/com.acme.v1.Type/New", Kind::Unary);
+    pub const NEW: crate::facade::Method<super::Result, super::Result> =
+        crate::facade::Method::new("/com.acme.v1.Type/New", crate::facade::Kind::Unary);
 
     /// `/com.acme.v1.Type/Name`
-    pub const NAME_: Method<super::Result, super::Result> =
-        Method::new("/com.acme.v1.Type/Name", Kind::Unary);
+    pub const NAME_: crate::facade::Method<super::Result, super::Result> =
+        crate::facade::Method::new("/com.acme.v1.Type/Name", crate::facade::Kind::Unary);
 
     /// `/com.acme.v1.Type/Borrow`
-    pub const BORROW: Method<super::result::Inner, super::result::Inner> =
-        Method::new("/com.acme.v1.Type/Borrow", Kind::Unary);
+    pub const BORROW: crate::facade::Method<super::result::Inner, super::result::Inner> =
+        crate::facade::Method::new("/com.acme.v1.Type/Borrow", crate::facade::Kind::Unary);
 
     /// `/com.acme.v1.Type/Gone`
-    pub const GONE: Method<super::Result, super::Result> =
-        Method::new("/com.acme.v1.Type/Gone", Kind::Unary);
+    pub const GONE: crate::facade::Method<super::Result, super::Result> =
+        crate::facade::Method::new("/com.acme.v1.Type/Gone", crate::facade::Kind::Unary);
 }
 
-/// A service whose methods are named after keywords, and after methods that `Rc`, clients and
-/// modules of constants have.
-#[allow(async_fn_in_trait, clippy::all)]
-pub trait Type: 'static {
-    /// Answers `/com.acme.v1.Type/Move`.
-    async fn r#move(
-        &self,
-        request: crate::facade::Request<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Option>, crate::facade::Status>;
+/// Server of `com.acme.v1.Type`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod type_server {
+    /// A service whose methods are named after keywords, and after methods that `Rc`, clients and
+    /// modules of constants have.
+    pub trait Type: 'static {
+        /// Handles `/com.acme.v1.Type/Move`.
+        async fn r#move(
+            &self,
+            request: crate::facade::Request<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Option>, crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Type/Self`.
-    async fn self_(
-        &self,
-        requests: &mut crate::facade::Streaming<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Option>, crate::facade::Status>;
+        /// Handles `/com.acme.v1.Type/Self`.
+        async fn self_(
+            &self,
+            requests: &mut crate::facade::Streaming<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Option>, crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Type/Clone`.
-    async fn clone(
-        &self,
-        request: crate::facade::Request<Result>,
-        out: &mut crate::facade::Sender<Option>,
-    ) -> ::core::result::Result<(), crate::facade::Status>;
+        /// Handles `/com.acme.v1.Type/Clone`.
+        async fn clone(
+            &self,
+            request: crate::facade::Request<super::Result>,
+            out: &mut crate::facade::Sender<super::Option>,
+        ) -> ::core::result::Result<(), crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Type/Connect`.
-    async fn connect(
-        &self,
-        requests: &mut crate::facade::Streaming<Result>,
-        out: &mut crate::facade::Sender<Option>,
-    ) -> ::core::result::Result<(), crate::facade::Status>;
+        /// Handles `/com.acme.v1.Type/Connect`.
+        async fn connect(
+            &self,
+            requests: &mut crate::facade::Streaming<super::Result>,
+            out: &mut crate::facade::Sender<super::Option>,
+        ) -> ::core::result::Result<(), crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Type/New`.
-    async fn new(
-        &self,
-        request: crate::facade::Request<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Result>, crate::facade::Status>;
+        /// Handles `/com.acme.v1.Type/New`.
+        async fn new(
+            &self,
+            request: crate::facade::Request<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Result>, crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Type/Name`.
-    async fn name(
-        &self,
-        request: crate::facade::Request<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Result>, crate::facade::Status>;
+        /// Handles `/com.acme.v1.Type/Name`.
+        async fn name(
+            &self,
+            request: crate::facade::Request<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Result>, crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Type/Borrow`.
-    async fn borrow(
-        &self,
-        request: crate::facade::Request<result::Inner>,
-    ) -> ::core::result::Result<crate::facade::Response<result::Inner>, crate::facade::Status>;
+        /// Handles `/com.acme.v1.Type/Borrow`.
+        async fn borrow(
+            &self,
+            request: crate::facade::Request<super::result::Inner>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<super::result::Inner>,
+            crate::facade::Status,
+        >;
 
-    /// Old.
-    #[deprecated]
-    async fn gone(
-        &self,
-        request: crate::facade::Request<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Result>, crate::facade::Status>;
-}
-
-/// Serves a [`Type`]; one per shard.
-pub struct TypeServer<T> {
-    inner: ::std::rc::Rc<T>,
-}
-
-impl<T: Type> TypeServer<T> {
-    /// Serves `inner`.
-    pub fn new(inner: T) -> Self {
-        Self::from_rc(::std::rc::Rc::new(inner))
+        /// Old.
+        #[deprecated]
+        async fn gone(
+            &self,
+            request: crate::facade::Request<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Result>, crate::facade::Status>;
     }
 
-    /// Serves an `inner` that has other users on this shard.
-    pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
-        Self { inner }
-    }
-}
-
-impl<T: Type> crate::facade::server::Service for TypeServer<T> {
-    const NAME: &'static str = r#type::NAME;
-    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
-
-    #[allow(deprecated)]
-    fn register(self, routes: &mut crate::facade::server::Routes) {
-        routes.unary(
-            r#type::MOVE,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::r#move(&service, request).await },
-        );
-        routes.client_streaming(
-            r#type::SELF,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, mut requests| async move {
-                T::self_(&service, &mut requests).await
-            },
-        );
-        routes.server_streaming(
-            r#type::CLONE,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request, mut out| async move {
-                T::clone(&service, request, &mut out).await
-            },
-        );
-        routes.bidi_streaming(
-            r#type::CONNECT,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, mut requests, mut out| async move {
-                T::connect(&service, &mut requests, &mut out).await
-            },
-        );
-        routes.unary(
-            r#type::NEW,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::new(&service, request).await },
-        );
-        routes.unary(
-            r#type::NAME_,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::name(&service, request).await },
-        );
-        routes.unary(
-            r#type::BORROW,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::borrow(&service, request).await },
-        );
-        routes.unary(
-            r#type::GONE,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::gone(&service, request).await },
-        );
-    }
-}
-
-/// Calls `com.acme.v1.Type`.
-#[derive(Clone)]
-pub struct TypeClient {
-    channel: crate::facade::Channel,
-}
-
-#[allow(clippy::all)]
-impl TypeClient {
-    /// Calls through `channel`.
-    pub fn new(channel: crate::facade::Channel) -> Self {
-        Self { channel }
+    /// Serves a [`Type`]; one per shard.
+    pub struct TypeServer<T> {
+        inner: ::std::rc::Rc<T>,
     }
 
-    /// Calls through a channel of its own, to `address`.
-    pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
-        Ok(Self::new(crate::facade::Channel::connect(address).await?))
+    impl<T: Type> TypeServer<T> {
+        /// Serves `inner`.
+        pub fn new(inner: T) -> Self {
+            Self::from_rc(::std::rc::Rc::new(inner))
+        }
+
+        /// Serves an `inner` that has other users on this shard.
+        pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
+            Self { inner }
+        }
     }
 
-    /// Calls `/com.acme.v1.Type/Move`.
-    pub async fn r#move(
-        &self,
-        request: impl crate::facade::IntoRequest<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Option>, crate::facade::Status> {
-        self.channel
-            .unary(r#type::MOVE, request.into_request())
-            .await
-    }
+    impl<T: Type> crate::facade::server::Service for TypeServer<T> {
+        const NAME: &'static str = super::type_methods::NAME;
+        const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;
 
-    /// Calls `/com.acme.v1.Type/Self`.
-    pub async fn self_(
-        &self,
-        request: impl crate::facade::IntoRequest<()>,
-    ) -> ::core::result::Result<
-        crate::facade::ClientStreaming<Result, Option>,
-        crate::facade::Status,
-    > {
-        self.channel
-            .client_streaming(r#type::SELF, request.into_request())
-            .await
-    }
-
-    /// Calls `/com.acme.v1.Type/Clone`.
-    pub async fn clone(
-        &self,
-        request: impl crate::facade::IntoRequest<Result>,
-    ) -> ::core::result::Result<
-        crate::facade::Response<crate::facade::Streaming<Option>>,
-        crate::facade::Status,
-    > {
-        self.channel
-            .server_streaming(r#type::CLONE, request.into_request())
-            .await
-    }
-
-    /// Calls `/com.acme.v1.Type/Connect`.
-    pub async fn connect_(
-        &self,
-        request: impl crate::facade::IntoRequest<()>,
-    ) -> ::core::result::Result<
-        (
-            crate::facade::Sender<Result>,
-            crate::facade::Streaming<Option>,
-        ),
-        crate::facade::Status,
-    > {
-        self.channel
-            .bidi_streaming(r#type::CONNECT, request.into_request())
-            .await
-    }
-
-    /// Calls `/com.acme.v1.Type/New`.
-    pub async fn new_(
-        &self,
-        request: impl crate::facade::IntoRequest<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Result>, crate::facade::Status> {
-        self.channel
-            .unary(r#type::NEW, request.into_request())
-            .await
-    }
-
-    /// Calls `/com.acme.v1.Type/Name`.
-    pub async fn name(
-        &self,
-        request: impl crate::facade::IntoRequest<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Result>, crate::facade::Status> {
-        self.channel
-            .unary(r#type::NAME_, request.into_request())
-            .await
-    }
-
-    /// Calls `/com.acme.v1.Type/Borrow`.
-    pub async fn borrow(
-        &self,
-        request: impl crate::facade::IntoRequest<result::Inner>,
-    ) -> ::core::result::Result<crate::facade::Response<result::Inner>, crate::facade::Status> {
-        self.channel
-            .unary(r#type::BORROW, request.into_request())
-            .await
-    }
-
-    /// Old.
-    #[deprecated]
-    pub async fn gone(
-        &self,
-        request: impl crate::facade::IntoRequest<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Result>, crate::facade::Status> {
-        self.channel
-            .unary(r#type::GONE, request.into_request())
-            .await
+        fn register(self, routes: &mut crate::facade::server::Routes) {
+            routes.unary(
+                super::type_methods::MOVE,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Type>::r#move(&service, request).await
+                },
+            );
+            routes.client_streaming(
+                super::type_methods::SELF,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, mut requests| async move {
+                    <T as Type>::self_(&service, &mut requests).await
+                },
+            );
+            routes.server_streaming(
+                super::type_methods::CLONE,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request, mut out| async move {
+                    <T as Type>::clone(&service, request, &mut out).await
+                },
+            );
+            routes.bidi_streaming(
+                super::type_methods::CONNECT,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, mut requests, mut out| async move {
+                    <T as Type>::connect(&service, &mut requests, &mut out).await
+                },
+            );
+            routes.unary(
+                super::type_methods::NEW,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Type>::new(&service, request).await
+                },
+            );
+            routes.unary(
+                super::type_methods::NAME_,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Type>::name(&service, request).await
+                },
+            );
+            routes.unary(
+                super::type_methods::BORROW,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Type>::borrow(&service, request).await
+                },
+            );
+            routes.unary(
+                super::type_methods::GONE,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Type>::gone(&service, request).await
+                },
+            );
+        }
     }
 }
 
-/// The name and the methods of `com.acme.v1.Foreign`.
-#[allow(clippy::module_inception)]
-pub mod foreign {
-    use crate::facade::{Kind, Method};
+/// Client of `com.acme.v1.Type`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod type_client {
+    /// Calls `com.acme.v1.Type`.
+    #[derive(::core::clone::Clone)]
+    pub struct TypeClient {
+        channel: crate::facade::Channel,
+    }
 
-    /// The full name of the service.
+    impl TypeClient {
+        /// Calls through `channel`.
+        pub fn new(channel: crate::facade::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Calls through a channel of its own, to `address`.
+        pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
+            ::core::result::Result::Ok(Self::new(crate::facade::Channel::connect(address).await?))
+        }
+
+        /// Calls `/com.acme.v1.Type/Move`.
+        pub async fn r#move(
+            &self,
+            request: impl crate::facade::IntoRequest<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Option>, crate::facade::Status> {
+            self.channel
+                .unary(super::type_methods::MOVE, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Type/Self`.
+        pub async fn self_(
+            &self,
+            request: impl crate::facade::IntoRequest<()>,
+        ) -> ::core::result::Result<
+            crate::facade::ClientStreaming<super::Result, super::Option>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .client_streaming(super::type_methods::SELF, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Type/Clone`.
+        pub async fn clone(
+            &self,
+            request: impl crate::facade::IntoRequest<super::Result>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<crate::facade::Streaming<super::Option>>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .server_streaming(super::type_methods::CLONE, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Type/Connect`.
+        pub async fn connect_(
+            &self,
+            request: impl crate::facade::IntoRequest<()>,
+        ) -> ::core::result::Result<
+            (
+                crate::facade::Sender<super::Result>,
+                crate::facade::Streaming<super::Option>,
+            ),
+            crate::facade::Status,
+        > {
+            self.channel
+                .bidi_streaming(super::type_methods::CONNECT, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Type/New`.
+        pub async fn new_(
+            &self,
+            request: impl crate::facade::IntoRequest<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Result>, crate::facade::Status> {
+            self.channel
+                .unary(super::type_methods::NEW, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Type/Name`.
+        pub async fn name(
+            &self,
+            request: impl crate::facade::IntoRequest<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Result>, crate::facade::Status> {
+            self.channel
+                .unary(super::type_methods::NAME_, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Type/Borrow`.
+        pub async fn borrow(
+            &self,
+            request: impl crate::facade::IntoRequest<super::result::Inner>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<super::result::Inner>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .unary(super::type_methods::BORROW, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Old.
+        #[deprecated]
+        pub async fn gone(
+            &self,
+            request: impl crate::facade::IntoRequest<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Result>, crate::facade::Status> {
+            self.channel
+                .unary(super::type_methods::GONE, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+    }
+}
+
+/// Methods of `com.acme.v1.Foreign`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod foreign_methods {
+    /// Full name of the service.
     pub const NAME: &str = "com.acme.v1.Foreign";
 
     /// `/com.acme.v1.Foreign/Nothing`
-    pub const NOTHING: Method<(), ()> = Method::new("/com.acme.v1.Foreign/Nothing", Kind::Unary);
+    pub const NOTHING: crate::facade::Method<(), ()> =
+        crate::facade::Method::new("/com.acme.v1.Foreign/Nothing", crate::facade::Kind::Unary);
 
     /// `/com.acme.v1.Foreign/Time`
-    pub const TIME: Method<
+    pub const TIME: crate::facade::Method<
         crate::facade::prost::alloc::string::String,
         crate::facade::prost_types::Timestamp,
-    > = Method::new("/com.acme.v1.Foreign/Time", Kind::Unary);
+    > = crate::facade::Method::new("/com.acme.v1.Foreign/Time", crate::facade::Kind::Unary);
 
     /// `/com.acme.v1.Foreign/Truth`
-    pub const TRUTH: Method<bool, crate::facade::prost::alloc::vec::Vec<u8>> =
-        Method::new("/com.acme.v1.Foreign/Truth", Kind::ServerStreaming);
+    pub const TRUTH: crate::facade::Method<
+        bool,
+        crate::facade::prost::alloc::vec::Vec<u8>,
+    > = crate::facade::Method::new(
+        "/com.acme.v1.Foreign/Truth",
+        crate::facade::Kind::ServerStreaming,
+    );
 
     /// `/com.acme.v1.Foreign/Shared`
-    pub const SHARED: Method<super::super::shared::Thing, super::part::Piece> =
-        Method::new("/com.acme.v1.Foreign/Shared", Kind::Unary);
+    pub const SHARED: crate::facade::Method<super::super::shared::Thing, super::part::Piece> =
+        crate::facade::Method::new("/com.acme.v1.Foreign/Shared", crate::facade::Kind::Unary);
 }
 
-/// Types from elsewhere.
-#[allow(async_fn_in_trait, clippy::all)]
-pub trait Foreign: 'static {
-    /// Trailing text.
-    async fn nothing(
-        &self,
-        request: crate::facade::Request<()>,
-    ) -> ::core::result::Result<crate::facade::Response<()>, crate::facade::Status>;
+/// Server of `com.acme.v1.Foreign`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod foreign_server {
+    /// Types from elsewhere.
+    pub trait Foreign: 'static {
+        /// Trailing text.
+        async fn nothing(
+            &self,
+            request: crate::facade::Request<()>,
+        ) -> ::core::result::Result<crate::facade::Response<()>, crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Foreign/Time`.
-    async fn time(
-        &self,
-        request: crate::facade::Request<crate::facade::prost::alloc::string::String>,
-    ) -> ::core::result::Result<
-        crate::facade::Response<crate::facade::prost_types::Timestamp>,
-        crate::facade::Status,
-    >;
+        /// Handles `/com.acme.v1.Foreign/Time`.
+        async fn time(
+            &self,
+            request: crate::facade::Request<crate::facade::prost::alloc::string::String>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<crate::facade::prost_types::Timestamp>,
+            crate::facade::Status,
+        >;
 
-    /// Answers `/com.acme.v1.Foreign/Truth`.
-    async fn truth(
-        &self,
-        request: crate::facade::Request<bool>,
-        out: &mut crate::facade::Sender<crate::facade::prost::alloc::vec::Vec<u8>>,
-    ) -> ::core::result::Result<(), crate::facade::Status>;
+        /// Handles `/com.acme.v1.Foreign/Truth`.
+        async fn truth(
+            &self,
+            request: crate::facade::Request<bool>,
+            out: &mut crate::facade::Sender<crate::facade::prost::alloc::vec::Vec<u8>>,
+        ) -> ::core::result::Result<(), crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.Foreign/Shared`.
-    async fn shared(
-        &self,
-        request: crate::facade::Request<super::shared::Thing>,
-    ) -> ::core::result::Result<crate::facade::Response<part::Piece>, crate::facade::Status>;
-}
-
-/// Serves a [`Foreign`]; one per shard.
-pub struct ForeignServer<T> {
-    inner: ::std::rc::Rc<T>,
-}
-
-impl<T: Foreign> ForeignServer<T> {
-    /// Serves `inner`.
-    pub fn new(inner: T) -> Self {
-        Self::from_rc(::std::rc::Rc::new(inner))
+        /// Handles `/com.acme.v1.Foreign/Shared`.
+        async fn shared(
+            &self,
+            request: crate::facade::Request<super::super::shared::Thing>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<super::part::Piece>,
+            crate::facade::Status,
+        >;
     }
 
-    /// Serves an `inner` that has other users on this shard.
-    pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
-        Self { inner }
-    }
-}
-
-impl<T: Foreign> crate::facade::server::Service for ForeignServer<T> {
-    const NAME: &'static str = foreign::NAME;
-    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
-
-    fn register(self, routes: &mut crate::facade::server::Routes) {
-        routes.unary(
-            foreign::NOTHING,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::nothing(&service, request).await },
-        );
-        routes.unary(
-            foreign::TIME,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::time(&service, request).await },
-        );
-        routes.server_streaming(
-            foreign::TRUTH,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request, mut out| async move {
-                T::truth(&service, request, &mut out).await
-            },
-        );
-        routes.unary(
-            foreign::SHARED,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::shared(&service, request).await },
-        );
-    }
-}
-
-/// Calls `com.acme.v1.Foreign`.
-#[derive(Clone)]
-pub struct ForeignClient {
-    channel: crate::facade::Channel,
-}
-
-#[allow(clippy::all)]
-impl ForeignClient {
-    /// Calls through `channel`.
-    pub fn new(channel: crate::facade::Channel) -> Self {
-        Self { channel }
+    /// Serves a [`Foreign`]; one per shard.
+    pub struct ForeignServer<T> {
+        inner: ::std::rc::Rc<T>,
     }
 
-    /// Calls through a channel of its own, to `address`.
-    pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
-        Ok(Self::new(crate::facade::Channel::connect(address).await?))
+    impl<T: Foreign> ForeignServer<T> {
+        /// Serves `inner`.
+        pub fn new(inner: T) -> Self {
+            Self::from_rc(::std::rc::Rc::new(inner))
+        }
+
+        /// Serves an `inner` that has other users on this shard.
+        pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
+            Self { inner }
+        }
     }
 
-    /// Trailing text.
-    pub async fn nothing(
-        &self,
-        request: impl crate::facade::IntoRequest<()>,
-    ) -> ::core::result::Result<crate::facade::Response<()>, crate::facade::Status> {
-        self.channel
-            .unary(foreign::NOTHING, request.into_request())
-            .await
-    }
+    impl<T: Foreign> crate::facade::server::Service for ForeignServer<T> {
+        const NAME: &'static str = super::foreign_methods::NAME;
+        const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;
 
-    /// Calls `/com.acme.v1.Foreign/Time`.
-    pub async fn time(
-        &self,
-        request: impl crate::facade::IntoRequest<crate::facade::prost::alloc::string::String>,
-    ) -> ::core::result::Result<
-        crate::facade::Response<crate::facade::prost_types::Timestamp>,
-        crate::facade::Status,
-    > {
-        self.channel
-            .unary(foreign::TIME, request.into_request())
-            .await
-    }
-
-    /// Calls `/com.acme.v1.Foreign/Truth`.
-    pub async fn truth(
-        &self,
-        request: impl crate::facade::IntoRequest<bool>,
-    ) -> ::core::result::Result<
-        crate::facade::Response<crate::facade::Streaming<crate::facade::prost::alloc::vec::Vec<u8>>>,
-        crate::facade::Status,
-    > {
-        self.channel
-            .server_streaming(foreign::TRUTH, request.into_request())
-            .await
-    }
-
-    /// Calls `/com.acme.v1.Foreign/Shared`.
-    pub async fn shared(
-        &self,
-        request: impl crate::facade::IntoRequest<super::shared::Thing>,
-    ) -> ::core::result::Result<crate::facade::Response<part::Piece>, crate::facade::Status> {
-        self.channel
-            .unary(foreign::SHARED, request.into_request())
-            .await
+        fn register(self, routes: &mut crate::facade::server::Routes) {
+            routes.unary(
+                super::foreign_methods::NOTHING,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Foreign>::nothing(&service, request).await
+                },
+            );
+            routes.unary(
+                super::foreign_methods::TIME,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Foreign>::time(&service, request).await
+                },
+            );
+            routes.server_streaming(
+                super::foreign_methods::TRUTH,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request, mut out| async move {
+                    <T as Foreign>::truth(&service, request, &mut out).await
+                },
+            );
+            routes.unary(
+                super::foreign_methods::SHARED,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Foreign>::shared(&service, request).await
+                },
+            );
+        }
     }
 }
 
-/// The name and the methods of `com.acme.v1.Nobody`.
-#[allow(clippy::module_inception)]
-pub mod nobody {
-    /// The full name of the service.
+/// Client of `com.acme.v1.Foreign`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod foreign_client {
+    /// Calls `com.acme.v1.Foreign`.
+    #[derive(::core::clone::Clone)]
+    pub struct ForeignClient {
+        channel: crate::facade::Channel,
+    }
+
+    impl ForeignClient {
+        /// Calls through `channel`.
+        pub fn new(channel: crate::facade::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Calls through a channel of its own, to `address`.
+        pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
+            ::core::result::Result::Ok(Self::new(crate::facade::Channel::connect(address).await?))
+        }
+
+        /// Trailing text.
+        pub async fn nothing(
+            &self,
+            request: impl crate::facade::IntoRequest<()>,
+        ) -> ::core::result::Result<crate::facade::Response<()>, crate::facade::Status> {
+            self.channel
+                .unary(super::foreign_methods::NOTHING, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Foreign/Time`.
+        pub async fn time(
+            &self,
+            request: impl crate::facade::IntoRequest<crate::facade::prost::alloc::string::String>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<crate::facade::prost_types::Timestamp>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .unary(super::foreign_methods::TIME, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Foreign/Truth`.
+        pub async fn truth(
+            &self,
+            request: impl crate::facade::IntoRequest<bool>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<crate::facade::Streaming<crate::facade::prost::alloc::vec::Vec<u8>>>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .server_streaming(super::foreign_methods::TRUTH, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.Foreign/Shared`.
+        pub async fn shared(
+            &self,
+            request: impl crate::facade::IntoRequest<super::super::shared::Thing>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<super::part::Piece>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .unary(super::foreign_methods::SHARED, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+    }
+}
+
+/// Methods of `com.acme.v1.Nobody`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod nobody_methods {
+    /// Full name of the service.
     pub const NAME: &str = "com.acme.v1.Nobody";
 }
 
-/// \[A service\] without methods; see <https://example.com> for "more".
-#[allow(async_fn_in_trait, clippy::all)]
-pub trait Nobody: 'static {}
+/// Server of `com.acme.v1.Nobody`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod nobody_server {
+    /// \[A service\] without methods; see <https://example.com> for "more".
+    pub trait Nobody: 'static {}
 
-/// Serves a [`Nobody`]; one per shard.
-pub struct NobodyServer<T> {
-    inner: ::std::rc::Rc<T>,
-}
-
-impl<T: Nobody> NobodyServer<T> {
-    /// Serves `inner`.
-    pub fn new(inner: T) -> Self {
-        Self::from_rc(::std::rc::Rc::new(inner))
+    /// Serves a [`Nobody`]; one per shard.
+    pub struct NobodyServer<T> {
+        inner: ::std::rc::Rc<T>,
     }
 
-    /// Serves an `inner` that has other users on this shard.
-    pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
-        Self { inner }
-    }
-}
+    impl<T: Nobody> NobodyServer<T> {
+        /// Serves `inner`.
+        pub fn new(inner: T) -> Self {
+            Self::from_rc(::std::rc::Rc::new(inner))
+        }
 
-impl<T: Nobody> crate::facade::server::Service for NobodyServer<T> {
-    const NAME: &'static str = nobody::NAME;
-    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
-
-    fn register(self, _routes: &mut crate::facade::server::Routes) {}
-}
-
-/// Calls `com.acme.v1.Nobody`.
-#[derive(Clone)]
-pub struct NobodyClient {
-    channel: crate::facade::Channel,
-}
-
-#[allow(clippy::all)]
-impl NobodyClient {
-    /// Calls through `channel`.
-    pub fn new(channel: crate::facade::Channel) -> Self {
-        Self { channel }
+        /// Serves an `inner` that has other users on this shard.
+        pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
+            Self { inner }
+        }
     }
 
-    /// Calls through a channel of its own, to `address`.
-    pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
-        Ok(Self::new(crate::facade::Channel::connect(address).await?))
+    impl<T: Nobody> crate::facade::server::Service for NobodyServer<T> {
+        const NAME: &'static str = super::nobody_methods::NAME;
+        const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;
+
+        fn register(self, _routes: &mut crate::facade::server::Routes) {}
     }
 }
 
-/// The name and the methods of `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
-#[allow(clippy::module_inception)]
-pub mod a_service_whose_name_is_long_enough_to_break_lines {
-    use crate::facade::{Kind, Method};
+/// Client of `com.acme.v1.Nobody`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod nobody_client {
+    /// Calls `com.acme.v1.Nobody`.
+    #[derive(::core::clone::Clone)]
+    pub struct NobodyClient {
+        channel: crate::facade::Channel,
+    }
 
-    /// The full name of the service.
+    impl NobodyClient {
+        /// Calls through `channel`.
+        pub fn new(channel: crate::facade::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Calls through a channel of its own, to `address`.
+        pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
+            ::core::result::Result::Ok(Self::new(crate::facade::Channel::connect(address).await?))
+        }
+    }
+}
+
+/// Methods of `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod a_service_whose_name_is_long_enough_to_break_lines_methods {
+    /// Full name of the service.
     pub const NAME: &str = "com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines";
 
     /// `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines`
-    pub const A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: Method<
+    pub const A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: crate::facade::Method<
         super::Result,
         super::Option,
-    > = Method::new(
+    > = crate::facade::Method::new(
         "/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines",
-        Kind::ClientStreaming,
+        crate::facade::Kind::ClientStreaming,
     );
 
     /// `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines`
-    pub const ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: Method<
+    pub const ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES: crate::facade::Method<
         super::Result,
         super::Option,
-    > = Method::new(
+    > = crate::facade::Method::new(
         "/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines",
-        Kind::BidiStreaming,
+        crate::facade::Kind::BidiStreaming,
     );
 }
 
-/// The service `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
-#[allow(async_fn_in_trait, clippy::all)]
-pub trait AServiceWhoseNameIsLongEnoughToBreakLines: 'static {
-    /// Answers `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines`.
-    async fn a_method_whose_name_is_long_enough_to_break_lines(
-        &self,
-        requests: &mut crate::facade::Streaming<Result>,
-    ) -> ::core::result::Result<crate::facade::Response<Option>, crate::facade::Status>;
+/// Server of `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod a_service_whose_name_is_long_enough_to_break_lines_server {
+    /// Handlers of `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
+    pub trait AServiceWhoseNameIsLongEnoughToBreakLines: 'static {
+        /// Handles `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines`.
+        async fn a_method_whose_name_is_long_enough_to_break_lines(
+            &self,
+            requests: &mut crate::facade::Streaming<super::Result>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Option>, crate::facade::Status>;
 
-    /// Answers `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines`.
-    async fn another_method_whose_name_is_long_enough_to_break_lines(
-        &self,
-        requests: &mut crate::facade::Streaming<Result>,
-        out: &mut crate::facade::Sender<Option>,
-    ) -> ::core::result::Result<(), crate::facade::Status>;
-}
-
-/// Serves a [`AServiceWhoseNameIsLongEnoughToBreakLines`]; one per shard.
-pub struct AServiceWhoseNameIsLongEnoughToBreakLinesServer<T> {
-    inner: ::std::rc::Rc<T>,
-}
-
-impl<T: AServiceWhoseNameIsLongEnoughToBreakLines>
-    AServiceWhoseNameIsLongEnoughToBreakLinesServer<T>
-{
-    /// Serves `inner`.
-    pub fn new(inner: T) -> Self {
-        Self::from_rc(::std::rc::Rc::new(inner))
+        /// Handles `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines`.
+        async fn another_method_whose_name_is_long_enough_to_break_lines(
+            &self,
+            requests: &mut crate::facade::Streaming<super::Result>,
+            out: &mut crate::facade::Sender<super::Option>,
+        ) -> ::core::result::Result<(), crate::facade::Status>;
     }
 
-    /// Serves an `inner` that has other users on this shard.
-    pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
-        Self { inner }
-    }
-}
-
-impl<T: AServiceWhoseNameIsLongEnoughToBreakLines> crate::facade::server::Service
-    for AServiceWhoseNameIsLongEnoughToBreakLinesServer<T>
-{
-    const NAME: &'static str = a_service_whose_name_is_long_enough_to_break_lines::NAME;
-    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
-
-    fn register(self, routes: &mut crate::facade::server::Routes) {
-        routes.client_streaming(
-            a_service_whose_name_is_long_enough_to_break_lines::A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, mut requests| async move {
-                T::a_method_whose_name_is_long_enough_to_break_lines(&service, &mut requests).await
-            },
-        );
-        routes.bidi_streaming(
-            a_service_whose_name_is_long_enough_to_break_lines::ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, mut requests, mut out| async move {
-                T::another_method_whose_name_is_long_enough_to_break_lines(&service, &mut requests, &mut out).await
-            },
-        );
-    }
-}
-
-/// Calls `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
-#[derive(Clone)]
-pub struct AServiceWhoseNameIsLongEnoughToBreakLinesClient {
-    channel: crate::facade::Channel,
-}
-
-#[allow(clippy::all)]
-impl AServiceWhoseNameIsLongEnoughToBreakLinesClient {
-    /// Calls through `channel`.
-    pub fn new(channel: crate::facade::Channel) -> Self {
-        Self { channel }
+    /// Serves a [`AServiceWhoseNameIsLongEnoughToBreakLines`]; one per shard.
+    pub struct AServiceWhoseNameIsLongEnoughToBreakLinesServer<T> {
+        inner: ::std::rc::Rc<T>,
     }
 
-    /// Calls through a channel of its own, to `address`.
-    pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
-        Ok(Self::new(crate::facade::Channel::connect(address).await?))
+    impl<T: AServiceWhoseNameIsLongEnoughToBreakLines>
+        AServiceWhoseNameIsLongEnoughToBreakLinesServer<T>
+    {
+        /// Serves `inner`.
+        pub fn new(inner: T) -> Self {
+            Self::from_rc(::std::rc::Rc::new(inner))
+        }
+
+        /// Serves an `inner` that has other users on this shard.
+        pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
+            Self { inner }
+        }
     }
 
-    /// Calls `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines`.
-    pub async fn a_method_whose_name_is_long_enough_to_break_lines(
-        &self,
-        request: impl crate::facade::IntoRequest<()>,
-    ) -> ::core::result::Result<
-        crate::facade::ClientStreaming<Result, Option>,
-        crate::facade::Status,
-    > {
-        self.channel
-            .client_streaming(a_service_whose_name_is_long_enough_to_break_lines::A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES, request.into_request())
-            .await
-    }
+    impl<T: AServiceWhoseNameIsLongEnoughToBreakLines> crate::facade::server::Service
+        for AServiceWhoseNameIsLongEnoughToBreakLinesServer<T>
+    {
+        const NAME: &'static str = super::a_service_whose_name_is_long_enough_to_break_lines_methods::NAME;
+        const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;
 
-    /// Calls `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines`.
-    pub async fn another_method_whose_name_is_long_enough_to_break_lines(
-        &self,
-        request: impl crate::facade::IntoRequest<()>,
-    ) -> ::core::result::Result<
-        (
-            crate::facade::Sender<Result>,
-            crate::facade::Streaming<Option>,
-        ),
-        crate::facade::Status,
-    > {
-        self.channel
-            .bidi_streaming(a_service_whose_name_is_long_enough_to_break_lines::ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES, request.into_request())
-            .await
+        fn register(self, routes: &mut crate::facade::server::Routes) {
+            routes.client_streaming(
+                super::a_service_whose_name_is_long_enough_to_break_lines_methods::A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, mut requests| async move {
+                    <T as AServiceWhoseNameIsLongEnoughToBreakLines>::a_method_whose_name_is_long_enough_to_break_lines(&service, &mut requests).await
+                },
+            );
+            routes.bidi_streaming(
+                super::a_service_whose_name_is_long_enough_to_break_lines_methods::ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, mut requests, mut out| async move {
+                    <T as AServiceWhoseNameIsLongEnoughToBreakLines>::another_method_whose_name_is_long_enough_to_break_lines(&service, &mut requests, &mut out).await
+                },
+            );
+        }
     }
 }
 
-/// The descriptors of all protos that were compiled together.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("descriptor.bin");
+/// Client of `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod a_service_whose_name_is_long_enough_to_break_lines_client {
+    /// Calls `com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines`.
+    #[derive(::core::clone::Clone)]
+    pub struct AServiceWhoseNameIsLongEnoughToBreakLinesClient {
+        channel: crate::facade::Channel,
+    }
+
+    impl AServiceWhoseNameIsLongEnoughToBreakLinesClient {
+        /// Calls through `channel`.
+        pub fn new(channel: crate::facade::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Calls through a channel of its own, to `address`.
+        pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
+            ::core::result::Result::Ok(Self::new(crate::facade::Channel::connect(address).await?))
+        }
+
+        /// Calls `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AMethodWhoseNameIsLongEnoughToBreakLines`.
+        pub async fn a_method_whose_name_is_long_enough_to_break_lines(
+            &self,
+            request: impl crate::facade::IntoRequest<()>,
+        ) -> ::core::result::Result<
+            crate::facade::ClientStreaming<super::Result, super::Option>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .client_streaming(super::a_service_whose_name_is_long_enough_to_break_lines_methods::A_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Calls `/com.acme.v1.AServiceWhoseNameIsLongEnoughToBreakLines/AnotherMethodWhoseNameIsLongEnoughToBreakLines`.
+        pub async fn another_method_whose_name_is_long_enough_to_break_lines(
+            &self,
+            request: impl crate::facade::IntoRequest<()>,
+        ) -> ::core::result::Result<
+            (
+                crate::facade::Sender<super::Result>,
+                crate::facade::Streaming<super::Option>,
+            ),
+            crate::facade::Status,
+        > {
+            self.channel
+                .bidi_streaming(super::a_service_whose_name_is_long_enough_to_break_lines_methods::ANOTHER_METHOD_WHOSE_NAME_IS_LONG_ENOUGH_TO_BREAK_LINES, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+    }
+}
+
+/// Descriptors of all protos that were compiled together.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = ::core::include_bytes!("descriptor.bin");

@@ -2,90 +2,101 @@
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct Message {
 }
 
-/// The name and the methods of `type.async.Struct`.
-#[allow(clippy::module_inception)]
-pub mod r#struct {
-    use crate::facade::{Kind, Method};
-
-    /// The full name of the service.
+/// Methods of `type.async.Struct`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod struct_methods {
+    /// Full name of the service.
     pub const NAME: &str = "type.async.Struct";
 
     /// `/type.async.Struct/Fn`
-    pub const FN: Method<super::Message, super::Message> =
-        Method::new("/type.async.Struct/Fn", Kind::Unary);
+    pub const FN: crate::facade::Method<super::Message, super::Message> =
+        crate::facade::Method::new("/type.async.Struct/Fn", crate::facade::Kind::Unary);
 }
 
-/// The service `type.async.Struct`.
-#[allow(async_fn_in_trait, clippy::all)]
-pub trait Struct: 'static {
-    /// Answers `/type.async.Struct/Fn`.
-    async fn r#fn(
-        &self,
-        request: crate::facade::Request<Message>,
-    ) -> ::core::result::Result<crate::facade::Response<Message>, crate::facade::Status>;
-}
-
-/// Serves a [`Struct`]; one per shard.
-pub struct StructServer<T> {
-    inner: ::std::rc::Rc<T>,
-}
-
-impl<T: Struct> StructServer<T> {
-    /// Serves `inner`.
-    pub fn new(inner: T) -> Self {
-        Self::from_rc(::std::rc::Rc::new(inner))
+/// Server of `type.async.Struct`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod struct_server {
+    /// Handlers of `type.async.Struct`.
+    pub trait Struct: 'static {
+        /// Handles `/type.async.Struct/Fn`.
+        async fn r#fn(
+            &self,
+            request: crate::facade::Request<super::Message>,
+        ) -> ::core::result::Result<crate::facade::Response<super::Message>, crate::facade::Status>;
     }
 
-    /// Serves an `inner` that has other users on this shard.
-    pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
-        Self { inner }
-    }
-}
-
-impl<T: Struct> crate::facade::server::Service for StructServer<T> {
-    const NAME: &'static str = r#struct::NAME;
-    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
-
-    fn register(self, routes: &mut crate::facade::server::Routes) {
-        routes.unary(
-            r#struct::FN,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move { T::r#fn(&service, request).await },
-        );
-    }
-}
-
-/// Calls `type.async.Struct`.
-#[derive(Clone)]
-pub struct StructClient {
-    channel: crate::facade::Channel,
-}
-
-#[allow(clippy::all)]
-impl StructClient {
-    /// Calls through `channel`.
-    pub fn new(channel: crate::facade::Channel) -> Self {
-        Self { channel }
+    /// Serves a [`Struct`]; one per shard.
+    pub struct StructServer<T> {
+        inner: ::std::rc::Rc<T>,
     }
 
-    /// Calls through a channel of its own, to `address`.
-    pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
-        Ok(Self::new(crate::facade::Channel::connect(address).await?))
+    impl<T: Struct> StructServer<T> {
+        /// Serves `inner`.
+        pub fn new(inner: T) -> Self {
+            Self::from_rc(::std::rc::Rc::new(inner))
+        }
+
+        /// Serves an `inner` that has other users on this shard.
+        pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
+            Self { inner }
+        }
     }
 
-    /// Calls `/type.async.Struct/Fn`.
-    pub async fn r#fn(
-        &self,
-        request: impl crate::facade::IntoRequest<Message>,
-    ) -> ::core::result::Result<crate::facade::Response<Message>, crate::facade::Status> {
-        self.channel
-            .unary(r#struct::FN, request.into_request())
-            .await
+    impl<T: Struct> crate::facade::server::Service for StructServer<T> {
+        const NAME: &'static str = super::struct_methods::NAME;
+        const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;
+
+        fn register(self, routes: &mut crate::facade::server::Routes) {
+            routes.unary(
+                super::struct_methods::FN,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as Struct>::r#fn(&service, request).await
+                },
+            );
+        }
     }
 }
 
-/// The descriptors of all protos that were compiled together.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("descriptor.bin");
+/// Client of `type.async.Struct`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod struct_client {
+    /// Calls `type.async.Struct`.
+    #[derive(::core::clone::Clone)]
+    pub struct StructClient {
+        channel: crate::facade::Channel,
+    }
+
+    impl StructClient {
+        /// Calls through `channel`.
+        pub fn new(channel: crate::facade::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Calls through a channel of its own, to `address`.
+        pub async fn connect(address: &str) -> ::core::result::Result<Self, crate::facade::Status> {
+            ::core::result::Result::Ok(Self::new(crate::facade::Channel::connect(address).await?))
+        }
+
+        /// Calls `/type.async.Struct/Fn`.
+        pub async fn r#fn(
+            &self,
+            request: impl crate::facade::IntoRequest<super::Message>,
+        ) -> ::core::result::Result<
+            crate::facade::Response<super::Message>,
+            crate::facade::Status,
+        > {
+            self.channel
+                .unary(super::struct_methods::FN, crate::facade::IntoRequest::into_request(request))
+                .await
+        }
+    }
+}
+
+/// Descriptors of all protos that were compiled together.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = ::core::include_bytes!("descriptor.bin");

@@ -3,6 +3,7 @@
 /// Whom to look up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct UserRequest {
     /// The user's number, from 1.
     #[prost(int32, tag = "1")]
@@ -11,6 +12,7 @@ pub struct UserRequest {
 /// A user.
 #[derive(Clone, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct UserResponse {
     /// The user's number, from 1.
     #[prost(int32, tag = "1")]
@@ -25,6 +27,7 @@ pub struct UserResponse {
 /// Which users to list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct ListUsersRequest {
     /// The page, from 1; not set: 1.
     #[prost(int32, tag = "1")]
@@ -36,204 +39,210 @@ pub struct ListUsersRequest {
 /// What an import did.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::corespun::prost::Message)]
 #[prost(prost_path = "::corespun::prost")]
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
 pub struct ImportSummary {
     /// The users that were stored.
     #[prost(int32, tag = "1")]
     pub imported: i32,
 }
 
-/// The name and the methods of `user.UserService`.
-#[allow(clippy::module_inception)]
-pub mod user_service {
-    use ::corespun::{Kind, Method};
-
-    /// The full name of the service.
+/// Methods of `user.UserService`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod user_service_methods {
+    /// Full name of the service.
     pub const NAME: &str = "user.UserService";
 
     /// `/user.UserService/GetUser`
-    pub const GET_USER: Method<super::UserRequest, super::UserResponse> =
-        Method::new("/user.UserService/GetUser", Kind::Unary);
+    pub const GET_USER: ::corespun::Method<super::UserRequest, super::UserResponse> =
+        ::corespun::Method::new("/user.UserService/GetUser", ::corespun::Kind::Unary);
 
     /// `/user.UserService/ListUsers`
-    pub const LIST_USERS: Method<super::ListUsersRequest, super::UserResponse> =
-        Method::new("/user.UserService/ListUsers", Kind::ServerStreaming);
+    pub const LIST_USERS: ::corespun::Method<super::ListUsersRequest, super::UserResponse> =
+        ::corespun::Method::new("/user.UserService/ListUsers", ::corespun::Kind::ServerStreaming);
 
     /// `/user.UserService/ImportUsers`
-    pub const IMPORT_USERS: Method<super::UserResponse, super::ImportSummary> =
-        Method::new("/user.UserService/ImportUsers", Kind::ClientStreaming);
+    pub const IMPORT_USERS: ::corespun::Method<super::UserResponse, super::ImportSummary> =
+        ::corespun::Method::new("/user.UserService/ImportUsers", ::corespun::Kind::ClientStreaming);
 
     /// `/user.UserService/Lookup`
-    pub const LOOKUP: Method<super::UserRequest, super::UserResponse> =
-        Method::new("/user.UserService/Lookup", Kind::BidiStreaming);
+    pub const LOOKUP: ::corespun::Method<super::UserRequest, super::UserResponse> =
+        ::corespun::Method::new("/user.UserService/Lookup", ::corespun::Kind::BidiStreaming);
 }
 
-/// Looks users up and takes new ones in. Shows all four kinds of calls.
-#[allow(async_fn_in_trait, clippy::all)]
-pub trait UserService: 'static {
-    /// Answers the user of that number.
-    ///
-    /// INVALID_ARGUMENT when the number is not positive, NOT_FOUND when nobody has it.
-    async fn get_user(
-        &self,
-        request: ::corespun::Request<UserRequest>,
-    ) -> ::core::result::Result<::corespun::Response<UserResponse>, ::corespun::Status>;
+/// Server of `user.UserService`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod user_service_server {
+    /// Looks users up and takes new ones in. Shows all four kinds of calls.
+    pub trait UserService: 'static {
+        /// Answers the user of that number.
+        ///
+        /// INVALID_ARGUMENT when the number is not positive, NOT_FOUND when nobody has it.
+        async fn get_user(
+            &self,
+            request: ::corespun::Request<super::UserRequest>,
+        ) -> ::core::result::Result<::corespun::Response<super::UserResponse>, ::corespun::Status>;
 
-    /// Sends the users of one page, in the order of their numbers.
-    ///
-    /// INVALID_ARGUMENT when the page or its size is negative, or the size above 1000. A page that is
-    /// not set is the first, a size that is not set is 50.
-    async fn list_users(
-        &self,
-        request: ::corespun::Request<ListUsersRequest>,
-        out: &mut ::corespun::Sender<UserResponse>,
-    ) -> ::core::result::Result<(), ::corespun::Status>;
+        /// Sends the users of one page, in the order of their numbers.
+        ///
+        /// INVALID_ARGUMENT when the page or its size is negative, or the size above 1000. A page that is
+        /// not set is the first, a size that is not set is 50.
+        async fn list_users(
+            &self,
+            request: ::corespun::Request<super::ListUsersRequest>,
+            out: &mut ::corespun::Sender<super::UserResponse>,
+        ) -> ::core::result::Result<(), ::corespun::Status>;
 
-    /// Stores all users that are sent, or none of them: an import that fails midway leaves
-    /// everything as it was.
-    async fn import_users(
-        &self,
-        requests: &mut ::corespun::Streaming<UserResponse>,
-    ) -> ::core::result::Result<::corespun::Response<ImportSummary>, ::corespun::Status>;
+        /// Stores all users that are sent, or none of them: an import that fails midway leaves
+        /// everything as it was.
+        async fn import_users(
+            &self,
+            requests: &mut ::corespun::Streaming<super::UserResponse>,
+        ) -> ::core::result::Result<::corespun::Response<super::ImportSummary>, ::corespun::Status>;
 
-    /// Answers each number with its user as it comes, in the same order. A number that nobody has
-    /// ends the call with NOT_FOUND.
-    async fn lookup(
-        &self,
-        requests: &mut ::corespun::Streaming<UserRequest>,
-        out: &mut ::corespun::Sender<UserResponse>,
-    ) -> ::core::result::Result<(), ::corespun::Status>;
-}
-
-/// Serves a [`UserService`]; one per shard.
-pub struct UserServiceServer<T> {
-    inner: ::std::rc::Rc<T>,
-}
-
-impl<T: UserService> UserServiceServer<T> {
-    /// Serves `inner`.
-    pub fn new(inner: T) -> Self {
-        Self::from_rc(::std::rc::Rc::new(inner))
+        /// Answers each number with its user as it comes, in the same order. A number that nobody has
+        /// ends the call with NOT_FOUND.
+        async fn lookup(
+            &self,
+            requests: &mut ::corespun::Streaming<super::UserRequest>,
+            out: &mut ::corespun::Sender<super::UserResponse>,
+        ) -> ::core::result::Result<(), ::corespun::Status>;
     }
 
-    /// Serves an `inner` that has other users on this shard.
-    pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
-        Self { inner }
-    }
-}
-
-impl<T: UserService> ::corespun::server::Service for UserServiceServer<T> {
-    const NAME: &'static str = user_service::NAME;
-    const DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
-
-    fn register(self, routes: &mut ::corespun::server::Routes) {
-        routes.unary(
-            user_service::GET_USER,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request| async move {
-                T::get_user(&service, request).await
-            },
-        );
-        routes.server_streaming(
-            user_service::LIST_USERS,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, request, mut out| async move {
-                T::list_users(&service, request, &mut out).await
-            },
-        );
-        routes.client_streaming(
-            user_service::IMPORT_USERS,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, mut requests| async move {
-                T::import_users(&service, &mut requests).await
-            },
-        );
-        routes.bidi_streaming(
-            user_service::LOOKUP,
-            &self.inner,
-            |service: ::std::rc::Rc<T>, mut requests, mut out| async move {
-                T::lookup(&service, &mut requests, &mut out).await
-            },
-        );
-    }
-}
-
-/// Calls `user.UserService`.
-#[derive(Clone)]
-pub struct UserServiceClient {
-    channel: ::corespun::Channel,
-}
-
-#[allow(clippy::all)]
-impl UserServiceClient {
-    /// Calls through `channel`.
-    pub fn new(channel: ::corespun::Channel) -> Self {
-        Self { channel }
+    /// Serves a [`UserService`]; one per shard.
+    pub struct UserServiceServer<T> {
+        inner: ::std::rc::Rc<T>,
     }
 
-    /// Calls through a channel of its own, to `address`.
-    pub async fn connect(address: &str) -> ::core::result::Result<Self, ::corespun::Status> {
-        Ok(Self::new(::corespun::Channel::connect(address).await?))
+    impl<T: UserService> UserServiceServer<T> {
+        /// Serves `inner`.
+        pub fn new(inner: T) -> Self {
+            Self::from_rc(::std::rc::Rc::new(inner))
+        }
+
+        /// Serves an `inner` that has other users on this shard.
+        pub fn from_rc(inner: ::std::rc::Rc<T>) -> Self {
+            Self { inner }
+        }
     }
 
-    /// Answers the user of that number.
-    ///
-    /// INVALID_ARGUMENT when the number is not positive, NOT_FOUND when nobody has it.
-    pub async fn get_user(
-        &self,
-        request: impl ::corespun::IntoRequest<UserRequest>,
-    ) -> ::core::result::Result<::corespun::Response<UserResponse>, ::corespun::Status> {
-        self.channel
-            .unary(user_service::GET_USER, request.into_request())
-            .await
-    }
+    impl<T: UserService> ::corespun::server::Service for UserServiceServer<T> {
+        const NAME: &'static str = super::user_service_methods::NAME;
+        const DESCRIPTOR_SET: &'static [u8] = super::FILE_DESCRIPTOR_SET;
 
-    /// Sends the users of one page, in the order of their numbers.
-    ///
-    /// INVALID_ARGUMENT when the page or its size is negative, or the size above 1000. A page that is
-    /// not set is the first, a size that is not set is 50.
-    pub async fn list_users(
-        &self,
-        request: impl ::corespun::IntoRequest<ListUsersRequest>,
-    ) -> ::core::result::Result<
-        ::corespun::Response<::corespun::Streaming<UserResponse>>,
-        ::corespun::Status,
-    > {
-        self.channel
-            .server_streaming(user_service::LIST_USERS, request.into_request())
-            .await
-    }
-
-    /// Stores all users that are sent, or none of them: an import that fails midway leaves
-    /// everything as it was.
-    pub async fn import_users(
-        &self,
-        request: impl ::corespun::IntoRequest<()>,
-    ) -> ::core::result::Result<
-        ::corespun::ClientStreaming<UserResponse, ImportSummary>,
-        ::corespun::Status,
-    > {
-        self.channel
-            .client_streaming(user_service::IMPORT_USERS, request.into_request())
-            .await
-    }
-
-    /// Answers each number with its user as it comes, in the same order. A number that nobody has
-    /// ends the call with NOT_FOUND.
-    pub async fn lookup(
-        &self,
-        request: impl ::corespun::IntoRequest<()>,
-    ) -> ::core::result::Result<
-        (
-            ::corespun::Sender<UserRequest>,
-            ::corespun::Streaming<UserResponse>,
-        ),
-        ::corespun::Status,
-    > {
-        self.channel
-            .bidi_streaming(user_service::LOOKUP, request.into_request())
-            .await
+        fn register(self, routes: &mut ::corespun::server::Routes) {
+            routes.unary(
+                super::user_service_methods::GET_USER,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request| async move {
+                    <T as UserService>::get_user(&service, request).await
+                },
+            );
+            routes.server_streaming(
+                super::user_service_methods::LIST_USERS,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, request, mut out| async move {
+                    <T as UserService>::list_users(&service, request, &mut out).await
+                },
+            );
+            routes.client_streaming(
+                super::user_service_methods::IMPORT_USERS,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, mut requests| async move {
+                    <T as UserService>::import_users(&service, &mut requests).await
+                },
+            );
+            routes.bidi_streaming(
+                super::user_service_methods::LOOKUP,
+                &self.inner,
+                |service: ::std::rc::Rc<T>, mut requests, mut out| async move {
+                    <T as UserService>::lookup(&service, &mut requests, &mut out).await
+                },
+            );
+        }
     }
 }
 
-/// The descriptors of all protos that were compiled together.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("corespun_descriptor.bin");
+/// Client of `user.UserService`.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub mod user_service_client {
+    /// Calls `user.UserService`.
+    #[derive(::core::clone::Clone)]
+    pub struct UserServiceClient {
+        channel: ::corespun::Channel,
+    }
+
+    impl UserServiceClient {
+        /// Calls through `channel`.
+        pub fn new(channel: ::corespun::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Calls through a channel of its own, to `address`.
+        pub async fn connect(address: &str) -> ::core::result::Result<Self, ::corespun::Status> {
+            ::core::result::Result::Ok(Self::new(::corespun::Channel::connect(address).await?))
+        }
+
+        /// Answers the user of that number.
+        ///
+        /// INVALID_ARGUMENT when the number is not positive, NOT_FOUND when nobody has it.
+        pub async fn get_user(
+            &self,
+            request: impl ::corespun::IntoRequest<super::UserRequest>,
+        ) -> ::core::result::Result<::corespun::Response<super::UserResponse>, ::corespun::Status> {
+            self.channel
+                .unary(super::user_service_methods::GET_USER, ::corespun::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Sends the users of one page, in the order of their numbers.
+        ///
+        /// INVALID_ARGUMENT when the page or its size is negative, or the size above 1000. A page that is
+        /// not set is the first, a size that is not set is 50.
+        pub async fn list_users(
+            &self,
+            request: impl ::corespun::IntoRequest<super::ListUsersRequest>,
+        ) -> ::core::result::Result<
+            ::corespun::Response<::corespun::Streaming<super::UserResponse>>,
+            ::corespun::Status,
+        > {
+            self.channel
+                .server_streaming(super::user_service_methods::LIST_USERS, ::corespun::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Stores all users that are sent, or none of them: an import that fails midway leaves
+        /// everything as it was.
+        pub async fn import_users(
+            &self,
+            request: impl ::corespun::IntoRequest<()>,
+        ) -> ::core::result::Result<
+            ::corespun::ClientStreaming<super::UserResponse, super::ImportSummary>,
+            ::corespun::Status,
+        > {
+            self.channel
+                .client_streaming(super::user_service_methods::IMPORT_USERS, ::corespun::IntoRequest::into_request(request))
+                .await
+        }
+
+        /// Answers each number with its user as it comes, in the same order. A number that nobody has
+        /// ends the call with NOT_FOUND.
+        pub async fn lookup(
+            &self,
+            request: impl ::corespun::IntoRequest<()>,
+        ) -> ::core::result::Result<
+            (
+                ::corespun::Sender<super::UserRequest>,
+                ::corespun::Streaming<super::UserResponse>,
+            ),
+            ::corespun::Status,
+        > {
+            self.channel
+                .bidi_streaming(super::user_service_methods::LOOKUP, ::corespun::IntoRequest::into_request(request))
+                .await
+        }
+    }
+}
+
+/// Descriptors of all protos that were compiled together.
+#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]
+pub const FILE_DESCRIPTOR_SET: &[u8] = ::core::include_bytes!("corespun_descriptor.bin");

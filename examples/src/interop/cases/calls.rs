@@ -7,8 +7,9 @@ use super::streams::ask_for;
 use super::{
     Deviation, LARGE_REQUEST, LARGE_RESPONSE, check, check_refusal, check_zeros, timed, zeros,
 };
+use crate::interop::proto::grpc::testing::test_service_client::TestServiceClient;
 use crate::interop::proto::grpc::testing::{
-    EchoStatus, Empty, SimpleRequest, StreamingOutputCallRequest, TestOrcaReport, TestServiceClient,
+    EchoStatus, Empty, SimpleRequest, StreamingOutputCallRequest, TestOrcaReport,
 };
 use crate::interop::proto::xds::data::orca::v3::OrcaLoadReport;
 use crate::interop::{CALL_LOAD, ECHO_INITIAL, ECHO_TRAILING};

@@ -5,9 +5,10 @@ use corespun::{Code, Encoding, Request};
 use super::calls::large;
 use super::streams::check_next;
 use super::{Deviation, LARGE_RESPONSE, check, check_refusal, check_zeros, timed, zeros};
+use crate::interop::proto::grpc::testing::test_service_client::TestServiceClient;
 use crate::interop::proto::grpc::testing::{
     BoolValue, ResponseParameters, SimpleRequest, StreamingInputCallRequest,
-    StreamingOutputCallRequest, TestServiceClient,
+    StreamingOutputCallRequest,
 };
 
 fn packed<T>(message: T) -> Request<T> {

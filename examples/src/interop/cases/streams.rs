@@ -6,11 +6,13 @@ use corespun::{Channel, Code, Streaming};
 
 use super::calls::{check_load, empty_unary, load};
 use super::{Deviation, REQUESTS, RESPONSES, check, check_refusal, check_zeros, timed, zeros};
+use crate::interop::proto::grpc::testing::test_service_client::TestServiceClient;
 use crate::interop::proto::grpc::testing::{
     ResponseParameters, StreamingInputCallRequest, StreamingOutputCallRequest,
-    StreamingOutputCallResponse, TestServiceClient,
+    StreamingOutputCallResponse,
 };
-use crate::interop::proto::xds::service::orca::v3::{OpenRcaServiceClient, OrcaLoadReportRequest};
+use crate::interop::proto::xds::service::orca::v3::OrcaLoadReportRequest;
+use crate::interop::proto::xds::service::orca::v3::open_rca_service_client::OpenRcaServiceClient;
 
 /// Until an answer is too late that the server does not even think of giving.
 const SLEEPING_TIMEOUT: Duration = Duration::from_millis(1);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use corespun_codec::details::{ErrorDetails, ResourceInfo};
 use corespun_proto::{health, user};
+use prost::Message;
 use prost_reflect::DynamicMessage;
-use prost_types::{Any, DescriptorProto, FileDescriptorProto};
+use prost_types::{Any, DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 
 use super::*;
 
@@ -92,7 +93,7 @@ fn symbols_lead_to_their_file() {
 /// Tools that describe all services give up at the first one without a schema.
 #[test]
 fn all_builtin_services_have_a_schema() {
-    let schema = Schema::new(&[], &[health::health::NAME]).unwrap();
+    let schema = Schema::new(&[], &[health::health_methods::NAME]).unwrap();
     for service in schema.services.iter() {
         assert!(schema.file_of_symbol(service).is_some(), "{service}");
         let method = schema.pool.get_service_by_name(service).unwrap();
@@ -198,4 +199,38 @@ fn extensions_of_a_type_without_any_are_an_empty_list() {
 fn a_set_that_is_none_is_refused() {
     let error = Schema::new(&[b"\xff\xff"], &[]).unwrap_err().to_string();
     assert!(error.starts_with("failed to offer reflection: "), "{error}");
+}
+
+/// Fields of a file that no type here knows, and a file of an edition, come back as they were.
+#[test]
+fn files_are_told_byte_for_byte() {
+    let mut options = FileDescriptorProto {
+        name: Some("a.proto".to_owned()),
+        package: Some("a".to_owned()),
+        ..FileDescriptorProto::default()
+    }
+    .encode_to_vec();
+    // Message option 50001 of a message `M`, then field 99 of the file.
+    options.extend(b"\x22\x0b\x0a\x01M\x3a\x06\x8a\xb5\x18\x02hi\x98\x06\x07");
+    let edition =
+        b"\x0a\x07e.proto\x12\x01e\x22\x0e\x0a\x01E\x12\x09\x0a\x01f\x18\x01\x20\x01\x28\x05\
+        \x62\x08editions\x70\xe8\x07"
+            .to_vec();
+    let mut set = Vec::new();
+    for file in [&options, &edition] {
+        corespun_descriptor::wire::write_bytes(1, file, &mut set);
+    }
+    let schema = Schema::new(&[&set], &[]).unwrap();
+    for (name, expected) in [("a.proto", &options), ("e.proto", &edition)] {
+        let mut dialogue = Dialogue {
+            schema: &schema,
+            sent: HashSet::new(),
+        };
+        let question = MessageRequest::FileByFilename(name.to_owned());
+        let MessageResponse::FileDescriptorResponse(answer) = dialogue.answer(&question) else {
+            panic!("no file {name}");
+        };
+        assert_eq!(answer.file_descriptor_proto, [expected.clone()], "{name}");
+    }
+    assert!(schema.file_of_symbol("e.E.f").is_some());
 }
