@@ -5,6 +5,10 @@ fn main() -> Result<(), corespun_build::Error> {
         &["../proto/user.proto", "../proto/whoami.proto"],
         &["../proto"],
     )?;
+    // The README's service is no part of what the user service tells by reflection.
+    corespun_build::configure()
+        .file_descriptor_set("hello_descriptor.bin")
+        .compile(&["proto/hello.proto"], &["proto"])?;
     // A set of its own: reflection of the user service should not tell of it.
     corespun_build::configure()
         .file_descriptor_set("interop_descriptor.bin")
