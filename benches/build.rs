@@ -6,7 +6,7 @@ use std::{env, fs};
 
 const SCHEMAS: &str = "../proto";
 const FILES: [&str; 2] = ["../proto/user.proto", "../proto/benchmark.proto"];
-/// The one field that carries payloads.
+/// Field that carries payloads.
 const PAYLOAD: &str = ".grpc.testing.Payload.body";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     generate_corespun()
 }
 
-/// Payloads as `Bytes` here too: answers of constant bytes are not copied before they are sent.
+/// Generates payloads as `Bytes`, so that constant responses are not copied before they are sent.
 fn generate_corespun() -> Result<(), Box<dyn Error>> {
     corespun_build::configure()
         .client(false)
@@ -27,7 +27,8 @@ fn generate_corespun() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Payloads as `Bytes`, tonic's best form: neither side copies them out of its buffer.
+/// Generates payloads as `Bytes`, the fastest form of tonic: neither side copies them out of its
+/// buffer.
 fn generate_tonic(out: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(out)?;
     let descriptors = protox::compile(FILES, [SCHEMAS])?;

@@ -1,21 +1,21 @@
-//! What a token says of its bearer.
+//! Claims of a token about its bearer.
 
 use serde_json::{Map, Value};
 
-/// The claims of a token that holds (RFC 7519).
+/// Claims of a verified token (RFC 7519).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
-    /// Whom the token speaks of (`sub`).
+    /// Subject of the token (`sub`).
     pub subject: Option<String>,
-    /// Who issued it (`iss`).
+    /// Issuer of the token (`iss`).
     pub issuer: Option<String>,
-    /// Whom it is meant for (`aud`).
+    /// Audience that the token is intended for (`aud`).
     pub audience: Vec<String>,
-    /// What its bearer may do: the words of `scope` (RFC 8693, section 4.2), or of `scp`.
+    /// Scopes that the token grants: the words of `scope` (RFC 8693, section 4.2), or of `scp`.
     pub scopes: Vec<String>,
-    /// When it ends, in seconds since 1970 (`exp`).
+    /// End of validity in seconds since 1970 (`exp`).
     pub expires_at: u64,
-    /// Every claim, those above included.
+    /// All claims, including those above.
     pub all: Map<String, Value>,
 }
 
@@ -24,7 +24,7 @@ impl Claims {
         let text = |name: &str| all.get(name).and_then(Value::as_str).map(str::to_owned);
         let mut scopes = words(all.get("scope"));
         scopes.extend(words(all.get("scp")));
-        // Whole seconds are enough, and a fraction is no reason to live longer.
+        // Rounded down to whole seconds, so that a fraction does not prolong the validity.
         let expires_at = all.get("exp").and_then(Value::as_f64);
         Self {
             subject: text("sub"),
@@ -36,13 +36,13 @@ impl Claims {
         }
     }
 
-    /// Whether the token grants `scope`.
+    /// Returns true if the token grants `scope`.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.iter().any(|found| found == scope)
     }
 }
 
-/// One text, or a list of them.
+/// Returns the texts of a claim that is one text, or a list of them.
 fn list(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => vec![text.clone()],
@@ -54,7 +54,7 @@ fn list(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// The words of all texts.
+/// Returns the words of a claim that is one text, or a list of them.
 fn words(value: Option<&Value>) -> Vec<String> {
     let texts = list(value);
     let words = texts.iter().flat_map(|text| text.split_ascii_whitespace());

@@ -1,25 +1,25 @@
-//! Why keys cannot be used.
+//! Errors of keys.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why the keys that tokens are checked with cannot be used.
+/// Reason why the keys that verify tokens cannot be used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The file cannot be read.
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system answered.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A key, or a set of them, is not what it should be.
+    /// A key, or a set of keys, has invalid content.
     Content {
-        /// The file, or what the key was given as.
+        /// Path of the file, or description of the key.
         name: String,
-        /// What is wrong with it.
+        /// Reason why the content is invalid.
         reason: String,
     },
 }

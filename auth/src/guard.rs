@@ -1,4 +1,4 @@
-//! Tokens and rules together, asked about each call.
+//! Access control of calls by tokens and rules.
 
 use std::rc::Rc;
 
@@ -8,9 +8,9 @@ use crate::claims::Claims;
 use crate::policy::{Caller, Policy};
 use crate::verifier::Verifier;
 
-/// Lets calls pass by a [`Policy`], with the tokens that a [`Verifier`] knows to hold.
+/// Access control of calls: applies a [`Policy`], with tokens that a [`Verifier`] has verified.
 ///
-/// It is an interceptor, of a server or of one service:
+/// It is an interceptor of a server or of one service:
 ///
 /// ```no_run
 /// use std::rc::Rc;
@@ -31,24 +31,25 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Goes by certificates and Unix users alone, so far.
+    /// Creates a guard that uses certificates and Unix users only.
     pub fn new(policy: Policy) -> Self {
         let verifier = None;
         Self { policy, verifier }
     }
 
-    /// Takes tokens into account.
+    /// Accepts bearer tokens, verified by `verifier`.
     pub fn tokens(mut self, verifier: Rc<Verifier>) -> Self {
         self.verifier = Some(verifier);
         self
     }
 
-    /// Lets a call of the method at `path` pass, or says why not. Answers the claims of its token,
-    /// if it brought one that anybody asked for.
+    /// Checks a call of the method at `path`. Returns the claims of its token, if it carries a
+    /// token and the policy needs one.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when the call brings a token that does not hold, or nothing at all;
-    /// PERMISSION_DENIED when what it brings is not enough.
+    ///
+    /// UNAUTHENTICATED when the token is invalid, or the call has no credentials at all;
+    /// PERMISSION_DENIED when its credentials are not sufficient.
     pub fn admit<T>(&self, path: &str, call: &Request<T>) -> Result<Option<Rc<Claims>>, Status> {
         if self.policy.is_open(path) {
             return Ok(None);

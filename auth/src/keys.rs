@@ -1,4 +1,4 @@
-//! The keys that tokens are signed with: given in place, or a JWK Set (RFC 7517) in a file.
+//! Keys that verify tokens: given directly, or a JWK Set (RFC 7517) in a file.
 
 use std::fmt;
 use std::fs;
@@ -11,10 +11,10 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 
 use crate::error::KeyError;
 
-/// A shorter secret can be guessed (RFC 7518, section 3.2).
+/// Shortest permitted secret in bytes; a shorter one can be guessed (RFC 7518, section 3.2).
 const SECRET_BYTES_MIN: usize = 32;
 
-/// Where keys come from.
+/// Source of keys.
 #[derive(Clone)]
 pub struct Keys(Source);
 
@@ -26,47 +26,50 @@ enum Source {
 }
 
 impl Keys {
-    /// A secret that issuer and server share; at least 32 bytes.
+    /// Returns a key for HS256: a secret of at least 32 bytes that issuer and server share.
     ///
     /// # Errors
+    ///
     /// The secret is shorter.
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyError> {
         let key = Key::secret(None, secret)?;
         Ok(Self(Source::Given(key)))
     }
 
-    /// An RSA public key as PEM text.
+    /// Returns a key for RS256: an RSA public key as PEM text.
     ///
     /// # Errors
-    /// The text is none.
+    ///
+    /// The text is not such a key.
     pub fn rs256_pem(pem: &[u8]) -> Result<Self, KeyError> {
         let key = DecodingKey::from_rsa_pem(pem);
         let key = key.map_err(|error| KeyError::content("the RSA key", error))?;
         Ok(Self(Source::Given(Key::new(None, Algorithm::RS256, key))))
     }
 
-    /// A public key on the curve P-256 as PEM text.
+    /// Returns a key for ES256: a public key on the curve P-256, as PEM text.
     ///
     /// # Errors
-    /// The text is none.
+    ///
+    /// The text is not such a key.
     pub fn es256_pem(pem: &[u8]) -> Result<Self, KeyError> {
         let key = DecodingKey::from_ec_pem(pem);
         let key = key.map_err(|error| KeyError::content("the P-256 key", error))?;
         Ok(Self(Source::Given(Key::new(None, Algorithm::ES256, key))))
     }
 
-    /// A JWK Set as text. Of its keys those for HS256, RS256 and ES256 are used, and others passed
-    /// over.
+    /// Returns the keys of a JWK Set given as text. Keys for HS256, RS256 and ES256 are used;
+    /// others are ignored.
     pub fn jwks(text: impl Into<String>) -> Self {
         Self(Source::Set(text.into()))
     }
 
-    /// The same in a file, which is read again when it changes.
+    /// Returns the keys of a JWK Set in a file, which is read again when it changes.
     pub fn jwks_file(path: impl AsRef<Path>) -> Self {
         Self(Source::File(path.as_ref().to_owned()))
     }
 
-    /// What is to be parsed; `None` when the key is there.
+    /// Returns the text to parse; `None` for a key that was given directly.
     pub(crate) fn read(&self) -> Result<Option<String>, KeyError> {
         match &self.0 {
             Source::Given(_) => Ok(None),
@@ -81,7 +84,7 @@ impl Keys {
         }
     }
 
-    /// The keys themselves, given what [`read`](Self::read) answered.
+    /// Returns the keys, given the result of [`read`](Self::read).
     pub(crate) fn parse(&self, text: Option<&str>) -> Result<Vec<Key>, KeyError> {
         match (&self.0, text) {
             (Source::Given(key), _) => Ok(vec![key.clone()]),
@@ -89,7 +92,7 @@ impl Keys {
         }
     }
 
-    /// Whether there is a file to watch.
+    /// Returns true if there is a file to watch.
     pub(crate) fn may_change(&self) -> bool {
         matches!(self.0, Source::File(_))
     }
@@ -103,14 +106,14 @@ impl Keys {
     }
 }
 
-/// Says where, never what: the key may be a secret.
+/// Shows the source and never the content, which may be a secret.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.name())
     }
 }
 
-/// One key. It checks its own algorithm alone, whatever a token says of itself.
+/// Key that verifies only its own algorithm, whatever algorithm a token names.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) id: Option<String>,
@@ -136,7 +139,8 @@ impl Key {
         ))
     }
 
-    /// Whether a token with this head could be signed with it. A token need not name its key.
+    /// Returns true if a token with this header could be signed with this key. A token need not
+    /// name its key.
     pub(crate) fn fits(&self, algorithm: Algorithm, id: Option<&str>) -> bool {
         let named = self.id.as_deref().zip(id);
         self.algorithm == algorithm && named.is_none_or(|(ours, theirs)| ours == theirs)
@@ -166,7 +170,8 @@ fn parse_set(name: &str, text: &str) -> Result<Vec<Key>, KeyError> {
     Ok(keys)
 }
 
-/// The algorithm of a key, if it is one of ours; by its kind where it does not say.
+/// Returns the algorithm of a key, if it is supported; derived from the type of the key if it names
+/// none.
 fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
     let (by_kind, named) = match &jwk.algorithm {
         AlgorithmParameters::OctetKey(_) => (Algorithm::HS256, KeyAlgorithm::HS256),

@@ -1,9 +1,9 @@
-//! Tokens, and who may call what.
+//! Authentication by tokens, and access control of methods.
 //!
-//! A [`Verifier`] checks the JSON Web Token that a call brings, and answers its [`Claims`]. A
-//! [`Policy`] says what a caller must have shown for each method: a token with a scope, a client
-//! certificate with a name, a Unix socket opened by a user. A [`Guard`] has both, and is an
-//! interceptor of the server. All are plain values of a shard.
+//! A [`Verifier`] verifies the JSON Web Token of a call, and returns its [`Claims`]. A [`Policy`]
+//! defines the credentials that each method requires: a token with a scope, a client certificate
+//! with a name, or a Unix socket opened by a user. A [`Guard`] combines both as an interceptor of
+//! the server. All are plain values that belong to one shard.
 //!
 //! ```
 //! use corespun_auth::{Caller, Keys, Policy, Rule, Verifier};
@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! Whether a token has ended is asked of the system's calendar.
+//! The expiry of tokens is checked against the system's calendar.
 //!
 //! **Not here:** issuing tokens, fetching keys over a network, TLS.
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Who may call what.
+//! Access rules of methods.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use corespun_codec::{PeerIdentity, Status};
 
 use crate::claims::Claims;
 
-/// What a caller has shown of itself.
+/// Credentials of a caller.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller<'a> {
-    /// The claims of its token, if that holds.
+    /// Claims of the caller's token, if it was verified.
     pub claims: Option<&'a Claims>,
-    /// What its connection says: certificate, or process on the same machine.
+    /// Identity of the connection: a certificate, or a process on the same machine.
     pub identity: Option<&'a PeerIdentity>,
 }
 
@@ -36,34 +36,34 @@ impl Caller<'_> {
     }
 }
 
-/// What a caller must have shown.
+/// Credentials that a caller must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Nothing.
+    /// No credentials.
     Anybody,
-    /// Anything: a token, a certificate, or being on the same machine.
+    /// Any credentials: a token, a certificate, or a process on the same machine.
     Known,
-    /// A token with this scope.
+    /// Token with this scope.
     Scope(String),
-    /// A token of this subject.
+    /// Token of this subject.
     Subject(String),
-    /// A certificate with this name: a host or a URI such as `spiffe://example/users`.
+    /// Certificate with this name: a host or a URI such as `spiffe://example/users`.
     Certificate(String),
-    /// A Unix socket opened by this user.
+    /// Unix socket opened by this user.
     UnixUser(u32),
-    /// One of these at least; without any, nobody passes.
+    /// At least one of these rules; an empty list denies all callers.
     Any(Vec<Rule>),
-    /// Each of these.
+    /// All of these rules.
     All(Vec<Rule>),
 }
 
 impl Rule {
-    /// A token with this scope.
+    /// Requires a token with this scope.
     pub fn scope(scope: impl Into<String>) -> Self {
         Self::Scope(scope.into())
     }
 
-    /// A certificate with this name.
+    /// Requires a certificate with this name.
     pub fn certificate(name: impl Into<String>) -> Self {
         Self::Certificate(name.into())
     }
@@ -108,7 +108,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Rules for methods and services. What no rule names is denied.
+/// Access rules of methods and services. A method without a rule is denied.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     methods: HashMap<String, Rule>,
@@ -117,39 +117,40 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Denies everything so far.
+    /// Creates a policy that denies everything.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The rule of one method, by its path: `/package.Service/Method`.
+    /// Sets the rule of one method, by its path: `/package.Service/Method`.
     pub fn method(mut self, path: impl Into<String>, rule: Rule) -> Self {
         self.methods.insert(path.into(), rule);
         self
     }
 
-    /// The rule of a service's methods that have none of their own: `package.Service`.
+    /// Sets the rule of a service's methods without a rule of their own: `package.Service`.
     pub fn service(mut self, name: impl Into<String>, rule: Rule) -> Self {
         self.services.insert(name.into(), rule);
         self
     }
 
-    /// The rule of whatever has none of its own.
+    /// Sets the rule of all methods without another rule.
     pub fn otherwise(mut self, rule: Rule) -> Self {
         self.otherwise = Some(rule);
         self
     }
 
-    /// Whether a method may be called by whoever it is, so that a token need not be looked at.
+    /// Returns true if any caller may call a method, so that its token need not be verified.
     pub fn is_open(&self, path: &str) -> bool {
         self.rule(path) == Some(&Rule::Anybody)
     }
 
-    /// Lets `caller` call the method at `path`, or says why not.
+    /// Checks that `caller` may call the method at `path`.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when the caller has shown nothing and might pass if it did;
-    /// PERMISSION_DENIED when what it has shown is not enough.
+    ///
+    /// UNAUTHENTICATED when the caller has no credentials and could pass with some;
+    /// PERMISSION_DENIED when its credentials are not sufficient.
     pub fn check(&self, path: &str, caller: &Caller<'_>) -> Result<(), Status> {
         let Some(rule) = self.rule(path) else {
             return Err(Status::permission_denied(format!("nobody may call {path}")));
@@ -168,7 +169,7 @@ impl Policy {
         if let Some(rule) = self.methods.get(path) {
             return Some(rule);
         }
-        // Without its slash it is no path, and no service's rule may be found by it.
+        // Without its slash it is not a path, and must not match the rule of a service.
         let service = path
             .strip_prefix('/')
             .and_then(|path| path.rsplit_once('/'));

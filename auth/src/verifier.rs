@@ -1,4 +1,4 @@
-//! Tokens checked: signature, time, issuer and audience.
+//! Verification of tokens: signature, time, issuer and audience.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -17,36 +17,37 @@ use crate::claims::Claims;
 use crate::error::KeyError;
 use crate::keys::{Key, Keys};
 
-/// Clocks differ by less than this unless set otherwise.
+/// Default tolerance for the difference between clocks.
 const LEEWAY: Duration = Duration::from_secs(60);
 
-/// A longer token is not looked at: none that is meant for a header is as long.
+/// Longest token that is verified, in bytes; no token that fits into a header is longer.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
-/// How many tokens are remembered as good. Callers send the same one with each call, and checking
-/// a signature takes longer than serving a small call.
+/// Number of verified tokens in the cache. Clients send their token with each call, and verifying a
+/// signature takes longer than serving a small call.
 const KNOWN_MAX: usize = 4096;
 
-/// Checks tokens: JSON Web Tokens (RFC 7519) signed with HS256, RS256 or ES256. A shard's own, so
-/// that a check takes no lock.
+/// Verifier of JSON Web Tokens (RFC 7519) signed with HS256, RS256 or ES256. Belongs to one shard,
+/// so that verification takes no lock.
 pub struct Verifier {
     keys: Keys,
     issuer: Option<String>,
     audience: Option<String>,
     leeway: Duration,
     loaded: RefCell<Rc<[Key]>>,
-    /// Tells whether the keys have changed.
+    /// Fingerprint of the keys, to detect a change.
     print: Cell<u64>,
-    /// Tokens that hold, for as long as they do.
+    /// Verified tokens, until they expire.
     known: RefCell<HashMap<Box<str>, Rc<Claims>>>,
 }
 
 impl Verifier {
-    /// A verifier of any issuer's tokens for any audience, as long as they are signed with one of
-    /// these keys and have an end.
+    /// Creates a verifier that accepts any issuer and audience, if the token is signed with one of
+    /// these keys and has an expiry.
     ///
     /// # Errors
-    /// The keys cannot be read or are of no use.
+    ///
+    /// The keys cannot be read or are invalid.
     pub fn new(keys: Keys) -> Result<Self, KeyError> {
         let text = keys.read()?;
         let loaded = keys.parse(text.as_deref())?;
@@ -61,28 +62,30 @@ impl Verifier {
         })
     }
 
-    /// Takes tokens of this issuer only (`iss`).
+    /// Accepts only tokens of this issuer (`iss`).
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Takes tokens meant for this audience only (`aud`).
+    /// Accepts only tokens intended for this audience (`aud`).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
         self
     }
 
-    /// By how much the issuer's clock may differ from ours. Default: one minute.
+    /// Sets the tolerance for the difference between the issuer's clock and ours. Default: one
+    /// minute.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Checks the token of a call: `authorization: Bearer TOKEN` (RFC 6750, section 2.1).
+    /// Verifies the token of a call: `authorization: Bearer TOKEN` (RFC 6750, section 2.1).
     ///
     /// # Errors
-    /// UNAUTHENTICATED when there is none, there are several, or it does not hold.
+    ///
+    /// UNAUTHENTICATED when there is no token, more than one, or an invalid one.
     pub fn bearer(&self, metadata: &MetadataMap) -> Result<Rc<Claims>, Status> {
         let mut values = metadata.get_all("authorization");
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -98,11 +101,12 @@ impl Verifier {
         }
     }
 
-    /// Checks a token.
+    /// Verifies a token.
     ///
     /// # Errors
-    /// UNAUTHENTICATED with what is wrong: not a token, a signature that does not hold, a time
-    /// that is over or has not begun, another issuer or audience.
+    ///
+    /// UNAUTHENTICATED with the reason: not a token, an invalid signature, a token that has expired
+    /// or is not valid yet, another issuer or audience.
     pub fn verify(&self, token: &str) -> Result<Rc<Claims>, Status> {
         if let Some(claims) = self.known.borrow().get(token) {
             let end = claims.expires_at.saturating_add(self.leeway.as_secs());
@@ -139,7 +143,7 @@ impl Verifier {
         outcome
     }
 
-    /// What else must be so for a token that is signed with `key`.
+    /// Returns the checks beyond the signature for a token signed with `key`.
     fn validation(&self, key: &Key) -> Validation {
         let mut validation = Validation::new(key.algorithm);
         validation.leeway = self.leeway.as_secs();
@@ -158,8 +162,8 @@ impl Verifier {
         validation
     }
 
-    /// Takes keys that were read anew; answers whether they had changed. Tokens are then checked
-    /// anew, too: the key of one that was good may be gone.
+    /// Replaces the keys with newly read ones; returns true if they had changed. Cached tokens are
+    /// then verified again, because the key of a valid one may be gone.
     fn replace(&self, text: Option<&str>) -> Result<bool, KeyError> {
         let print = print(text);
         if print == self.print.get() {
@@ -175,15 +179,17 @@ impl Verifier {
     /// Reads the file of keys again.
     ///
     /// # Errors
-    /// It cannot be read or is of no use; the keys before it stay in use.
+    ///
+    /// The file cannot be read or is invalid; the previous keys stay in use.
     pub fn reload(&self) -> Result<bool, KeyError> {
         self.replace(self.keys.read()?.as_deref())
     }
 
-    /// Reads the file of keys again every `pause`, as long as the verifier is there. One of no use
-    /// is told of in the log, once.
+    /// Reads the file of keys again every `pause`, while the verifier exists. Logs an invalid file
+    /// once.
     ///
     /// # Panics
+    ///
     /// Outside a shard.
     pub async fn watch(self: Rc<Self>, pause: Duration) {
         let mut told = None;
@@ -199,10 +205,7 @@ impl Verifier {
             let outcome = text.and_then(|text| verifier.replace(text.as_deref()));
             let fault = outcome.err().map(|error| error.to_string());
             if let Some(error) = fault.as_ref().filter(|_| fault != told) {
-                tracing::warn!(
-                    error,
-                    "the keys of tokens are kept: the new ones are of no use"
-                );
+                tracing::warn!(error, "kept the keys of tokens: the new ones are invalid");
             }
             told = fault;
         }
@@ -215,16 +218,17 @@ fn print(text: Option<&str>) -> u64 {
     hasher.finish()
 }
 
-/// What the caller is told. What its token says is its own, but a library's inner state is not.
+/// Returns the status for an invalid token. It may describe the content of the token, but not the
+/// internal state of a library.
 fn refused(error: &Error) -> Status {
     let reason = match error.kind() {
         ErrorKind::ExpiredSignature => "the token has expired",
         ErrorKind::ImmatureSignature => "the token is not valid yet",
-        ErrorKind::InvalidSignature => "the token's signature does not hold",
+        ErrorKind::InvalidSignature => "the token's signature is invalid",
         ErrorKind::InvalidIssuer => "the token is of another issuer",
         ErrorKind::InvalidAudience => "the token is for another audience",
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
-            "the token is signed in a way that is not accepted"
+            "the token's algorithm is not accepted"
         }
         ErrorKind::MissingRequiredClaim(name) => {
             return Status::unauthenticated(format!("the token lacks the claim {name:?}"));

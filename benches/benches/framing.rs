@@ -1,4 +1,4 @@
-//! Messages in and out of their five-byte prefix, whole in one read and split over many.
+//! Framing of messages with their five-byte prefix: received in one read, and split over many.
 
 use std::hint::black_box;
 
@@ -8,9 +8,9 @@ use corespun_benches::services::user::UserResponse;
 use corespun_codec::message::{self, Deframer};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-/// Messages of a stream that arrive together.
+/// Number of messages of a stream that arrive together.
 const MESSAGES: usize = 100;
-/// Bytes of a piece: what one segment carries on Ethernet.
+/// Size of a piece in bytes: the payload of one segment on Ethernet.
 const PIECE_BYTES: usize = 1448;
 
 fn user() -> UserResponse {
@@ -49,7 +49,7 @@ fn bench_whole(criterion: &mut Criterion) {
     });
 }
 
-/// Feeds `stream` in pieces; gives the number of messages that came out.
+/// Feeds `stream` in pieces; returns the number of decoded messages.
 fn deframe(deframer: &mut Deframer, stream: &[u8]) -> usize {
     let mut messages = 0;
     for piece in stream.chunks(PIECE_BYTES) {

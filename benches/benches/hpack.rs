@@ -1,4 +1,4 @@
-//! HPACK: the header blocks of a gRPC call, the first time on a connection and ever after.
+//! HPACK: the header blocks of a gRPC call, for the first call of a connection and for later ones.
 
 use std::hint::black_box;
 
@@ -16,7 +16,8 @@ const LIMITS: ListLimits = ListLimits {
     fields_hard: 1000,
 };
 
-/// What grpc-go sends ahead of a unary call with a deadline, which differs in every call.
+/// Request head that grpc-go sends for a unary call with a deadline; the deadline differs in every
+/// call.
 const REQUEST: [Field<'static>; 8] = [
     field(":method", "POST", Indexing::Index),
     field(":scheme", "http", Indexing::Index),
@@ -43,7 +44,7 @@ const fn field(name: &'static str, value: &'static str, indexing: Indexing) -> F
     }
 }
 
-/// The blocks of a call: one for each frame sequence that carries headers.
+/// Header blocks of a call: one for each frame sequence that carries headers.
 const BLOCKS: [(&str, &[Field<'static>]); 3] = [
     ("request", &REQUEST),
     ("response", &RESPONSE),
@@ -55,7 +56,8 @@ fn encode(encoder: &mut Encoder, fields: &[Field<'_>], out: &mut Vec<u8>) {
     encoder.encode(fields.iter().copied(), out);
 }
 
-/// The block as its `nth` repetition on one connection, and a decoder that has seen those before.
+/// Returns the block as its `nth` repetition on one connection, and a decoder that has decoded the
+/// earlier ones.
 fn nth_block(fields: &[Field<'_>], nth: usize) -> (Vec<u8>, Decoder) {
     let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new(TABLE_BYTES));
     let (mut block, mut list) = (Vec::new(), HeaderList::default());

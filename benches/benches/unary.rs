@@ -1,4 +1,4 @@
-//! Unary calls in memory: our HTTP/2 core as the client, a whole server connection, no sockets.
+//! Unary calls in memory: our HTTP/2 core as the client, a complete server connection, no sockets.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,14 +16,15 @@ use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{BlockCache, Config, Connection, Event};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Time does not pass between the two ends.
+/// Clock of both ends; it stands still.
 const NOW: Duration = Duration::ZERO;
 
-/// A framed reply: number, name and email address of a user whose number is below 128.
+/// Size of a framed reply in bytes: number, name and email address of a user whose number is below
+/// 128.
 const REPLY_BYTES: usize =
     message::PREFIX_BYTES + 2 + (2 + USER_NAME.len()) + (2 + USER_EMAIL.len());
 
-/// Both ends of a connection, and the wire between them.
+/// Both ends of a connection, and the bytes in transit between them.
 struct Pair {
     client: Connection,
     blocks: BlockCache,
@@ -47,7 +48,7 @@ impl Pair {
         }
     }
 
-    /// Makes `calls` calls that travel together; gives the bytes of their responses.
+    /// Makes `calls` calls in one turn; returns the number of response bytes.
     fn turn(&mut self, calls: usize) -> usize {
         for _ in 0..calls {
             let fields = head().into_iter();
@@ -124,14 +125,14 @@ impl CallObserver for Volume {
     }
 }
 
-/// A tracer whose spans nobody takes: there is room for a while, then they are dropped.
+/// Returns a tracer whose spans are never exported: they fill the queue, then they are dropped.
 fn tracer(sampler: Sampler) -> Tracer {
     let otlp = Otlp::new("http://127.0.0.1:9").pause(Duration::from_secs(3600));
     let builder = Tracer::builder("bench").sampler(sampler).export(otlp);
     builder.start().expect("an exporter")
 }
 
-/// What each thing around a call costs, ten calls at a time.
+/// Measures each optional feature around calls, ten calls at a time.
 async fn bench_around(criterion: &mut Criterion) {
     let volume = Rc::new(Volume::default());
     let watch = observe(move |_call: &Incoming| Some(volume.clone() as _));

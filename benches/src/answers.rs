@@ -1,4 +1,4 @@
-//! The constant answers that every bench server gives, and the limits all of them run with.
+//! Constant responses and limits of all bench servers.
 
 use std::error::Error;
 use std::fmt;
@@ -15,14 +15,15 @@ pub const PAGE_SIZE_DEFAULT: usize = 50;
 pub const RECEIVE_BYTES_MAX: usize = 4 << 20;
 /// Largest payload a benchmark request may ask for.
 pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Receive window of one stream that tonic is given; corespun's start at 64 KiB and grow beyond.
+/// Receive window of one stream in bytes, as set for tonic; corespun's windows start at 64 KiB and
+/// grow beyond.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-/// Receive window of one connection; corespun's default, given to tonic too.
+/// Receive window of one connection in bytes; corespun's default, set for tonic too.
 pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
-/// Streams that one connection may hold open; corespun's default, given to tonic too.
+/// Limit on concurrent streams of one connection; corespun's default, set for tonic too.
 pub const STREAMS_MAX: u32 = 1024;
 
-/// A size in a request that no server here would answer.
+/// Invalid size in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SizeError {
     field: &'static str,
@@ -39,9 +40,10 @@ impl fmt::Display for SizeError {
 
 impl Error for SizeError {}
 
-/// How many users `ListUsers` streams for this `page_size`.
+/// Returns the number of users that `ListUsers` streams for this `page_size`.
 ///
 /// # Errors
+///
 /// When `page_size` is negative.
 pub fn users_on_page(page_size: i32) -> Result<i32, SizeError> {
     match page_size {
@@ -55,9 +57,11 @@ pub fn users_on_page(page_size: i32) -> Result<i32, SizeError> {
     }
 }
 
-/// The payload of `response_size` zero bytes; made once, so that no answer pays for it.
+/// Returns a payload of `response_size` zero bytes from a shared buffer, so that no call pays for
+/// its creation.
 ///
 /// # Errors
+///
 /// When `response_size` is negative or above [`PAYLOAD_BYTES_MAX`].
 pub fn payload(response_size: i32) -> Result<&'static [u8], SizeError> {
     static ZEROS: LazyLock<&'static [u8]> =

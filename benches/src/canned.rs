@@ -1,8 +1,8 @@
-//! The floor for an HTTP/2 server: a protocol that answers every request with the same bytes and
-//! reads nothing but where frames begin and end.
+//! Lower bound of an HTTP/2 server: a protocol that sends the same bytes for every request, and
+//! parses only frame boundaries.
 //!
-//! It has no header compression, no flow control and no streams, so no server that speaks HTTP/2
-//! can answer the same client with less. It is no server to use: it believes whatever it is sent.
+//! It has no header compression, no flow control and no streams, so that no real HTTP/2 server can
+//! serve the same client with less work. It is not a usable server: it validates nothing.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use corespun_runtime::{Flow, Input, Protocol};
 
 use crate::unsent::Unsent;
 
-/// What a client says first (RFC 9113, section 3.4).
+/// Length of the client preface (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
-/// The length of a frame's head (RFC 9113, section 4.1).
+/// Length of a frame header (RFC 9113, section 4.1).
 const HEAD_BYTES: usize = 9;
 const DATA: u8 = 0;
 const SETTINGS: u8 = 4;
@@ -20,7 +20,7 @@ const SETTINGS: u8 = 4;
 const FLAG: u8 = 1;
 const SETTINGS_ACK: [u8; HEAD_BYTES] = [0, 0, 0, SETTINGS, FLAG, 0, 0, 0, 0];
 
-/// Our SETTINGS, empty, and a WINDOW_UPDATE that lets the client send for as long as it likes.
+/// Empty SETTINGS, and a WINDOW_UPDATE that lets the client send without limit.
 const WELCOME: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
 /// HEADERS (`:status: 200`, `content-type: application/grpc`), DATA with
 /// `UserResponse { id: 1, name: "John Doe", email: "john@example.com" }`, and HEADERS with
@@ -29,16 +29,16 @@ const REPLY: &[u8] = b"\
     \0\0\x14\x01\x04\0\0\0\0\x88\x0f\x10\x10application/grpc\
     \0\0\x23\0\0\0\0\0\0\0\0\0\0\x1e\x08\x01\x12\x08John Doe\x1a\x10john@example.com\
     \0\0\x0f\x01\x05\0\0\0\0\0\x0bgrpc-status\x010";
-/// Where the frames of a reply begin.
+/// Offsets of the frames of a reply.
 const FRAMES: [usize; 3] = [0, 29, 73];
 
-/// Answers each request when its last DATA frame begins.
+/// Protocol that replies to each request when its last DATA frame begins.
 #[derive(Debug)]
 pub struct Canned {
-    /// Bytes to pass over before the next frame's head.
+    /// Bytes to skip before the next frame header.
     skip: usize,
     head: [u8; HEAD_BYTES],
-    /// How much of the head has come.
+    /// Number of bytes of the frame header received so far.
     filled: usize,
     unsent: Unsent,
     ended: bool,

@@ -1,4 +1,4 @@
-//! The floor of every comparison: a protocol that sends back what it receives.
+//! Lower bound of every comparison: a protocol that echoes its input.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use corespun_runtime::{Flow, Input, Protocol};
 
 use crate::unsent::Unsent;
 
-/// Bytes a peer may have sent without taking its echo; above it the socket is closed.
+/// Bytes that a peer may have sent without reading the echo; above it the socket is closed.
 pub const UNSENT_BYTES_MAX: usize = 4 << 20;
 
-/// Sends back what it receives; closes when the peer has.
+/// Protocol that echoes its input, and closes when the peer has closed.
 #[derive(Debug, Default)]
 pub struct Echo {
     unsent: Unsent,

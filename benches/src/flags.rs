@@ -1,4 +1,4 @@
-//! The flags that every bench server takes, and the line each prints when it is ready.
+//! Flags of all bench servers, and the line that each prints when it is ready.
 
 use std::fmt::Display;
 
@@ -7,24 +7,25 @@ use corespun_runtime::{Address, Engine, log_line};
 
 use crate::CpuList;
 
-/// Where to listen and on how many cores.
+/// Addresses and shards of a bench server.
 #[derive(Debug, Clone, Args)]
 pub struct ServerFlags {
-    /// Address to listen on, such as 127.0.0.1:50051 or unix:/path; repeat it for more.
+    /// Address to listen on, such as 127.0.0.1:50051 or unix:/path; repeatable.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     pub listen: Vec<Address>,
 
-    /// Shards: threads that share nothing; one for each of --cpus, else 1.
+    /// Number of shards, which are threads that share nothing; default: one for each of --cpus,
+    /// else 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub shards: Option<u16>,
 
-    /// CPUs to pin the shards to, in turn: 0,2-3.
+    /// CPUs to pin the shards to, in order: 0,2-3.
     #[arg(long, value_name = "LIST")]
     pub cpus: Option<CpuList>,
 }
 
 impl ServerFlags {
-    /// The number of shards asked for, at least 1.
+    /// Returns the number of shards, at least 1.
     pub fn shard_count(&self) -> usize {
         match (self.shards, &self.cpus) {
             (Some(shards), _) => usize::from(shards),
@@ -33,17 +34,17 @@ impl ServerFlags {
         }
     }
 
-    /// The CPU that a shard is pinned to; `None` leaves it to the kernel.
+    /// Returns the CPU that a shard is pinned to; `None` leaves the choice to the kernel.
     pub fn cpu_of(&self, shard: usize) -> Option<usize> {
         let cpus = self.cpus.as_ref()?.as_slice();
         Some(cpus[shard % cpus.len()])
     }
 }
 
-/// What drives the sockets.
+/// Engine that drives the sockets.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct EngineFlag {
-    /// Kernel interface: auto, uring or epoll; auto takes io_uring where it is allowed.
+    /// Kernel interface: auto, uring or epoll; auto is io_uring if it is permitted.
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: Engine,
 }

@@ -1,20 +1,20 @@
-//! What the bench programs share: flags, listeners, constant answers, the two floors, and the
+//! Shared code of the bench programs: flags, listeners, constant responses, two lower bounds, and a
 //! host that runs a [`Protocol`](corespun_runtime::Protocol) on monoio.
 //!
-//! The programs are the two sides of every comparison that this project publishes, so each
-//! hosts the same services and gives the same answers:
+//! The programs are both sides of every comparison that this project publishes. They host the same
+//! services and send the same responses:
 //!
-//! | program | what it hosts |
+//! | program | services |
 //! |---|---|
 //! | `bench-corespun` | both services on corespun |
-//! | `bench-tonic` | the same on tonic in its best form, a current-thread runtime for each shard |
-//! | `bench-echo` | the floors: raw TCP echo on ring or epoll, with a client; canned replies |
-//! | `bench-monoio` | our protocol cores, driven by monoio instead of our ring |
+//! | `bench-tonic` | both services on tonic, with a current-thread runtime for each shard |
+//! | `bench-echo` | lower bounds: raw TCP echo, with a client, and fixed HTTP/2 responses |
+//! | `bench-monoio` | our protocol implementations on monoio instead of our runtime |
 //!
-//! `user.UserService` answers from constants, so that no store hides the cost of the call;
-//! `grpc.testing.BenchmarkService` is the service that gRPC's own benchmarks use, with
-//! payloads of the size that the request asks for. What costs no socket is measured by
-//! `cargo bench -p corespun-benches`: HPACK, message framing, and unary calls in memory.
+//! `user.UserService` sends constant responses, so that no store hides the cost of the call.
+//! `grpc.testing.BenchmarkService` is the service of gRPC's own benchmarks, with payloads of the
+//! requested size. `cargo bench -p corespun-benches` measures code without sockets: HPACK, message
+//! framing, and unary calls in memory.
 //!
 //! ```
 //! use corespun_benches::CpuList;
@@ -48,5 +48,5 @@ pub use flags::{EngineFlag, ServerFlags, announce};
 pub use listeners::Listeners;
 pub use work::Work;
 
-/// An error on its way to the user, from any shard.
+/// Error of any shard, to be shown to the user.
 pub type AnyError = Box<dyn Error + Send + Sync>;

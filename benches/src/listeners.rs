@@ -1,5 +1,4 @@
-//! Listening sockets for foreign runtimes: one for each address on each shard, shared out by
-//! SO_REUSEPORT.
+//! Listening sockets for other runtimes: one for each address on each shard, with SO_REUSEPORT.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,13 +8,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::AnyError;
 
-/// Connections the kernel may hold that no shard has accepted yet.
+/// Largest number of connections in the kernel's backlog.
 const BACKLOG: i32 = 4096;
 
-/// Every listener of a program.
+/// Listeners of a program.
 #[derive(Debug)]
 pub struct Listeners {
-    /// What each `--listen` became, port 0 resolved.
+    /// Bound address of each `--listen`, with the real port in place of port 0.
     pub addresses: Vec<SocketAddr>,
     /// One list for each shard, one non-blocking listener in it for each address.
     pub shards: Vec<Vec<TcpListener>>,

@@ -1,12 +1,14 @@
-//! Runs any [`Protocol`] on monoio: a monoio application can host our services, and our ring is
-//! measured against monoio with the same protocol core.
+//! Host that runs any [`Protocol`] on monoio, so that monoio applications can use our services, and
+//! that our runtime can be compared with monoio with the same protocol implementation.
 //!
-//! One task for each connection: read into an owned buffer, [`Protocol::receive`],
-//! [`Protocol::transmit`], write all of it, and again; the deadline is a monoio timer beside the
-//! read. What it cannot host is what needs the turns of our own shard: [`SocketHandle::touch`]
-//! does nothing here, and a task that a protocol spawns is never polled. So it hosts protocols
-//! that answer within the turn: the echo, and gRPC services of unary calls whose handlers never
-//! wait; every other call stays unanswered. A connection does not read while it writes.
+//! Each connection is a task with this loop: read into an owned buffer, [`Protocol::receive`],
+//! [`Protocol::transmit`], write all output. A monoio timer enforces the deadline during the read.
+//! A connection does not read while it writes.
+//!
+//! Features that need the turns of our own shard are not supported: [`SocketHandle::touch`] does
+//! nothing, and a task that a protocol spawns is never polled. So the host is suitable for
+//! protocols that respond within the turn: the echo, and gRPC services of unary calls whose
+//! handlers never wait. All other calls stay unanswered.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -28,10 +30,10 @@ use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 use crate::AnyError;
 
-/// Bytes that one read may take; a provided buffer of our own ring is as large.
+/// Largest read in bytes; the size of a provided buffer of our own io_uring engine.
 const READ_BYTES: usize = 16 << 10;
 
-/// The driver that monoio will use for `engine` on this machine: uring or epoll.
+/// Returns the driver that monoio uses for `engine` on this machine: uring or epoll.
 pub fn resolve(engine: Engine) -> Engine {
     match engine {
         Engine::Auto if detect_uring() => Engine::Uring,
@@ -40,17 +42,18 @@ pub fn resolve(engine: Engine) -> Engine {
     }
 }
 
-/// Serves the listeners on the calling thread, pinned to `cpu`, for as long as they can accept.
+/// Serves the listeners on the calling thread, pinned to `cpu`, until one fails.
 ///
 /// # Errors
-/// When the thread cannot be pinned, monoio's driver cannot be made, or a listener fails.
+///
+/// The thread cannot be pinned, monoio's driver cannot be created, or a listener fails.
 pub fn serve(
     engine: Engine,
     cpu: Option<usize>,
     listeners: Vec<BoundListener>,
     accept: Box<dyn Accept>,
 ) -> Result<(), AnyError> {
-    // A shard of ours stands still around monoio: handlers reserve their task slots on it.
+    // Our own shard exists but does not run here: handlers reserve their task slots on it.
     let mut shard = LocalShard::new(LocalConfig {
         engine: Engine::Epoll,
         cpu,
@@ -91,7 +94,7 @@ async fn accept_from(
         let peer = Peer::new(Some(Address::Tcp(address)));
         let protocol = accept.borrow_mut().accept(peer, SocketHandle::detached());
         monoio::spawn(async move {
-            // A socket that fails ends its own connection only, and the peer knows already.
+            // A socket error ends its own connection only; the peer sees it too.
             let _ = pump(stream, protocol).await;
         });
     }
@@ -125,7 +128,7 @@ async fn pump(mut stream: TcpStream, mut protocol: Box<dyn Protocol>) -> io::Res
     }
 }
 
-/// Writes until the protocol has nothing more to send; gives the emptied buffer back.
+/// Writes until the protocol has no more output; returns the emptied buffer.
 async fn send(
     stream: &mut TcpStream,
     protocol: &mut dyn Protocol,
@@ -146,7 +149,7 @@ async fn send(
     }
 }
 
-/// Reads once; `None` when `deadline` came first.
+/// Reads once; returns `None` if `deadline` passes first.
 async fn receive(
     stream: &mut TcpStream,
     input: Vec<u8>,

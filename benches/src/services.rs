@@ -1,4 +1,4 @@
-//! Both bench services on corespun, with the answers of [`crate::answers`].
+//! Both bench services on corespun, with the responses of [`crate::answers`].
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,32 +17,32 @@ use user::user_service_server::{UserService, UserServiceServer};
 use user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
 
 pub mod user {
-    //! What corespun generates for package `user`.
+    //! Code that corespun generates for package `user`.
     corespun::include_proto!("user");
 }
 
 pub mod benchmark {
-    //! What corespun generates for package `grpc.testing`.
+    //! Code that corespun generates for package `grpc.testing`.
     corespun::include_proto!("grpc.testing");
 }
 
-/// `user.UserService` with constant answers; it has no state.
+/// `user.UserService` with constant responses; it has no state.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Users {
-    /// What each `GetUser` costs beside the call itself.
+    /// CPU work of each `GetUser` in addition to the call itself.
     work: Work,
 }
 
-/// `grpc.testing.BenchmarkService`: payloads of the size that the request asks for.
+/// `grpc.testing.BenchmarkService`: payloads of the requested size.
 #[derive(Debug, Clone, Copy)]
 pub struct Benchmark;
 
-/// Both services, registered for one shard.
+/// Returns both services, registered for one shard.
 pub fn routes() -> Routes {
     intercepted(Vec::new())
 }
 
-/// The same with interceptors around all calls.
+/// Returns both services, with interceptors around all calls.
 pub fn intercepted(interceptors: Vec<Rc<dyn Interceptor>>) -> Routes {
     let mut routes = Routes::intercepted(interceptors);
     routes.add(users());
@@ -50,17 +50,17 @@ pub fn intercepted(interceptors: Vec<Rc<dyn Interceptor>>) -> Routes {
     routes
 }
 
-/// `user.UserService`, ready to be served.
+/// Returns `user.UserService`.
 pub fn users() -> impl Service {
     UserServiceServer::new(Users::default())
 }
 
-/// The same with work to do for each `GetUser`.
+/// Returns `user.UserService` with CPU work for each `GetUser`.
 pub fn working_users(work: Work) -> impl Service {
     UserServiceServer::new(Users { work })
 }
 
-/// `grpc.testing.BenchmarkService`, ready to be served.
+/// Returns `grpc.testing.BenchmarkService`.
 pub fn benchmark() -> impl Service {
     BenchmarkServiceServer::new(Benchmark)
 }
@@ -191,7 +191,8 @@ impl BenchmarkService for Benchmark {
     }
 }
 
-/// Takes one request if there is one, without waiting; `true` once the caller half-closed.
+/// Reads one request if there is one, without waiting; returns true once the client has
+/// half-closed.
 async fn has_ended(requests: &mut Streaming<SimpleRequest>) -> Result<bool, Status> {
     let mut next = pin!(requests.message());
     let next = poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await;

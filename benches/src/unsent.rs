@@ -1,4 +1,4 @@
-//! What a floor has to send, in a buffer that it borrows from its shard.
+//! Unsent output of a protocol, in a buffer that it borrows from its shard.
 
 use std::mem;
 
@@ -9,7 +9,7 @@ use corespun_runtime::{give_buffer, take_buffer};
 pub(crate) struct Unsent(Vec<u8>);
 
 impl Unsent {
-    /// The buffer to append to.
+    /// Returns the buffer to append to.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.0.capacity() == 0 {
             self.0 = take_buffer();
@@ -17,12 +17,12 @@ impl Unsent {
         &mut self.0
     }
 
-    /// How many bytes wait.
+    /// Returns the number of bytes that wait.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Hands all of it over, by swapping where that will do.
+    /// Moves all output to `out`, by swapping the buffers if possible.
     pub(crate) fn transmit(&mut self, out: &mut Vec<u8>) {
         if out.is_empty() {
             mem::swap(out, &mut self.0);

@@ -1,25 +1,25 @@
-//! Work for a handler that is to cost CPU time, the same for each call.
+//! CPU work for a handler, equal for each call.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
-/// Steps that a calibration takes at a time, and how often: the fastest counts.
+/// Steps of one calibration run, and number of runs; the fastest run counts.
 const STEPS: u64 = 200_000;
 const TRIES: usize = 20;
 
-/// A fixed number of steps, each of which needs the result of the one before.
+/// Fixed number of steps, each of which needs the result of the previous one.
 ///
-/// Not a span of time: a handler that waited for a clock would finish on time also while another
-/// program has its CPU, so that overload would cost nothing.
+/// It is not a span of time. A handler that waited for a clock would finish on time even while
+/// another program uses its CPU, so that overload would have no cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Work {
     steps: u64,
 }
 
 impl Work {
-    /// As many steps as take so much CPU time on this machine now.
+    /// Returns the number of steps that take this much CPU time on this machine now.
     pub fn lasting(time: Duration) -> Self {
         if time.is_zero() {
             return Self::default();
@@ -31,7 +31,7 @@ impl Work {
         }
     }
 
-    /// Does the work.
+    /// Performs the work.
     pub fn run(self) {
         let mut state = black_box(1_u64);
         for _ in 0..self.steps {
@@ -43,7 +43,7 @@ impl Work {
     }
 }
 
-/// CPU time of this thread for so many steps.
+/// Measures the CPU time of this thread for `steps` steps.
 fn cost_of(steps: u64) -> Duration {
     let before = cpu_time();
     Work { steps }.run();
@@ -51,7 +51,7 @@ fn cost_of(steps: u64) -> Duration {
 }
 
 fn cpu_time() -> Duration {
-    // Linux has had this clock for ever; a thread that cannot read it has other troubles.
+    // Linux always has this clock; its failure would be a broken system.
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 

@@ -1,4 +1,4 @@
-//! The load generator against the bench servers, ours and tonic's: all four kinds of calls.
+//! Load generator with the bench servers, ours and tonic's: all four kinds of calls.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Child, Command as Process, Stdio};
 use clap::Parser;
 use corespun_load::{Command, CommandLine, Interrupt, Plan, Report, run};
 
-/// A server that is killed in the end.
+/// Server that is killed when dropped.
 struct Server {
     child: Child,
     address: String,

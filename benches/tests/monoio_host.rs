@@ -1,4 +1,4 @@
-//! The monoio host drives a protocol as our own sockets do: bytes, deadlines and the end.
+//! Protocols on the monoio host behave as on our own sockets: bytes, deadlines and the end.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,10 +8,11 @@ use std::time::Duration;
 use corespun_benches::{Listeners, monoio_host};
 use corespun_runtime::{Accept, Engine, Flow, Input, Peer, Protocol, SocketHandle, now};
 
-/// How long the protocol below lets its peer be silent.
+/// Time without input after which the protocol below acts.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Echoes, says `tick` whenever the peer was silent for too long, and `end` when it has closed.
+/// Protocol that echoes, sends `tick` when the peer was silent for too long, and `end` when it has
+/// closed.
 struct Ticker {
     unsent: Vec<u8>,
     due: Duration,

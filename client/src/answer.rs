@@ -1,4 +1,4 @@
-//! What an interceptor answers in place of the server.
+//! Response that an interceptor sends in place of the server's.
 
 use std::rc::Rc;
 
@@ -7,19 +7,19 @@ use corespun_codec::pipe::{Doorbell, Pipe, Side};
 use corespun_codec::{Encoding, MetadataError, Response, ResponseParts, Sender, Status, Streaming};
 use prost::Message;
 
-/// What a caller gets in place of the server's answer: a status, or one whole response.
+/// Response in place of the server's: a status, or one message.
 #[derive(Debug)]
 pub struct Answer(Content);
 
 #[derive(Debug)]
 enum Content {
     Status(Status),
-    /// A message behind its prefix, and the metadata around it.
+    /// Message with its prefix, and the metadata around it.
     Response(Vec<u8>, Option<Box<ResponseParts>>),
 }
 
 impl Answer {
-    /// One message that the server might have answered, with its metadata and OK behind it.
+    /// Creates a response of one message with its metadata, followed by OK.
     pub fn response<R: Message>(response: Response<R>) -> Self {
         let (message, parts) = response.into_parts();
         let mut framed = Vec::new();
@@ -29,7 +29,7 @@ impl Answer {
         }
     }
 
-    /// The answer of a call with one response.
+    /// Returns the response of a call with one message.
     pub(crate) fn whole<R: Message + Default>(self) -> Result<Response<R>, Status> {
         match self.0 {
             Content::Status(status) => Err(status),
@@ -40,7 +40,7 @@ impl Answer {
         }
     }
 
-    /// The answer as a stream; nobody reads what is sent meanwhile.
+    /// Returns the response as a stream; requests sent on it are discarded.
     pub(crate) fn streamed<Q, R>(self) -> (Sender<Q>, Streaming<R>) {
         let pipe = Pipe::new(Side::Client, usize::MAX, Rc::new(Nobody), 0);
         let ends = (pipe.sender(), pipe.streaming());
@@ -63,14 +63,14 @@ impl From<Status> for Answer {
     }
 }
 
-/// Metadata that cannot be sent ends the call with INTERNAL.
+/// Converts to INTERNAL: metadata that cannot be sent ends the call.
 impl From<MetadataError> for Answer {
     fn from(error: MetadataError) -> Self {
         Status::from(error).into()
     }
 }
 
-/// Stands where a connection would listen.
+/// Pipe listener of a call without a connection.
 struct Nobody;
 
 impl Doorbell for Nobody {

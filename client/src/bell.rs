@@ -1,4 +1,4 @@
-//! What calls leave for their connection, and the touch that makes it look.
+//! Work that calls leave for their connection, and the wakeup that makes the connection collect it.
 
 use std::cell::RefCell;
 use std::mem;
@@ -6,7 +6,7 @@ use std::mem;
 use corespun_codec::pipe::Doorbell;
 use corespun_runtime::SocketHandle;
 
-/// One per connection, shared with its calls.
+/// Wakeup list of one connection, shared with its calls.
 pub(crate) struct Bell {
     socket: SocketHandle,
     rung: RefCell<Vec<u64>>,
@@ -20,18 +20,18 @@ impl Bell {
         }
     }
 
-    /// Exchanges what was rung with `scratch`, which is empty.
+    /// Swaps the list of stream tokens that asked for service with `scratch`, which is empty.
     pub(crate) fn swap_rung(&self, scratch: &mut Vec<u64>) {
         debug_assert!(scratch.is_empty());
         mem::swap(&mut *self.rung.borrow_mut(), scratch);
     }
 
-    /// Asks for another turn of the connection.
+    /// Requests another turn of the connection.
     pub(crate) fn touch(&self) {
         self.socket.touch();
     }
 
-    /// Ends the socket after what is in the output now.
+    /// Closes the socket once the current output is sent.
     pub(crate) fn close(&self) {
         self.socket.close();
     }

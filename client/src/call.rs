@@ -1,4 +1,4 @@
-//! One call's life on its connection.
+//! State of one call on its connection.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use corespun_codec::{Code, Encoding, MetadataMap, ResponseParts, Status, message
 
 use crate::slot::Sink;
 
-/// Why a call ended without the server's word.
+/// Reason why a call ended without a status from the server.
 pub(crate) struct Failure {
     pub(crate) status: Status,
-    /// The server certainly has not seen the call: it may be sent again.
+    /// True if the server certainly has not processed the call, so that it may be sent again.
     pub(crate) unprocessed: bool,
 }
 
@@ -27,16 +27,16 @@ impl From<Status> for Failure {
     }
 }
 
-/// What stands in a stream's slot. `id` tells whether it is still the same stream.
+/// Contents of a stream's slot. `id` detects a slot that was reused by another stream.
 pub(crate) struct Call {
     pub(crate) id: u32,
     pub(crate) deadline: Option<Duration>,
-    /// Set when the response is not gRPC. The call then ends with the status that this gives.
+    /// Set when the response is not gRPC. The call then ends with the status derived from it.
     pub(crate) foreign: Option<Box<Foreign>>,
     pub(crate) shape: Shape,
 }
 
-/// A response that is not gRPC, and the metadata of its head.
+/// Response that is not gRPC, and the metadata of its head.
 #[derive(Clone)]
 pub(crate) struct Foreign {
     pub(crate) response: ForeignResponse,
@@ -44,7 +44,7 @@ pub(crate) struct Foreign {
 }
 
 impl Foreign {
-    /// Returns the status that ends the call; `given` is that of a `grpc-status` in the trailers.
+    /// Returns the final status of the call; `given` is the `grpc-status` of the trailers, if any.
     pub(crate) fn into_status(self, given: Option<Status>) -> Status {
         let mut status = self.response.into_status(given);
         status.set_head(self.head);
@@ -52,15 +52,15 @@ impl Foreign {
     }
 }
 
-/// Who waits for the response.
+/// Receiver of the response.
 pub(crate) enum Shape {
-    /// A future that waits for one message.
+    /// Future that waits for one message.
     Unary(Unary),
-    /// The two ends of a pipe.
+    /// Both directions of a pipe.
     Streamed(Streamed),
 }
 
-/// A response of one message, of which a part may have come.
+/// Response of one message, of which a part may have been received.
 pub(crate) struct Unary {
     sink: Rc<dyn Sink>,
     body: Vec<u8>,
@@ -69,10 +69,10 @@ pub(crate) struct Unary {
     answered: bool,
 }
 
-/// A response of any number of messages.
+/// Response of any number of messages.
 pub(crate) struct Streamed {
     pub(crate) pipe: Pipe,
-    /// Set as [`Failure::unprocessed`] before the pipe fails.
+    /// Copy of [`Failure::unprocessed`], set before the pipe fails.
     pub(crate) unprocessed: Rc<Cell<bool>>,
 }
 
@@ -87,7 +87,7 @@ impl Unary {
         }
     }
 
-    /// Takes body bytes; returns those that are kept no longer.
+    /// Appends body bytes; returns the number of bytes that are no longer held.
     fn receive(&mut self, bytes: &[u8], message_bytes_max: usize) -> Result<usize, Status> {
         if bytes.is_empty() {
             return Ok(0);
@@ -122,7 +122,7 @@ impl Unary {
         }
     }
 
-    /// The server's end of a call that went well, if the one message is there.
+    /// Ends a successful call, if its one message has been received.
     fn complete(&mut self, trailers: MetadataMap) -> Result<Option<Box<ResponseParts>>, Failure> {
         if !self.answered {
             let status = match self.body.is_empty() {
@@ -137,7 +137,7 @@ impl Unary {
         Ok(self.parts.take())
     }
 
-    /// Ends the call with a failure, which carries the head of the response if that has come.
+    /// Ends the call with a failure, which carries the response head if that has been received.
     fn fail(self, mut failure: Failure) {
         if let Some(parts) = self.parts {
             failure.status.set_head(parts.metadata);
@@ -147,7 +147,7 @@ impl Unary {
 }
 
 impl Call {
-    /// Bytes that must come before there is something to read or to decode.
+    /// Returns the number of bytes that must arrive before there is something to read or to decode.
     pub(crate) fn missing(&self) -> usize {
         match &self.shape {
             Shape::Unary(unary) if unary.answered => 0,
@@ -156,7 +156,7 @@ impl Call {
         }
     }
 
-    /// The server's head came.
+    /// Handles the response head.
     pub(crate) fn head(&mut self, metadata: MetadataMap, encoding: Encoding) {
         match &mut self.shape {
             Shape::Streamed(streamed) => streamed.pipe.receive_head(metadata, encoding),
@@ -169,10 +169,11 @@ impl Call {
         }
     }
 
-    /// Bytes of the body came; how many bytes of credit to give back now.
+    /// Handles body bytes; returns the number of bytes of credit to give back now.
     ///
     /// # Errors
-    /// What the call is to end with, as its messages are not what they should be.
+    ///
+    /// The failure that the call ends with, if its messages are invalid.
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
@@ -188,7 +189,7 @@ impl Call {
         }
     }
 
-    /// The server ended the call with `status`.
+    /// Ends the call with the server's `status`.
     pub(crate) fn end(self, status: Status) {
         if status.code() != Code::Ok {
             return self.fail(status.into());
@@ -203,7 +204,7 @@ impl Call {
         }
     }
 
-    /// The call ended otherwise. A reader gets the messages that came before it.
+    /// Ends the call with a failure. A reader first gets the messages received before it.
     pub(crate) fn fail(self, failure: Failure) {
         match self.shape {
             Shape::Unary(unary) => unary.fail(failure),
@@ -214,7 +215,7 @@ impl Call {
         }
     }
 
-    /// We end the call: messages that wait to be read are no longer of use.
+    /// Ends the call by a local decision; unread messages are discarded.
     pub(crate) fn abort(self, status: Status) {
         match self.shape {
             Shape::Unary(unary) => unary.fail(status.into()),
@@ -223,7 +224,8 @@ impl Call {
     }
 }
 
-/// A response with another number of messages than its method has: INTERNAL, as grpc-go says.
+/// Returns the status of a response whose number of messages does not match its method kind:
+/// INTERNAL, as in grpc-go.
 pub(crate) fn cardinality(what: &str) -> Status {
     Status::internal(format!("the response has {what}, but its method has one"))
 }

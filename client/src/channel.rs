@@ -24,40 +24,42 @@ use crate::subchannel::Subchannel;
 use crate::target::Target;
 use crate::watch::{Interceptors, Watch};
 
-/// How many connections in a row a call may find closing before it has opened its stream.
+/// Number of consecutive connections that a call may find closing before it has opened its stream.
 const OPEN_TRIES_MAX: usize = 5;
 
-/// A server's address and the connection to it, shared by all clones. Belongs to one shard; its
-/// connection closes once the last clone is dropped and the calls under way are done.
+/// Server address and the connection to it, shared by all clones. A channel belongs to one shard.
+/// Its connection closes once the last clone is dropped and the calls in progress have ended.
 ///
-/// When the connection is lost the calls on it fail with UNAVAILABLE, and the next call connects
-/// anew. When the server admits no more calls at once, further ones wait in order.
+/// When the connection is lost, its calls fail with UNAVAILABLE, and the next call reconnects. When
+/// the server's limit on concurrent calls is reached, further calls wait in order.
 #[derive(Clone)]
 pub struct Channel {
     subchannel: Rc<Subchannel>,
     around: Around,
 }
 
-/// Who is around the calls of a channel.
+/// Code that runs around the calls of a channel.
 #[derive(Clone)]
 enum Around {
     Nobody,
-    /// Asked about each call; the call itself goes through a channel that is made for it.
+    /// Interceptors of each call; the call itself uses a channel created for it.
     Interceptors(Interceptors),
-    /// Told of the one call that this channel was made for.
+    /// Watch of the one call that this channel was created for.
     Call(Rc<Watch>),
 }
 
 impl Channel {
     /// Connects to `127.0.0.1:50051`, `localhost:50051`, `http://host:port`, `https://host:port` or
-    /// `unix:/path`. With `https` the server's certificate must be by an authority that Mozilla
-    /// trusts; see [`Config::tls`] for others.
+    /// `unix:/path`. With `https` the server's certificate must be issued by an authority that
+    /// Mozilla trusts; see [`Config::tls`] for others.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT when the target has another form; UNAVAILABLE naming address and cause
-    /// when nobody listens there or does not speak HTTP/2.
+    ///
+    /// INVALID_ARGUMENT when the target has another form; UNAVAILABLE with address and cause when
+    /// the connection fails or the server does not speak HTTP/2.
     ///
     /// # Panics
+    ///
     /// Outside a shard.
     pub async fn connect(target: &str) -> Result<Self, Status> {
         let channel = Self::lazy(target)?;
@@ -65,18 +67,20 @@ impl Channel {
         Ok(channel)
     }
 
-    /// A channel that connects when the first call is made.
+    /// Creates a channel that connects when the first call is made.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT when the target has a form that [`Channel::connect`] does not list, or does
-    /// not go with the settings of TLS.
+    ///
+    /// INVALID_ARGUMENT when the target has a form that [`Channel::connect`] does not list, or
+    /// contradicts the TLS settings.
     pub fn lazy(target: &str) -> Result<Self, Status> {
         Self::lazy_with(target, Config::default())
     }
 
-    /// The same with limits of one's own.
+    /// Creates a channel with custom settings that connects when the first call is made.
     ///
     /// # Errors
+    ///
     /// As [`Channel::lazy`].
     pub fn lazy_with(target: &str, config: Config) -> Result<Self, Status> {
         let target = Target::parse(target)?;
@@ -88,7 +92,7 @@ impl Channel {
         })
     }
 
-    /// A channel over a connection that is there already.
+    /// Creates a channel over an existing connection.
     pub(crate) fn over(authority: &str, config: &Config, link: Rc<Link>) -> Self {
         let target = Target::named(authority);
         let subchannel = Rc::new(Subchannel::over(target, config.clone(), link));
@@ -98,8 +102,8 @@ impl Channel {
         }
     }
 
-    /// The same channel, over the same connection, with an interceptor around the calls that are
-    /// made through it, behind those that were added before.
+    /// Adds an interceptor to the calls made through this channel, after those added before. Clones
+    /// made earlier share the connection but not the interceptor.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         let before = match &self.around {
             Around::Interceptors(before) => &before[..],
@@ -110,7 +114,7 @@ impl Channel {
         self
     }
 
-    /// The same channel, for one call that interceptors have let pass.
+    /// Returns a channel for one call that the interceptors have let pass.
     pub(crate) fn watched(&self, watch: &Rc<Watch>) -> Self {
         Self {
             subchannel: Rc::clone(&self.subchannel),
@@ -122,16 +126,18 @@ impl Channel {
         self.subchannel.target().text()
     }
 
-    /// Waits for a connection, and makes one if there is none.
+    /// Waits for a connection, and connects if there is none.
     ///
     /// # Errors
-    /// UNAVAILABLE when that failed.
+    ///
+    /// UNAVAILABLE when the attempt failed.
     pub async fn ready(&self) -> Result<(), Status> {
         self.subchannel.link().await.map(|_| ())
     }
 
-    /// The silence after which the channel's next connection asks whether its server is still
-    /// there: [`Config::keepalive_time`], doubled for each time that a server has complained.
+    /// Returns the time without data after which the next connection of this channel sends a
+    /// keepalive PING: [`Config::keepalive_time`], doubled each time that a server answered
+    /// `too_many_pings`.
     pub fn keepalive_time(&self) -> Duration {
         self.subchannel.keepalive_time()
     }
@@ -139,8 +145,8 @@ impl Channel {
     /// Calls a method with one request and one response. Dropping the future cancels the call.
     ///
     /// # Errors
-    /// The status that the call ended with, with the metadata of the response's head in
-    /// [`Status::head`].
+    ///
+    /// The status that the call ended with; [`Status::head`] has the metadata of the response head.
     pub async fn unary<Q, R>(
         &self,
         method: Method<Q, R>,
@@ -190,11 +196,12 @@ impl Channel {
         }
     }
 
-    /// Calls a method with one request and any number of responses, and waits for the head of
-    /// the response. Dropping the future, or the stream before its end, cancels the call.
+    /// Calls a method with one request and a stream of responses, and waits for the response head.
+    /// Dropping the future, or the stream before its end, cancels the call.
     ///
     /// # Errors
-    /// The status that the call ended with, if it ended ahead of any response.
+    ///
+    /// The status that the call ended with, if it ended before any response.
     pub async fn server_streaming<Q, R>(
         &self,
         method: Method<Q, R>,
@@ -232,10 +239,11 @@ impl Channel {
         }
     }
 
-    /// Calls a method with any number of requests and one response. `request` carries metadata
-    /// and timeout.
+    /// Calls a method with a stream of requests and one response. `request` carries metadata and
+    /// timeout.
     ///
     /// # Errors
+    ///
     /// UNAVAILABLE or DEADLINE_EXCEEDED when the call could not be started.
     pub async fn client_streaming<Q, R>(
         &self,
@@ -246,11 +254,11 @@ impl Channel {
         Ok(ClientStreaming::new(requests, response))
     }
 
-    /// Calls a method with any number of messages both ways; returns without waiting for the
-    /// server. Requests end when the sender is dropped; dropping the stream before its end
-    /// cancels the call.
+    /// Calls a method with streams in both directions; returns without waiting for the server.
+    /// Dropping the sender ends the requests. Dropping the stream before its end cancels the call.
     ///
     /// # Errors
+    ///
     /// UNAVAILABLE or DEADLINE_EXCEEDED when the call could not be started.
     pub async fn bidi_streaming<Q, R>(
         &self,
@@ -286,7 +294,7 @@ impl Channel {
         Outgoing::new(path, parts, self.subchannel.config())
     }
 
-    /// Opens a stream on a connection that takes calls, and hands it to `begin`.
+    /// Opens a stream on a connection that accepts calls, and passes it to `begin`.
     async fn open<T>(
         &self,
         outgoing: &Outgoing,
@@ -316,7 +324,7 @@ impl std::fmt::Debug for Channel {
     }
 }
 
-/// Tells those around a call that its one request went out, `wire` bytes of it.
+/// Reports the sent request, `wire` bytes of it, to the observers of a call.
 fn tell_sent<Q: Message>(watch: &Watch, link: &Link, message: &Q, wire: usize) {
     let is_first = watch.opened(link.session().peer());
     if is_first {
@@ -325,7 +333,7 @@ fn tell_sent<Q: Message>(watch: &Watch, link: &Link, message: &Q, wire: usize) {
     }
 }
 
-/// A stream whose head has come, with the head's metadata beside it.
+/// Returns a stream of responses with the metadata of its head.
 pub(crate) fn with_metadata<R>(responses: Streaming<R>) -> Response<Streaming<R>> {
     let metadata = responses.metadata().clone();
     let mut response = Response::new(responses);

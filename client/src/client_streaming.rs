@@ -1,12 +1,11 @@
-//! The caller's end of a client-streaming call.
+//! Client side of a client-streaming call.
 
 use corespun_codec::{Response, Sender, Status, Streaming};
 use prost::Message;
 
 use crate::call::cardinality;
 
-/// Sends any number of requests, then waits for the one response. Dropped before that, it
-/// cancels the call.
+/// Sender of any number of requests, followed by one response. Dropping it early cancels the call.
 #[derive(Debug)]
 pub struct ClientStreaming<Q, R> {
     requests: Sender<Q>,
@@ -20,11 +19,11 @@ impl<Q, R> ClientStreaming<Q, R> {
 }
 
 impl<Q: Message, R: Message + Default> ClientStreaming<Q, R> {
-    /// Sends a request, at the pace at which the server takes them. Once the server has answered
-    /// ahead of the last one, further requests go nowhere: [`ClientStreaming::finish`] has the
-    /// answer.
+    /// Sends a request, and waits until flow control permits it. If the server has responded early,
+    /// further requests are discarded: [`ClientStreaming::finish`] returns the response.
     ///
     /// # Errors
+    ///
     /// The status that the call ended with.
     pub async fn send(&mut self, message: Q) -> Result<(), Status> {
         match self.requests.send(message).await {
@@ -33,17 +32,18 @@ impl<Q: Message, R: Message + Default> ClientStreaming<Q, R> {
         }
     }
 
-    /// Whether the requests from here on are compressed, when the call is at all: as
+    /// Turns compression of later requests on or off, if the call has an encoding; see
     /// [`Sender::set_compression`].
     pub fn set_compression(&mut self, on: bool) {
         self.requests.set_compression(on);
     }
 
-    /// Says that no more requests come, and waits for the response.
+    /// Ends the requests and waits for the response.
     ///
     /// # Errors
-    /// The status that the call ended with, with the metadata of the response's head in
-    /// [`Status::head`]; INTERNAL when the response has not one message.
+    ///
+    /// The status that the call ended with, with the metadata of the response head in
+    /// [`Status::head`]; INTERNAL when the response has no message, or more than one.
     pub async fn finish(self) -> Result<Response<R>, Status> {
         let Self {
             requests,

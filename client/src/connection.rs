@@ -1,4 +1,4 @@
-//! The client's connection as a socket sees it.
+//! Client side of one connection, as the runtime drives it.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::channel::Channel;
 use crate::config::Config;
 use crate::link::Link;
 
-/// A gRPC connection on the client's side; a [`Protocol`] for any pump. What it does is decided
-/// by the calls of the [`Channel`] that it shares its state with.
+/// Client side of a gRPC connection; a [`Protocol`] that any socket driver can run. The [`Channel`]
+/// that shares its state starts the calls.
 pub struct Connection {
     link: Rc<Link>,
 }
 
 impl Connection {
-    /// A connection over a transport that the caller drives, such as a simulator or another
-    /// protocol, and the channel over it. The channel has this connection alone: once that has
-    /// ended, calls fail with UNAVAILABLE.
+    /// Returns a connection over a transport that the caller drives, such as a simulator or another
+    /// protocol, and its channel. The channel cannot reconnect: once the connection has ended,
+    /// calls fail with UNAVAILABLE.
     pub fn pair(authority: &str, config: &Config, socket: SocketHandle) -> (Self, Channel) {
         let name: Rc<str> = authority.into();
         let link = Rc::new(Link::new(Rc::clone(&name), name, config, socket));
@@ -68,7 +68,7 @@ impl Protocol for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let mut session = self.link.session();
-        let text = format!("the connection to {} was closed here", session.peer());
+        let text = format!("the connection to {} was closed locally", session.peer());
         session.end(Status::unavailable(text));
     }
 }

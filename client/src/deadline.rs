@@ -1,4 +1,4 @@
-//! When a call must have ended.
+//! Deadlines of calls.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use corespun_codec::Status;
 use corespun_runtime::{now, timeout};
 
-/// What a call ends with whose time is up.
+/// Returns the status of a call whose deadline has passed.
 pub(crate) fn expired() -> Status {
     Status::deadline_exceeded("the deadline passed before the call was done")
 }
 
-/// Runs a part of a call that no connection watches over yet: connecting, waiting for a stream.
+/// Enforces the deadline on the part of a call before its stream: connecting, and waiting for a
+/// stream.
 pub(crate) async fn within<T>(
     deadline: Option<Duration>,
     part: impl Future<Output = Result<T, Status>>,

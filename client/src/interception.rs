@@ -1,4 +1,4 @@
-//! Calls that interceptors are asked about, on the way to the channel's connection.
+//! Passage of calls through interceptors, on the way to the channel's connection.
 
 use std::rc::Rc;
 
@@ -14,14 +14,14 @@ use crate::deadline::expired;
 use crate::interceptor::{Calling, Step};
 use crate::watch::{Interceptors, Watch};
 
-/// A call that every interceptor let pass, or that one has answered.
+/// Call that every interceptor let pass, or that one has answered.
 struct Asked {
     watch: Rc<Watch>,
     outcome: Result<RequestParts, Answer>,
 }
 
 impl Channel {
-    /// Asks the interceptors about a call, in order.
+    /// Runs the interceptors of a call, in order.
     async fn ask(
         &self,
         interceptors: &Interceptors,
@@ -85,7 +85,7 @@ impl Channel {
             }
         };
         match &outcome {
-            // From here on the reader is who sees the end.
+            // From here on the reader sees the end of the call.
             Ok(response) => response.get_ref().set_tap(watch),
             Err(status) => watch.end(Err(status)),
         }
@@ -117,7 +117,7 @@ impl Channel {
     }
 }
 
-/// What is sent, or who answers instead.
+/// Runs the interceptors; returns the request to send, or the response of an interceptor.
 async fn ask(
     interceptors: &Interceptors,
     mut call: Calling,

@@ -1,8 +1,8 @@
-//! Code around calls: asked before anything is sent, told of the end.
+//! Interceptors: code that runs before a call is sent and when it has ended.
 //!
-//! Interceptors belong to a [`Channel`](crate::Channel) and are asked in the order in which they
-//! were added, once for each call, however often its request is sent. Most have nothing to wait
-//! for, and are functions:
+//! Interceptors belong to a [`Channel`](crate::Channel). They run in the order in which they were
+//! added, once for each call, however often its request is sent. Most do not wait, and are
+//! functions:
 //!
 //! ```
 //! use corespun_client::{Calling, Channel};
@@ -19,8 +19,8 @@
 //! # }
 //! ```
 //!
-//! One that has to wait, for a fresh token say, is an async function behind [`intercept_async`].
-//! One that wants all of it implements [`Interceptor`].
+//! An interceptor that has to wait, for a new token for example, is an async function in
+//! [`intercept_async`]. For full control, implement [`Interceptor`].
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -34,42 +34,45 @@ use corespun_codec::{
 use crate::answer::Answer;
 use crate::watch::Watch;
 
-/// Code around every call of a channel.
+/// Interceptor of the calls of a channel.
 pub trait Interceptor: 'static {
-    /// Looks at a call before it is sent, at once.
+    /// Examines a call before it is sent, without waiting.
     ///
     /// # Errors
-    /// The answer to give instead of the server's; a [`Status`] is one.
+    ///
+    /// The response in place of the server's; a [`Status`] converts into one.
     fn start(&self, call: &mut Calling) -> Result<Step, Answer> {
         let _ = call;
         Ok(Step::Pass)
     }
 
-    /// Goes on with a call for which [`Interceptor::start`] has answered [`Step::Wait`]. The time
-    /// it takes is taken off the call's timeout.
+    /// Continues a call for which [`Interceptor::start`] has returned [`Step::Wait`]. The wait
+    /// counts towards the timeout of the call.
     ///
     /// # Errors
-    /// As [`Interceptor::start`], from the future.
+    ///
+    /// The future fails as [`Interceptor::start`] does.
     fn wait<'a>(&'a self, call: &'a mut Calling) -> Waiting<'a> {
         let _ = call;
         Box::pin(ready(Ok(())))
     }
 
-    /// A call has ended that this interceptor was asked about, the last interceptor first.
+    /// Reports the end of a call that this interceptor has examined; the last interceptor is called
+    /// first.
     fn end(&self, ended: &Ended<'_>) {
         let _ = ended;
     }
 }
 
-/// What an interceptor waits for; then the call goes on, or gets the answer.
+/// Future of an interceptor that waits; it resolves to `Ok` to continue, or to the response to use.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), Answer>> + 'a>>;
 
-/// How a call goes on.
+/// Continuation of a call after an interceptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// To the next interceptor, then to the server.
+    /// Continues with the next interceptor, then the server.
     Pass,
-    /// Into [`Interceptor::wait`] of this one.
+    /// Continues in [`Interceptor::wait`] of this interceptor.
     Wait,
 }
 
@@ -83,7 +86,7 @@ where
     }
 }
 
-/// An interceptor that waits, of an async function or closure.
+/// Returns an interceptor that waits, made of an async function or closure.
 ///
 /// ```
 /// use std::time::Duration;
@@ -118,8 +121,8 @@ where
     }
 }
 
-/// An interceptor that has calls watched: `start` is asked about each, and says who, if anybody,
-/// hears of its messages and its end.
+/// Returns an interceptor that observes calls. `start` is called for each call, and returns the
+/// observer of its messages and its end, or `None`.
 pub fn observe<F>(start: F) -> impl Interceptor
 where
     F: Fn(&Calling) -> Option<Rc<dyn CallObserver>> + 'static,
@@ -132,7 +135,7 @@ where
     }
 }
 
-/// A call on its way to its server: all of its request but the messages.
+/// Call before it is sent: the request without its messages.
 pub struct Calling {
     method: &'static str,
     kind: Kind,
@@ -157,63 +160,63 @@ impl Calling {
         }
     }
 
-    /// What is called: `/package.Service/Name`.
+    /// Returns the path of the method, `/package.Service/Name`.
     pub fn method(&self) -> &'static str {
         self.method
     }
 
-    /// Which side streams.
+    /// Returns the kind of the method: which sides stream.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Where to, as the channel was told.
+    /// Returns the target of the channel, as it was given.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The request without its messages: timeout, encoding and so on.
+    /// Returns the request without its messages: timeout, encoding and so on.
     pub fn request(&self) -> &Request<()> {
         &self.request
     }
 
-    /// The same, to change it.
+    /// Returns the request without its messages, for changes.
     pub fn request_mut(&mut self) -> &mut Request<()> {
         &mut self.request
     }
 
-    /// The metadata that will be sent.
+    /// Returns the metadata that will be sent.
     pub fn metadata(&self) -> &MetadataMap {
         self.request.metadata()
     }
 
-    /// The same, to change it.
+    /// Returns the metadata that will be sent, for changes.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         self.request.metadata_mut()
     }
 
-    /// The time that is granted for the call, if it is bounded.
+    /// Returns the timeout of the call, if it has one.
     pub fn timeout(&self) -> Option<Duration> {
         self.request.timeout()
     }
 
-    /// What is handed on to interceptors that come after.
+    /// Returns the extensions that later interceptors receive.
     pub fn extensions(&self) -> &Extensions {
         self.request.extensions()
     }
 
-    /// The same, to change it.
+    /// Returns the extensions for changes that later interceptors see.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         self.request.extensions_mut()
     }
 
-    /// Has `tell` called when the call ends, with what it holds: a span, a permit, a timer. Comes
-    /// ahead of every [`Interceptor::end`].
+    /// Registers a callback for the end of the call, which may own a span, a permit or a timer. It
+    /// runs before every [`Interceptor::end`].
     pub fn on_end(&mut self, tell: impl FnOnce(&Ended<'_>) + 'static) {
         self.watch.on_end(Box::new(tell));
     }
 
-    /// Lets `observer` hear of the call's messages, and of its end.
+    /// Registers an observer of the call's messages and of its end.
     pub fn observe(&mut self, observer: Rc<dyn CallObserver>) {
         self.watch.observe(observer);
     }
@@ -232,7 +235,7 @@ impl std::fmt::Debug for Calling {
     }
 }
 
-/// How a call ended.
+/// Outcome of a call.
 pub struct Ended<'a> {
     pub(crate) method: &'static str,
     pub(crate) peer: Option<&'a str>,
@@ -241,30 +244,32 @@ pub struct Ended<'a> {
 }
 
 impl Ended<'_> {
-    /// What was called: `/package.Service/Name`.
+    /// Returns the path of the method, `/package.Service/Name`.
     pub fn method(&self) -> &'static str {
         self.method
     }
 
-    /// The address that the request was sent to; `None` when it was not sent.
+    /// Returns the address that the request was sent to; `None` if it was not sent.
     pub fn peer(&self) -> Option<&str> {
         self.peer
     }
 
-    /// What the caller is told; CANCELLED when it has dropped the call before.
+    /// Returns the outcome given to the caller; CANCELLED if the caller had dropped the call
+    /// before.
     ///
     /// # Errors
+    ///
     /// The status, when it is not OK.
     pub fn outcome(&self) -> Result<(), &Status> {
         self.outcome
     }
 
-    /// The code alone.
+    /// Returns the status code of the outcome.
     pub fn code(&self) -> Code {
         self.outcome.map_or_else(Status::code, |()| Code::Ok)
     }
 
-    /// The time from when the first interceptor was asked. A stream ends when its reader has read
+    /// Returns the time since the first interceptor started. A stream ends when its reader has read
     /// the end, or was dropped.
     pub fn elapsed(&self) -> Duration {
         self.elapsed

@@ -1,4 +1,4 @@
-//! How often a channel asks a silent server whether it is still there (gRFC A8).
+//! Keepalive interval of a channel (gRFC A8).
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use corespun_http2::Keepalive;
 
 use crate::config::Config;
 
-/// The least that a client may wait between two PINGs (gRFC A8).
+/// Minimum interval between two PINGs of a client (gRFC A8).
 const TIME_MIN: Duration = Duration::from_secs(10);
 
-/// The keepalive time of a channel's connections: it doubles whenever a server has complained.
+/// Keepalive time of a channel's connections; it doubles each time that a server answers
+/// `too_many_pings`.
 pub(crate) struct KeepaliveTime(Cell<Duration>);
 
 impl KeepaliveTime {
@@ -18,20 +19,20 @@ impl KeepaliveTime {
         Self(Cell::new(config.keepalive_time.max(TIME_MIN)))
     }
 
-    /// What holds for the next connection.
+    /// Returns the keepalive time of the next connection.
     pub(crate) fn now(&self) -> Duration {
         self.0.get()
     }
 
-    /// A server has ended a connection with `too_many_pings`.
+    /// Doubles the time, because a server has closed a connection with `too_many_pings`.
     pub(crate) fn double(&self) {
         let doubled = self.0.get().saturating_mul(2);
-        tracing::warn!(time = ?doubled, "the server found our PINGs too many: fewer from now on");
+        tracing::warn!(time = ?doubled, "the server refused frequent PINGs: doubled the interval");
         self.0.set(doubled);
     }
 }
 
-/// What a connection with these settings does.
+/// Returns the keepalive of a connection with these settings.
 pub(crate) fn of(config: &Config) -> Keepalive {
     Keepalive {
         time: config.keepalive_time.max(TIME_MIN),

@@ -1,4 +1,4 @@
-//! The gRPC client: a channel to one address, and the four kinds of calls over it.
+//! gRPC client: a channel to one address, and the four kinds of calls.
 //!
 //! ```text
 //!   Channel ──▶ Subchannel ──▶ Link ◀──▶ Session ──▶ http2 output ──▶ Connection::transmit
@@ -6,11 +6,11 @@
 //!      └── Slot or pipe ◀───────┴──── Call ◀── http2 events ◀──────── Connection::receive
 //! ```
 //!
-//! A unary call writes its head and its message straight into the connection's output and leaves
-//! a slot behind; the response is decoded from the kernel's buffer into that slot. A streaming
-//! call speaks with its connection through a [`corespun_codec::pipe`]. All of it lives on one
-//! shard: a [`Channel`] is a cheap handle to clone there, and stays there. What belongs around
-//! calls is an [`Interceptor`] of the channel.
+//! A unary call writes its head and its message directly into the connection's output and waits on
+//! a slot. The response is decoded from the kernel's buffer into that slot. A streaming call
+//! communicates with its connection through a [`corespun_codec::pipe`]. Everything stays on one
+//! shard: a [`Channel`] is a handle that is cheap to clone there, and cannot leave it. Code that
+//! runs around calls is an [`Interceptor`] of the channel.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -29,16 +29,20 @@
 //! let said = corespun_runtime::block_on(say());
 //! ```
 //!
-//! A call ends with the status that the server sent, or with one of these of our own:
-//! UNAVAILABLE when there is no connection or it was lost, DEADLINE_EXCEEDED when the request's
-//! timeout passed, INTERNAL when the response breaks the rules of gRPC, RESOURCE_EXHAUSTED when
-//! a message is over [`Config::message_bytes_max`] or metadata over what the other end takes. A
-//! response that is not gRPC, such as a proxy's error page, ends its call in the status of gRPC's
-//! HTTP mapping, with the beginning of its body in the message.
+//! A call ends with the status that the server sent, or with one of these:
+//!
+//! - UNAVAILABLE when there is no connection or it was lost.
+//! - DEADLINE_EXCEEDED when the request's timeout passed.
+//! - INTERNAL when the response violates gRPC.
+//! - RESOURCE_EXHAUSTED when a message exceeds [`Config::message_bytes_max`], or metadata exceeds
+//!   the limit of the other end.
+//!
+//! A response that is not gRPC, such as the error page of a proxy, ends its call with the status
+//! that gRPC maps its HTTP status to, and the start of its body is in the message.
 //! [`Status::head`](corespun_codec::Status::head) has the metadata of the head of a failed call.
 //!
 //! Calls that the server certainly has not processed (REFUSED_STREAM, or a stream above the last
-//! of a GOAWAY) are made once more where the request is at hand, that is for unary and
+//! one of a GOAWAY) are retried once if the request is still available, that is for unary and
 //! server-streaming calls.
 //!
 //! **Not here:** the server, the records of TLS, several addresses and balancing between them,

@@ -1,4 +1,4 @@
-//! What a channel, its calls and their connection share.
+//! State shared by a channel, its calls and their connection.
 
 use std::cell::{RefCell, RefMut};
 use std::future::poll_fn;
@@ -14,15 +14,15 @@ use crate::config::Config;
 use crate::outgoing::Outgoing;
 use crate::session::{Session, Unopened};
 
-/// One connection, seen from outside. Its session is borrowed for moments only: never across an
-/// await, and never by what rings the bell.
+/// Handle of one connection. Its session is borrowed only for short spans: never across an await,
+/// and never by code that rings the bell.
 pub(crate) struct Link {
     session: RefCell<Session>,
     bell: Rc<Bell>,
 }
 
 impl Link {
-    /// A link over `socket`, named `peer` in errors.
+    /// Creates a link over `socket`, named `peer` in errors.
     pub(crate) fn new(
         authority: Rc<str>,
         peer: Rc<str>,
@@ -42,12 +42,12 @@ impl Link {
         &self.bell
     }
 
-    /// New calls may be started here.
+    /// Returns true if new calls may be started.
     pub(crate) fn is_open(&self) -> bool {
         self.session.borrow().is_open()
     }
 
-    /// Starts no more calls, and closes the socket when those under way are done.
+    /// Starts no more calls, and closes the socket when the calls in progress have ended.
     pub(crate) fn retire(&self) {
         self.session().retire();
         self.bell.touch();
@@ -59,19 +59,21 @@ impl Link {
         self.bell.close();
     }
 
-    /// Waits until the server has shown that it speaks HTTP/2.
+    /// Waits for the server's first SETTINGS.
     ///
     /// # Errors
+    ///
     /// UNAVAILABLE when the connection ended instead.
     pub(crate) async fn established(&self) -> Result<(), Status> {
         poll_fn(|context| self.session().poll_established(context)).await
     }
 
-    /// Opens a stream as soon as the server's limit admits it, calls in the order in which they
-    /// came, and hands it to `begin` at once.
+    /// Opens a stream as soon as the server's limit admits it, in the order of calls, and passes it
+    /// to `begin` at once.
     ///
     /// # Errors
-    /// The connection takes no new calls any more, or the call cannot be sent.
+    ///
+    /// The connection accepts no new calls, or the call cannot be sent.
     pub(crate) async fn open<T>(
         &self,
         outgoing: &Outgoing,
@@ -95,7 +97,7 @@ impl Link {
     }
 }
 
-/// A place in the queue of calls that wait for a stream.
+/// Position in the queue of calls that wait for a stream.
 struct Place<'a> {
     link: &'a Link,
     ticket: Option<u64>,

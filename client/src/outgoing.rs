@@ -1,4 +1,4 @@
-//! A request on its way out: its head, as this connection's encoder writes it.
+//! Outgoing requests: their heads, as this connection's encoder writes them.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,25 +15,27 @@ use corespun_runtime::now;
 use crate::config::Config;
 use crate::deadline::expired;
 
-/// How many methods have their head remembered on one connection.
+/// Number of methods whose head is cached on one connection.
 const CACHED_METHODS_MAX: usize = 64;
 
-/// Most bytes that the fields of a head count for in its size besides authority, path and metadata.
+/// Largest size that the fields of a head other than authority, path and metadata may add to it, in
+/// bytes.
 const OWN_FIELDS_BYTES: usize = 1 << 10;
 
-/// What is to be called, with what, and until when.
+/// Request, method and deadline of a call.
 pub(crate) struct Outgoing {
     path: &'static str,
     head: Option<Rc<RequestHead>>,
     pub(crate) deadline: Option<Duration>,
-    /// How the request's messages are framed.
+    /// Framing of the request's messages.
     pub(crate) framing: Framing,
 }
 
 impl Outgoing {
-    /// A call that starts now.
+    /// Creates a call that starts now.
     ///
     /// # Errors
+    ///
     /// DEADLINE_EXCEEDED when the timeout is zero: nothing is sent then.
     pub(crate) fn new(
         path: &'static str,
@@ -71,7 +73,7 @@ impl Outgoing {
     }
 }
 
-/// Puts a trace context into a request's metadata, unless there is one.
+/// Adds a trace context to a request's metadata, unless there is one.
 fn hand_on(context: &TraceContext, head: &mut Option<Rc<RequestHead>>) -> Result<(), Status> {
     let head = head.get_or_insert_default();
     if !TraceContext::is_in(&head.metadata) {
@@ -80,8 +82,8 @@ fn hand_on(context: &TraceContext, head: &mut Option<Rc<RequestHead>>) -> Result
     Ok(())
 }
 
-/// Writes the heads of requests. What comes ahead of timeout and metadata is the same at each call
-/// of a method, a few bytes of indices once the peer's table has their fields.
+/// Encoder of request heads. The fields before timeout and metadata are equal for all calls of a
+/// method. They take a few bytes of indices once they are in the peer's table.
 pub(crate) struct RequestBlocks {
     scheme: &'static str,
     authority: Rc<str>,
@@ -101,11 +103,12 @@ impl RequestBlocks {
         }
     }
 
-    /// Checks that the server wants to get a head of this size.
+    /// Checks that the server accepts a head of this size.
     ///
     /// # Errors
-    /// RESOURCE_EXHAUSTED naming size and limit when the server announces less: it would refuse the
-    /// call, or end the connection with all calls on it.
+    ///
+    /// RESOURCE_EXHAUSTED with size and limit when the server announces a smaller limit: it would
+    /// refuse the call, or end the connection with all calls on it.
     pub(crate) fn check_size(&self, http2: &Connection, outgoing: &Outgoing) -> Result<(), Status> {
         let metadata = outgoing.metadata();
         if metadata.is_empty() {
@@ -141,7 +144,7 @@ impl RequestBlocks {
         )))
     }
 
-    /// The `grpc-accept-encoding` of every call.
+    /// Returns the `grpc-accept-encoding` field of every call.
     fn accepted(&self) -> Option<HeadField<'static>> {
         (self.accepted != Encodings::IDENTITY).then(|| {
             let accepted = self.accepted.text().as_bytes();
@@ -160,7 +163,7 @@ impl RequestBlocks {
         let is_plain = encoding == Encoding::Identity;
         self.timeout.clear();
         if let Some(deadline) = outgoing.deadline {
-            // Waiting for the connection has used some of it up.
+            // The wait for the connection counts towards the timeout.
             let left = deadline.saturating_sub(now());
             timeout::write(left.max(Duration::from_nanos(1)), &mut self.timeout);
         }
@@ -190,12 +193,12 @@ impl RequestBlocks {
     }
 }
 
-/// The `grpc-encoding` of a call.
+/// Returns the `grpc-encoding` field of a call.
 fn named(encoding: Encoding) -> Option<HeadField<'static>> {
     (encoding != Encoding::Identity).then(|| (&b"grpc-encoding"[..], encoding.name().as_bytes()))
 }
 
-/// The cache of a method's head, found by the address of its path: that is a constant.
+/// Returns the cached head of a method, found by the address of its path, which is a constant.
 fn cache<'a>(
     caches: &'a mut Vec<(&'static str, BlockCache)>,
     path: &'static str,
@@ -214,7 +217,8 @@ fn cache<'a>(
     Some(&mut caches[at].1)
 }
 
-/// What every call repeats is worth an entry in the peer's table; metadata may be anything.
+/// Returns a field in its encoding: fields that every call repeats go into the peer's table,
+/// metadata does not.
 fn field<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
     let indexing = match name {
         b":method"
@@ -226,7 +230,7 @@ fn field<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
         | b"user-agent"
         | b"grpc-encoding"
         | b"grpc-accept-encoding" => Indexing::Index,
-        // No intermediary may index it either, lest another caller's guess be confirmed.
+        // No intermediary may index it either, so that no other client can guess it by trial.
         b"authorization" => Indexing::Never,
         _ => Indexing::Literal,
     };

@@ -1,4 +1,4 @@
-//! TLS between a session and its socket, where the channel asks for it.
+//! TLS between a session and its socket, if the channel uses it.
 
 use std::rc::Rc;
 
@@ -11,11 +11,12 @@ use crate::connection::Connection;
 use crate::link::Link;
 use crate::target::{Scheme, Target};
 
-/// Settles whether a channel to `target` speaks TLS, and how.
+/// Decides from target and settings whether a channel uses TLS, and with which configuration.
 ///
 /// # Errors
-/// INVALID_ARGUMENT when target and settings contradict each other, or no certificate could be for
-/// the target's host.
+///
+/// INVALID_ARGUMENT when target and settings contradict each other, or no certificate could be
+/// valid for the target's host.
 pub(crate) fn settle(target: &Target, mut config: Config) -> Result<Config, Status> {
     let refused = |why: String| {
         let text = format!("failed to set up a channel to {}: {why}", target.text());
@@ -40,7 +41,7 @@ pub(crate) fn settle(target: &Target, mut config: Config) -> Result<Config, Stat
     Ok(config)
 }
 
-/// What runs on a socket that has connected.
+/// Returns the protocol of a connected socket.
 pub(crate) fn protocol(link: Rc<Link>, target: &Target, config: &Config) -> Box<dyn Protocol> {
     let Some(tls) = &config.tls else {
         return Box::new(Connection::new(link));
@@ -57,7 +58,7 @@ pub(crate) fn protocol(link: Rc<Link>, target: &Target, config: &Config) -> Box<
     }
 }
 
-/// A session that waits for its handshake.
+/// Session that waits for its TLS handshake.
 struct Opening(Rc<Link>);
 
 impl Inside for Opening {
@@ -65,7 +66,8 @@ impl Inside for Opening {
         Box::new(Connection::new(Rc::clone(&self.0)))
     }
 
-    /// Calls learn what is wrong with a certificate, not just that the connection is gone.
+    /// Ends the calls with the TLS error, so that they report the fault of a certificate and not
+    /// just a lost connection.
     fn fail(&mut self, error: &Error) {
         let mut session = self.0.session();
         let text = format!("the TLS connection to {} failed: {error}", session.peer());

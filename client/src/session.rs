@@ -1,4 +1,4 @@
-//! HTTP/2 on one connection with the calls that are on it: events to responses, calls to output.
+//! HTTP/2 session of one connection: turns events into responses, and calls into output.
 
 mod farewell;
 mod known;
@@ -26,34 +26,34 @@ use crate::outgoing::RequestBlocks;
 use known::Known;
 use opening::Queue;
 
-/// How far a connection has come.
+/// State of a connection.
 enum Phase {
-    /// The server's first SETTINGS have not come.
+    /// The server's first SETTINGS have not arrived.
     Handshake(Vec<Waker>),
-    /// Calls are welcome.
+    /// New calls are accepted.
     Open,
-    /// Calls under way finish, new ones go elsewhere.
+    /// Calls in progress finish; new ones use another connection.
     Leaving,
-    /// Nothing more happens.
+    /// The connection has ended.
     Ended(Status),
 }
 
 /// One connection without its socket.
 pub(crate) struct Session {
     http2: corespun_http2::Connection,
-    /// Calls by stream slot.
+    /// Calls, by stream slot.
     calls: Vec<Option<Call>>,
     requests: RequestBlocks,
-    /// Heads and trailers of responses by memo slot.
+    /// Parsed heads and trailers of responses, by memo slot.
     known: Known,
     /// Calls that wait for a stream.
     queue: Queue,
-    /// Deadlines of the calls, the next first.
+    /// Deadlines of the calls, in order.
     deadlines: BTreeSet<(Duration, u64)>,
     phase: Phase,
     bell: Rc<Bell>,
     rung: Vec<u64>,
-    /// Whom errors name.
+    /// Peer name used in error messages.
     peer: Rc<str>,
     message_bytes_max: usize,
     accept_encodings: Encodings,
@@ -64,7 +64,7 @@ impl Session {
         let mut limits = config.http2.clone();
         // One message of the largest size must fit.
         limits.received_bytes_max = limits.received_bytes_max.max(config.message_bytes_max);
-        // An attempt to connect has a bound of its own, which the server's SETTINGS are part of.
+        // An attempt to connect has its own time limit, which includes the server's SETTINGS.
         limits.first_settings_time_max = config.connect_timeout;
         let http2 = Http2Config {
             role: Role::Client,
@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    /// Changes the phase, and tells those who wait for that.
+    /// Changes the phase, and wakes the futures that wait for it.
     fn enter(&mut self, phase: Phase) {
         let before = std::mem::replace(&mut self.phase, phase);
         if let Phase::Handshake(waiting) = before {
@@ -125,17 +125,17 @@ impl Session {
         }
     }
 
-    /// The server has ended the connection because of too many PINGs.
+    /// Returns true if the server has ended the connection because of too many PINGs.
     pub(crate) fn is_told_off(&self) -> bool {
         self.http2.is_told_off()
     }
 
-    /// Whom errors name.
+    /// Returns the peer name used in error messages.
     pub(crate) fn peer(&self) -> &Rc<str> {
         &self.peer
     }
 
-    /// Ends everything at once.
+    /// Ends all calls and the connection at once.
     pub(crate) fn end(&mut self, status: Status) {
         if matches!(self.phase, Phase::Ended(_)) {
             return;
@@ -147,7 +147,7 @@ impl Session {
         self.enter(Phase::Ended(status));
     }
 
-    /// Starts no more calls; the socket closes when those under way are done.
+    /// Starts no more calls; the socket closes when those in progress have ended.
     pub(crate) fn retire(&mut self) {
         if matches!(self.phase, Phase::Handshake(_) | Phase::Open) {
             self.lend_output();
@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    /// Gives HTTP/2 a buffer from the shard's pool, so that an idle connection owns none.
+    /// Lends HTTP/2 a buffer from the shard's pool, so that an idle connection owns none.
     fn lend_output(&mut self) {
         if self.http2.wants_output() {
             self.http2.lend_output(corespun_runtime::take_buffer());
@@ -177,14 +177,14 @@ impl Session {
         }
     }
 
-    /// The server broke a rule, or let a time pass.
+    /// Ends the connection, because the server violated the protocol or a timeout passed.
     fn fail(&mut self, error: &ConnectionError) {
         tracing::debug!(peer = &*self.peer, %error, "connection ends");
         let status = self.broken(error);
         self.end(status);
     }
 
-    /// Lets HTTP/2 see the time.
+    /// Advances the timers of HTTP/2.
     fn advance_http2(&mut self, now: Duration) {
         loop {
             match self.http2.advance(now) {
@@ -227,7 +227,7 @@ impl Session {
         }
     }
 
-    /// The server takes no new streams, and never saw those above `last`.
+    /// Handles GOAWAY: the server accepts no new streams, and has not processed those above `last`.
     fn on_go_away(&mut self, last: u32, code: ErrorCode) {
         tracing::debug!(peer = &*self.peer, last, %code, "the server is going away");
         let unseen: Vec<StreamKey> = open_calls(&self.calls)
@@ -293,7 +293,7 @@ impl Session {
         [due, self.http2.deadline()].into_iter().flatten().min()
     }
 
-    /// Puts a call into its stream's slot. What is there belongs to a stream that is gone.
+    /// Puts a call into its stream's slot. A previous entry belongs to a stream that has ended.
     pub(crate) fn put_call(&mut self, stream: StreamKey, call: Call) {
         debug_assert_eq!(call.id, stream.id);
         let slot = stream.slot as usize;
@@ -316,7 +316,7 @@ impl Session {
         Some(call)
     }
 
-    /// Ends a call by our own decision.
+    /// Ends a call by a local decision.
     fn give_up(&mut self, stream: StreamKey, status: Status) {
         if let Some(call) = self.take_call(stream) {
             self.http2.reset(stream, ErrorCode::CANCEL);
@@ -326,7 +326,7 @@ impl Session {
     }
 }
 
-/// The streams that have a call.
+/// Returns the streams that have a call.
 fn open_calls(calls: &[Option<Call>]) -> impl Iterator<Item = StreamKey> {
     calls.iter().enumerate().filter_map(|(slot, call)| {
         let id = call.as_ref()?.id;

@@ -1,4 +1,4 @@
-//! Where a unary response is put for the future that waits for it.
+//! Slot in which a unary response is stored for the future that waits for it.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -14,16 +14,17 @@ use prost::Message;
 use crate::bell::Bell;
 use crate::call::{Failure, cardinality};
 
-/// The connection's view of a slot, whatever its message type.
+/// Slot of any message type, as the connection uses it.
 pub(crate) trait Sink {
-    /// Decodes the message, straight from where it was received; `wire` bytes of it travelled.
+    /// Decodes the message directly from the receive buffer; `wire` is its size on the wire in
+    /// bytes.
     fn message(&self, bytes: &[u8], wire: usize) -> Result<(), Status>;
 
-    /// Says how the call ended; the first word counts.
+    /// Stores the outcome of the call; only the first one counts.
     fn finish(&self, outcome: Result<Option<Box<ResponseParts>>, Failure>);
 }
 
-/// One unary call's response.
+/// Response of one unary call.
 pub(crate) struct Slot<R>(RefCell<Content<R>>);
 
 struct Content<R> {
@@ -45,7 +46,7 @@ impl<R> Default for Slot<R> {
 }
 
 impl<R> Slot<R> {
-    /// The size of the message that came.
+    /// Returns the size of the received message.
     pub(crate) fn size(&self) -> MessageBytes {
         self.0.borrow().size
     }
@@ -73,7 +74,7 @@ impl<R: Message + Default> Sink for Slot<R> {
     }
 }
 
-/// Waits for a unary response; dropped before, it cancels the call.
+/// Future of a unary response; dropping it early cancels the call.
 pub(crate) struct Waiting<R> {
     slot: Rc<Slot<R>>,
     bell: Rc<Bell>,

@@ -1,4 +1,4 @@
-//! The one connection behind a channel: made when a call needs it, made anew when it is lost.
+//! Single connection of a channel: opened when a call needs it, and replaced when it is lost.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -15,12 +15,12 @@ use crate::link::Link;
 use crate::secure;
 use crate::target::Target;
 
-/// One address and what leads there.
+/// Address and the current connection to it.
 pub(crate) struct Subchannel {
     target: Target,
     config: Config,
     keepalive_time: KeepaliveTime,
-    /// False when there is a connection but no way to make another.
+    /// False if there is a connection that cannot be replaced.
     connects: bool,
     state: RefCell<State>,
 }
@@ -31,18 +31,18 @@ enum State {
     Ready(Rc<Link>),
 }
 
-/// Where a connection comes from.
+/// Source of a connection.
 enum Source {
-    /// It is there.
+    /// Open connection.
     Open(Rc<Link>),
-    /// It is there and no other can be made: it has yet to open, or has ended.
+    /// Connection that cannot be replaced: it has yet to open, or has ended.
     Only(Rc<Link>),
-    /// It is being made.
+    /// Attempt in progress.
     Attempt(Rc<Attempt>),
 }
 
 impl Subchannel {
-    /// No connection yet.
+    /// Creates a subchannel without a connection.
     pub(crate) fn new(target: Target, config: Config) -> Self {
         Self {
             target,
@@ -53,7 +53,7 @@ impl Subchannel {
         }
     }
 
-    /// This connection and no other.
+    /// Creates a subchannel with this connection, which cannot be replaced.
     pub(crate) fn over(target: Target, config: Config, link: Rc<Link>) -> Self {
         Self {
             target,
@@ -76,10 +76,11 @@ impl Subchannel {
         &self.target
     }
 
-    /// The connection; all that ask while it is being made wait for the same attempt.
+    /// Returns the connection. All callers during an attempt wait for the same attempt.
     ///
     /// # Errors
-    /// UNAVAILABLE when that failed.
+    ///
+    /// UNAVAILABLE when the attempt failed.
     pub(crate) async fn link(self: &Rc<Self>) -> Result<Rc<Link>, Status> {
         match self.source() {
             Source::Open(link) => Ok(link),
@@ -106,7 +107,7 @@ impl Subchannel {
         }
     }
 
-    /// Connects in a task of its own: the call that asked first may be dropped meanwhile.
+    /// Connects in a separate task, because the call that needed it first may be dropped meanwhile.
     fn start(self: &Rc<Self>, attempt: &Rc<Attempt>) {
         let (attempt, subchannel) = (Rc::clone(attempt), Rc::downgrade(self));
         let target = self.target.clone();
@@ -125,7 +126,7 @@ impl Subchannel {
     }
 }
 
-/// Makes the outcome of an attempt known to the channel, if that is still there.
+/// Stores the outcome of an attempt in the subchannel, if that still exists.
 fn settle(subchannel: &Weak<Subchannel>, outcome: &Result<Rc<Link>, Status>) {
     match (subchannel.upgrade(), outcome) {
         (Some(subchannel), outcome) => {
@@ -147,7 +148,7 @@ impl Drop for Subchannel {
     }
 }
 
-/// One attempt to connect, and who waits for it.
+/// Attempt to connect, and the callers that wait for it.
 #[derive(Default)]
 struct Attempt {
     outcome: RefCell<Option<Result<Rc<Link>, Status>>>,
@@ -173,7 +174,7 @@ impl Attempt {
     }
 }
 
-/// Connects, and waits for the server's SETTINGS: they say how many calls it admits at once.
+/// Connects, and waits for the server's SETTINGS, which limit the number of concurrent calls.
 async fn establish(target: &Target, config: &Config) -> Result<Rc<Link>, Status> {
     let mut made = None;
     let attempt = async {

@@ -1,11 +1,11 @@
-//! Where a channel leads: the text that the user gives, as an address and as an `:authority`.
+//! Target of a channel: parses the user's text into an address and an `:authority`.
 
 use std::rc::Rc;
 
 use corespun_codec::Status;
 use corespun_runtime::{Address, spawn_blocking};
 
-/// A target that was read but not resolved: names are, anew at each attempt to connect.
+/// Parsed target. Names are resolved at each attempt to connect.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     address: Rc<str>,
@@ -13,7 +13,7 @@ pub(crate) struct Target {
     scheme: Option<Scheme>,
 }
 
-/// What the text says of TLS, if anything.
+/// Use of TLS according to the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Http,
@@ -21,9 +21,10 @@ pub(crate) enum Scheme {
 }
 
 impl Target {
-    /// Reads `host:port`, `http://host:port`, `https://host:port` or `unix:/path`.
+    /// Parses `host:port`, `http://host:port`, `https://host:port` or `unix:/path`.
     ///
     /// # Errors
+    ///
     /// INVALID_ARGUMENT with the text, when it has another form.
     pub(crate) fn parse(text: &str) -> Result<Self, Status> {
         let refused = |why: &str| {
@@ -59,7 +60,7 @@ impl Target {
         })
     }
 
-    /// A target that cannot be connected to, only named.
+    /// Creates a target that has only a name and cannot be connected to.
     pub(crate) fn named(authority: &str) -> Self {
         Self {
             address: authority.into(),
@@ -72,7 +73,8 @@ impl Target {
         self.scheme
     }
 
-    /// The host that a certificate must be for: no port, and no brackets around an address.
+    /// Returns the host that a certificate must be valid for: no port, and no brackets around an
+    /// address.
     pub(crate) fn host(&self) -> &str {
         let host = match self.authority.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -84,19 +86,20 @@ impl Target {
         bare.unwrap_or(host)
     }
 
-    /// The address as text.
+    /// Returns the address as text.
     pub(crate) fn text(&self) -> &Rc<str> {
         &self.address
     }
 
-    /// The `:authority` of requests.
+    /// Returns the `:authority` of requests.
     pub(crate) fn authority(&self) -> &Rc<str> {
         &self.authority
     }
 
-    /// The address to connect to.
+    /// Returns the address to connect to.
     ///
     /// # Errors
+    ///
     /// UNAVAILABLE when the name has no address.
     pub(crate) async fn resolve(&self) -> Result<Address, Status> {
         if let Ok(address) = self.address.parse() {

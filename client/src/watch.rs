@@ -1,4 +1,4 @@
-//! Waiting for a call's end on behalf of its interceptors.
+//! Notification of a call's end to its interceptors.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -10,21 +10,21 @@ use corespun_runtime::now;
 
 use crate::interceptor::{Ended, Interceptor};
 
-/// What one call wants told about its end.
+/// Callback for the end of one call.
 type Tell = Box<dyn FnOnce(&Ended<'_>)>;
 
 /// The interceptors of a channel, in order.
 pub(crate) type Interceptors = Rc<[Rc<dyn Interceptor>]>;
 
-/// Tells those around a call of its messages and of how it ended; dropped before that, that it was
-/// cancelled.
+/// Reports the messages and the end of a call to its interceptors; dropped early, it reports
+/// CANCELLED.
 pub(crate) struct Watch {
     interceptors: Interceptors,
     method: &'static str,
     started: Duration,
-    /// How many interceptors were asked.
+    /// Number of interceptors that ran.
     reached: Cell<usize>,
-    /// Where the request was sent, once it was.
+    /// Address that the request was sent to, once it was sent.
     peer: OnceCell<Rc<str>>,
     tell: RefCell<Vec<Tell>>,
     observers: RefCell<Vec<Rc<dyn CallObserver>>>,
@@ -57,17 +57,17 @@ impl Watch {
         self.reached.set(reached);
     }
 
-    /// How long the call has lasted.
+    /// Returns the time since the call started.
     pub(crate) fn elapsed(&self) -> Duration {
         now().saturating_sub(self.started)
     }
 
-    /// The request was sent to `peer`, for the first time or once more; true the first time.
+    /// Records that the request was sent to `peer`; returns true the first time.
     pub(crate) fn opened(&self, peer: &Rc<str>) -> bool {
         self.peer.set(Rc::clone(peer)).is_ok()
     }
 
-    /// The call has ended; only the first word counts.
+    /// Reports the end of the call; only the first report counts.
     pub(crate) fn end(&self, outcome: Result<(), &Status>) {
         if self.done.replace(true) {
             return;

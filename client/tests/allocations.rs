@@ -1,4 +1,4 @@
-//! How often a unary call allocates on the client's side, once the connection is warm.
+//! Allocations of a unary call on the client's side, on a connection that has served calls before.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -21,7 +21,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// What the client sends, for the server; the last stream that it opened.
+    /// Passes the client's output to the server; returns the last stream that the client opened.
     fn take(&mut self) -> Option<StreamKey> {
         let mut sent = take_buffer();
         self.client.transmit(&mut sent);

@@ -1,4 +1,5 @@
-//! Servers that turn callers away, on real sockets: what may be called again is.
+//! Servers that refuse calls or close connections, on real sockets: retries of calls that permit
+//! it.
 
 mod engines;
 
@@ -15,24 +16,24 @@ use engines::on_each_engine;
 const UPPER: Method<String, String> = Method::new("/test.Words/Upper", Kind::Unary);
 const SPLIT: Method<String, String> = Method::new("/test.Words/Split", Kind::ServerStreaming);
 
-/// GOAWAY that leaves out every stream, which no server of ours says once it has seen one.
+/// GOAWAY that excludes every stream, which our own server never sends after it has received one.
 const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// The same with ENHANCE_YOUR_CALM and the reason.
+/// GOAWAY that excludes every stream, with ENHANCE_YOUR_CALM and `too_many_pings`.
 const TOLD_OFF: &[u8] = b"\0\0\x16\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0btoo_many_pings";
 
-/// What a connection does with the first call on it.
+/// Behaviour of a connection on its first call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Habit {
-    /// Answers it.
+    /// Answers the call.
     Answer,
-    /// Says GOAWAY as if it had not seen it.
+    /// Sends GOAWAY as if it had not received the call.
     Leave,
-    /// Says GOAWAY once it has, and answers.
+    /// Sends GOAWAY after it has received the call, and answers the call.
     LeaveAfter,
-    /// Says GOAWAY because of too many PINGs, as if it had not seen it.
+    /// Sends GOAWAY because of too many PINGs, as if it had not received the call.
     TellOff,
-    /// Refuses its stream.
+    /// Refuses the stream.
     Refuse,
     /// Closes the socket.
     Vanish,
@@ -119,7 +120,7 @@ impl Protocol for Scripted {
     }
 }
 
-/// A server whose connections have these habits, one after the other; the last one's stay.
+/// Starts a server whose connections behave as listed, in order; the last entry repeats.
 fn serve(engine: Engine, habits: &'static [Habit]) -> Running {
     let address: Address = "127.0.0.1:0".parse().unwrap();
     let builder = Runtime::builder()
@@ -138,8 +139,8 @@ fn serve(engine: Engine, habits: &'static [Habit]) -> Running {
     started.unwrap()
 }
 
-/// How one unary and one server-streaming call end, each on a channel of its own to a server of
-/// its own.
+/// Returns the outcomes of one unary and one server-streaming call, each on its own channel and
+/// server.
 async fn ends(engine: Engine, habits: &'static [Habit]) -> [Code; 2] {
     let connect = async || {
         let server = serve(engine, habits);
@@ -191,7 +192,7 @@ fn unprocessed_calls_go_to_another_connection_once() {
     });
 }
 
-/// gRFC A8: whoever sent too many PINGs sends half as many from then on.
+/// gRFC A8: a client that sent too many PINGs halves its rate of PINGs.
 #[test]
 fn a_channel_that_was_told_off_doubles_its_keepalive_time() {
     on_each_engine(async |engine| {

@@ -1,4 +1,4 @@
-//! A server that accepts and says nothing.
+//! Servers that accept a connection and send nothing.
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ use corespun_runtime::{Engine, now, sleep, spawn, spawn_blocking, timeout};
 use engines::on_each_engine;
 use words::{ASLEEP, ASLEEP_MOST, ECHO, JOIN, NOWHERE, SLEEP, SPLIT, UPPER, serve};
 
-/// Held by tests that count handlers, of which there is one count in the process.
+/// Lock for tests that count handlers, because the count is global to the process.
 static COUNTING: Mutex<()> = Mutex::new(());
 
 const PLENTY: u32 = 2000;
@@ -45,7 +45,7 @@ async fn connected(server: &corespun_server::Running) -> Channel {
         .unwrap()
 }
 
-/// Waits for something that happens on the server's thread.
+/// Waits for a condition that changes on the server's thread.
 async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..500 {
         if is_so() {

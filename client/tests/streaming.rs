@@ -18,7 +18,7 @@ fn request() -> Request<String> {
     Request::new("a b".to_owned())
 }
 
-/// The stream of the one call that has begun.
+/// Returns the stream of the one call that has begun.
 fn opened(seen: &[Seen]) -> StreamKey {
     match seen.first() {
         Some(Seen::Head(stream)) => *stream,
@@ -321,7 +321,7 @@ impl<T, F: Future<Output = Result<T, corespun_codec::Status>>> AwaitWith<T> for 
     }
 }
 
-/// Streams that nobody reads hold their windows; each can be read to its end, in any order.
+/// Unread streams hold their windows; each can be read to its end, in any order.
 #[test]
 fn unread_responses_are_bounded() {
     block_on(async {

@@ -1,4 +1,4 @@
-//! Unary calls against a scripted server: what goes out, and what each kind of answer means.
+//! Unary calls against a scripted server: the bytes sent, and the outcome of each kind of response.
 
 #[path = "unary/compression.rs"]
 mod compression;
@@ -33,12 +33,12 @@ fn hello(channel: &Channel) -> JoinHandle<Outcome> {
     say(channel, Request::new("hello".to_owned()))
 }
 
-/// One call, answered by `script`.
+/// Returns the outcome of one call that `script` answers.
 fn answered(script: impl FnOnce(&mut Pair, StreamKey)) -> Outcome {
     pieces(usize::MAX, script)
 }
 
-/// The same with the answer cut into pieces.
+/// Returns the outcome of one call whose response arrives in pieces of `piece` bytes.
 fn pieces(piece: usize, script: impl FnOnce(&mut Pair, StreamKey)) -> Outcome {
     let outcome = block_on(async {
         let (mut pair, channel) = Pair::new(100);
@@ -361,7 +361,7 @@ fn a_goaway_spares_the_calls_that_the_server_saw() {
         let call = hello(&channel);
         let stream = pair.request().await;
         pair.server.go_away(ErrorCode::NO_ERROR);
-        // This one leaves before the client knows: nobody will answer it.
+        // This call is sent before the client learns of the GOAWAY, so it gets no response.
         let unseen = hello(&channel);
         corespun_runtime::yield_now().await;
         pair.settle().await;
@@ -426,7 +426,7 @@ fn the_connection_closes_behind_its_channel_and_its_calls() {
 #[test]
 fn a_silent_server_is_asked_whether_it_is_there() {
     block_on(async {
-        // Ten seconds are the least (gRFC A8).
+        // Ten seconds are the minimum (gRFC A8).
         let config = Config {
             keepalive_time: Duration::from_secs(1),
             keepalive_timeout: Duration::from_secs(20),
@@ -451,7 +451,7 @@ fn a_silent_server_is_asked_whether_it_is_there() {
         pair.client.advance(pair.now);
         assert_eq!(pair.settle().await, [], "it has answered");
         assert!(!call.is_finished());
-        // From here on the server says nothing.
+        // From here on the server is silent.
         pair.now += Duration::from_secs(30);
         pair.client.advance(pair.now);
         let mut ping = Vec::new();

@@ -1,4 +1,4 @@
-//! Base64 as `-bin` metadata uses it: written without padding, read with or without.
+//! Base64 of `-bin` metadata: written without padding, read with or without.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -20,12 +20,12 @@ pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     out.truncate(start + written);
 }
 
-/// The bytes that `text` stands for; `None` when [`is_valid`] says no.
+/// Returns the bytes that `text` encodes; `None` if [`is_valid`] returns `false`.
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 
-/// Whether `text` is base64, found without decoding it.
+/// Returns `true` if `text` is valid base64, without decoding it.
 pub(crate) fn is_valid(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|&&byte| byte == b'=').count();
     let digits = &text[..text.len() - padding];

@@ -1,8 +1,8 @@
-//! The seventeen outcomes of a call.
+//! Status codes of gRPC.
 
 use std::fmt;
 
-/// How a call ended (gRPC `statuscodes.md`).
+/// Status code of a call (gRPC `statuscodes.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum Code {
@@ -10,35 +10,35 @@ pub enum Code {
     Ok = 0,
     /// The call was cancelled, typically by the caller.
     Cancelled = 1,
-    /// Unknown error: a handler that panicked, or a peer that gave no status.
+    /// The error is unknown: a handler panicked, or a peer sent no status.
     Unknown = 2,
-    /// An argument is wrong whatever the state of the system.
+    /// An argument is wrong, regardless of the state of the system.
     InvalidArgument = 3,
     /// The deadline passed before the call ended.
     DeadlineExceeded = 4,
-    /// What was asked for does not exist.
+    /// The requested entity does not exist.
     NotFound = 5,
-    /// What was to be created exists already.
+    /// The entity to be created already exists.
     AlreadyExists = 6,
-    /// The caller, who is known, may not do this.
+    /// The caller is authenticated but lacks the permission.
     PermissionDenied = 7,
-    /// A quota, a limit or some room is used up.
+    /// A quota, a limit or some space is used up.
     ResourceExhausted = 8,
-    /// The system is not in the state that the call needs.
+    /// The system is not in the state that the call requires.
     FailedPrecondition = 9,
-    /// The call lost against a concurrent one; retry at a higher level.
+    /// The call lost a conflict with a concurrent call; retry at a higher level.
     Aborted = 10,
     /// The call went past the valid range.
     OutOfRange = 11,
-    /// The method does not exist here, or not in this form.
+    /// The method does not exist on this server, or not in this form.
     Unimplemented = 12,
-    /// An invariant is broken: a serious error.
+    /// An invariant of the system is broken: a serious error.
     Internal = 13,
-    /// The service cannot answer now; retry with backoff.
+    /// The service is currently unavailable; retry with backoff.
     Unavailable = 14,
-    /// Data is lost or corrupt beyond repair.
+    /// Data is lost or corrupted beyond repair.
     DataLoss = 15,
-    /// The caller is not known: credentials are missing or wrong.
+    /// The caller is not authenticated: credentials are missing or wrong.
     Unauthenticated = 16,
 }
 
@@ -62,7 +62,7 @@ const CODES: [Code; 17] = [
     Code::Unauthenticated,
 ];
 
-/// Name, decimal text and description, by number.
+/// Name, decimal text and description of each code, indexed by number.
 const TEXTS: [(&str, &str, &str); 17] = [
     ("OK", "0", "the call succeeded"),
     ("CANCELLED", "1", "the call was cancelled"),
@@ -92,7 +92,7 @@ const TEXTS: [(&str, &str, &str); 17] = [
 ];
 
 impl Code {
-    /// The code of `number`; a number that gRPC does not define reads as [`Code::Unknown`].
+    /// Returns the code of `number`; [`Code::Unknown`] for a number that gRPC does not define.
     pub fn from_i32(number: i32) -> Self {
         usize::try_from(number)
             .ok()
@@ -101,8 +101,8 @@ impl Code {
             .unwrap_or(Self::Unknown)
     }
 
-    /// Reads a `grpc-status` value: decimal without leading zeros, else `None`. A number that gRPC
-    /// does not define reads as [`Code::Unknown`].
+    /// Parses a `grpc-status` value: decimal without leading zeros, else `None`. A number that gRPC
+    /// does not define is [`Code::Unknown`].
     pub fn parse(text: &[u8]) -> Option<Self> {
         let leading_zero = text.len() > 1 && text[0] == b'0';
         if text.is_empty() || leading_zero || !text.iter().all(u8::is_ascii_digit) {
@@ -116,8 +116,8 @@ impl Code {
         Some(Self::from_i32(number))
     }
 
-    /// Returns the code for the HTTP status of a response without `grpc-status`, often a proxy's
-    /// (gRPC `http-grpc-status-mapping.md`). Servers never use this table backwards.
+    /// Returns the code for the HTTP status of a response without `grpc-status`, often from a proxy
+    /// (gRPC `http-grpc-status-mapping.md`). Servers never use this table in reverse.
     pub const fn from_http_status(http_status: u16) -> Self {
         match http_status {
             400 | 431 => Self::Internal,
@@ -129,17 +129,17 @@ impl Code {
         }
     }
 
-    /// The name in capitals, as in `NOT_FOUND`.
+    /// Returns the name in capitals, such as `NOT_FOUND`.
     pub const fn name(self) -> &'static str {
         TEXTS[self as usize].0
     }
 
-    /// The `grpc-status` value: the number as decimal text.
+    /// Returns the `grpc-status` value: the number as decimal text.
     pub const fn as_bytes(self) -> &'static [u8] {
         TEXTS[self as usize].1.as_bytes()
     }
 
-    /// A few words on what the code means.
+    /// Returns a short description of the code.
     pub const fn description(self) -> &'static str {
         TEXTS[self as usize].2
     }

@@ -1,9 +1,9 @@
-//! Compression of messages: gzip, deflate and Zstandard, with a bound on what they become.
+//! Compression of messages: gzip, deflate and Zstandard, with a limit on the decompressed size.
 //!
-//! What an algorithm needs between messages, up to some hundred KiB, is kept per thread, which is
-//! per shard: a call that compresses allocates none of it, and a shard that never does owns none.
-//! A peer decides how far its bytes inflate, so the output grows with what has really come out
-//! and stops one byte past the limit, whatever sizes the input claims.
+//! State that an algorithm needs between messages, up to some hundred KiB, is kept per thread, and
+//! so per shard: a call that compresses allocates none of it, and a shard that never compresses
+//! owns none. A peer decides how far its bytes inflate, so the output buffer grows with the bytes
+//! actually produced and stops one byte past the limit, whatever sizes the input claims.
 
 use std::cell::Cell;
 use std::io;
@@ -14,26 +14,26 @@ use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use crate::{Encoding, Status};
 
-/// The windows of gzip and zlib reach back 2^15 bytes (RFC 1951 §2).
+/// Window of gzip and zlib, as a power of two: 2^15 bytes (RFC 1951 §2).
 const DEFLATE_WINDOW_BITS: u8 = 15;
 
-/// The farthest that a Zstandard frame may reach back, as a power of two: 8 MiB, which RFC 8878
-/// §3.1.1.1.2 recommends as what every decoder grants. One window is kept per shard.
+/// Largest window of a Zstandard frame, as a power of two: 8 MiB, which RFC 8878 §3.1.1.1.2
+/// recommends that every decoder supports. One window is kept per shard.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Room that is made for output at first; it doubles with what comes out.
+/// Initial size of the output buffer in bytes; it doubles as bytes are produced.
 const OUTPUT_BYTES_MIN: usize = 4 << 10;
 
-/// Scratch memory above this is given back after use.
+/// Largest scratch memory in bytes that is kept after use.
 const SCRATCH_BYTES_KEPT: usize = 1 << 20;
 
 thread_local! {
-    /// Taken out while in use: a message that compresses another while it is encoded, odd as that
-    /// is, finds an empty place instead of a borrowed one.
+    /// State of the algorithms, taken out while in use: a message that compresses another message
+    /// while it is encoded, however odd, finds `None` instead of a borrowed value.
     static STATES: Cell<Option<Box<States>>> = const { Cell::new(None) };
 }
 
-/// What the algorithms keep from message to message, each from its first use on.
+/// State that the algorithms keep between messages, each allocated on first use.
 #[derive(Default)]
 struct States {
     gzip: Option<Compress>,
@@ -108,7 +108,7 @@ pub(crate) fn decompress(
     })
 }
 
-/// Why bytes are no message.
+/// Reason that bytes are not a message.
 enum Fault {
     TooLarge,
     Malformed(String),
@@ -121,7 +121,7 @@ impl<E: std::error::Error> From<E> for Fault {
 }
 
 fn incomplete() -> Fault {
-    Fault::Malformed("it ends before its time".to_owned())
+    Fault::Malformed("it is incomplete".to_owned())
 }
 
 impl States {
@@ -177,7 +177,7 @@ impl States {
     }
 }
 
-/// Where a message is written to, up to a limit.
+/// Destination of a decompressed message, with a limit.
 struct Output<'a> {
     limit: usize,
     out: &'a mut Vec<u8>,
@@ -192,8 +192,8 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Makes room when there is none: as much again as has come out since `start`, but not more
-    /// than one byte past the limit, which is enough to see that it is passed.
+    /// Makes room if there is none: as much again as was produced since `start`, but at most one
+    /// byte past the limit, which is enough to detect an excess.
     fn make_room(&mut self, start: usize) -> Result<(), Fault> {
         let written = self.out.len() - start;
         if written > self.limit {
@@ -220,8 +220,8 @@ fn deflate(state: &mut Compress, plain: &[u8], out: &mut Vec<u8>) -> io::Result<
     }
 }
 
-/// Inflates one gzip member or zlib stream after the other: gzip files may be concatenated
-/// (RFC 1952 §2.2), and no gRPC peer writes more than one zlib stream.
+/// Inflates a sequence of gzip members or zlib streams: gzip files may be concatenated (RFC 1952
+/// §2.2), and no gRPC peer writes more than one zlib stream.
 fn inflate(state: &mut Decompress, bytes: &[u8], mut output: Output<'_>) -> Result<(), Fault> {
     let start = output.out.len();
     let mut rest = bytes;
@@ -234,7 +234,7 @@ fn inflate(state: &mut Decompress, bytes: &[u8], mut output: Output<'_>) -> Resu
     }
 }
 
-/// Inflates what `rest` starts with; what follows it.
+/// Inflates the stream at the start of `rest`, and returns the bytes after it.
 fn inflate_one<'a>(
     state: &mut Decompress,
     mut rest: &'a [u8],
@@ -263,7 +263,7 @@ fn zstd_decoder() -> io::Result<Decoder<'static>> {
     Ok(decoder)
 }
 
-/// Inflates one Zstandard frame after the other (RFC 8878 §3.1).
+/// Decompresses a sequence of Zstandard frames (RFC 8878 §3.1).
 fn from_zstd(decoder: &mut Decoder<'_>, bytes: &[u8], mut output: Output<'_>) -> Result<(), Fault> {
     decoder.reinit()?;
     let start = output.out.len();

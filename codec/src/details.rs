@@ -32,17 +32,18 @@ use prost_types::Any;
 use crate::{Code, Status};
 use messages::RpcStatus;
 
-/// What stands ahead of a type's name in the URL of an `Any`.
+/// URL prefix before the type's name in an `Any`.
 const TYPE_HOST: &str = "type.googleapis.com/";
 
-/// Writes the struct, and the ways from and to a list of `Any`, out of one list of the types.
+/// Generates the struct and its conversions from and to a list of `Any`, from one list of the
+/// types.
 macro_rules! error_details {
     ($($field:ident $Type:ident $doc:literal;)*) => {
-        /// The standard details, at most one of each type, and those of other types.
+        /// Standard error details, at most one of each type, plus details of other types.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct ErrorDetails {
             $(#[doc = $doc] pub $field: Option<$Type>,)*
-            /// Details of other types, and those that could not be read.
+            /// Details of other types, and details that could not be decoded.
             pub other: Vec<Any>,
         }
 
@@ -54,7 +55,7 @@ macro_rules! error_details {
                 list
             }
 
-            /// Takes a detail in; the first of its type counts.
+            /// Adds a detail; the first of each type wins.
             fn accept(&mut self, detail: Any) {
                 match detail.type_url.rsplit('/').next() {
                     $(Some(concat!("google.rpc.", stringify!($Type))) if self.$field.is_none() => {
@@ -71,16 +72,16 @@ macro_rules! error_details {
 }
 
 error_details! {
-    error_info ErrorInfo "Why the call failed.";
-    retry_info RetryInfo "When it may be tried again.";
-    debug_info DebugInfo "What a developer may want to know.";
-    quota_failure QuotaFailure "Which quotas are used up.";
-    precondition_failure PreconditionFailure "Which conditions do not hold.";
-    bad_request BadRequest "Which fields of the request are wrong.";
-    request_info RequestInfo "What to name when asking about the request.";
-    resource_info ResourceInfo "Which resource the call failed on.";
-    help Help "Where to read on.";
-    localized_message LocalizedMessage "What to show to the user.";
+    error_info ErrorInfo "Reason that the call failed.";
+    retry_info RetryInfo "Delay before the call may be retried.";
+    debug_info DebugInfo "Debugging information for developers.";
+    quota_failure QuotaFailure "Quotas that are used up.";
+    precondition_failure PreconditionFailure "Conditions that do not hold.";
+    bad_request BadRequest "Invalid fields of the request.";
+    request_info RequestInfo "Identification of the request.";
+    resource_info ResourceInfo "Resource that the call failed on.";
+    help Help "Links to further information.";
+    localized_message LocalizedMessage "Message to show to the user.";
 }
 
 fn any(name: &str, message: &impl Message) -> Any {
@@ -91,12 +92,12 @@ fn any(name: &str, message: &impl Message) -> Any {
 }
 
 impl ErrorDetails {
-    /// No details yet.
+    /// Returns an empty set of details.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Says why the call failed: a reason in `UPPER_SNAKE_CASE` within a domain.
+    /// Sets the reason that the call failed: a name in `UPPER_SNAKE_CASE` within a domain.
     pub fn set_error_info(
         &mut self,
         reason: impl Into<String>,
@@ -111,14 +112,14 @@ impl ErrorDetails {
         self
     }
 
-    /// Says how long to wait before the call is tried again.
+    /// Sets the delay before the call may be retried.
     pub fn set_retry_info(&mut self, delay: Duration) -> &mut Self {
         let retry_delay = prost_types::Duration::try_from(delay).ok();
         self.retry_info = Some(RetryInfo { retry_delay });
         self
     }
 
-    /// Says what a developer may want to know.
+    /// Sets debugging information for developers.
     pub fn set_debug_info(
         &mut self,
         stack_entries: Vec<String>,
@@ -131,7 +132,7 @@ impl ErrorDetails {
         self
     }
 
-    /// Adds a quota that is used up: whose it is, and how it was passed.
+    /// Adds a quota that is used up: its subject, and a description of the violation.
     pub fn add_quota_failure_violation(
         &mut self,
         subject: impl Into<String>,
@@ -163,7 +164,7 @@ impl ErrorDetails {
         self
     }
 
-    /// Adds a field of the request that is wrong, and why.
+    /// Adds an invalid field of the request, with the reason.
     pub fn add_bad_request_violation(
         &mut self,
         field: impl Into<String>,
@@ -179,7 +180,7 @@ impl ErrorDetails {
         self
     }
 
-    /// Says what to name when asking about the request.
+    /// Sets the data that identifies the request in a report of the problem.
     pub fn set_request_info(
         &mut self,
         request_id: impl Into<String>,
@@ -192,13 +193,13 @@ impl ErrorDetails {
         self
     }
 
-    /// Says which resource the call failed on.
+    /// Sets the resource that the call failed on.
     pub fn set_resource_info(&mut self, resource: ResourceInfo) -> &mut Self {
         self.resource_info = Some(resource);
         self
     }
 
-    /// Adds a place to read on at.
+    /// Adds a link to further information.
     pub fn add_help_link(
         &mut self,
         description: impl Into<String>,
@@ -212,7 +213,7 @@ impl ErrorDetails {
         self
     }
 
-    /// Says what to show to the user, in a language such as `en-GB`.
+    /// Sets a message to show to the user, in a language such as `en-GB`.
     pub fn set_localized_message(
         &mut self,
         locale: impl Into<String>,
@@ -227,7 +228,7 @@ impl ErrorDetails {
 }
 
 impl Status {
-    /// A status with typed details, which go out as `grpc-status-details-bin`.
+    /// Creates a status with typed details, which are sent as `grpc-status-details-bin`.
     pub fn with_error_details(
         code: Code,
         message: impl Into<Cow<'static, str>>,
@@ -242,7 +243,7 @@ impl Status {
         Self::with_details(code, message, encoded.encode_to_vec())
     }
 
-    /// The typed details; none when the peer sent none or none that can be read.
+    /// Returns the typed details; empty if the peer sent none or none that can be decoded.
     pub fn error_details(&self) -> ErrorDetails {
         let mut details = ErrorDetails::new();
         let read = RpcStatus::decode(self.details()).unwrap_or_default();

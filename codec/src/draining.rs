@@ -1,4 +1,4 @@
-//! How a call learns that its connection is about to end.
+//! Notice to calls that their connection is about to end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// A connection's end of it: begun once, when the server shuts down or the connection has reached
-/// its age.
+/// Drain state of a connection, set once: when the server shuts down or the connection has reached
+/// its age limit.
 #[derive(Debug, Default)]
 pub struct Drain {
     begun: Cell<bool>,
@@ -17,14 +17,14 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// The connection drains from now on.
+    /// Starts the drain of the connection.
     pub fn begin(&self) {
         self.begun.set(true);
         let waiting = self.waiting.take();
         waiting.into_values().for_each(Waker::wake);
     }
 
-    /// What calls on the connection are given.
+    /// Returns a future for a call on the connection.
     pub fn watch(self: &Rc<Self>) -> Draining {
         Draining {
             drain: Some(Rc::clone(self)),
@@ -33,7 +33,7 @@ impl Drain {
     }
 }
 
-/// Two heads that differ only in this are the same.
+/// Compares as always equal, so that two heads that differ only in this are equal.
 impl PartialEq for Drain {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -45,9 +45,9 @@ impl Eq for Drain {}
 /// A future that is ready once a call's connection drains: because the server shuts down, or
 /// because the connection has reached its age.
 ///
-/// A handler that streams without end should come to one then. What goes on when the grace is over
-/// is ended with UNAVAILABLE. It owns all it needs, so it may be waited for beside anything else,
-/// and kept after it is ready. On a client it is never ready.
+/// A handler that streams without end should end its stream then. Calls that still run when the
+/// drain's grace time is over end with UNAVAILABLE. The future borrows nothing, so it can be
+/// awaited together with others, and kept after it is ready. On a client it is never ready.
 ///
 /// ```
 /// # use corespun_codec::{Request, Sender, Status};
@@ -63,12 +63,12 @@ impl Eq for Drain {}
 #[derive(Debug, Default)]
 pub struct Draining {
     drain: Option<Rc<Drain>>,
-    /// Where its waker is kept.
+    /// Key of the stored waker.
     place: Option<u64>,
 }
 
 impl Draining {
-    /// Whether the drain has begun.
+    /// Returns `true` once the drain has begun.
     pub fn has_begun(&self) -> bool {
         self.drain.as_ref().is_some_and(|drain| drain.begun.get())
     }

@@ -1,12 +1,12 @@
-//! Names of message encodings and their negotiation (gRPC `compression.md`).
+//! Message encodings by name, and their negotiation (gRPC `compression.md`).
 
 use std::fmt;
 
-/// How the bytes of a message are encoded.
+/// Encoding of the bytes of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Encoding {
-    /// As they are.
+    /// Not compressed.
     #[default]
     Identity = 0,
     /// gzip (RFC 1952).
@@ -24,7 +24,7 @@ const NAMES: [(&str, Encoding); 4] = [
     ("zstd", Encoding::Zstd),
 ];
 
-/// How each set reads, by its bits above that of identity.
+/// `grpc-accept-encoding` text of each set, indexed by its bits above that of identity.
 const LISTS: [&str; 8] = [
     "identity",
     "identity,gzip",
@@ -37,12 +37,12 @@ const LISTS: [&str; 8] = [
 ];
 
 impl Encoding {
-    /// The name on the wire.
+    /// Returns the name used on the wire.
     pub const fn name(self) -> &'static str {
         NAMES[self as usize].0
     }
 
-    /// The encoding of that name, if it is known here.
+    /// Returns the encoding with that name, if it is supported.
     pub fn parse(name: &[u8]) -> Option<Self> {
         let known = NAMES.iter().find(|(text, _)| text.as_bytes() == name);
         known.map(|&(_, encoding)| encoding)
@@ -55,40 +55,40 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// A set of encodings: what a peer accepts. It always has [`Encoding::Identity`].
+/// A set of encodings that a peer accepts. It always contains [`Encoding::Identity`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Encodings(u8);
 
 impl Encodings {
-    /// Identity alone: what a peer accepts that says nothing.
+    /// Identity alone: the set of a peer that sends no `grpc-accept-encoding`.
     pub const IDENTITY: Self = Self(1);
 
-    /// Every encoding there is.
+    /// All supported encodings.
     pub const ALL: Self = Self(0b1111);
 
-    /// Identity and one other.
+    /// Returns the set of identity and one other encoding.
     pub const fn only(encoding: Encoding) -> Self {
         Self::IDENTITY.with(encoding)
     }
 
-    /// The set and one more.
+    /// Returns the set with one more encoding.
     pub const fn with(self, encoding: Encoding) -> Self {
         Self(self.0 | 1 << encoding as u8)
     }
 
-    /// The `grpc-accept-encoding` value that says the set.
+    /// Returns the `grpc-accept-encoding` value for the set.
     pub const fn text(self) -> &'static str {
         LISTS[self.0 as usize >> 1]
     }
 
-    /// Reads a `grpc-accept-encoding` value: names between commas; unknown ones are left out.
+    /// Parses a `grpc-accept-encoding` value: names separated by commas; unknown ones are ignored.
     pub fn parse(list: &[u8]) -> Self {
         list.split(|&byte| byte == b',')
             .filter_map(|name| Encoding::parse(name.trim_ascii()))
             .fold(Self::IDENTITY, Self::with)
     }
 
-    /// Whether the set has `encoding`.
+    /// Returns `true` if the set contains `encoding`.
     pub const fn contains(self, encoding: Encoding) -> bool {
         self.0 & 1 << encoding as u8 != 0
     }

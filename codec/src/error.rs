@@ -1,9 +1,9 @@
-//! What can be wrong with metadata that a program sets and with a request head that a peer sends.
+//! Errors of metadata that a program sets, and of request heads that a peer sends.
 
 use crate::Status;
 use std::fmt;
 
-/// Metadata that was refused.
+/// Error of metadata that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetadataError {
@@ -11,12 +11,12 @@ pub enum MetadataError {
     Key(Box<str>),
     /// The key belongs to gRPC (`grpc-…`) or to HTTP (such as `content-type`).
     Reserved(Box<str>),
-    /// A text was given for a `-bin` key, or bytes for another one.
+    /// The key is a `-bin` key with a text value, or another key with a binary value.
     Kind(Box<str>),
-    /// The text has characters outside `0x20..=0x7E`, or a space at its edge, which HTTP/2 forbids
-    /// (RFC 9113 §8.2.1). For a `-bin` key from the wire: it is not base64.
+    /// The text has characters outside `0x20..=0x7E`, or a space at either end, which HTTP/2
+    /// forbids (RFC 9113 §8.2.1). For a `-bin` key from the wire: it is not base64.
     Value(Box<str>),
-    /// The map would grow past 4 GiB.
+    /// The map would exceed 4 GiB.
     Full(Box<str>),
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for MetadataError {
                 key,
                 "a value is printable ASCII without spaces at its edges",
             ),
-            Self::Full(key) => (key, "the map would pass 4 GiB"),
+            Self::Full(key) => (key, "the map would exceed 4 GiB"),
         };
         write!(f, "failed to set metadata {key:?}: {why}")
     }
@@ -40,17 +40,17 @@ impl fmt::Display for MetadataError {
 
 impl std::error::Error for MetadataError {}
 
-/// A request head that cannot become a call, and the answer to give.
+/// Error of a request head that is not a valid call, with the response to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeadError {
-    /// The HTTP status of the answer: 200, 400, 405 or 415.
+    /// HTTP status of the response: 200, 400, 405 or 415.
     pub http_status: u16,
-    /// The gRPC status of the answer, sent in the same block (trailers-only).
+    /// gRPC status of the response, sent in the same header block (trailers-only).
     pub status: Status,
 }
 
 impl HeadError {
-    /// The `:status` value of the answer.
+    /// Returns the `:status` value of the response.
     pub fn http_status_text(&self) -> &'static [u8] {
         match self.http_status {
             405 => b"405",

@@ -1,9 +1,10 @@
-//! A small map from type to value, for what interceptors hand to handlers.
+//! A small map from type to value, with which interceptors pass data to handlers.
 
 use std::any::{Any, TypeId};
 use std::fmt;
 
-/// At most one value of each type. An empty one owns no memory; look-ups scan, for there are few.
+/// Map with at most one value of each type. An empty map owns no memory. Look-ups scan, because
+/// there are few values.
 ///
 /// ```
 /// # use corespun_codec::Extensions;
@@ -18,33 +19,33 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// Without values; owns no memory.
+    /// Returns an empty map that owns no memory.
     pub const fn new() -> Self {
         Self { values: Vec::new() }
     }
 
-    /// Puts `value` in, and answers the one of its type that was there.
+    /// Inserts `value` and returns the previous value of its type, if any.
     pub fn insert<T: 'static>(&mut self, value: T) -> Option<T> {
         let old = self.remove::<T>();
         self.values.push((TypeId::of::<T>(), Box::new(value)));
         old
     }
 
-    /// The value of type `T`.
+    /// Returns the value of type `T`.
     pub fn get<T: 'static>(&self) -> Option<&T> {
         let wanted = TypeId::of::<T>();
         let (_, value) = self.values.iter().find(|(id, _)| *id == wanted)?;
         value.downcast_ref()
     }
 
-    /// The value of type `T`, to change it.
+    /// Returns the value of type `T` for changing it.
     pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         let wanted = TypeId::of::<T>();
         let (_, value) = self.values.iter_mut().find(|(id, _)| *id == wanted)?;
         value.downcast_mut()
     }
 
-    /// Takes the value of type `T` out.
+    /// Removes and returns the value of type `T`.
     pub fn remove<T: 'static>(&mut self) -> Option<T> {
         let wanted = TypeId::of::<T>();
         let at = self.values.iter().position(|(id, _)| *id == wanted)?;
@@ -52,17 +53,17 @@ impl Extensions {
         value.downcast().ok().map(|value| *value)
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there are no values.
+    /// Returns `true` if there are no values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// Drops all values and keeps the memory of the list.
+    /// Removes all values and keeps the memory of the list.
     pub fn clear(&mut self) {
         self.values.clear();
     }

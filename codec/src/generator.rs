@@ -1,6 +1,6 @@
-//! Deterministic inputs for the property tests beside the pure functions.
+//! Generator of deterministic inputs for property tests.
 
-/// SplitMix64: the same seed gives the same inputs on every machine.
+/// SplitMix64 generator: equal seeds give equal inputs on every machine.
 pub(crate) struct Generator(u64);
 
 impl Generator {
@@ -16,12 +16,12 @@ impl Generator {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number in `0..bound`; zero when `bound` is zero.
+    /// Returns a number in `0..bound`; zero if `bound` is zero.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.number() % bound.max(1) as u64) as usize
     }
 
-    /// Up to `length_max` bytes, each taken from `alphabet`, or any byte when that is empty.
+    /// Returns up to `length_max` bytes, each taken from `alphabet`, or any byte if that is empty.
     pub(crate) fn bytes(&mut self, length_max: usize, alphabet: &[u8]) -> Vec<u8> {
         let length = self.below(length_max + 1);
         (0..length)
@@ -32,7 +32,7 @@ impl Generator {
             .collect()
     }
 
-    /// Up to `length_max` characters: ASCII, controls, and some of every UTF-8 length.
+    /// Returns up to `length_max` characters: ASCII, controls, and some of every UTF-8 length.
     pub(crate) fn text(&mut self, length_max: usize) -> String {
         let length = self.below(length_max + 1);
         (0..length)

@@ -1,8 +1,8 @@
-//! Heads of calls: header fields to what a call needs to know, and back.
+//! Heads of calls: conversion between header fields and the data that a call needs.
 //!
-//! Both sides follow "gRPC over HTTP/2" and gRFC A41. What makes a header list malformed as
-//! HTTP/2 (order of pseudo-headers, `connection`, forbidden characters) is refused before it
-//! comes here.
+//! Both sides follow "gRPC over HTTP/2" and gRFC A41. Header lists that are malformed in HTTP/2
+//! terms (order of pseudo-headers, `connection`, forbidden characters) are refused before they
+//! reach this module.
 
 mod foreign;
 mod response;
@@ -16,15 +16,15 @@ use crate::{
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The `user-agent` of our client.
+/// `user-agent` of our client.
 pub const USER_AGENT: &str = concat!("grpc-rust-corespun/", env!("CARGO_PKG_VERSION"));
 
 const CONTENT_TYPE: &[u8] = b"application/grpc";
 
-/// One header field: name and value.
+/// Name and value of one header field.
 pub type Field<'a> = (&'a [u8], &'a [u8]);
 
-/// Bytes that a field counts for in the size of a header list besides its name and value
+/// Bytes that every field counts for in the size of a header list in addition to its name and value
 /// (RFC 9113 §6.5.2).
 pub(crate) const FIELD_OVERHEAD_BYTES: usize = 32;
 
@@ -36,7 +36,7 @@ pub fn list_bytes<'a>(fields: impl Iterator<Item = Field<'a>>) -> usize {
         .sum()
 }
 
-/// The form of the content type, which the answer repeats.
+/// Content type of a request, which the response repeats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ContentType {
     /// `application/grpc`.
@@ -47,7 +47,7 @@ pub enum ContentType {
 }
 
 impl ContentType {
-    /// The value on the wire.
+    /// Returns the value used on the wire.
     pub const fn as_bytes(self) -> &'static [u8] {
         match self {
             Self::Grpc => CONTENT_TYPE,
@@ -56,36 +56,36 @@ impl ContentType {
     }
 }
 
-/// What a request says ahead of its messages.
+/// Data that a request carries before its messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestHead {
-    /// The metadata, `user-agent` included.
+    /// Metadata, including `user-agent`.
     pub metadata: MetadataMap,
-    /// The time that the caller grants, from when the head came.
+    /// Time that the caller allows, counted from the arrival of the head.
     pub timeout: Option<Duration>,
-    /// Who calls, as text; not from the header list.
+    /// Address of the caller, as text; not from the header list.
     pub peer: Option<Rc<str>>,
-    /// What else is known of who calls; not from the header list.
+    /// TLS identity or Unix credentials of the caller; not from the header list.
     pub identity: Option<Rc<PeerIdentity>>,
-    /// Tells when the connection drains; not from the header list.
+    /// Notice of the connection's drain; not from the header list.
     pub drain: Option<Rc<Drain>>,
-    /// The host that the caller addressed.
+    /// Host that the caller addressed.
     pub authority: String,
-    /// How the messages are encoded.
+    /// Encoding of the request messages.
     pub encoding: Encoding,
-    /// What the caller accepts in return.
+    /// Encodings that the caller accepts for response messages.
     pub accept_encodings: Encodings,
-    /// The content type to answer with.
+    /// Content type of the response.
     pub content_type: ContentType,
 }
 
 impl RequestHead {
-    /// Is ready once the connection drains that the request came on.
+    /// Returns a future that is ready once the connection of the request drains.
     pub fn draining(&self) -> Draining {
         self.drain.as_ref().map(Drain::watch).unwrap_or_default()
     }
 
-    /// Forgets everything and keeps the memory.
+    /// Resets all fields and keeps the memory.
     pub fn clear(&mut self) {
         self.metadata.clear();
         self.authority.clear();
@@ -99,7 +99,7 @@ impl RequestHead {
     }
 }
 
-/// What the fields of a request say, before it is judged.
+/// Fields of a request, before they are validated.
 #[derive(Default)]
 struct Seen<'a> {
     method: &'a [u8],
@@ -111,8 +111,8 @@ struct Seen<'a> {
     refusal: Option<Status>,
 }
 
-/// Reads a request's header fields into `head`, and answers its path. All of `head` is written
-/// anew but the peer and its identity, which no field tells.
+/// Parses a request's header fields into `head`, and returns its path. Overwrites all of `head`
+/// except the peer and its identity, which are not header fields.
 ///
 /// # Errors
 /// With the HTTP status and the gRPC status to answer: 405 when the method is not POST, 415 when
@@ -124,7 +124,8 @@ pub fn parse_request<'a>(
     parse_request_in(Encodings::ALL, fields, head)
 }
 
-/// The same for a server that takes messages in the `accepted` encodings only.
+/// Parses a request's header fields as [`parse_request`] does, for a server that accepts messages
+/// only in the `accepted` encodings.
 ///
 /// # Errors
 /// As [`parse_request`]; an encoding that is not among them gets UNIMPLEMENTED with a
@@ -235,14 +236,14 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Whether a request of this content type asks for a call: `application/grpc`, alone or with `+`
-/// and a subtype.
+/// Returns `true` for the content type of a gRPC call: `application/grpc`, alone or with `+` and a
+/// subtype.
 pub fn is_grpc(content_type: &[u8]) -> bool {
     subtype(content_type).is_some()
 }
 
-/// Returns the subtype behind `application/grpc+`, empty when there is none; `None` when the type
-/// is not gRPC. Parameters and the blanks around `;` are skipped (RFC 9110 §8.3.1).
+/// Returns the subtype after `application/grpc+`, empty if there is none; `None` if the type is not
+/// gRPC. Parameters and the blanks around `;` are skipped (RFC 9110 §8.3.1).
 fn subtype(content_type: &[u8]) -> Option<&[u8]> {
     let (start, rest) = content_type
         .trim_ascii()
@@ -281,7 +282,7 @@ fn shown(value: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(value))
 }
 
-/// Where a request goes.
+/// Target of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     /// `http` or `https`.
@@ -292,8 +293,8 @@ pub struct Target<'a> {
     pub path: &'a str,
 }
 
-/// The fields of a request's head. `timeout` is the `grpc-timeout` value that
-/// [`timeout::write`] makes; a `user-agent` in the metadata takes the place of ours.
+/// Returns the fields of a request's head. `timeout` is the `grpc-timeout` value that
+/// [`timeout::write`] makes; a `user-agent` in the metadata replaces ours.
 pub fn request_fields<'a>(
     target: Target<'a>,
     timeout: Option<&'a [u8]>,

@@ -1,22 +1,22 @@
-//! gRPC between bytes and messages: what both ends of a call share, without I/O or a runtime.
+//! gRPC protocol types and wire forms that clients and servers share, without I/O or a runtime.
 //!
-//! | module | what |
+//! | item | content |
 //! |---|---|
 //! | [`Method`], [`Kind`] | the constant that names an RPC and its message types |
-//! | [`Request`], [`Response`], [`Extensions`] | a message with what travels beside it |
-//! | [`Draining`] | how a handler learns that its connection is about to end |
-//! | [`Status`], [`Code`] | how a call ended; to and from trailers |
-//! | [`details`] | typed details of a status, the standard ones of `google.rpc` |
-//! | [`MetadataMap`] | pairs of key and value, flat |
-//! | [`head`] | header fields to a [`RequestHead`] and back |
-//! | [`message`] | the five-byte prefix; messages out of bytes in any pieces |
-//! | [`pipe`], [`Streaming`], [`Sender`] | messages between a connection and whoever streams |
-//! | [`CallObserver`] | who hears of the messages and the end of a call |
+//! | [`Request`], [`Response`], [`Extensions`] | a message with its metadata and other parts |
+//! | [`Draining`] | notice to a handler that its connection is about to end |
+//! | [`Status`], [`Code`] | outcome of a call; conversion to and from trailers |
+//! | [`details`] | typed details of a status: the standard types of `google.rpc` |
+//! | [`MetadataMap`] | metadata: pairs of key and value |
+//! | [`head`] | conversion of header fields to a [`RequestHead`] and back |
+//! | [`message`] | framing: five-byte prefixes, and messages from bytes in any pieces |
+//! | [`pipe`], [`Streaming`], [`Sender`] | messages between a connection and a streaming task |
+//! | [`CallObserver`] | callbacks for the messages and the end of a call |
 //! | [`TraceContext`] | the trace that a call belongs to |
-//! | [`timeout`], [`percent`] | two small wire forms |
-//! | [`Encoding`], [`Encodings`] | compressions by name, and what a peer accepts |
+//! | [`timeout`], [`percent`] | wire forms of `grpc-timeout` and `grpc-message` |
+//! | [`Encoding`], [`Encodings`] | encodings of messages by name, and sets that a peer accepts |
 //!
-//! What a request's header list becomes, and what an error becomes on its way back:
+//! Example: parse a request's header list, and convert an error to trailers:
 //!
 //! ```
 //! use corespun_codec::{RequestHead, Status, head};

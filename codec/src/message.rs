@@ -1,4 +1,4 @@
-//! Messages between their five-byte prefixes (gRPC over HTTP/2, "Length-Prefixed-Message").
+//! Messages with their five-byte prefixes (gRPC over HTTP/2, "Length-Prefixed-Message").
 
 mod framing;
 
@@ -7,19 +7,22 @@ pub use framing::{Frame, Framing, Sending};
 use crate::{Encoding, Status};
 use prost::Message;
 
-/// The bytes ahead of every message: a compressed flag and a big-endian length.
+/// Length of the prefix of every message: a compressed flag and a big-endian length.
 pub const PREFIX_BYTES: usize = 5;
 
-/// The memory that an idle [`Deframer`] keeps of each of its two buffers, in bytes.
+/// Memory that an idle [`Deframer`] keeps of each of its two buffers, in bytes.
 const CAPACITY_KEPT: usize = 4 << 10;
 
-/// How much memory for inflated messages a [`Deframer`] keeps from one to the next.
+/// Memory for decompressed messages that a [`Deframer`] keeps from one message to the next, in
+/// bytes.
 const PLAIN_BYTES_KEPT: usize = 64 << 10;
 
-/// The least that [`Deframer`] has of a message, as a share of it, before it reserves the rest.
+/// Divisor for reservations: memory for the rest of a message is reserved once the buffer holds at
+/// least the missing bytes divided by this number.
 const RESERVE_SHARE: usize = 8;
 
-/// Part of its length by which a buffer grows that holds what has come of a message.
+/// Divisor for growth: a buffer with an unfinished message grows by its length divided by this
+/// number.
 const GROWTH_SHARE: usize = 4;
 
 /// Appends the prefix of a message of `len` bytes. The length field holds 32 bits: callers check
@@ -33,7 +36,7 @@ pub fn write_prefix(out: &mut Vec<u8>, compressed: bool, len: usize) {
     out.extend_from_slice(&[u8::from(compressed), a, b, c, d]);
 }
 
-/// Appends `message` behind its prefix, in one pass, and answers the bytes of the message.
+/// Appends `message` after its prefix, in one pass, and returns the length of the message in bytes.
 ///
 /// # Errors
 /// RESOURCE_EXHAUSTED when the message is longer than a prefix can say (4 GiB); nothing is
@@ -49,7 +52,7 @@ pub fn encode<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<usize, Statu
     Ok(len)
 }
 
-/// The message that `bytes`, without prefix, stand for.
+/// Decodes the message in `bytes`, which have no prefix.
 ///
 /// # Errors
 /// INTERNAL with the cause, when they are malformed.
@@ -57,17 +60,18 @@ pub fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Status> {
     M::decode(bytes).map_err(|error| Status::internal(error.to_string()))
 }
 
-/// The message in `bytes` when they are exactly one, not compressed: the common case of a unary
-/// request, found without a [`Deframer`]. The caller still checks its length against the limit.
+/// Returns the message in `bytes` if they are exactly one uncompressed message: the common case of
+/// a unary request, handled without a [`Deframer`]. The caller must still check its length against
+/// the limit.
 pub fn whole(bytes: &[u8]) -> Option<&[u8]> {
     let (prefix, message) = bytes.split_first_chunk::<PREFIX_BYTES>()?;
     (prefix[0] == 0 && length(prefix) == message.len()).then_some(message)
 }
 
-/// A message and the bytes that follow it.
+/// Message, and the bytes that follow it.
 pub type Split<'a> = (&'a [u8], &'a [u8]);
 
-/// The first message in `bytes`, and what follows it; `None` when it is not there in full.
+/// Returns the first message in `bytes` and the bytes after it; `None` if it is incomplete.
 ///
 /// # Errors
 /// As [`Framing::split`] of messages that are not compressed.
@@ -76,8 +80,8 @@ pub fn split(bytes: &[u8], limit: usize) -> Result<Option<Split<'_>>, Status> {
     Ok(split.map(|(frame, rest)| (frame.bytes, rest)))
 }
 
-/// Appends `bytes` to a buffer that grows by a quarter at a time: what a peer leaves unfinished
-/// must cost little more than it sent.
+/// Appends `bytes` to a buffer that grows by a quarter at a time, so that an unfinished message
+/// occupies little more than the peer has sent.
 pub fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
     if buffer.capacity() - buffer.len() < bytes.len() {
         buffer.reserve_exact(bytes.len().max(buffer.len() / GROWTH_SHARE));
@@ -85,16 +89,16 @@ pub fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
     buffer.extend_from_slice(bytes);
 }
 
-/// Returns how many bytes of the message are missing that `buffer` starts with, its prefix
-/// included; 0 when it is whole.
+/// Returns the number of bytes still missing from the first message in `buffer`, whose prefix is
+/// included; 0 if the message is complete.
 pub fn missing(buffer: &[u8]) -> usize {
     let whole = buffer.first_chunk::<PREFIX_BYTES>().map_or(0, length) + PREFIX_BYTES;
     whole.saturating_sub(buffer.len())
 }
 
-/// Makes room in `buffer` for the rest of the message that it starts with, if that has no more than
-/// `limit` bytes and a fair share of it is here: five bytes alone must not buy a peer the memory of
-/// a whole message.
+/// Reserves memory in `buffer` for the rest of its first message, if the message has at most
+/// `limit` bytes and a fair share of it has arrived. Otherwise a prefix of five bytes could make
+/// this end allocate a whole message.
 pub fn reserve_rest(buffer: &mut Vec<u8>, limit: usize) {
     let Some(len) = buffer.first_chunk::<PREFIX_BYTES>().map(length) else {
         return;
@@ -133,20 +137,21 @@ fn too_long(len: usize, limit: usize) -> Status {
 pub struct Deframer {
     framing: Framing,
     buffer: Vec<u8>,
-    /// The last message that came compressed.
+    /// Last message that arrived compressed, decompressed.
     plain: Vec<u8>,
-    /// Where the next message's prefix starts.
+    /// Offset of the next message's prefix.
     start: usize,
-    /// Where the first prefix starts that has not been checked; past the end of the buffer while
-    /// a checked message is not there in full.
+    /// Offset of the first prefix that has not been checked; past the end of the buffer while a
+    /// checked message is incomplete.
     checked: usize,
-    /// The last message that was given came compressed.
+    /// True if the last message returned arrived compressed.
     compressed: bool,
     failure: Option<Status>,
 }
 
 impl Deframer {
-    /// For messages of up to `limit` bytes. Owns no memory until bytes come.
+    /// Creates a deframer for messages of up to `limit` bytes. It owns no memory until bytes
+    /// arrive.
     pub fn new(limit: usize) -> Self {
         Self {
             framing: Framing::plain(limit),
@@ -154,12 +159,12 @@ impl Deframer {
         }
     }
 
-    /// Says what the messages whose flag is set are compressed as; ahead of the first bytes.
+    /// Sets the encoding of messages that have the compressed flag; call it before the first bytes.
     pub fn set_encoding(&mut self, encoding: Encoding) {
         self.framing.encoding = encoding;
     }
 
-    /// Takes the next piece. Of a message over the limit nothing is kept but this piece.
+    /// Takes the next piece of the body. Of a message over the limit only this piece is kept.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.failure.is_some() {
             return;
@@ -183,7 +188,7 @@ impl Deframer {
         self.reserve();
     }
 
-    /// The next message that is there in full.
+    /// Returns the next complete message.
     ///
     /// # Errors
     /// As [`Framing::split`], once the messages ahead of the broken one are out; then again at
@@ -207,25 +212,26 @@ impl Deframer {
         self.framing.open(frame, &mut self.plain).map(Some)
     }
 
-    /// Says that the last message has been read, so that what it was inflated into goes back
-    /// before the next one is asked for, which may be long after.
+    /// Marks the last message as read, so that the memory it was decompressed into is freed before
+    /// the next message is requested, which may be long after.
     pub fn done(&mut self) {
         self.plain.clear();
         self.plain.shrink_to(PLAIN_BYTES_KEPT);
     }
 
-    /// Whether the message that [`Deframer::next`] gave last came compressed.
+    /// Returns `true` if the last message from [`Deframer::next`] arrived compressed.
     pub fn was_compressed(&self) -> bool {
         self.compressed
     }
 
-    /// Whether [`Deframer::next`] has a message or an error to give.
+    /// Returns `true` if [`Deframer::next`] has a message or an error to return.
     pub fn has_message(&self) -> bool {
         let split = self.framing.split(&self.buffer[self.start..]);
         !matches!(split, Ok(None)) || self.failure.is_some()
     }
 
-    /// Bytes without which [`Deframer::next`] has nothing to give, prefix included; 0 when it has.
+    /// Returns the number of bytes that must arrive before [`Deframer::next`] returns a message,
+    /// prefix included; 0 if it can return one now.
     pub fn missing(&self) -> usize {
         match self.has_message() {
             true => 0,
@@ -233,28 +239,28 @@ impl Deframer {
         }
     }
 
-    /// Bytes received that have not come out as messages, prefixes included.
+    /// Returns the number of bytes received that were not returned as messages, prefixes included.
     pub fn buffered_bytes(&self) -> usize {
         self.buffer.len() - self.start
     }
 
-    /// Whether nothing is buffered and nothing has failed.
+    /// Returns `true` if nothing is buffered and nothing has failed.
     pub fn is_empty(&self) -> bool {
         self.start == self.buffer.len() && self.failure.is_none()
     }
 
-    /// Whether the bytes so far end inside a message.
+    /// Returns `true` if the bytes so far end inside a message.
     pub fn midway(&self) -> bool {
         self.checked != self.buffer.len()
     }
 
-    /// Memory in bytes that is kept for messages.
+    /// Returns the memory kept for messages, in bytes.
     pub fn capacity(&self) -> usize {
         self.buffer.capacity() + self.plain.capacity()
     }
 
-    /// Gives memory back while there is nothing in it, unless it is little: a call that once had a
-    /// large message may be idle for long.
+    /// Frees the buffers while they are empty, unless they are small: a call that once had a large
+    /// message may be idle for long.
     pub fn rest(&mut self) {
         if self.start != self.buffer.len() {
             return;
@@ -269,7 +275,7 @@ impl Deframer {
         }
     }
 
-    /// Says that no more bytes come.
+    /// Marks the end of the body.
     ///
     /// # Errors
     /// INTERNAL when they ended inside a message.
@@ -280,7 +286,7 @@ impl Deframer {
         }
     }
 
-    /// Moves what is left to the front, once that is less than what has been read.
+    /// Moves the remaining bytes to the front, once they are fewer than those already read.
     fn reclaim(&mut self) {
         let left = self.buffer.len() - self.start;
         if self.start > left || left == 0 {
@@ -291,8 +297,8 @@ impl Deframer {
         }
     }
 
-    /// Makes room for the rest of a message, once a fair share is here: five bytes alone must not
-    /// buy a peer the memory of a whole message.
+    /// Reserves memory for the rest of a message, once a fair share has arrived. Otherwise a prefix
+    /// of five bytes could make this end allocate a whole message.
     fn reserve(&mut self) {
         let missing = self.checked.saturating_sub(self.buffer.len());
         if missing / RESERVE_SHARE <= self.buffer.len() - self.start {

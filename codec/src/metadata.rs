@@ -1,4 +1,4 @@
-//! Metadata: the key-value pairs that travel beside the messages.
+//! Metadata: the key-value pairs that accompany the messages of a call.
 
 use crate::MetadataError;
 use crate::base64;
@@ -6,7 +6,7 @@ use crate::head::FIELD_OVERHEAD_BYTES;
 use std::fmt;
 use std::ops::Range;
 
-/// Pairs of key and value, in order, duplicates kept.
+/// Metadata of a call: pairs of key and value, in order, with duplicates.
 ///
 /// Keys are `[0-9a-z_.-]`. Values are ASCII text, or bytes where the key ends in `-bin`. All of
 /// it lies in one buffer, so an empty map owns no memory and a cleared one is refilled without
@@ -24,7 +24,7 @@ use std::ops::Range;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct MetadataMap {
-    /// Keys and values, each entry's right behind the one before, without gaps.
+    /// Keys and values of all entries, one after the other without gaps.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -47,10 +47,10 @@ impl Entry {
 }
 
 impl MetadataMap {
-    /// The empty map, for answers that borrow one.
+    /// Empty map, for functions that return a reference.
     pub const EMPTY: &'static Self = &Self::new();
 
-    /// A map without pairs; owns no memory.
+    /// Creates an empty map that owns no memory.
     pub const fn new() -> Self {
         Self {
             bytes: Vec::new(),
@@ -58,17 +58,17 @@ impl MetadataMap {
         }
     }
 
-    /// The number of pairs.
+    /// Returns the number of pairs.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are no pairs.
+    /// Returns `true` if there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Size of all pairs as header fields, in bytes: key, value and 32 for each, as
+    /// Returns the size of all pairs as header fields, in bytes: key, value and 32 for each, as
     /// SETTINGS_MAX_HEADER_LIST_SIZE counts them (RFC 9113 §6.5.2).
     pub fn list_bytes(&self) -> usize {
         self.bytes.len() + self.entries.len() * FIELD_OVERHEAD_BYTES
@@ -80,7 +80,7 @@ impl MetadataMap {
         self.entries.clear();
     }
 
-    /// Adds a pair behind those there are.
+    /// Appends a pair with a text value.
     ///
     /// # Errors
     /// When `key` is not a metadata key, is reserved (`grpc-…`, `content-type`, …) or ends in
@@ -90,7 +90,7 @@ impl MetadataMap {
         self.push(key, |bytes| bytes.extend_from_slice(value.as_bytes()))
     }
 
-    /// Adds a pair with a value of any bytes behind those there are.
+    /// Appends a pair with a binary value.
     ///
     /// # Errors
     /// When `key` is not a metadata key, is reserved or does not end in `-bin`.
@@ -99,7 +99,7 @@ impl MetadataMap {
         self.push(key, |bytes| base64::encode(value, bytes))
     }
 
-    /// Adds all pairs of `other` behind those there are.
+    /// Appends all pairs of `other`.
     pub fn append_all(&mut self, other: &Self) {
         if self.is_empty() {
             self.clone_from(other);
@@ -111,7 +111,7 @@ impl MetadataMap {
         }
     }
 
-    /// Adds a pair in place of all that have its key.
+    /// Replaces all pairs of the key with one pair.
     ///
     /// # Errors
     /// As [`MetadataMap::append`]; then nothing is removed.
@@ -121,7 +121,7 @@ impl MetadataMap {
         self.append(key, value)
     }
 
-    /// Adds a pair with a value of any bytes in place of all that have its key.
+    /// Replaces all pairs of the key with one pair that has a binary value.
     ///
     /// # Errors
     /// As [`MetadataMap::append_bin`]; then nothing is removed.
@@ -131,7 +131,7 @@ impl MetadataMap {
         self.append_bin(key, value)
     }
 
-    /// Removes all pairs that have `key`; answers whether there was one.
+    /// Removes all pairs with `key`. Returns whether there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         if !self.contains_key(key) {
             return false;
@@ -152,18 +152,18 @@ impl MetadataMap {
         true
     }
 
-    /// Whether a pair has `key`.
+    /// Returns `true` if there is a pair with `key`.
     pub fn contains_key(&self, key: &str) -> bool {
         self.values(key).next().is_some()
     }
 
-    /// The first text of `key`. `None` also for a `-bin` key and for a value that is not UTF-8:
-    /// those have [`MetadataMap::get_bin`] and [`MetadataMap::raw`].
+    /// Returns the first text value of `key`. Returns `None` for a `-bin` key and for a value that
+    /// is not UTF-8: use [`MetadataMap::get_bin`] and [`MetadataMap::raw`] for those.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.get_all(key).next()
     }
 
-    /// All texts of `key`, in order.
+    /// Iterates over all text values of `key`, in order.
     pub fn get_all(&self, key: &str) -> impl Iterator<Item = &str> + Clone {
         let text = !is_bin(key.as_bytes());
         self.values(key)
@@ -171,12 +171,12 @@ impl MetadataMap {
             .filter_map(|value| std::str::from_utf8(value).ok())
     }
 
-    /// The first value of a `-bin` key, decoded.
+    /// Returns the first value of a `-bin` key, decoded.
     pub fn get_bin(&self, key: &str) -> Option<Vec<u8>> {
         self.get_all_bin(key).next()
     }
 
-    /// All values of a `-bin` key, decoded, in order.
+    /// Iterates over all values of a `-bin` key, decoded, in order.
     pub fn get_all_bin(&self, key: &str) -> impl Iterator<Item = Vec<u8>> + Clone {
         let bin = is_bin(key.as_bytes());
         self.values(key)
@@ -184,12 +184,12 @@ impl MetadataMap {
             .filter_map(base64::decode)
     }
 
-    /// The first value of `key` as it is on the wire: base64 for a `-bin` key.
+    /// Returns the first value of `key` as on the wire: base64 for a `-bin` key.
     pub fn raw(&self, key: &str) -> Option<&[u8]> {
         self.values(key).next()
     }
 
-    /// All pairs in order, the values as they are on the wire: base64 for a `-bin` key.
+    /// Iterates over all pairs in order, with values as on the wire: base64 for a `-bin` key.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + Clone {
         self.entries.iter().map(|entry| {
             let key = std::str::from_utf8(&self.bytes[entry.key()]).unwrap_or_default();
@@ -197,7 +197,7 @@ impl MetadataMap {
         })
     }
 
-    /// All pairs in order, as the header fields to send.
+    /// Iterates over all pairs in order, as header fields to send.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
         self.entries
             .iter()
@@ -210,9 +210,10 @@ impl MetadataMap {
             .map(|(_, value)| value)
     }
 
-    /// Adds a header field from the wire, leniently: `grpc-` names that gRPC may add later are
-    /// kept, texts may have any bytes that HTTP allows, names that belong to HTTP are dropped.
-    /// The value of a `-bin` name is split at commas, for intermediaries may have joined several.
+    /// Appends a header field from the wire, leniently: `grpc-` names that gRPC may add later are
+    /// kept, texts may have all bytes that HTTP allows, and names that belong to HTTP are dropped.
+    /// The value of a `-bin` name is split at commas, because intermediaries may have joined
+    /// several.
     pub(crate) fn receive(&mut self, name: &[u8], value: &[u8]) -> Result<(), MetadataError> {
         let Some(key) = received_key(name) else {
             return Ok(());
@@ -230,7 +231,7 @@ impl MetadataMap {
         Ok(())
     }
 
-    /// Adds a field that the public methods reserve for gRPC itself.
+    /// Appends a field that the public methods reserve for gRPC itself.
     pub(crate) fn push_reserved(&mut self, key: &'static str, value: &[u8]) {
         // Only a map of 4 GiB refuses, and then an optional field is what is best left out.
         drop(self.push(key, |bytes| bytes.extend_from_slice(value)));
@@ -271,7 +272,8 @@ fn is_bin(name: &[u8]) -> bool {
     name.len() >= 4 && name[name.len() - 4..].eq_ignore_ascii_case(b"-bin")
 }
 
-/// A name from the wire as a key, unless it belongs to HTTP or to the call, or is no name at all.
+/// Returns a name from the wire as a key, unless it belongs to HTTP or to the call, or is not a
+/// valid name.
 fn received_key(name: &[u8]) -> Option<&str> {
     let legal = |byte: &u8| matches!(byte, 0x21..=0x7E) && !byte.is_ascii_uppercase();
     let reserved = belongs_to_http(name) || belongs_to_call(name);
@@ -281,7 +283,8 @@ fn received_key(name: &[u8]) -> Option<&str> {
     std::str::from_utf8(name).ok()
 }
 
-/// Names that frame the exchange itself: passed on as metadata they would corrupt the next one.
+/// Returns `true` for names that control the HTTP exchange itself: passed on as metadata they would
+/// corrupt the next exchange.
 fn belongs_to_http(name: &[u8]) -> bool {
     matches!(
         name,
@@ -297,8 +300,8 @@ fn belongs_to_http(name: &[u8]) -> bool {
     )
 }
 
-/// Names by which gRPC itself speaks: out of its place, as a `grpc-status` in a request, such a
-/// field means nothing, and metadata that is passed on must not change how another call ends.
+/// Returns `true` for names that gRPC itself uses, such as `grpc-status`: in a request they have no
+/// meaning, and metadata that is passed on must not change how another call ends.
 fn belongs_to_call(name: &[u8]) -> bool {
     name.starts_with(b"grpc-")
         && matches!(

@@ -1,9 +1,9 @@
-//! What is called: the path of a method, its kind, and the types of its messages.
+//! RPC methods: path, kind and message types.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Which side of a call streams.
+/// Kind of a method, by the sides that stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// One request, one response.
@@ -12,12 +12,13 @@ pub enum Kind {
     ServerStreaming,
     /// Any number of requests, one response.
     ClientStreaming,
-    /// Any number of both, in any order.
+    /// Any number of requests and responses, in any order.
     BidiStreaming,
 }
 
 impl Kind {
-    /// The kind of a method whose request (`client`) and response (`server`) sides stream or not.
+    /// Returns the kind of a method whose request (`client`) and response (`server`) sides stream
+    /// or not.
     pub const fn of(client: bool, server: bool) -> Self {
         match (client, server) {
             (false, false) => Self::Unary,
@@ -27,12 +28,12 @@ impl Kind {
         }
     }
 
-    /// Whether the client may send any number of messages.
+    /// Returns `true` if the client may send any number of messages.
     pub const fn client_streams(self) -> bool {
         matches!(self, Self::ClientStreaming | Self::BidiStreaming)
     }
 
-    /// Whether the server may send any number of messages.
+    /// Returns `true` if the server may send any number of messages.
     pub const fn server_streams(self) -> bool {
         matches!(self, Self::ServerStreaming | Self::BidiStreaming)
     }
@@ -56,7 +57,7 @@ pub struct Method<Req, Resp> {
 }
 
 impl<Req, Resp> Method<Req, Resp> {
-    /// The method at `path`, which reads `/package.Service/Name`.
+    /// Creates the method with the path `path`, which must have the form `/package.Service/Name`.
     ///
     /// # Panics
     /// When `path` is not of that form; in a constant that is a compile error.
@@ -73,28 +74,28 @@ impl<Req, Resp> Method<Req, Resp> {
         }
     }
 
-    /// The `:path` of every call: `/package.Service/Name`.
+    /// Returns the `:path` of every call: `/package.Service/Name`.
     pub const fn path(&self) -> &'static str {
         self.path
     }
 
-    /// Which side streams.
+    /// Returns the kind of the method, which tells the sides that stream.
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The full name of the service: `package.Service`.
+    /// Returns the full name of the service: `package.Service`.
     pub const fn service(&self) -> &'static str {
         self.path.split_at(last_slash(self.path)).0.split_at(1).1
     }
 
-    /// The name of the method within its service.
+    /// Returns the name of the method within its service.
     pub const fn name(&self) -> &'static str {
         self.path.split_at(last_slash(self.path) + 1).1
     }
 }
 
-/// The place of the last `/`, which parts service from method; 0 when there is none.
+/// Returns the index of the last `/`, which separates service and method; 0 if there is none.
 const fn last_slash(path: &str) -> usize {
     let bytes = path.as_bytes();
     let mut at = bytes.len();

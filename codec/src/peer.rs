@@ -1,57 +1,57 @@
-//! Who is at the other end of a connection, as far as it had to prove that.
+//! Verified identity of the peer: TLS certificates or Unix credentials.
 
 use crate::Request;
 use std::rc::Rc;
 
-/// What is known of a peer beyond its address. Settled once per connection, and shared by its
+/// Identity of a peer in addition to its address. Determined once per connection, and shared by its
 /// calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerIdentity {
-    /// What the TLS handshake settled; `None` on a connection without TLS.
+    /// Result of the TLS handshake; `None` on a connection without TLS.
     pub tls: Option<TlsPeer>,
-    /// Who opened the other end of a Unix socket; `None` on TCP.
+    /// Process at the other end of a Unix socket; `None` on TCP.
     pub unix: Option<UnixPeer>,
 }
 
-/// A connection with TLS, seen from a call on it.
+/// TLS data of a connection, as available to a call on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsPeer {
-    /// The peer's certificates in DER, its own first; checked, and empty when it showed none.
+    /// Verified certificates of the peer in DER, its own first; empty if it presented none.
     pub certificates: Vec<Vec<u8>>,
-    /// The names in the peer's own certificate: hosts (`users.example`) and URIs
+    /// Names in the peer's own certificate: hosts (`users.example`) and URIs
     /// (`spiffe://example/users`).
     pub names: Vec<String>,
-    /// The name that the client asked for (SNI).
+    /// Server name that the client requested (SNI).
     pub server_name: Option<String>,
-    /// The version, such as `TLSv1_3`.
+    /// TLS version, such as `TLSv1_3`.
     pub version: &'static str,
-    /// The cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
+    /// Cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
     pub cipher: &'static str,
 }
 
-/// The process at the other end of a Unix socket, as the kernel noted it when that connected.
+/// Process at the other end of a Unix socket, as the kernel recorded it when the socket connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnixPeer {
-    /// The process. By now its number may belong to another one.
+    /// Process id. The process may have ended, and its id may belong to another one by now.
     pub pid: i32,
-    /// Its effective user.
+    /// Effective user id of the process.
     pub uid: u32,
-    /// Its effective group.
+    /// Effective group id of the process.
     pub gid: u32,
 }
 
 impl<T> Request<T> {
-    /// What is known of the peer beyond its address; on a server.
+    /// Returns the peer's TLS identity or Unix credentials (server).
     pub fn identity(&self) -> Option<&Rc<PeerIdentity>> {
         self.head()?.identity.as_ref()
     }
 
-    /// What the TLS handshake settled; `None` on a connection without TLS.
+    /// Returns the result of the TLS handshake; `None` on a connection without TLS.
     pub fn tls(&self) -> Option<&TlsPeer> {
         self.identity()?.tls.as_ref()
     }
 
-    /// The process at the other end of a Unix socket; `None` on TCP.
+    /// Returns the process at the other end of a Unix socket; `None` on TCP.
     pub fn unix_peer(&self) -> Option<&UnixPeer> {
         self.identity()?.unix.as_ref()
     }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Appends `text` to `out`, every byte outside `0x20..=0x7E`, every `%`, and a blank at either end
-/// as `%XX`: RFC 9113 §8.2.1 has no field value begin or end with a blank.
+/// Appends `text` to `out`, with every byte outside `0x20..=0x7E`, every `%`, and a blank at either
+/// end as `%XX`: by RFC 9113 §8.2.1 no field value begins or ends with a blank.
 pub fn encode(text: &str, out: &mut Vec<u8>) {
     let last = text.len().saturating_sub(1);
     out.reserve(text.len());
@@ -23,8 +23,8 @@ pub fn encode(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a `grpc-message` back. It never fails: a broken `%` stays as it is, and what is not
-/// UTF-8 becomes U+FFFD, because losing the status over its text would help nobody.
+/// Decodes a `grpc-message`. It never fails: an invalid `%` is kept, and bytes that are not UTF-8
+/// become U+FFFD, so that the status is not lost over its text.
 pub fn decode(encoded: &[u8]) -> Cow<'_, str> {
     if !encoded.contains(&b'%') {
         return String::from_utf8_lossy(encoded);

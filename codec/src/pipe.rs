@@ -12,8 +12,8 @@
 //!
 //! Both directions are bounded: a sender waits while [`OUTPUT_BYTES_HIGH`] bytes are queued, or
 //! [`OUTPUT_BYTES_STALLED`] if the peer's windows are closed, and the peer gets credit back only
-//! for messages that were read. A message that is larger than the window is the connection's
-//! affair, which asks for what is [`Pipe::missing`].
+//! for messages that were read. For a message larger than the window the connection requests the
+//! bytes that are [`Pipe::missing`].
 
 mod output;
 mod sender;
@@ -33,66 +33,67 @@ use self::output::Output;
 use crate::message::{Deframer, Framing, PREFIX_BYTES, Sending};
 use crate::{Encoding, MessageBytes, MetadataMap, Response, Status};
 
-/// How a pipe tells its connection that there is something to do for a call.
+/// Signal from a pipe to its connection that a call has work to do.
 pub trait Doorbell {
-    /// There is output, credit or an end under `token`.
+    /// Called when there is output, credit or an end for the call with `token`.
     fn ring(&self, token: u64);
 }
 
-/// Hears what passes through a pipe.
+/// Observer of the messages that pass through a pipe.
 pub trait Tap {
-    /// A message was read.
+    /// Called when a message was read.
     fn received(&self, message: MessageBytes);
 
-    /// A message was written.
+    /// Called when a message was written.
     fn sent(&self, message: MessageBytes);
 
-    /// The reader has read the end, or was dropped (client): once, and the last to be told.
+    /// Called once, as the last of these methods, when the reader has read the end or was dropped
+    /// (client).
     fn ended(&self, outcome: Result<(), &Status>) {
         let _ = outcome;
     }
 }
 
-/// Which end of the call the connection serves.
+/// Side of the call that the connection serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The writing side ends when the handler returns, by its [`Finisher`].
+    /// The server: the writing side ends when the handler returns, by its [`Finisher`].
     Server,
-    /// The writing side ends when the sender is dropped.
+    /// The client: the writing side ends when the sender is dropped.
     Client,
 }
 
-/// Everything both ends share.
+/// State that both ends share.
 pub(crate) struct State {
     side: Side,
     deframer: Deframer,
-    /// Bytes received whose credit has not been given back.
+    /// Number of bytes received whose credit has not been returned.
     held: usize,
-    /// Credit that the connection may give back.
+    /// Number of bytes of credit that the connection may return to the peer.
     credit: usize,
-    /// The peer's metadata, once its head has come (client).
+    /// Metadata of the peer, once its head has arrived (client).
     head: Option<MetadataMap>,
-    /// How the peer ended: trailers, or the status to report after the last message.
+    /// End of the peer's side: trailers, or the status to report after the last message.
     end: Option<Result<MetadataMap, Status>>,
-    /// The call is over; nothing more is read or written.
+    /// Status of a call that is over: nothing more is read or written.
     failure: Option<Status>,
     reader: Option<Waker>,
     reader_gone: bool,
-    /// What comes is dropped, and its credit given back at once.
+    /// True if received bytes are dropped and their credit is returned at once.
     deaf: bool,
     output: Output,
     sending: Sending,
-    /// Messages go out as [`State::sending`] says, else plain.
+    /// True if messages are sent as [`State::sending`] says, false if uncompressed.
     compresses: bool,
-    /// Metadata to go ahead of the first message, until it has gone.
+    /// Metadata to send before the first message, until it is sent.
     initial: Option<MetadataMap>,
-    /// The head is not to wait for the first message.
+    /// True if the head must not wait for the first message.
     head_due: bool,
-    /// Metadata to go with the status (server).
+    /// Metadata to send with the status (server).
     trailers: MetadataMap,
-    /// Messages that were read and written since this was last asked for.
+    /// Numbers of messages read and written since the last [`Pipe::take_passed`].
     passed: (u32, u32),
-    /// The writing side is done.
+    /// Result of the writing side, once it is done.
     finished: Option<Result<(), Status>>,
     overdue: bool,
     writer: Option<Waker>,
@@ -118,7 +119,7 @@ impl State {
         encoded
     }
 
-    /// Rings once until the connection has answered.
+    /// Rings the bell, unless it rang already and the connection has not answered.
     fn ring(&mut self) {
         if !self.rung {
             self.rung = true;
@@ -134,8 +135,8 @@ impl State {
         self.deframer.rest();
     }
 
-    /// Nobody reads any more. What is held gives its credit back now: the call may go on for long,
-    /// and its connection's other calls share the window.
+    /// Stops reading. The credit of held bytes is returned now: the call may go on for long, and
+    /// its connection's other calls share the window.
     fn stop_reading(&mut self) {
         self.deaf = true;
         self.deframer = Deframer::default();
@@ -145,7 +146,7 @@ impl State {
         }
     }
 
-    /// The head is not to wait for the first message.
+    /// Requests that the head is sent without waiting for the first message.
     fn send_head(&mut self) {
         if self.initial.is_some() && !self.head_due {
             self.head_due = true;
@@ -153,7 +154,7 @@ impl State {
         }
     }
 
-    /// How the call ends for a reader that reads no further.
+    /// Returns the outcome of the call for a reader that reads no further.
     fn outcome_so_far(&self) -> Result<(), Status> {
         match (&self.failure, &self.end) {
             (Some(status), _) | (None, Some(Err(status))) => Err(status.clone()),
@@ -182,13 +183,13 @@ impl State {
     }
 }
 
-/// The connection's end of a streaming call.
+/// Connection's end of a streaming call.
 pub struct Pipe {
     state: Rc<RefCell<State>>,
 }
 
 impl Pipe {
-    /// A pipe for messages of up to `message_bytes_max`; `token` is what the bell is rung with.
+    /// Creates a pipe for messages of up to `message_bytes_max`; `token` is passed to the bell.
     pub fn new(side: Side, message_bytes_max: usize, bell: Rc<dyn Doorbell>, token: u64) -> Self {
         let state = State {
             side,
@@ -224,14 +225,14 @@ impl Pipe {
         }
     }
 
-    /// Says what the peer's messages are compressed as, and how ours may be.
+    /// Sets the encoding of the peer's messages, and the encodings that ours may have.
     pub fn set_framing(&self, receiving: Encoding, sending: Sending) {
         let mut state = self.state();
         state.deframer.set_encoding(receiving);
         state.sending = sending;
     }
 
-    /// Lets `tap` hear of the messages from now on.
+    /// Sets the observer of the messages from now on.
     pub fn set_tap(&self, tap: Rc<dyn Tap>) {
         self.state().tap = Some(tap);
     }
@@ -240,18 +241,18 @@ impl Pipe {
         self.state.borrow_mut()
     }
 
-    /// The end that writes messages of type `T`.
+    /// Returns the end that writes messages of type `T`.
     pub fn sender<T>(&self) -> Sender<T> {
         Sender::new(Rc::clone(&self.state))
     }
 
-    /// The end that reads messages of type `T`.
+    /// Returns the end that reads messages of type `T`.
     pub fn streaming<T>(&self) -> Streaming<T> {
         Streaming::new(Rc::clone(&self.state))
     }
 
-    /// Takes body bytes; returns those whose credit goes back to the peer at once, because nobody
-    /// will read them.
+    /// Takes body bytes. Returns the number of bytes whose credit must be returned to the peer at
+    /// once, because they will not be read.
     pub fn receive(&self, bytes: &[u8]) -> usize {
         let mut state = self.state();
         if state.deaf || state.failure.is_some() {
@@ -265,7 +266,8 @@ impl Pipe {
         std::mem::take(&mut state.credit)
     }
 
-    /// Returns how many bytes must come before the reader has anything to read; 0 if it has.
+    /// Returns the number of bytes that must arrive before the reader has anything to read; 0 if it
+    /// has.
     pub fn missing(&self) -> usize {
         let state = self.state.borrow();
         match state.deaf || state.failure.is_some() || state.end.is_some() {
@@ -274,7 +276,7 @@ impl Pipe {
         }
     }
 
-    /// The peer's head came, with its metadata and what its messages are compressed as (client).
+    /// Handles the peer's head: its metadata, and the encoding of its messages (client).
     pub fn receive_head(&self, metadata: MetadataMap, encoding: Encoding) {
         let mut state = self.state();
         state.deframer.set_encoding(encoding);
@@ -282,7 +284,7 @@ impl Pipe {
         state.wake_reader();
     }
 
-    /// The peer has ended: the reader gets the messages that are left, then this.
+    /// Handles the end of the peer's side: the reader gets the remaining messages, then this end.
     pub fn end(&self, end: Result<MetadataMap, Status>) {
         let mut state = self.state();
         let end = end.and_then(|trailers| state.deframer.end().map(|()| trailers));
@@ -291,7 +293,7 @@ impl Pipe {
         state.wake_writer();
     }
 
-    /// The call is over: both ends report `status` at once.
+    /// Ends the call: both ends report `status` at once.
     pub fn fail(&self, status: Status) {
         let mut state = self.state();
         state.failure.get_or_insert(status);
@@ -300,14 +302,15 @@ impl Pipe {
         state.wake_writer();
     }
 
-    /// Answers the bell: it may ring again from now on. The credit to give back to the peer.
+    /// Answers the bell, which may ring again from now on. Returns the credit to give back to the
+    /// peer, in bytes.
     pub fn answer(&self) -> usize {
         let mut state = self.state();
         state.rung = false;
         std::mem::take(&mut state.credit)
     }
 
-    /// Metadata to send ahead of the first message, and what the messages are compressed as;
+    /// Returns the metadata to send before the first message, and the encoding of the messages;
     /// `None` once it was taken.
     pub fn take_initial(&self) -> Option<(MetadataMap, Encoding)> {
         let mut state = self.state();
@@ -315,26 +318,25 @@ impl Pipe {
         state.initial.take().map(|metadata| (metadata, encoding))
     }
 
-    /// The head is to be sent now.
+    /// Returns `true` if the head must be sent now.
     pub fn wants_head(&self) -> bool {
         let state = self.state.borrow();
         state.initial.is_some() && (state.head_due || !state.output.bytes.is_empty())
     }
 
-    /// The same end once more, for a task that starts the handler later.
+    /// Returns another handle of the connection's end, for a task that starts the handler later.
     pub fn share(&self) -> Self {
         Self {
             state: Rc::clone(&self.state),
         }
     }
 
-    /// Framed messages wait to be sent.
+    /// Returns `true` if framed messages wait to be sent.
     pub fn has_output(&self) -> bool {
         !self.state.borrow().output.bytes.is_empty()
     }
 
-    /// Gives the framed messages to `send`, which may give the buffer back. [`Pipe::pace`] is to
-    /// follow.
+    /// Passes the framed messages to `send`, which may return the buffer. Call [`Pipe::pace`] next.
     pub fn take_output(&self, send: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) {
         let mut state = self.state();
         let spare = send(std::mem::take(&mut state.output.bytes));
@@ -342,8 +344,8 @@ impl Pipe {
         state.output.bytes.clear();
     }
 
-    /// Lets the writer go on as far as the windows do: `queued` bytes of this call wait for them
-    /// in the connection, and `sendable` more could go out now.
+    /// Lets the writer continue as far as the windows admit: `queued` bytes of this call wait for
+    /// them in the connection, and `sendable` more could be sent now.
     pub fn pace(&self, queued: usize, sendable: usize) {
         let state = &mut *self.state();
         if state.output.pace(queued, sendable) && state.writer.is_some() {
@@ -352,13 +354,13 @@ impl Pipe {
         }
     }
 
-    /// How many messages were read, and how many written, since this was last asked for.
+    /// Returns the numbers of messages read and written since the last call.
     pub fn take_passed(&self) -> (u32, u32) {
         std::mem::take(&mut self.state().passed)
     }
 
-    /// How the writing side ended, with the metadata to go with it, once it did and all output
-    /// was taken.
+    /// Returns the outcome of the writing side with its metadata, once the side has ended and all
+    /// output was taken.
     pub fn take_finish(&self) -> Option<Finish> {
         let mut state = self.state();
         if !state.output.bytes.is_empty() {
@@ -371,18 +373,19 @@ impl Pipe {
         })
     }
 
-    /// The writing side is done and what is in the output is the last.
+    /// Returns `true` if the writing side is done, so that the output is the last.
     pub fn is_finishing(&self) -> bool {
         self.state.borrow().finished.is_some()
     }
 
-    /// The reading side was dropped before the end: the call is no longer wanted (client).
+    /// Returns `true` if the reading side was dropped before the end: the call is no longer needed
+    /// (client).
     pub fn is_abandoned(&self) -> bool {
         let state = self.state.borrow();
         state.reader_gone && state.end.is_none()
     }
 
-    /// The handler returned: its outcome goes out behind its messages (server).
+    /// Returns the handle with which the handler's task ends the writing side (server).
     pub fn finisher(&self) -> Finisher {
         Finisher {
             state: Rc::clone(&self.state),
@@ -390,31 +393,33 @@ impl Pipe {
     }
 }
 
-/// How the writing side of a call ended.
+/// Outcome of the writing side of a call.
 pub struct Finish {
-    /// What the handler returned.
+    /// Result that the handler returned.
     pub outcome: Result<(), Status>,
-    /// What goes with the status.
+    /// Metadata to send with the status.
     pub trailers: MetadataMap,
-    /// The deadline has passed: nobody waits for what may still be queued.
+    /// True if the deadline has passed, so that the client no longer waits for queued messages.
     pub overdue: bool,
 }
 
-/// Ends the writing side with a status; held by the task that runs a handler. Dropped unused, it
-/// ends it with UNKNOWN, so that no caller waits for a handler that is gone.
+/// Handle that ends the writing side with a status; held by the task that runs a handler. If
+/// dropped unused, it ends the call with UNKNOWN, so that no caller waits for a handler that is
+/// gone.
 pub struct Finisher {
     state: Rc<RefCell<State>>,
 }
 
 impl Finisher {
-    /// The outcome of the handler.
+    /// Ends the writing side with the outcome of the handler.
     pub fn finish(self, outcome: Result<(), Status>) {
         let mut state = self.state.borrow_mut();
         state.finished.get_or_insert(outcome);
         state.ring();
     }
 
-    /// The deadline has passed: messages that wait are dropped, for their reader has gone.
+    /// Ends the call because its deadline has passed: waiting messages are dropped, because the
+    /// client no longer waits for them.
     pub fn expire(self, status: Status) {
         let mut state = self.state.borrow_mut();
         state.output.discard();
@@ -423,7 +428,7 @@ impl Finisher {
         state.ring();
     }
 
-    /// The response of a client-streaming call.
+    /// Sends the response of a client-streaming call and ends it.
     pub fn respond<M: Message>(self, response: Response<M>) {
         let (message, parts) = response.into_parts();
         let parts = parts.map_or_else(Default::default, |parts| *parts);

@@ -1,13 +1,13 @@
-//! A message on its way in: with its head, its deadline and what interceptors added.
+//! A request message with its head, its deadline, and the extensions that interceptors added.
 
 use crate::{Draining, Encoding, Extensions, MetadataMap, RequestHead};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A request: the message and what came, or is to go, with it.
+/// A request: the message with its metadata, timeout and other parts.
 ///
-/// The head is shared: a server keeps the parsed head of a repeated header block and lends it to
-/// every call that sends the same. So a request belongs to one thread.
+/// The head is shared: a server keeps the parsed head of a repeated header block and uses it for
+/// every call that sends an equal block. So a request belongs to one thread.
 ///
 /// ```
 /// # use corespun_codec::{MetadataError, Request};
@@ -25,23 +25,23 @@ pub struct Request<T> {
     parts: RequestParts,
 }
 
-/// All of a [`Request`] but its message.
+/// Parts of a [`Request`] other than its message.
 #[derive(Debug, Default)]
 pub struct RequestParts {
-    /// Metadata, timeout, peer; `None` stands for an empty one.
+    /// Metadata, timeout, peer; `None` stands for an empty head.
     pub head: Option<Rc<RequestHead>>,
-    /// When the call must have ended, on the clock of the shard; known to servers only.
+    /// Moment by which the call must have ended, on the clock of the shard; set on servers only.
     pub deadline: Option<Duration>,
-    /// What interceptors added.
+    /// Values that interceptors added.
     pub extensions: Extensions,
-    /// What a client wants its messages compressed as; `None` leaves it to the channel.
+    /// Encoding in which a client compresses its messages; `None` for the channel's default.
     pub encoding: Option<Encoding>,
-    /// The message came compressed; known to servers only.
+    /// True if the message arrived compressed; set on servers only.
     pub compressed: bool,
 }
 
 impl<T> Request<T> {
-    /// A request without metadata and timeout.
+    /// Creates a request without metadata or timeout.
     pub fn new(message: T) -> Self {
         Self {
             message,
@@ -49,8 +49,8 @@ impl<T> Request<T> {
         }
     }
 
-    /// A request that was received under `head`. `deadline` counts from the epoch of the process,
-    /// as the shard's `now` does.
+    /// Creates a request that was received under `head`. `deadline` is counted from the epoch of
+    /// the process, as the shard's `now` is.
     pub fn from_parts(message: T, head: Rc<RequestHead>, deadline: Option<Duration>) -> Self {
         let parts = RequestParts {
             head: Some(head),
@@ -60,32 +60,32 @@ impl<T> Request<T> {
         Self { message, parts }
     }
 
-    /// A message and all the rest.
+    /// Creates a request from a message and the other parts.
     pub fn with_parts(message: T, parts: RequestParts) -> Self {
         Self { message, parts }
     }
 
-    /// The message, and all the rest.
+    /// Returns the message and the other parts.
     pub fn into_parts(self) -> (T, RequestParts) {
         (self.message, self.parts)
     }
 
-    /// The message alone.
+    /// Returns the message alone.
     pub fn into_inner(self) -> T {
         self.message
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn get_ref(&self) -> &T {
         &self.message
     }
 
-    /// The message, to change it.
+    /// Returns the message for changing it.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.message
     }
 
-    /// The same request with another message.
+    /// Replaces the message by `change(message)`, and keeps the other parts.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Request<U> {
         Request {
             message: change(self.message),
@@ -93,71 +93,73 @@ impl<T> Request<T> {
         }
     }
 
-    /// The head, if there is one.
+    /// Returns the head, if there is one.
     pub fn head(&self) -> Option<&Rc<RequestHead>> {
         self.parts.head.as_ref()
     }
 
-    /// The metadata.
+    /// Returns the metadata.
     pub fn metadata(&self) -> &MetadataMap {
         self.head()
             .map_or(MetadataMap::EMPTY, |head| &head.metadata)
     }
 
-    /// The metadata, to change it; a head that others share is copied first.
+    /// Returns the metadata for changing it; a head that is shared is copied first.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         &mut self.head_mut().metadata
     }
 
-    /// The time that the caller grants, counted from the call's start.
+    /// Returns the time that the caller allows, counted from the start of the call.
     pub fn timeout(&self) -> Option<Duration> {
         self.head()?.timeout
     }
 
-    /// Grants the call `timeout`, from when it is sent.
+    /// Sets the time that the call may take, counted from when it is sent.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.head_mut().timeout = Some(timeout);
     }
 
-    /// When the call must have ended, since the epoch of the process; known to servers only.
+    /// Returns the moment by which the call must have ended, since the epoch of the process; `None`
+    /// on clients.
     pub fn deadline(&self) -> Option<Duration> {
         self.parts.deadline
     }
 
-    /// The peer's address as text, such as `127.0.0.1:5000` or `unix:/run/users.sock`.
+    /// Returns the peer's address as text, such as `127.0.0.1:5000` or `unix:/run/users.sock`.
     pub fn peer(&self) -> Option<&str> {
         self.head()?.peer.as_deref()
     }
 
-    /// Compresses the messages of the call as `encoding` on the way to the server, which may
-    /// refuse that; [`Encoding::Identity`] keeps them plain whatever the channel's settings are.
+    /// Sets the encoding in which the client compresses the messages of the call, which the server
+    /// may refuse. [`Encoding::Identity`] sends them uncompressed, whatever the channel's settings
+    /// are.
     pub fn set_encoding(&mut self, encoding: Encoding) {
         self.parts.encoding = Some(encoding);
     }
 
-    /// Whether the message came compressed; known to servers only.
+    /// Returns `true` if the message arrived compressed; always `false` on clients.
     pub fn is_compressed(&self) -> bool {
         self.parts.compressed
     }
 
-    /// The host that the caller addressed; empty when it named none.
+    /// Returns the host that the caller addressed; empty if it sent none.
     pub fn authority(&self) -> &str {
         self.head().map_or("", |head| &head.authority)
     }
 
-    /// Is ready once the connection drains that the request came on, so that a call which lasts can
-    /// come to an end of its own (server).
+    /// Returns a future that is ready once the connection of the request drains, so that a long
+    /// call can end by itself (server).
     pub fn draining(&self) -> Draining {
         self.head()
             .map_or_else(Draining::default, |head| head.draining())
     }
 
-    /// What interceptors added.
+    /// Returns the values that interceptors added.
     pub fn extensions(&self) -> &Extensions {
         &self.parts.extensions
     }
 
-    /// What interceptors added, to change it.
+    /// Returns the values that interceptors added, for changing them.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.parts.extensions
     }
@@ -167,9 +169,9 @@ impl<T> Request<T> {
     }
 }
 
-/// A request, or a message that becomes one: what a client's methods take.
+/// Conversion into a request, which a client's methods accept: a request itself, or a message.
 pub trait IntoRequest<T> {
-    /// The request itself.
+    /// Returns the request.
     fn into_request(self) -> Request<T>;
 }
 

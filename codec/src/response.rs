@@ -1,4 +1,4 @@
-//! A message on its way out: with its metadata and trailers.
+//! A response message with its metadata and trailers.
 
 use crate::{Encoding, MetadataMap};
 
@@ -18,19 +18,19 @@ pub struct Response<T> {
     parts: Option<Box<ResponseParts>>,
 }
 
-/// All of a [`Response`] but its message.
+/// Parts of a [`Response`] other than its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseParts {
-    /// What goes ahead of the message.
+    /// Metadata sent before the message.
     pub metadata: MetadataMap,
-    /// What goes behind it, beside the status.
+    /// Trailing metadata, sent after the message together with the status.
     pub trailers: MetadataMap,
-    /// What the message is to be compressed as; `None` leaves it to the server's settings.
+    /// Encoding in which the message is compressed; `None` for the server's default.
     pub encoding: Option<Encoding>,
 }
 
 impl<T> Response<T> {
-    /// A response without metadata.
+    /// Creates a response without metadata.
     pub fn new(message: T) -> Self {
         Self {
             message,
@@ -38,32 +38,32 @@ impl<T> Response<T> {
         }
     }
 
-    /// A response as it was received; `None` stands for no metadata.
+    /// Creates a response from its parts; `None` stands for no metadata.
     pub fn from_parts(message: T, parts: Option<Box<ResponseParts>>) -> Self {
         Self { message, parts }
     }
 
-    /// The message, and all the rest; `None` when there is no metadata.
+    /// Returns the message and the other parts; `None` if there is no metadata.
     pub fn into_parts(self) -> (T, Option<Box<ResponseParts>>) {
         (self.message, self.parts)
     }
 
-    /// The message alone.
+    /// Returns the message alone.
     pub fn into_inner(self) -> T {
         self.message
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn get_ref(&self) -> &T {
         &self.message
     }
 
-    /// The message, to change it.
+    /// Returns the message for changing it.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.message
     }
 
-    /// The same response with another message.
+    /// Replaces the message by `change(message)`, and keeps the other parts.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Response<U> {
         Response {
             message: change(self.message),
@@ -71,39 +71,40 @@ impl<T> Response<T> {
         }
     }
 
-    /// What goes ahead of the message.
+    /// Returns the metadata sent before the message.
     pub fn metadata(&self) -> &MetadataMap {
         self.parts
             .as_ref()
             .map_or(MetadataMap::EMPTY, |parts| &parts.metadata)
     }
 
-    /// What goes ahead of the message, to change it.
+    /// Returns the metadata sent before the message, for changing it.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         &mut self.parts.get_or_insert_default().metadata
     }
 
-    /// What goes behind the message, beside the status. A client knows it once the call has
-    /// ended: of a unary or client-streaming call always, else from the stream.
+    /// Returns the trailing metadata, sent after the message together with the status. On a client
+    /// it is there for a unary or client-streaming call; for other calls use
+    /// [`Streaming::trailers`](crate::Streaming::trailers).
     pub fn trailers(&self) -> &MetadataMap {
         self.parts
             .as_ref()
             .map_or(MetadataMap::EMPTY, |parts| &parts.trailers)
     }
 
-    /// Compresses the message as `encoding`, if the caller accepts that; [`Encoding::Identity`]
-    /// keeps it plain whatever the server's settings are, as a reply should be that has a secret
-    /// beside text of the caller's choice.
+    /// Sets the encoding in which the message is compressed, if the caller accepts it.
+    /// [`Encoding::Identity`] sends it uncompressed whatever the server's settings are; use that
+    /// for a reply that has a secret next to text of the caller's choice.
     pub fn set_encoding(&mut self, encoding: Encoding) {
         self.parts.get_or_insert_default().encoding = Some(encoding);
     }
 
-    /// What [`Response::set_encoding`] has asked for.
+    /// Returns the encoding set by [`Response::set_encoding`].
     pub fn encoding(&self) -> Option<Encoding> {
         self.parts.as_ref().and_then(|parts| parts.encoding)
     }
 
-    /// What goes behind the message, to change it.
+    /// Returns the trailing metadata for changing it.
     pub fn trailers_mut(&mut self) -> &mut MetadataMap {
         &mut self.parts.get_or_insert_default().trailers
     }

@@ -1,4 +1,4 @@
-//! A call's end: a code, a message for people, details for programs, and trailing metadata.
+//! Status of a call: a code, a message for people, details for programs, and trailing metadata.
 
 mod fit;
 
@@ -10,9 +10,9 @@ use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
 
-/// How a call ended, and why.
+/// Status of a call: its code, with an explanation.
 ///
-/// A handler answers `Err(Status::not_found("no user 7"))`; a client meets the same value.
+/// A handler returns `Err(Status::not_found("no user 7"))`, and the client receives an equal value.
 /// Code and message are inline; details and metadata, which are rare, share one allocation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Status {
@@ -25,13 +25,14 @@ pub struct Status {
 struct Extra {
     details: Bytes,
     metadata: MetadataMap,
-    /// Not sent: a server that passes a status on has a head of its own.
+    /// Metadata of the response's head. Not sent: a server that passes a status on has a head of
+    /// its own.
     head: MetadataMap,
 }
 
 macro_rules! constructors {
     ($($name:ident $code:ident $text:literal;)*) => {$(
-        #[doc = concat!("[`Code::", stringify!($code), "`]: ", $text, ".")]
+        #[doc = concat!("Creates a status with [`Code::", stringify!($code), "`]: ", $text, ".")]
         pub fn $name(message: impl Into<Cow<'static, str>>) -> Self {
             Self::new(Code::$code, message)
         }
@@ -39,7 +40,7 @@ macro_rules! constructors {
 }
 
 impl Status {
-    /// A status of `code`, with a message for people that may be empty.
+    /// Creates a status with `code` and a message for people, which may be empty.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -48,7 +49,7 @@ impl Status {
         }
     }
 
-    /// A status with `details`: a serialised `google.rpc.Status`, sent as
+    /// Creates a status with `details`: a serialised `google.rpc.Status`, sent as
     /// `grpc-status-details-bin`.
     pub fn with_details(
         code: Code,
@@ -64,71 +65,71 @@ impl Status {
         ok Ok "the call succeeded";
         cancelled Cancelled "the call was cancelled";
         unknown Unknown "unknown error";
-        invalid_argument InvalidArgument "an argument is wrong whatever the state";
-        deadline_exceeded DeadlineExceeded "the deadline passed first";
-        not_found NotFound "what was asked for does not exist";
-        already_exists AlreadyExists "what was to be created exists";
-        permission_denied PermissionDenied "the known caller may not do this";
+        invalid_argument InvalidArgument "an argument is wrong, regardless of the state";
+        deadline_exceeded DeadlineExceeded "the deadline passed before the call ended";
+        not_found NotFound "the requested entity does not exist";
+        already_exists AlreadyExists "the entity to be created already exists";
+        permission_denied PermissionDenied "the caller lacks the permission";
         resource_exhausted ResourceExhausted "a quota or limit is used up";
-        failed_precondition FailedPrecondition "the state is not what the call needs";
-        aborted Aborted "the call lost against a concurrent one";
+        failed_precondition FailedPrecondition "the system is not in the required state";
+        aborted Aborted "the call lost a conflict with another";
         out_of_range OutOfRange "the call went past the valid range";
         unimplemented Unimplemented "the method does not exist here";
         internal Internal "an invariant is broken";
-        unavailable Unavailable "the service cannot answer now";
+        unavailable Unavailable "the service is currently unavailable";
         data_loss DataLoss "data is lost or corrupt";
-        unauthenticated Unauthenticated "the caller is not known";
+        unauthenticated Unauthenticated "the caller is not authenticated";
     }
 
-    /// The code.
+    /// Returns the code.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The message for people; may be empty.
+    /// Returns the message for people; may be empty.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The details for programs, a serialised `google.rpc.Status`; empty when there are none.
+    /// Returns the details for programs, a serialised `google.rpc.Status`; empty if there are none.
     pub fn details(&self) -> &[u8] {
         self.extra.as_ref().map_or(&[], |extra| &extra.details)
     }
 
-    /// The trailing metadata.
+    /// Returns the trailing metadata.
     pub fn metadata(&self) -> &MetadataMap {
         self.extra
             .as_ref()
             .map_or(MetadataMap::EMPTY, |extra| &extra.metadata)
     }
 
-    /// The trailing metadata, to change it.
+    /// Returns the trailing metadata for changing it.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         &mut self.extra.get_or_insert_default().metadata
     }
 
     /// Returns the metadata of the response's head, if the head came before the call failed
-    /// (client). Empty for a Trailers-Only response, whose fields are all in
-    /// [`Status::metadata`]. Never sent.
+    /// (client). Empty for a Trailers-Only response, whose fields are all in [`Status::metadata`].
+    /// Never sent.
     pub fn head(&self) -> &MetadataMap {
         self.extra
             .as_ref()
             .map_or(MetadataMap::EMPTY, |extra| &extra.head)
     }
 
-    /// Keeps the metadata of the response's head with the status, for [`Status::head`].
+    /// Sets the metadata that [`Status::head`] returns.
     pub fn set_head(&mut self, head: MetadataMap) {
         if !head.is_empty() {
             self.extra.get_or_insert_default().head = head;
         }
     }
 
-    /// Takes details and metadata over from `other`.
+    /// Takes over details and metadata from `other`.
     pub(crate) fn take_extra(&mut self, other: Self) {
         self.extra = other.extra;
     }
 
-    /// The trailing metadata, taken out.
+    /// Returns the trailing metadata by value.
     pub fn into_metadata(self) -> MetadataMap {
         self.extra
             .map_or_else(MetadataMap::new, |extra| extra.metadata)
@@ -140,8 +141,8 @@ impl Status {
         }
     }
 
-    /// What the error code of a RST_STREAM that came before any trailers means
-    /// (gRPC over HTTP/2, "Errors"). A code that HTTP/2 does not define reads as UNKNOWN.
+    /// Returns the status for the error code of a RST_STREAM that came before any trailers (gRPC
+    /// over HTTP/2, "Errors"). A code that HTTP/2 does not define is UNKNOWN.
     pub fn from_reset(error_code: u32) -> Self {
         let (code, name) = match error_code {
             0x0 => (Code::Internal, "NO_ERROR"),
@@ -166,17 +167,18 @@ impl Status {
         )
     }
 
-    /// Reads the status in a list of trailers, with the other fields as its metadata. UNKNOWN when
-    /// `grpc-status` is missing, is no number that gRPC defines, or comes twice with different
-    /// values. Metadata that is not base64 where it should be is left out: a status must not be
-    /// lost over it.
+    /// Reads the status in a list of trailers, with the other fields as its metadata. The code is
+    /// UNKNOWN if `grpc-status` is missing, is not a number that gRPC defines, or occurs twice with
+    /// different values. Metadata with invalid base64 is left out, so that the status is not lost
+    /// over it.
     pub fn from_trailers<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         Self::from_trailers_or(fields, || {
             Self::unknown("the server ended the call without grpc-status")
         })
     }
 
-    /// As [`Status::from_trailers`], with `missing` for trailers without a `grpc-status`.
+    /// Reads the status as [`Status::from_trailers`] does, with `missing` for trailers without a
+    /// `grpc-status`.
     pub fn from_trailers_or<'a>(
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
         missing: impl FnOnce() -> Self,

@@ -3,14 +3,14 @@
 use crate::Status;
 use std::time::Duration;
 
-/// The longest timeout that [`parse`] answers, about 292 years: what fits an `i64` of nanoseconds,
+/// Longest timeout that [`parse`] returns, about 292 years: the range of an `i64` of nanoseconds,
 /// so that adding it to a clock reading cannot overflow.
 pub const MAX: Duration = Duration::from_nanos(i64::MAX as u64);
 
 const DIGITS_MAX: usize = 8;
 const VALUE_MAX: u128 = 99_999_999;
 
-/// The units and their nanoseconds, finest first.
+/// Units and their nanoseconds, finest first.
 const UNITS: [(u8, u64); 6] = [
     (b'n', 1),
     (b'u', 1_000),
@@ -20,7 +20,7 @@ const UNITS: [(u8, u64); 6] = [
     (b'H', 3_600_000_000_000),
 ];
 
-/// Reads a `grpc-timeout` value. Zero is legal and means that the deadline has passed already.
+/// Parses a `grpc-timeout` value. Zero is legal and means that the deadline has passed already.
 ///
 /// # Errors
 /// INTERNAL naming the value, when it is not one to eight digits and a unit.
@@ -53,7 +53,7 @@ fn read(text: &[u8]) -> Option<Duration> {
 }
 
 /// Appends `timeout` as a `grpc-timeout` value, in the finest unit whose number fits eight digits.
-/// It is rounded up, so that the peer never gives up before we do.
+/// It is rounded up, so that the peer's deadline is never earlier than ours.
 pub fn write(timeout: Duration, out: &mut Vec<u8>) {
     let total_ns = timeout.as_nanos();
     let (value, unit) = UNITS

@@ -1,8 +1,8 @@
-//! Which trace a call belongs to: W3C Trace Context, as `traceparent` and `tracestate` tell it.
+//! Trace context of a call: W3C Trace Context, sent as `traceparent` and `tracestate`.
 //!
-//! A context is *current* while the handler that it was made for is polled, and only then: what
-//! else runs on the shard in between does not see it. The client puts the current one on each call
-//! that it sends, so a trace goes on through a service whose handlers know nothing of it.
+//! A context is *current* only while its handler is polled: other code that the shard runs in
+//! between does not see it. The client adds the current context to each call that it sends, so a
+//! trace continues through a service whose handlers know nothing of it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,52 +13,52 @@ use std::rc::Rc;
 
 use crate::{MetadataError, MetadataMap};
 
-/// Where the identifiers travel.
+/// Metadata key of the identifiers.
 const TRACEPARENT: &str = "traceparent";
 
-/// Where what each vendor adds travels.
+/// Metadata key of the vendors' additions.
 const TRACESTATE: &str = "tracestate";
 
-/// The length of `traceparent` in version 00, and of its known part in later ones.
+/// Length of `traceparent` in version 00, and of its known part in later versions.
 const TRACEPARENT_BYTES: usize = 55;
 
-/// Trace Context 2, 3.3.1.1: a list holds no more members.
+/// Largest number of members in a list (Trace Context 2, 3.3.1.1).
 const STATE_MEMBERS_MAX: usize = 32;
 
-/// Trace Context 2, 3.3.1.3: what a key, and a value, may have in bytes.
+/// Largest key, and largest value, in bytes (Trace Context 2, 3.3.1.3).
 const STATE_PART_BYTES_MAX: usize = 256;
 
 thread_local! {
     static CURRENT: RefCell<Option<TraceContext>> = const { RefCell::new(None) };
 }
 
-/// Names a trace: 16 bytes, not all of them zero.
+/// Identifier of a trace: 16 bytes, not all of them zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId([u8; 16]);
 
-/// Names a span within its trace: 8 bytes, not all of them zero.
+/// Identifier of a span within its trace: 8 bytes, not all of them zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanId([u8; 8]);
 
 impl TraceId {
-    /// The trace of these bytes; `None` when all are zero.
+    /// Creates the identifier from its bytes; `None` if all are zero.
     pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0
     }
 }
 
 impl SpanId {
-    /// The span of these bytes; `None` when all are zero.
+    /// Creates the identifier from its bytes; `None` if all are zero.
     pub fn from_bytes(bytes: [u8; 8]) -> Option<Self> {
         (bytes != [0; 8]).then_some(Self(bytes))
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn to_bytes(self) -> [u8; 8] {
         self.0
     }
@@ -111,14 +111,14 @@ pub struct TraceContext {
     state: Option<Rc<str>>,
 }
 
-/// Whoever began the trace, or goes on with it, records its spans.
+/// Flag: the caller may have recorded the trace (`sampled`).
 const SAMPLED: u8 = 1;
 
-/// The trace's name is random in its last seven bytes (level 2).
+/// Flag: the last seven bytes of the trace's identifier are random (level 2).
 const RANDOM: u8 = 2;
 
 impl TraceContext {
-    /// The first span of a new trace, whose name is random.
+    /// Creates the first span of a new trace, whose identifier is random.
     pub fn root(trace_id: TraceId, span_id: SpanId, sampled: bool) -> Self {
         Self {
             trace_id,
@@ -128,7 +128,7 @@ impl TraceContext {
         }
     }
 
-    /// Another span of the same trace.
+    /// Creates another span of the trace.
     pub fn child(&self, span_id: SpanId, sampled: bool) -> Self {
         Self {
             span_id,
@@ -137,8 +137,9 @@ impl TraceContext {
         }
     }
 
-    /// What a caller's metadata tells. `None` when there is no `traceparent`, more than one, or one
-    /// that breaks the rules: then a new trace begins. A `tracestate` that breaks them is left out.
+    /// Reads the context from a caller's metadata. Returns `None` if there is no `traceparent`,
+    /// more than one, or an invalid one: then a new trace begins. An invalid `tracestate` is left
+    /// out.
     pub fn read(metadata: &MetadataMap) -> Option<Self> {
         let mut parents = metadata.get_all(TRACEPARENT);
         let (parent, None) = (parents.next()?, parents.next()) else {
@@ -149,7 +150,7 @@ impl TraceContext {
         Some(context)
     }
 
-    /// What a `traceparent` says (Trace Context 2, 3.2 and 4.3).
+    /// Parses a `traceparent` (Trace Context 2, 3.2 and 4.3).
     pub fn parse(traceparent: &str) -> Option<Self> {
         let bytes = traceparent.as_bytes();
         let (known, rest) = bytes.split_at_checked(TRACEPARENT_BYTES)?;
@@ -171,7 +172,7 @@ impl TraceContext {
         })
     }
 
-    /// The form of `traceparent`, version 00.
+    /// Returns the `traceparent` of version 00.
     fn text(&self) -> [u8; TRACEPARENT_BYTES] {
         let mut text = *b"00-                                -                -  ";
         write_hex(&self.trace_id.0, &mut text[3..35]);
@@ -180,7 +181,7 @@ impl TraceContext {
         text
     }
 
-    /// Puts this context into metadata, in place of one that is there.
+    /// Writes this context into metadata, in place of an earlier one.
     ///
     /// # Errors
     /// The metadata is full.
@@ -196,43 +197,43 @@ impl TraceContext {
         }
     }
 
-    /// Whether metadata says already which trace its call belongs to.
+    /// Returns `true` if metadata already has a trace context.
     pub fn is_in(metadata: &MetadataMap) -> bool {
         metadata.contains_key(TRACEPARENT)
     }
 
-    /// The trace.
+    /// Returns the identifier of the trace.
     pub fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
-    /// The span.
+    /// Returns the identifier of the span.
     pub fn span_id(&self) -> SpanId {
         self.span_id
     }
 
-    /// Whether the span is recorded.
+    /// Returns `true` if the span is recorded.
     pub fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
     }
 
-    /// The byte of flags, of which the known ones are kept.
+    /// Returns the byte of flags, with only the known ones.
     pub fn flags(&self) -> u8 {
         self.flags
     }
 
-    /// What vendors have added, as `tracestate` has it; empty when there is none.
+    /// Returns the vendors' additions, in the form of `tracestate`; empty if there are none.
     pub fn state(&self) -> &str {
         self.state.as_deref().unwrap_or_default()
     }
 
-    /// The context of the code that runs now on this thread, if it has one.
+    /// Returns the context of the code that runs now on this thread, if there is one.
     pub fn current() -> Option<Self> {
         CURRENT.with_borrow(Clone::clone)
     }
 
-    /// Makes `context` the current one, and gives the one before: for whoever polls on behalf of
-    /// another. Put that back when the poll returns.
+    /// Makes `context` the current one and returns the previous one, for code that polls a future
+    /// of another call. Restore the previous context when the poll returns.
     pub fn swap_current(context: Option<Self>) -> Option<Self> {
         CURRENT.with_borrow_mut(|current| mem::replace(current, context))
     }
@@ -243,15 +244,15 @@ impl TraceContext {
         work()
     }
 
-    /// Has this context current whenever `work` is polled: for a task that a handler starts, which
-    /// would else have none.
+    /// Polls `work` with this context as the current one: for a task that a handler starts, which
+    /// would otherwise have none.
     pub async fn follow<F: Future>(self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|context| self.in_scope(|| work.as_mut().poll(context))).await
     }
 }
 
-/// Puts back the context that was current before.
+/// Guard that restores the context that was current before.
 struct Scope(Option<TraceContext>);
 
 impl Drop for Scope {
@@ -260,15 +261,15 @@ impl Drop for Scope {
     }
 }
 
-/// The form of `traceparent`, version 00.
+/// Formats the context as a `traceparent` of version 00.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 
-/// Two lower-case hexadecimal digits for each byte: on the way of every traced call, where the
-/// formatter would take ten times as long.
+/// Writes two lower-case hexadecimal digits for each byte. Each traced call does this, and `fmt`
+/// would take ten times as long.
 fn write_hex(bytes: &[u8], text: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
@@ -277,7 +278,7 @@ fn write_hex(bytes: &[u8], text: &mut [u8]) {
     }
 }
 
-/// The bytes that lower-case hexadecimal digits stand for.
+/// Parses lower-case hexadecimal digits.
 fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -297,7 +298,7 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// The members of all `tracestate` fields in one list; `None` when there is none that is of use.
+/// Joins the members of all `tracestate` fields in one list; `None` if none is valid.
 fn read_state(metadata: &MetadataMap) -> Option<Rc<str>> {
     let mut keys: Vec<&str> = Vec::new();
     let mut state = String::new();
@@ -324,7 +325,8 @@ fn read_state(metadata: &MetadataMap) -> Option<Rc<str>> {
     (!state.is_empty()).then(|| state.into())
 }
 
-/// A key: a small letter or digit, then more of these and `_-*/@` (Trace Context 2, 3.3.1.3.1).
+/// Returns `true` for a valid key: a small letter or digit, then more of these and `_-*/@` (Trace
+/// Context 2, 3.3.1.3.1).
 fn is_state_key(key: &str) -> bool {
     let is_first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_rest = |byte: &u8| is_first(byte) || b"_-*/@".contains(byte);
@@ -333,7 +335,8 @@ fn is_state_key(key: &str) -> bool {
         && key.as_bytes().iter().all(is_rest)
 }
 
-/// A value: printable ASCII but `,` and `=` (Trace Context 2, 3.3.1.3.2).
+/// Returns `true` for a valid value: printable ASCII except `,` and `=` (Trace Context 2,
+/// 3.3.1.3.2).
 fn is_state_value(value: &str) -> bool {
     let is_part = |byte: u8| matches!(byte, 0x20..=0x7e) && byte != b'=';
     (1..=STATE_PART_BYTES_MAX).contains(&value.len()) && value.bytes().all(is_part)

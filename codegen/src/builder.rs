@@ -102,6 +102,34 @@ impl Builder {
         protos: &[impl AsRef<Path>],
         includes: &[impl AsRef<Path>],
     ) -> Result<(), Error> {
+        let Compiled { set, paths } = self.compiled(protos, includes)?;
+        if self.announce {
+            println!("cargo::rerun-if-env-changed=PROTOC");
+            for path in paths {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+        }
+        self.compile_fds(set)
+    }
+
+    /// Returns the descriptors of `protos` and of all that they import, as a
+    /// `google.protobuf.FileDescriptorSet` in Protobuf's binary form. Generates no code.
+    ///
+    /// # Errors
+    /// A proto is wrong or not there, as for [`Builder::compile`].
+    pub fn descriptor_set(
+        &self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<Vec<u8>, Error> {
+        Ok(self.compiled(protos, includes)?.set)
+    }
+
+    fn compiled(
+        &self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<Compiled, Error> {
         let protos: Vec<&Path> = protos.iter().map(AsRef::as_ref).collect();
         let includes: Vec<&Path> = includes.iter().map(AsRef::as_ref).collect();
         if protos.is_empty() {
@@ -112,21 +140,14 @@ impl Builder {
             .protoc
             .clone()
             .or_else(|| from_env().map(PathBuf::from));
-        let Compiled { set, paths } = match &program {
-            Some(program) => protoc::run(program, &self.protoc_args, &protos, &includes)?,
-            None if self.protoc_args.is_empty() => compiler::compile(&protos, &includes)?,
+        match &program {
+            Some(program) => protoc::run(program, &self.protoc_args, &protos, &includes),
+            None if self.protoc_args.is_empty() => compiler::compile(&protos, &includes),
             None => {
                 let text = "protoc_arg has no effect without protoc or the variable PROTOC";
-                return Err(Kind::Option(text.to_owned()).into());
-            }
-        };
-        if self.announce {
-            println!("cargo::rerun-if-env-changed=PROTOC");
-            for path in paths {
-                println!("cargo::rerun-if-changed={}", path.display());
+                Err(Kind::Option(text.to_owned()).into())
             }
         }
-        self.compile_fds(set)
     }
 
     /// Compiles a set that a compiler made, such as `protoc --include_imports

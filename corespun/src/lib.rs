@@ -1,10 +1,10 @@
-//! gRPC, spun one thread to a core.
+//! gRPC servers and clients for Linux, with one thread per CPU core.
 //!
-//! One shard per CPU: a pinned thread with its own io_uring (or epoll where the kernel denies
+//! Each CPU runs one *shard*: a pinned thread with its own io_uring (or epoll if the kernel denies
 //! it), its own connections and its own copy of each service. Handlers are plain `async fn`s that
-//! need be neither `Send` nor `Sync`, callers are gRPC clients in any language.
+//! need be neither `Send` nor `Sync`. Clients in any language can call them.
 //!
-//! `build.rs` makes Rust of the schema, with no `protoc` on the machine:
+//! `build.rs` generates Rust from the schema; `protoc` is not needed:
 //!
 //! ```ignore
 //! fn main() { corespun_build::compile(&["proto/user.proto"], &["proto"]).unwrap(); }
@@ -38,14 +38,15 @@
 //! }
 //! ```
 //!
-//! `.probes(&health)` and `.reflection()` on the builder add what probes, balancers and tools
-//! such as `grpcurl` ask for, over gRPC and plain HTTP.
+//! `.probes(&health)` and `.reflection()` on the builder add the services that probes, load
+//! balancers and tools such as `grpcurl` need, over gRPC and plain HTTP.
 //!
-//! On SIGTERM a server drains: callers are sent elsewhere and calls under way finish, within a
-//! grace. A handler that streams without end learns of it from [`Request::draining`].
+//! On SIGTERM a server drains: clients are sent elsewhere with GOAWAY, and calls in progress may
+//! finish within a grace period. A handler of an endless stream is notified through
+//! [`Request::draining`].
 //!
-//! What belongs around calls (authentication, limits, metrics) is an interceptor: a plain function,
-//! an async one, or a layer of `tower` that needs no body.
+//! Code that runs around calls (authentication, limits, metrics) is an interceptor: a plain
+//! function, an async one, or a layer of `tower` that needs no body.
 //!
 //! ```
 //! use corespun::{Incoming, Server, Status};
@@ -81,19 +82,19 @@ pub mod runtime {
     pub use corespun_runtime::*;
 }
 
-/// Tokens, and policies of who may call what.
+/// Authentication by tokens, and access control of methods.
 #[cfg(feature = "auth")]
 pub mod auth {
     pub use corespun_auth::*;
 }
 
-/// Traces of calls: spans, W3C trace context, and OTLP to a collector.
+/// Tracing of calls: spans, W3C trace context, and OTLP to a collector.
 #[cfg(feature = "otel")]
 pub mod otel {
     pub use corespun_otel::*;
 }
 
-/// TLS: how a server or a client is told of keys, certificates and whom to believe.
+/// TLS configuration of servers and clients: keys, certificates and trusted authorities.
 pub mod tls {
     pub use corespun_tls::*;
 }
@@ -109,15 +110,16 @@ pub use corespun_server::{
     CancelGuard, CancelWatch, CutOff, Ended, Error, GrpcWeb, Health, Incoming, Interceptor,
     PlainRequest, PlainResponse, Server, Service, TlsConfig, intercept_async, intercept_tower,
 };
-/// The message types' crate, which generated code names through this path.
+/// Crate of the message types, which generated code names through this path.
 pub use prost;
 /// Well-known types such as `Timestamp`, which generated code names through this path.
 pub use prost_types;
 
-/// What `main` of a server returns.
+/// Result of a server's `main`.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Brings in what `corespun_build::compile` made of a package: `include_proto!("user")`.
+/// Includes the code that `corespun_build::compile` generated for a package:
+/// `include_proto!("user")`.
 #[macro_export]
 macro_rules! include_proto {
     ($package:literal) => {

@@ -1,7 +1,8 @@
-//! An echo that shows what a call carries beside its messages: metadata both ways, heads ahead of
-//! messages, trailers, typed details, compression, and an interceptor.
+//! Echo service that shows the parts of a call other than its messages: metadata in both
+//! directions, heads before messages, trailers, typed error details, compression, and an
+//! interceptor.
 //!
-//! It is written by hand, without a schema: messages are `google.protobuf.StringValue`.
+//! It has no schema and no generated code: messages are `google.protobuf.StringValue`.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -14,23 +15,23 @@ use corespun::{
     Service, Status, Streaming, sleep,
 };
 
-/// One message each way.
+/// Returns one message for one message.
 pub const SAY: Method<String, String> = Method::new("/demo.Echo/Say", Kind::Unary);
-/// The message once for each of its words.
+/// Returns the message once for each of its words.
 pub const REPEAT: Method<String, String> = Method::new("/demo.Echo/Repeat", Kind::ServerStreaming);
-/// All messages in one.
+/// Returns all messages joined into one.
 pub const JOIN: Method<String, String> = Method::new("/demo.Echo/Join", Kind::ClientStreaming);
-/// Each message as it comes.
+/// Returns each message when it arrives.
 pub const CHAT: Method<String, String> = Method::new("/demo.Echo/Chat", Kind::BidiStreaming);
 
-/// How long the answer to `wait` takes: longer than anybody waits.
+/// Delay of the response to `wait`: longer than any client waits.
 const WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// What is called comes back, `x-` metadata included: ahead of the messages as it was sent, and
-/// once more behind them.
+/// Service that echoes messages and `x-` metadata: the metadata as headers before the messages, and
+/// again as trailers.
 ///
-/// Three messages are not echoed: `fail` ends the call with FAILED_PRECONDITION and details of
-/// every kind that is of use, `crash` panics, and `wait` is said after an hour.
+/// Three messages are not echoed. `fail` ends the call with FAILED_PRECONDITION and error details
+/// of every useful kind, `crash` panics, and `wait` is answered after an hour.
 pub struct Echo;
 
 impl Service for Echo {
@@ -83,7 +84,7 @@ async fn repeat(request: &Request<String>, out: &mut Sender<String>) -> Result<(
 }
 
 async fn chat(requests: &mut Streaming<String>, out: &mut Sender<String>) -> Result<(), Status> {
-    // At once, so that a caller may look at it before it says a word.
+    // Sent at once, so that a client can read it before it sends a message.
     open(out, requests.metadata());
     while let Some(text) = requests.message().await? {
         check(&text)?;
@@ -98,7 +99,7 @@ fn open(out: &mut Sender<String>, metadata: &MetadataMap) {
     out.send_headers();
 }
 
-/// Copies the `x-` pairs, duplicates and bytes included.
+/// Copies the `x-` pairs, including duplicates and binary values.
 fn echo(from: &MetadataMap, to: &mut MetadataMap) {
     for (key, _) in from.iter().filter(|(key, _)| key.starts_with("x-")) {
         if to.contains_key(key) {
@@ -136,7 +137,7 @@ fn details() -> ErrorDetails {
     details
 }
 
-/// Writes a line about each call when it has ended.
+/// Interceptor that logs a line for each call when it has ended.
 pub struct AccessLog;
 
 impl Interceptor for AccessLog {
@@ -147,10 +148,11 @@ impl Interceptor for AccessLog {
     }
 }
 
-/// Lets callers in that name no wrong key.
+/// Accepts all callers but those with a wrong key.
 ///
 /// # Errors
-/// UNAUTHENTICATED for those that do.
+///
+/// UNAUTHENTICATED for a wrong key.
 pub fn authenticate(call: &mut Incoming) -> Result<(), Status> {
     match call.metadata().get("authorization") {
         None | Some("Bearer sesame") => Ok(()),

@@ -1,5 +1,5 @@
-//! A service and a client for calls that are lawful and heavy: large messages, many at once, and
-//! readers that are slow or late.
+//! Service and client for valid but heavy calls: large messages, many concurrent calls, and readers
+//! that are slow or late.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use corespun::{
     Channel, Kind, Method, Request, Response, Sender, Service, Status, Streaming, sleep, spawn,
 };
 
-/// Answers with as many bytes as the first word of the text says.
+/// Returns as many bytes as the first word of the text says.
 pub const SAY: Method<String, String> = Method::new("/heavy.Peer/Say", Kind::Unary);
-/// Sends messages: the text has their number and their size.
+/// Sends messages; the text has their number and their size.
 pub const FEED: Method<String, String> = Method::new("/heavy.Peer/Feed", Kind::ServerStreaming);
-/// Counts messages. The first one says how many milliseconds to wait before the others are read,
-/// and before each.
+/// Counts messages. The first message has the number of milliseconds to wait before the others are
+/// read, and before each of them.
 pub const JOIN: Method<String, String> = Method::new("/heavy.Peer/Join", Kind::ClientStreaming);
 
-/// The service.
+/// Service of heavy calls.
 pub struct Peer;
 
-/// Returns the numbers that a text begins with; 0 for each that is missing.
+/// Returns the numbers that a text begins with, and 0 for each missing one.
 fn numbers<const N: usize>(text: &str) -> [usize; N] {
     let mut words = text.split(' ');
     [(); N].map(|()| words.next().and_then(|word| word.parse().ok()).unwrap_or(0))
@@ -68,30 +68,29 @@ impl Service for Peer {
     }
 }
 
-/// Calls of one kind that are made at the same time.
+/// Kind of the concurrent calls.
 #[derive(Clone, Copy, Debug)]
 pub enum Load {
-    /// Requests of so many bytes, with small responses.
+    /// Requests of this many bytes, with small responses.
     Requests(usize),
-    /// Small requests, with responses of so many bytes.
+    /// Small requests, with responses of this many bytes.
     Responses(usize),
-    /// Request streams of messages of 100,000 bytes, which are read after a while and slowly.
+    /// Request streams of messages of 100,000 bytes, read late and slowly.
     Uploads {
-        /// Messages of each stream.
+        /// Number of messages in each stream.
         count: usize,
         /// Milliseconds before the second message is read.
         late_ms: usize,
-        /// Milliseconds before each further one.
+        /// Milliseconds before each further message is read.
         pause_ms: usize,
     },
-    /// Response streams of messages of 100,000 bytes, which are read after a while and slowly,
-    /// the last stream first.
+    /// Response streams of messages of 100,000 bytes, read late and slowly, the last stream first.
     Downloads {
-        /// Messages of each stream.
+        /// Number of messages in each stream.
         count: usize,
         /// Milliseconds before the first message is read.
         late_ms: usize,
-        /// Milliseconds before each further one.
+        /// Milliseconds before each further message is read.
         pause_ms: usize,
     },
 }
@@ -100,10 +99,11 @@ pub enum Load {
 const PIECE_BYTES: usize = 100_000;
 
 impl Load {
-    /// Makes one call, and checks its answer.
+    /// Makes one call, and checks its response.
     ///
     /// # Errors
-    /// The status that the call ended with, or DATA_LOSS for a wrong answer.
+    ///
+    /// The status that the call ended with, or DATA_LOSS for a wrong response.
     async fn call(self, channel: &Channel) -> Result<(), Status> {
         match self {
             Self::Requests(size) => {
@@ -147,7 +147,7 @@ impl Load {
         }
     }
 
-    /// Makes `calls` calls at the same time on one channel; how each has ended.
+    /// Makes `calls` concurrent calls on one channel, and returns their outcomes.
     pub async fn run(self, channel: &Channel, calls: usize) -> Vec<Result<(), Status>> {
         let tasks = (0..calls).map(|_| {
             let channel = channel.clone();

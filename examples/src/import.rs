@@ -1,20 +1,20 @@
-//! The users of one import, checked as they come and kept until the last is there.
+//! Users of one import, checked as they arrive and held until the last one.
 //!
-//! All calls of a shard share its connection, so a transaction may not stay open while a call
-//! waits for its next message: others would read and write inside it. An import therefore
-//! gathers first, within bounds, and writes at the end without waiting.
+//! All calls of a shard share its connection, so a transaction must not stay open while a call
+//! waits for its next message: other calls would read and write inside it. An import therefore
+//! collects its users first, within limits, and writes them at the end without waiting.
 
 use corespun::Status;
 
 use crate::user::UserResponse;
 
-/// How many users one import may have.
+/// Largest number of users in one import.
 pub const IMPORT_USERS_MAX: usize = 100_000;
 
-/// How many bytes the names and addresses of one import may have together.
+/// Largest total size of the names and addresses in one import, in bytes.
 pub const IMPORT_BYTES_MAX: usize = 32 << 20;
 
-/// How much of a bad value an error shows, in characters.
+/// Largest number of characters of an invalid value in an error text.
 const SHOWN_CHARS_MAX: usize = 40;
 
 /// Users that passed the checks.
@@ -25,10 +25,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Takes a user in.
+    /// Checks and adds a user.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT naming index and field; RESOURCE_EXHAUSTED when a bound is exceeded.
+    ///
+    /// INVALID_ARGUMENT with index and field; RESOURCE_EXHAUSTED when a limit is exceeded.
     pub(crate) fn push(&mut self, user: UserResponse) -> Result<(), Status> {
         let index = self.users.len();
         check(&user)
@@ -48,13 +49,13 @@ impl Batch {
         Ok(())
     }
 
-    /// The users in the order in which they came.
+    /// Returns the users in the order of arrival.
     pub(crate) fn users(&self) -> &[UserResponse] {
         &self.users
     }
 }
 
-/// Says which field is wrong and what it holds.
+/// Returns the name of an invalid field with its value, as an error.
 fn check(user: &UserResponse) -> Result<(), String> {
     let UserResponse { id, name, email } = user;
     if *id <= 0 {
@@ -69,7 +70,8 @@ fn check(user: &UserResponse) -> Result<(), String> {
     Ok(())
 }
 
-/// The start of a value in quotes: a status travels in headers, where there is little room.
+/// Returns the start of a value in quotes, because a status is sent in headers, where space is
+/// limited.
 fn shown(value: &str) -> String {
     let mut start: String = value.chars().take(SHOWN_CHARS_MAX).collect();
     if start.len() < value.len() {

@@ -1,8 +1,8 @@
-//! The server of gRPC's interoperability tests: `grpc.testing.TestService`, and the load reports
-//! of ORCA beside it.
+//! Server of gRPC's interoperability tests: `grpc.testing.TestService`, and the load reports of
+//! ORCA.
 //!
-//! What each method answers is in gRPC's `doc/interop-test-descriptions.md`. [`cases`] is the
-//! other side, made with our client.
+//! gRPC's `doc/interop-test-descriptions.md` defines the response of each method. [`cases`] has the
+//! client side of the tests.
 
 pub mod cases;
 mod load;
@@ -11,7 +11,7 @@ mod service;
 pub use load::{INTERVAL_MIN, Load, LoadReports};
 pub use service::{Interop, PAYLOAD_BYTES_MAX};
 
-/// What the generator makes of `grpc/testing/test.proto` and `xds/service/orca/v3/orca.proto`.
+/// Code generated from `grpc/testing/test.proto` and `xds/service/orca/v3/orca.proto`.
 #[allow(
     missing_docs,
     reason = "modules that only nest others have nothing to say"
@@ -20,11 +20,11 @@ pub mod proto {
     corespun::include_proto!("interop");
 }
 
-/// Metadata with this key goes back ahead of the messages.
+/// Key of metadata that is returned in the headers.
 pub const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
 
-/// Metadata with this key goes back behind them.
+/// Key of metadata that is returned in the trailers.
 pub const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
-/// The trailer that has the load of one call, an `OrcaLoadReport` (gRFC A51).
+/// Trailer with the load of one call, an `OrcaLoadReport` (gRFC A51).
 pub const CALL_LOAD: &str = "endpoint-load-metrics-bin";

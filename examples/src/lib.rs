@@ -1,17 +1,17 @@
-//! The user service on SQLite, a client that calls all four kinds, an echo, and the service of
-//! gRPC's interoperability tests.
+//! Example services: users on SQLite with a client that makes all four kinds of calls, an echo, and
+//! the service of gRPC's interoperability tests.
 //!
 //! ```text
 //!   users           Users (service) ──▶ Store ──▶ SQLite, one connection per shard
-//!   whoami          tells callers what TLS or the kernel says of them
-//!   heavy           calls that are lawful and heavy, for tests of flow control
-//!   echo            what a call carries beside its messages: metadata, details, compression
-//!   interop-server  TestService and load reports, which clients of all languages try themselves on
-//!   users-relay     the same service, which asks another server, its traces handed on
-//!   users-client    tour: GetUser, ListUsers, ImportUsers, Lookup, each answer checked
+//!   whoami          tells clients their identity as TLS or the kernel reports it
+//!   heavy           valid but heavy calls, for tests of flow control
+//!   echo            parts of a call other than messages: metadata, details, compression
+//!   interop-server  TestService and load reports, for test clients in all languages
+//!   users-relay     user service that forwards to another server, with its traces
+//!   users-client    GetUser, ListUsers, ImportUsers, Lookup, with each response checked
 //! ```
 //!
-//! A service is opened once on each shard and owns what it needs: no lock, no `Arc`.
+//! Each shard creates its own copy of a service, which owns its data: no lock, no `Arc`.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -28,12 +28,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Blocking.** Handlers here call SQLite on the shard's own thread: a row whose page is cached
-//! takes microseconds, less than handing it to another thread and back. The price is paid by
-//! imports: one holds its shard for as long as its transaction takes, and for up to 5 seconds
-//! more while another shard imports. A store that waits for a disk or a network belongs in
-//! `corespun::runtime::spawn_blocking`, for while a handler blocks, every connection of its
-//! shard stands still.
+//! **Blocking.** Handlers here call SQLite on the shard's own thread. A row whose page is cached
+//! takes microseconds, less than passing it to another thread and back. Imports are the exception:
+//! an import blocks its shard for the time of its transaction, and for up to 5 seconds more while
+//! another shard imports. While a handler blocks, every connection of its shard waits. A store that
+//! waits for a disk or a network belongs in `corespun::runtime::spawn_blocking`.
 //!
 //! **Not here:** flags and logs, which the programs in `src/bin` set up.
 #![forbid(unsafe_code)]
@@ -55,12 +54,12 @@ pub use relay::Relay;
 pub use service::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Users};
 pub use store::{FIRST_USERS, ImportError, OpenCause, OpenError, Store};
 
-/// What the generator makes of `whoami.proto`: messages, trait, client.
+/// Code generated from `whoami.proto`: messages, trait, client.
 pub mod whoami {
     corespun::include_proto!("whoami");
 }
 
-/// What the generator makes of `user.proto`: messages, trait, client.
+/// Code generated from `user.proto`: messages, trait, client.
 pub mod user {
     corespun::include_proto!("user");
 }

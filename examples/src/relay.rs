@@ -1,4 +1,4 @@
-//! The user service once more, which asks another server for everything.
+//! User service that forwards every call to another server.
 
 use corespun::{Channel, Request, Response, Sender, Status, Streaming};
 
@@ -6,13 +6,13 @@ use crate::user::user_service_client::UserServiceClient;
 use crate::user::user_service_server::UserService;
 use crate::user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
 
-/// Hands calls on. What goes along by itself is the trace they belong to: nothing here names it.
+/// Service that forwards calls. Their trace context is passed on without any code here.
 pub struct Relay {
     next: UserServiceClient,
 }
 
 impl Relay {
-    /// A relay to the server behind `channel`.
+    /// Creates a relay to the server behind `channel`.
     pub fn new(channel: Channel) -> Self {
         Self {
             next: UserServiceClient::new(channel),

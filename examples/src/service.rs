@@ -1,4 +1,4 @@
-//! The service: what each call answers, and how it refuses bad input.
+//! User service: responses of each call, and refusal of invalid input.
 
 use corespun::details::ErrorDetails;
 use corespun::runtime::now;
@@ -10,25 +10,25 @@ use crate::store::{ImportError, Store};
 use crate::user::user_service_server::UserService;
 use crate::user::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
 
-/// The size of a page when the caller leaves it unset.
+/// Number of users on a page if the client leaves it unset.
 pub const PAGE_SIZE_DEFAULT: usize = 50;
 
-/// The largest page a caller may ask for.
+/// Largest number of users on a page.
 pub const PAGE_SIZE_MAX: usize = 1000;
 
-/// Rows read at once, at most; between two reads other calls have their turn.
+/// Largest number of rows read at once; other calls can run between two reads.
 const CHUNK_USERS: usize = 100;
 
-/// Bytes that a user takes on the wire, about: rows that cannot be sent are not read.
+/// Approximate size of a user on the wire in bytes, to read only as many rows as can be sent.
 const USER_BYTES: usize = 64;
 
-/// The user service of one shard.
+/// User service of one shard.
 pub struct Users {
     store: Store,
 }
 
 impl Users {
-    /// A service on this shard's connection to the database.
+    /// Creates a service on this shard's connection to the database.
     pub fn new(store: Store) -> Self {
         Self { store }
     }
@@ -68,7 +68,7 @@ impl UserService for Users {
             if left == 0 {
                 break;
             }
-            // After the last id, not at an offset: users imported meanwhile shift offsets.
+            // Continues after the last id, because users imported meanwhile shift offsets.
             let next = self.store.users_after(last, rows(left, out));
             chunk = next.map_err(store_failed)?;
         }
@@ -102,24 +102,25 @@ impl UserService for Users {
     }
 }
 
-/// Returns the number of rows to read next: as many as can be sent, so that a caller who does not
-/// read keeps none of them in memory, and one at least.
+/// Returns the number of rows to read next, at least 1: as many as can be sent, so that a client
+/// that does not read makes the server hold none.
 fn rows(left: usize, out: &Sender<UserResponse>) -> usize {
     let fitting = (out.room() / USER_BYTES).max(1);
     left.min(CHUNK_USERS).min(fitting)
 }
 
-/// Which users a page has.
+/// Page of users.
 #[derive(Debug, PartialEq)]
 struct Page {
-    /// How many users are ahead of it.
+    /// Number of users before the page.
     offset: u64,
-    /// How many it has at most.
+    /// Largest number of users on the page.
     size: usize,
 }
 
 impl Page {
-    /// In proto3 an unset number is 0: page 0 is the first one, as 1 is, and size 0 the default.
+    /// Returns the page of a request. An unset number is 0 in proto3: page 0 is the first one, as
+    /// is page 1, and size 0 is the default.
     fn of(request: &ListUsersRequest) -> Result<Self, Status> {
         let ListUsersRequest { page, page_size } = *request;
         let number = u64::try_from(page)
@@ -139,14 +140,14 @@ impl Page {
     }
 }
 
-/// What a caller is told of a field that is wrong: for people, and once more for programs.
+/// Returns the status for an invalid field: a text for people, and details for programs.
 fn invalid(field: &str, text: String) -> Status {
     let mut details = ErrorDetails::new();
     details.add_bad_request_violation(field, &text);
     Status::with_error_details(Code::InvalidArgument, text, details)
 }
 
-/// What a caller is told when the store fails; the log has it too, for whoever runs the service.
+/// Returns the status for a failed store; the log has the cause, for the operator.
 fn store_failed(error: rusqlite::Error) -> Status {
     tracing::error!(%error, "the store failed");
     match error.sqlite_error_code() {

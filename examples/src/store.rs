@@ -17,7 +17,7 @@ use crate::user::UserResponse;
 pub use error::{ImportError, OpenCause, OpenError};
 pub use population::FIRST_USERS;
 
-/// How long a shard waits for another one's transaction before it gives up.
+/// Longest wait of a shard for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str =
@@ -29,21 +29,23 @@ const BY_ID: &str = "SELECT id, name, email FROM users WHERE id = ?1";
 const FROM_OFFSET: &str = "SELECT id, name, email FROM users ORDER BY id LIMIT ?1 OFFSET ?2";
 const AFTER_ID: &str = "SELECT id, name, email FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
 
-/// One shard's connection to the database.
+/// Connection of one shard to the database.
 pub struct Store {
     connection: Connection,
 }
 
 impl Store {
-    /// Makes the file at `path` a database of users: creates what is missing and fills a new
-    /// table with the first [`FIRST_USERS`] users; true when it did. Call it once, before the
-    /// shards [`Store::open`] the file.
+    /// Creates the database of users at `path` where it is missing, and fills a new table with the
+    /// first [`FIRST_USERS`] users; returns true if it did. Call it once, before the shards
+    /// [`Store::open`] the file.
     ///
     /// # Errors
-    /// The file cannot be created, read or written, is no database, or has another kind of table.
+    ///
+    /// The file cannot be created, read or written, is not a database, or has another kind of
+    /// table.
     pub fn create(path: &Path) -> Result<bool, OpenError> {
         OpenError::wrap(path, || {
-            // SQLite would answer "unable to open database file"; the kernel says why.
+            // SQLite would only report "unable to open database file"; the kernel gives the reason.
             OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -73,9 +75,10 @@ impl Store {
         })
     }
 
-    /// The user with this id.
+    /// Returns the user with this id.
     ///
     /// # Errors
+    ///
     /// The database cannot be read.
     pub fn user(&self, id: i32) -> rusqlite::Result<Option<UserResponse>> {
         self.connection
@@ -84,9 +87,10 @@ impl Store {
             .optional()
     }
 
-    /// Up to `limit` users in the order of their ids, from the one at `offset`.
+    /// Returns up to `limit` users in the order of their ids, from the one at `offset`.
     ///
     /// # Errors
+    ///
     /// The database cannot be read.
     pub fn users_from(&self, offset: u64, limit: usize) -> rusqlite::Result<Vec<UserResponse>> {
         self.users(
@@ -95,9 +99,10 @@ impl Store {
         )
     }
 
-    /// Up to `limit` users in the order of their ids, from the first above `id`.
+    /// Returns up to `limit` users in the order of their ids, from the first above `id`.
     ///
     /// # Errors
+    ///
     /// The database cannot be read.
     pub fn users_after(&self, id: i32, limit: usize) -> rusqlite::Result<Vec<UserResponse>> {
         self.users(AFTER_ID, (id, bound(limit)))
@@ -110,11 +115,12 @@ impl Store {
             .collect()
     }
 
-    /// Stores all users in one transaction, or none: when one of them fails, and when
-    /// `still_wanted` answers false at the end.
+    /// Stores all users in one transaction, or none: when one of them fails, or when `still_wanted`
+    /// returns false at the end.
     ///
     /// # Errors
-    /// An id is taken, nobody wants the users any more, or the database cannot be written.
+    ///
+    /// An id is taken, the client has left, or the database cannot be written.
     pub fn import(
         &self,
         users: &[UserResponse],
@@ -134,20 +140,21 @@ impl Store {
     }
 }
 
-/// Connects to a file that exists; `NO_MUTEX` since only one shard's thread ever uses it.
+/// Connects to an existing file, with `NO_MUTEX` because only one shard's thread uses the
+/// connection.
 fn connect(path: &Path) -> Result<Connection, OpenCause> {
     // To SQLite a relative `:memory:` or `file:` is no path, an absolute one is.
     let path = std::path::absolute(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // With a write-ahead log a power cut may take the last imports, never the database.
+    // With a write-ahead log a power failure may lose the last imports, never the database.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
 }
 
-/// Answers the mode of the journal from here on. The change of mode is the one thing that does not
-/// wait for a lock by itself, so that of several processes that begin at once some must try again.
+/// Sets the journal mode, and returns the current one. This change is the only one that does not
+/// wait for a lock by itself, so that one of several starting processes may have to try again.
 fn turn_on_log(connection: &Connection) -> rusqlite::Result<String> {
     let began = Instant::now();
     loop {
@@ -166,7 +173,8 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
-/// The lock is taken at once, so that of several processes only one fills the table.
+/// Fills the table if it is missing. The lock is taken first, so that only one of several processes
+/// fills it.
 fn fill_if_missing(connection: &Connection) -> rusqlite::Result<bool> {
     let transaction = begin(connection)?;
     if connection.query_row(TABLE_EXISTS, [], |row| row.get(0))? {
@@ -180,8 +188,8 @@ fn fill_if_missing(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// Starts a transaction that writes. Transactions never nest: all of ours end before their
-/// function returns, and none of these functions waits.
+/// Starts a transaction that writes. Transactions never nest: all of ours end before their function
+/// returns, and none of these functions waits.
 fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
     Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
 }
@@ -201,7 +209,7 @@ fn read_user(row: &Row<'_>) -> rusqlite::Result<UserResponse> {
     })
 }
 
-/// A bound on rows as SQLite takes it, where a negative one means none.
+/// Converts a limit on rows to SQLite's form, in which a negative one means none.
 fn bound(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

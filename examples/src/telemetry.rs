@@ -1,4 +1,4 @@
-//! Logs and traces of the servers here, as their flags and `RUST_LOG` say.
+//! Logs and traces of the example servers, configured by flags and `RUST_LOG`.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use corespun::otel::{Otlp, Sampler, Tracer};
 use corespun::server::{Log, ServerBuilder};
 
-/// How long the end of a program waits for its last spans to be with the collector.
+/// Longest wait at the end of a program for its last spans to be exported.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Flags about traces.
+/// Flags for tracing.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TraceFlags {
-    /// OpenTelemetry collector to send spans of calls to, such as http://127.0.0.1:4317; without
-    /// URL, the one that the variables OTEL_EXPORTER_OTLP_… name
+    /// OpenTelemetry collector for the spans of calls, such as http://127.0.0.1:4317; without URL,
+    /// the one in OTEL_EXPORTER_OTLP_…
     #[arg(long, value_name = "URL", num_args = 0..=1)]
     pub otlp: Option<Option<String>>,
 
-    /// Share of the traces that begin here to record, from 0 to 1 [default: what
-    /// OTEL_TRACES_SAMPLER says, or 1]
+    /// Ratio of the traces that begin here to record, from 0 to 1 [default: OTEL_TRACES_SAMPLER,
+    /// else 1]
     #[arg(long, value_name = "RATIO", value_parser = ratio)]
     pub trace_ratio: Option<f64>,
 }
@@ -29,7 +29,7 @@ fn ratio(text: &str) -> Result<f64, String> {
     ratio.ok_or_else(|| format!("a ratio is from 0 to 1, not {text}"))
 }
 
-/// The tracer of a program, if it traces at all.
+/// Tracer of a program, if tracing is on.
 #[derive(Debug)]
 pub struct Telemetry {
     tracer: Option<Tracer>,
@@ -37,12 +37,12 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts to log what `RUST_LOG` says, or `filter` where it is not set. Calls have spans when
-    /// there is a collector to send them to, or when `RUST_LOG` is set: then each is a line in the
-    /// log, too.
+    /// Starts to log as `RUST_LOG` says, or as `filter` if it is not set. Calls have spans when
+    /// there is a collector, or when `RUST_LOG` is set: then each span is also a line in the log.
     ///
     /// # Errors
-    /// The filter, the collector's endpoint or one of OpenTelemetry's variables makes no sense.
+    ///
+    /// The filter, the endpoint of the collector or an OpenTelemetry variable is invalid.
     pub fn start(service: &str, filter: &str, flags: &TraceFlags) -> Result<Self, Box<dyn Error>> {
         let asked = std::env::var("RUST_LOG").ok();
         let filter = asked.as_deref().unwrap_or(filter);
@@ -72,7 +72,7 @@ impl Telemetry {
         })
     }
 
-    /// Puts spans around the calls of a server.
+    /// Adds spans to the calls of a server.
     pub fn around(&self, server: ServerBuilder) -> ServerBuilder {
         match self.tracer.clone() {
             Some(tracer) => server.intercept(move |_shard| Ok(tracer.server())),
@@ -80,12 +80,12 @@ impl Telemetry {
         }
     }
 
-    /// The tracer, for the calls of channels.
+    /// Returns the tracer for the calls of channels.
     pub fn tracer(&self) -> Option<&Tracer> {
         self.tracer.as_ref()
     }
 
-    /// Waits for the last spans to go out.
+    /// Waits for the last spans to be exported.
     pub fn finish(self) {
         let Some(tracer) = self.tracer else { return };
         if !tracer.flush(FLUSH_TIME_MAX) {

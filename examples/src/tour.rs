@@ -1,4 +1,4 @@
-//! The client's way through the service: all four kinds of calls, every answer checked.
+//! Client that makes all four kinds of calls to the user service, and checks every response.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use corespun::{Code, Request, Status};
 use crate::user::user_service_client::UserServiceClient;
 use crate::user::{ListUsersRequest, UserRequest, UserResponse};
 
-/// How long each call may take.
+/// Timeout of each call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An id that nobody has.
+/// Id without a user.
 const UNKNOWN_ID: i32 = 999_999_999;
 
-/// An answer that differs from what it must be; one line.
+/// Response that differs from the expected one, as one line.
 #[derive(Debug)]
 pub struct Mismatch(String);
 
@@ -26,11 +26,12 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// Makes all calls and prints each answer through `print`. Three users are imported, with ids
-/// from `base_id`, which nobody may have yet.
+/// Makes all calls and prints each response through `print`. Three users are imported with ids from
+/// `base_id`, which must be free.
 ///
 /// # Errors
-/// The first answer that is not what it must be.
+///
+/// The first response that is not as expected.
 pub async fn run(
     client: &UserServiceClient,
     base_id: i32,

@@ -1,4 +1,4 @@
-//! The example servers as operators run them: logs that nobody reads, taken ports, little memory.
+//! Example servers in operation: logs that nobody reads, addresses in use, little memory.
 
 #[path = "deploy/memory.rs"]
 mod memory;
@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 
 use program::{Folder, Program, TIMEOUT, each_engine};
 
-/// Makes so many calls, one after another; all succeed.
+/// Makes `count` calls, one after another; all must succeed.
 fn call(address: &str, count: usize) {
     let mut shard = LocalShard::new(LocalConfig::default()).expect("a shard");
     shard.block_on(async {
@@ -52,11 +52,11 @@ fn a_log_whose_reader_left_ends_nothing() {
 #[test]
 fn a_log_that_nobody_reads_delays_nothing() {
     each_engine("a_log_that_nobody_reads", |engine| {
-        // The pipe is full after a few calls, and so is what may wait in memory after more.
+        // The pipe is full after a few calls, and the memory for waiting lines after more.
         let folder = Folder::new();
         let flags = ["--listen", "127.0.0.1:0", "--engine", engine, "--db"];
         let mut command = Program::command("users", &flags);
-        // Each call is a line then, with its span.
+        // Each call is then a line in the log, with its span.
         command
             .arg(folder.path().join("users.db"))
             .env("RUST_LOG", "trace");
@@ -65,7 +65,7 @@ fn a_log_that_nobody_reads_delays_nothing() {
         call(&program.address, 3000);
         program.signal(Signal::SIGTERM);
         assert_eq!(program.wait().code(), Some(0));
-        // A full pipe: more was logged than anybody read.
+        // The pipe is full: more was logged than was read.
         let mut text = String::new();
         log.read_to_string(&mut text).expect("text");
         assert!(text.len() >= 32_000, "only {} bytes of log", text.len());

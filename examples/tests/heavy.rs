@@ -1,20 +1,18 @@
-//! Heavy calls that keep to every window and limit end well, and what they make the other side
-//! hold stays within its bounds. Server and client are processes, so that each has a peak of its
-//! own.
+//! Heavy calls that keep every window and limit succeed, and the memory that they make the other
+//! side hold is bounded. Server and client are processes, so that each has its own peak.
 
 use std::io::{BufRead, BufReader, Write as _, stderr};
 use std::process::{Child, Command, Stdio};
 
 use corespun::runtime::Engine;
 
-/// Memory in KiB that one connection may be made to hold: what was received and what is queued
-/// (16 MiB each), one message of 4 MiB, and a window of 64 KiB for each stream; and 12 MiB for the
-/// program and for what one message becomes.
+/// Memory in KiB that one connection may hold: received and queued bytes (16 MiB each), one message
+/// of 4 MiB, a window of 64 KiB for each stream, and 12 MiB for the program and decoded messages.
 const fn held_kib_max(streams: u64) -> u64 {
     (16 + 16 + 4 + 12) * 1024 + 64 * streams
 }
 
-/// A child process that is killed when it is dropped.
+/// Child process that is killed when dropped.
 struct Process(Child);
 
 impl Drop for Process {
@@ -30,7 +28,7 @@ fn heavy(arguments: &[&str]) -> Command {
     command
 }
 
-/// A server with one shard, and where it listens.
+/// Starts a server with one shard; returns it with its address.
 fn serve(engine: &str) -> (Process, String) {
     let listen = ["serve", "--listen", "127.0.0.1:0", "--shards", "1"];
     let mut command = heavy(&listen);
@@ -45,7 +43,7 @@ fn serve(engine: &str) -> (Process, String) {
     (Process(child), address)
 }
 
-/// Resident memory of a process in KiB: `VmRSS` or `VmHWM` (proc(5)).
+/// Returns the resident memory of a process in KiB: `VmRSS` or `VmHWM` (proc(5)).
 fn memory_kib(id: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it lives");
     let line = status.lines().find(|line| line.starts_with(field));
@@ -53,7 +51,7 @@ fn memory_kib(id: u32, field: &str) -> u64 {
     value.and_then(|value| value.parse().ok()).expect("a size")
 }
 
-/// Makes the calls; they must all end well, and the server must not hold too much for them.
+/// Makes the calls: they must all succeed, and the server must not hold too much memory.
 fn check(engine: &str, calls: &str, load: &[&str]) {
     let (server, address) = serve(engine);
     let before = memory_kib(server.0.id(), "VmRSS");
@@ -75,7 +73,7 @@ fn check(engine: &str, calls: &str, load: &[&str]) {
     );
     let client = said.lines().nth(1).and_then(|line| line.split(' ').nth(1));
     let client: u64 = client.and_then(|kib| kib.parse().ok()).expect("a size");
-    // Its requests are its own affair.
+    // The memory of its own requests does not count.
     let is_receiving = matches!(load[0], "responses" | "downloads");
     assert!(
         !is_receiving || client <= held_kib_max(streams),
@@ -103,7 +101,7 @@ const TABLE: &[(&str, &[&str])] = &[
 fn heavy_calls() {
     for (engine, usable) in Engine::candidates() {
         if let Err(error) = usable {
-            // Past the capture of the test's output: nobody should think that this ran.
+            // Bypasses the capture of the test's output, so that a skipped test is visible.
             let _ = writeln!(stderr(), "SKIPPED heavy_calls ({engine}): {error}");
             continue;
         }

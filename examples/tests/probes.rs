@@ -1,4 +1,4 @@
-//! The `users` program as a load balancer or `curl` meets it: plain requests, HTTP/1.1.
+//! `users` program with load balancers and `curl`: plain requests, HTTP/1.1.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,10 +10,10 @@ use std::time::Duration;
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{Config, Connection, Event, Token};
 
-/// No answer here may take longer, however slow the machine is.
+/// Longest wait for a response, however slow the machine is.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The program on a database of its own, gone when the test is.
+/// The program on a new database, removed on drop.
 struct Users {
     child: Child,
     folder: PathBuf,
@@ -21,7 +21,7 @@ struct Users {
 }
 
 impl Users {
-    /// Starts it with further flags; `name` tells it from those of other tests.
+    /// Starts the program with additional flags; `name` distinguishes it from those of other tests.
     fn start(name: &str, more: &[&str]) -> Self {
         let name = format!("corespun-{name}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
@@ -47,7 +47,7 @@ impl Users {
         }
     }
 
-    /// Asks over a connection of its own; the answer's status and body.
+    /// Sends a request on a new connection; returns the status and body of the response.
     fn ask(&self, method: &str, path: &str) -> (String, String) {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(TIMEOUT)).unwrap();
@@ -97,12 +97,12 @@ impl Users {
 }
 
 impl Users {
-    /// Starts it so that pages of one origin may call.
+    /// Starts the program with one origin whose pages may call.
     fn for_browsers(name: &str) -> Self {
         Self::start(name, &["--web-origin", "http://a.example"])
     }
 
-    /// Says `text` over a connection of its own, and hears what comes until the server ends it.
+    /// Sends `text` on a new connection, and returns everything up to its end.
     fn converse(&self, text: &[u8]) -> String {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(TIMEOUT)).unwrap();
@@ -112,7 +112,7 @@ impl Users {
         String::from_utf8_lossy(&heard).into_owned()
     }
 
-    /// What curl prints for a path.
+    /// Returns the output of curl for a path.
     fn curl(&self, path: &str, arguments: &[&str]) -> String {
         let mut curl = Command::new("curl")
             .args(["--silent", "--show-error", "--include", "--max-time", "60"])
@@ -129,7 +129,7 @@ impl Users {
     }
 }
 
-/// A framed `UserRequest { id: 1 }`.
+/// Framed `UserRequest { id: 1 }`.
 const CALL: &[u8] = b"\0\0\0\0\x02\x08\x01";
 
 const GET_USER: &str = "/user.UserService/GetUser";

@@ -1,4 +1,4 @@
-//! The user service as its callers meet it: over sockets, on both engines.
+//! User service with real clients: over sockets, on both engines.
 
 #[path = "users/channelz.rs"]
 mod channelz;
@@ -19,10 +19,10 @@ use corespun_examples::user::user_service_server::UserServiceServer;
 use corespun_examples::user::{ListUsersRequest, UserRequest, UserResponse};
 use corespun_examples::{FIRST_USERS, Store, Users, tour};
 
-/// No call here may take longer, however slow the machine is.
+/// Longest time of a call, however slow the machine is.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A service of this process on a database of its own, gone when its test is.
+/// Service of this process on a new database, removed on drop.
 struct Service {
     folder: PathBuf,
     engine: Engine,
@@ -59,7 +59,7 @@ impl Service {
         self.running = Some(running);
     }
 
-    /// Drains, while this shard goes on: its connections have to agree to their end.
+    /// Drains while this shard continues, because its own connections have to close too.
     async fn stop(&mut self) {
         let running = self.running.take().expect("a server that runs");
         spawn_blocking(move || running.stop())
@@ -96,7 +96,7 @@ fn count(database: &Path) -> i64 {
     count.expect("a count")
 }
 
-/// Runs a scenario on each engine that the kernel lets us have.
+/// Runs a scenario on each engine that the kernel permits.
 fn on_each_engine(shards: usize, scenario: impl AsyncFn(&mut Service)) {
     for (engine, usable) in Engine::candidates() {
         let shard = usable.and_then(|()| LocalShard::new(LocalConfig { engine, cpu: None }));
@@ -109,7 +109,7 @@ fn on_each_engine(shards: usize, scenario: impl AsyncFn(&mut Service)) {
                     service.stop().await;
                 });
             }
-            // Past the capture of the test's output: nobody should think that this ran.
+            // Bypasses the capture of the test's output, so that a skipped test is visible.
             Err(error) if engine == Engine::Uring => {
                 let _ = writeln!(std::io::stderr(), "SKIPPED users on uring: {error}");
             }
@@ -256,7 +256,7 @@ enum Bad {
     Import(Vec<UserResponse>),
 }
 
-/// Every way to ask wrongly, with the code and the words of the answer.
+/// Returns every kind of invalid read, with the code and the text of the response.
 fn bad_reads() -> Vec<(Bad, Code, &'static str)> {
     use Bad::{Get, List, Lookup};
     use Code::{InvalidArgument, NotFound};
@@ -309,7 +309,7 @@ fn bad_reads() -> Vec<(Bad, Code, &'static str)> {
     ]
 }
 
-/// The same for imports: each has a good user ahead of the bad one.
+/// Returns every kind of invalid import, with a valid user before the invalid one.
 fn bad_imports() -> Vec<(Bad, Code, &'static str)> {
     use Code::{AlreadyExists, InvalidArgument};
     let after = |bad: UserResponse| Bad::Import(vec![user(30_001), bad, user(30_003)]);
@@ -438,7 +438,7 @@ fn imports_at_once_on_two_shards() {
                 }
             }));
         }
-        // All want the same ids: one gets them, whichever shard it is on.
+        // All imports use the same ids: only one succeeds, whichever shard it is on.
         let mut rivals = Vec::new();
         for _ in 0..CLIENTS {
             let client = service.client().await;

@@ -24,7 +24,7 @@ impl Default for BlockCache {
 }
 
 impl BlockCache {
-    /// The block, if the encoder's table is still the one it was encoded against.
+    /// Returns the block, or `None` if the encoder's table has changed since it was encoded.
     pub(crate) fn block(&self, epoch: u32) -> Option<&[u8]> {
         (self.len > 0 && self.epoch == epoch).then(|| &self.bytes[..usize::from(self.len)])
     }

@@ -1,10 +1,9 @@
-//! The connection: its parts, its configuration, and the questions one may ask it.
+//! One HTTP/2 connection: its parts, its configuration and its getters.
 //!
 //! Methods come in four kinds. *Input*: [`Connection::receive`], [`Connection::advance`].
-//! *Commands*: `open`,
-//! `send_headers`, `send_data`, `data_in_place`, `release`, `expect`, `set_pressure`, `reset`,
-//! `ping`, `drain`, `go_away`, `keep_alive`, `limit_pings`.
-//! *Output*: [`Connection::transmit`]. *Questions*: everything that takes `&self`.
+//! *Commands*: `open`, `send_headers`, `send_data`, `data_in_place`, `release`, `expect`,
+//! `set_pressure`, `reset`, `ping`, `drain`, `go_away`, `keep_alive`, `limit_pings`. *Output*:
+//! [`Connection::transmit`]. *Getters*: everything that takes `&self`.
 
 mod abuse;
 mod closed;
@@ -47,26 +46,26 @@ use reader::Reader;
 use shutdown::Shutdown;
 use time::Timers;
 
-/// Which end of the connection this is.
+/// Side of the connection, which decides who opens streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Answers the streams that the peer opens.
+    /// The server: it answers the streams that its peer opens.
     Server,
-    /// Opens streams.
+    /// The client: it opens streams.
     Client,
 }
 
-/// How a connection is set up.
+/// Configuration of a [`Connection`].
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which end this is.
+    /// Side of the connection that this end is.
     pub role: Role,
-    /// What the peer may ask of us.
+    /// Limits on what the peer may make this end do or hold.
     pub limits: Limits,
 }
 
 impl Config {
-    /// A server with default limits.
+    /// Returns the configuration of a server with the default limits.
     pub fn server() -> Self {
         Self {
             role: Role::Server,
@@ -74,7 +73,7 @@ impl Config {
         }
     }
 
-    /// A client with the limits of [`Limits::client`].
+    /// Returns the configuration of a client with the limits of [`Limits::client`].
     pub fn client() -> Self {
         Self {
             role: Role::Client,
@@ -93,7 +92,7 @@ pub struct Connection {
     ids: Ids,
     peer: PeerSettings,
     receive_window: ReceiveWindow,
-    /// The peer has acknowledged our SETTINGS, so it keeps to the windows they gave.
+    /// True once the peer has acknowledged our SETTINGS, so that it must keep to our windows.
     settled: bool,
     sender: Sender,
     shutdown: Shutdown,
@@ -103,16 +102,16 @@ pub struct Connection {
     presence: Presence,
 }
 
-/// What is needed to write.
+/// State of the write side: the encoder, the output buffer and the queues.
 struct Sender {
     encoder: Encoder,
     window: Window,
     out: Vec<u8>,
-    /// Streams with queued bytes and an open window, in the order of their turns.
+    /// Streams with queued bytes and an open window, in the order in which they may send.
     ready: VecDeque<StreamKey>,
-    /// Streams whose queue has run empty, until the caller has asked for them.
+    /// Streams whose queue has run empty and that the caller has not taken yet.
     drained: VecDeque<StreamKey>,
-    /// Memory in bytes of all queues.
+    /// Memory of all queues, in bytes.
     queued: usize,
 }
 
@@ -120,13 +119,13 @@ struct Sender {
 struct Ids {
     next_local: u32,
     last_peer: u32,
-    /// What the peer's latest leap passed over: closed without ever having been open.
+    /// Identifiers that the peer's latest new stream skipped; they count as closed.
     skipped: Range<u32>,
     resets: RecentResets,
 }
 
 impl Ids {
-    /// The peer opens `stream`, which closes all idle ones below it (RFC 9113 §5.1.1).
+    /// Records that the peer opens `stream`, which closes all idle ones below it (RFC 9113 §5.1.1).
     fn peer_opens(&mut self, stream: u32) {
         if stream > self.last_peer + 2 {
             self.skipped = self.last_peer + 1..stream;
@@ -136,8 +135,8 @@ impl Ids {
 }
 
 impl Connection {
-    /// A new connection with its first frames already in the output: the preface (client),
-    /// SETTINGS, and the connection's WINDOW_UPDATE.
+    /// Returns a connection whose first frames are already in the output: the preface (client),
+    /// SETTINGS, and a WINDOW_UPDATE for the connection.
     pub fn new(config: Config) -> Self {
         let role = config.role;
         let limits = config.limits.lawful();
@@ -181,46 +180,50 @@ impl Connection {
         }
     }
 
-    /// The fields of the last `Headers` or `Trailers` event whose block was new.
+    /// Returns the fields of the last `Headers` or `Trailers` event whose block was new.
     pub fn headers(&self) -> &HeaderList {
         &self.fields.list
     }
 
-    /// Streams open in either direction, those with only queued bytes left included.
+    /// Returns the number of streams open in either direction, including those that only have
+    /// queued bytes left to send.
     pub fn open_streams(&self) -> usize {
         self.streams.len()
     }
 
-    /// Streams that the peer (server) or we (client) have opened since the connection began, those
-    /// refused for a limit included.
+    /// Returns the number of streams opened since the connection began: by the peer on a server, by
+    /// this end on a client. Streams refused for a limit are counted.
     pub fn streams_opened(&self) -> u64 {
         self.abuse.streams()
     }
 
-    /// The connection's windows in bytes: what we may send, and what the peer may (RFC 9113 §6.9).
+    /// Returns the connection's two flow-control windows in bytes: for sending, then for receiving
+    /// (RFC 9113 §6.9).
     pub fn windows(&self) -> (usize, usize) {
         let (local, peer) = (self.sender.window, &self.receive_window);
         (local.available(), peer.available())
     }
 
-    /// The stream is open in some direction.
+    /// Returns `true` if the stream is open in at least one direction.
     pub fn is_open(&self, stream: StreamKey) -> bool {
         self.streams.at(stream).is_some()
     }
 
-    /// The peer's first SETTINGS have come whole: it does speak HTTP/2.
+    /// Returns `true` once the peer's first SETTINGS frame has arrived in full, which shows that
+    /// the peer speaks HTTP/2.
     pub fn is_established(&self) -> bool {
         self.reader.is_established
     }
 
-    /// How many streams the peer allows this side to have open at once
-    /// (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §6.5.2); `u32::MAX` if it has not said.
+    /// Returns the number of streams that the peer allows this side to have open at once
+    /// (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §6.5.2); `u32::MAX` if it has set no limit.
     pub fn peer_streams_max(&self) -> u32 {
         self.peer.concurrent_streams_max
     }
 
-    /// Largest header list in bytes that the peer wants to get (SETTINGS_MAX_HEADER_LIST_SIZE,
-    /// RFC 9113 §6.5.2, counted with 32 bytes per field); `usize::MAX` if it has not said.
+    /// Returns the largest header list in bytes that the peer accepts
+    /// (SETTINGS_MAX_HEADER_LIST_SIZE, RFC 9113 §6.5.2, counted with 32 bytes per field);
+    /// `usize::MAX` if it has set no limit.
     pub fn peer_header_list_bytes_max(&self) -> usize {
         match self.peer.header_list_bytes_max {
             u32::MAX => usize::MAX,
@@ -228,21 +231,22 @@ impl Connection {
         }
     }
 
-    /// First bytes, at most 128, of a server that speaks another protocol
-    /// ([`crate::Cause::OtherProtocol`]); empty once it has begun its SETTINGS.
+    /// Returns the first bytes, at most 128, of a server that speaks another protocol
+    /// ([`crate::Cause::OtherProtocol`]); empty once the server has begun its SETTINGS.
     pub fn greeting(&self) -> &[u8] {
         self.reader.greeting()
     }
 
-    /// Input is welcome. False while so much output is not transmitted, or so many replies to
-    /// frames of the peer, that more input would only add to it: receive nothing until then.
+    /// Returns `false` while the connection holds so much untransmitted output, or so many replies
+    /// to the peer's frames, that more input would only add to it. Stop reading from the socket
+    /// meanwhile.
     pub fn wants_input(&self) -> bool {
         self.abuse.queued_replies < self.limits.queued_replies_high
             && self.sender.out.len() < self.limits.output_bytes_high
     }
 
-    /// An identifier whose stream was never opened (RFC 9113 §5.1.1). Push is off, so every even
-    /// identifier stays idle.
+    /// Returns `true` if the stream with this identifier was never opened (RFC 9113 §5.1.1). Push
+    /// is off, so every even identifier stays idle.
     fn is_idle(&self, stream: u32) -> bool {
         let opened = match self.role {
             Role::Server => stream <= self.ids.last_peer || self.shutdown.refuses(stream),

@@ -1,12 +1,12 @@
-//! Errors by blame: what the peer broke, which limit it hit, which call of ours could not be.
+//! Errors by cause: a rule that the peer broke, a limit that it exceeded, or a local call that
+//! cannot be carried out.
 
 use core::fmt;
 
 use crate::hpack::HpackError;
 use crate::limits::Limit;
 
-/// An HTTP/2 error code (RFC 9113 §7). Codes that this version of the protocol does not name are
-/// kept as they came.
+/// An HTTP/2 error code (RFC 9113 §7). Codes that RFC 9113 does not define are kept as received.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ErrorCode(pub u32);
 
@@ -15,32 +15,32 @@ impl ErrorCode {
     pub const NO_ERROR: Self = Self(0x0);
     /// Protocol violation without a more specific code.
     pub const PROTOCOL_ERROR: Self = Self(0x1);
-    /// The endpoint failed for reasons of its own.
+    /// The endpoint failed through no fault of its peer.
     pub const INTERNAL_ERROR: Self = Self(0x2);
-    /// A window was overrun or overflowed.
+    /// The peer exceeded a flow-control window or made it overflow.
     pub const FLOW_CONTROL_ERROR: Self = Self(0x3);
     /// SETTINGS were not acknowledged in time.
     pub const SETTINGS_TIMEOUT: Self = Self(0x4);
     /// A frame came on a half-closed or closed stream.
     pub const STREAM_CLOSED: Self = Self(0x5);
-    /// A frame of a size that its type forbids.
+    /// A frame has a size that its type does not allow.
     pub const FRAME_SIZE_ERROR: Self = Self(0x6);
     /// The stream was refused before any processing: safe to retry.
     pub const REFUSED_STREAM: Self = Self(0x7);
-    /// The stream is no longer wanted.
+    /// The stream is no longer needed.
     pub const CANCEL: Self = Self(0x8);
-    /// The HPACK state cannot be kept.
+    /// The HPACK state cannot be maintained.
     pub const COMPRESSION_ERROR: Self = Self(0x9);
-    /// A CONNECT tunnel broke.
+    /// The connection behind a CONNECT tunnel was lost.
     pub const CONNECT_ERROR: Self = Self(0xa);
-    /// The peer asks for more than it may.
+    /// The peer causes too much load.
     pub const ENHANCE_YOUR_CALM: Self = Self(0xb);
-    /// The transport is not safe enough.
+    /// The transport is not secure enough.
     pub const INADEQUATE_SECURITY: Self = Self(0xc);
     /// HTTP/1.1 is required.
     pub const HTTP_1_1_REQUIRED: Self = Self(0xd);
 
-    /// The name of RFC 9113 §7, or `UNKNOWN`.
+    /// Returns the name from RFC 9113 §7, or `UNKNOWN`.
     pub const fn name(self) -> &'static str {
         const NAMES: [&str; 14] = [
             "NO_ERROR",
@@ -78,27 +78,27 @@ impl fmt::Debug for ErrorCode {
     }
 }
 
-/// Who is to blame for the end of a connection, with the rule that was broken.
+/// Cause of a connection error: the rule or limit that was broken, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The peer broke a rule; the text names it and its section of RFC 9113.
     PeerMisbehaved(&'static str),
-    /// The peer went over one of our limits.
+    /// The peer exceeded one of our limits.
     LimitExceeded(Limit),
-    /// The header compression state broke (RFC 7541).
+    /// The header compression state became invalid (RFC 7541).
     Compression(HpackError),
     /// The first bytes of the server are not HTTP/2; [`crate::Connection::greeting`] has them.
     OtherProtocol(OtherProtocol),
 }
 
-/// Protocol that a server speaks in place of HTTP/2, told by its first bytes.
+/// Protocol that a server speaks instead of HTTP/2, recognised by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherProtocol {
     /// HTTP/1.0 or HTTP/1.1: `HTTP/1.`.
     Http1,
     /// A TLS alert or handshake record (RFC 8446 §5.1): the port of a TLS server.
     Tls,
-    /// Anything else that begins no HTTP/2 frame.
+    /// Any other bytes that cannot begin an HTTP/2 frame.
     Unknown,
 }
 
@@ -112,12 +112,13 @@ impl fmt::Display for OtherProtocol {
     }
 }
 
-/// The connection cannot go on: GOAWAY with `code` is already in the output. Transmit it, close.
+/// Error that ends the connection. GOAWAY with `code` is already in the output: transmit it, then
+/// close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionError {
-    /// The code that GOAWAY carries.
+    /// Error code in the GOAWAY frame.
     pub code: ErrorCode,
-    /// What happened.
+    /// Cause of the error.
     pub cause: Cause,
 }
 
@@ -174,7 +175,7 @@ impl fmt::Display for ConnectionError {
 
 impl core::error::Error for ConnectionError {}
 
-/// Why a stream cannot be opened now.
+/// Reason that a stream cannot be opened now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS is reached: wait for a stream to end.

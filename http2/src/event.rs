@@ -1,74 +1,77 @@
-//! What [`crate::Connection::receive`] reports.
+//! Events that [`crate::Connection::receive`] reports.
 
 use crate::error::ErrorCode;
 use crate::stream::StreamKey;
 
-/// Whether a header block has been seen before, so that its meaning can be remembered.
+/// Header block of an event: new, or equal to one that was reported before.
 ///
-/// gRPC callers repeat the very same block for each call. When a block neither changed the
-/// decoder's table nor exceeded the memo, it is reported once as `New { memo: Some(m) }`; the
-/// caller keeps what it made of it under `m` and takes it again at each `Seen { memo: m }`.
+/// gRPC callers repeat the same header block for each call, so its meaning can be remembered. A
+/// block that neither changed the decoder's table nor exceeded the memo is reported once as `New {
+/// memo: Some(m) }`. The caller stores its interpretation of the block under `m` and uses it again
+/// at each `Seen { memo: m }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// [`crate::Connection::headers`] holds the fields. Keep what they mean under `memo`, if any.
+    /// A new block, whose fields are in [`crate::Connection::headers`]. Store their meaning under
+    /// `memo`, if any.
     New {
-        /// The memo slot, below [`crate::MEMO_SLOTS`], that stands for this block from now on.
+        /// Memo slot, below [`crate::MEMO_SLOTS`], that identifies this block from now on.
         memo: Option<u8>,
     },
-    /// The same block as when this slot was last reported as new; the fields are not decoded.
+    /// A block equal to the last one reported as new for this slot; its fields are not decoded.
     Seen {
-        /// The memo slot.
+        /// Memo slot of the block.
         memo: u8,
     },
 }
 
-/// One fact about the connection. Bytes borrow from the input, so nothing is copied to report it.
+/// One event on the connection. Bytes borrow from the input, so nothing is copied to report it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A request head (server) or the final response head (client).
     Headers {
-        /// The stream, new on a server.
+        /// Stream of the event; on a server it is new.
         stream: StreamKey,
-        /// Where the fields are.
+        /// Header block, new or seen before.
         block: Block,
-        /// Nothing follows on this stream.
+        /// True if nothing follows on this stream.
         end_stream: bool,
     },
-    /// The trailing field section; it always ends the stream.
+    /// The trailing field section, which always ends the stream.
     Trailers {
-        /// The stream.
+        /// Stream of the event.
         stream: StreamKey,
-        /// Where the fields are.
+        /// Header block, new or seen before.
         block: Block,
     },
-    /// A piece of the body. Its edges are those of frames and reads: they mean nothing.
-    /// Give the credit back with [`crate::Connection::release`] once the bytes are consumed.
+    /// A piece of the body. Pieces follow frames and reads, so their boundaries have no meaning.
+    /// Return the credit with [`crate::Connection::release`] once the bytes are consumed.
     Data {
-        /// The stream.
+        /// Stream of the event.
         stream: StreamKey,
-        /// The bytes, possibly none.
+        /// Body bytes, possibly none.
         bytes: &'a [u8],
-        /// Nothing follows on this stream.
+        /// True if nothing follows on this stream.
         end_stream: bool,
     },
-    /// The stream is gone: by the peer's RST_STREAM, or by ours after the peer's fault.
+    /// The stream was reset: by the peer, or by this end after a fault of the peer.
     Reset {
-        /// The stream that was.
+        /// Stream that was reset.
         stream: StreamKey,
-        /// The code of RST_STREAM.
+        /// Error code of the RST_STREAM frame.
         code: ErrorCode,
-        /// True when we sent it.
+        /// True if this end sent the RST_STREAM.
         local: bool,
     },
-    /// The peer will process no local stream above `last`; those above may be retried elsewhere.
+    /// The peer will process no local stream above `last`; streams above it may be retried
+    /// elsewhere.
     GoAway {
-        /// The highest local stream that the peer may still process.
+        /// Highest local stream that the peer may still process.
         last: u32,
-        /// The reason.
+        /// Error code of the GOAWAY frame.
         code: ErrorCode,
     },
-    /// The peer's SETTINGS came: limits on opening streams may have changed.
+    /// The peer sent SETTINGS: limits on opening streams may have changed.
     SettingsChanged,
-    /// The peer acknowledged a PING of ours with this payload.
+    /// The peer acknowledged one of our PINGs, which had this payload.
     PingAck(u64),
 }

@@ -1,12 +1,13 @@
-//! Flow-control windows (RFC 9113 §5.2, §6.9), arithmetic checked on both edges.
+//! Flow-control windows (RFC 9113 §5.2, §6.9), with checked arithmetic.
 
-/// The largest window there may be: 2^31 − 1 bytes.
+/// Largest flow-control window: 2^31 − 1 bytes.
 pub(crate) const WINDOW_BYTES_MAX: u32 = 0x7fff_ffff;
 
-/// The window each side starts with.
+/// Flow-control window that each side starts with, in bytes.
 pub(crate) const WINDOW_BYTES_INITIAL: u32 = 65_535;
 
-/// How many bytes a side may send. A change of SETTINGS_INITIAL_WINDOW_SIZE can make it negative.
+/// Flow-control window for sending, in bytes. A change of SETTINGS_INITIAL_WINDOW_SIZE can make it
+/// negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window(i32);
 
@@ -16,12 +17,12 @@ impl Window {
         Self(bytes as i32)
     }
 
-    /// Bytes that may be sent now: never negative.
+    /// Returns the bytes that may be sent now; never negative.
     pub(crate) fn available(self) -> usize {
         self.0.max(0) as usize
     }
 
-    /// Takes `bytes` off. False, and unchanged, when they exceed the window.
+    /// Subtracts `bytes`. Returns `false` and changes nothing if they exceed the window.
     pub(crate) fn consume(&mut self, bytes: usize) -> bool {
         if bytes > self.available() {
             return false;
@@ -30,7 +31,8 @@ impl Window {
         true
     }
 
-    /// Adds a WINDOW_UPDATE. False when the window would pass 2^31 − 1 (§6.9.1).
+    /// Adds the increment of a WINDOW_UPDATE. Returns `false` if the window would exceed 2^31 − 1
+    /// (§6.9.1).
     pub(crate) fn grow(&mut self, bytes: u32) -> bool {
         self.shift(i64::from(bytes))
     }
@@ -48,7 +50,8 @@ impl Window {
     }
 }
 
-/// Window for what the peer sends. The credit that is due follows from what is held of it.
+/// Flow-control window for receiving. The credit due to the peer is computed from the bytes that
+/// are held.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReceiveWindow {
     window: Window,
@@ -63,8 +66,8 @@ impl ReceiveWindow {
         }
     }
 
-    /// A stream's window while our SETTINGS are not acknowledged: a peer that has not seen them
-    /// yet may use the initial window, even if ours is smaller (§6.5.3).
+    /// Returns a stream's window for the time before the peer acknowledges our SETTINGS: a peer
+    /// that has not seen them may use the initial window, even if ours is smaller (§6.5.3).
     pub(crate) fn unsettled(size: u32) -> Self {
         Self {
             window: Window::new(size.max(WINDOW_BYTES_INITIAL)),
@@ -72,19 +75,20 @@ impl ReceiveWindow {
         }
     }
 
-    /// Our SETTINGS were acknowledged: the window shrinks to what they said, below zero perhaps.
+    /// Applies our SETTINGS once they are acknowledged: the window shrinks to their value, and may
+    /// become negative.
     pub(crate) fn settle(&mut self) {
         let wide = self.size.max(WINDOW_BYTES_INITIAL);
         let shifted = self.window.shift(i64::from(self.size) - i64::from(wide));
         debug_assert!(shifted, "a window shrinks by less than its size");
     }
 
-    /// Bytes that the peer may send now.
+    /// Returns the bytes that the peer may send now.
     pub(crate) fn available(&self) -> usize {
         self.window.available()
     }
 
-    /// Size that the window has when nothing is held.
+    /// Returns the size of the window when no bytes are held.
     pub(crate) fn size(&self) -> u32 {
         self.size
     }
@@ -94,21 +98,21 @@ impl ReceiveWindow {
         self.size = self.size.saturating_mul(2).min(size_max).max(self.size);
     }
 
-    /// Bytes came. False when the peer overran the window.
+    /// Subtracts received bytes. Returns `false` if the peer exceeded the window.
     pub(crate) fn consume(&mut self, bytes: usize) -> bool {
         self.window.consume(bytes)
     }
 
-    /// Bytes between the window with what is `held` of it and `size`.
+    /// Returns the bytes missing from the window, with `held` bytes of it in use, up to `size`.
     pub(crate) fn room(&self, held: usize, size: usize) -> usize {
         let used = held as i64 + i64::from(self.window.0);
         usize::try_from(size as i64 - used).unwrap_or(0)
     }
 
-    /// Increment worth announcing so that the window, with what is `held` of it, has `size` bytes
-    /// again; 0 for none. Announcing at half of what is not held keeps WINDOW_UPDATE rare and the
-    /// sender busy; half of the whole would never come while slow readers hold more than the
-    /// other half.
+    /// Returns the increment to announce so that the window, with `held` bytes of it in use, has
+    /// `size` bytes again; 0 if none is worth a frame. Announcing at half of what is not held keeps
+    /// WINDOW_UPDATE rare and the sender busy. Half of the whole window would never be reached
+    /// while a slow reader holds more than the other half.
     pub(crate) fn due(&self, held: usize, size: usize) -> usize {
         let room = self.room(held, size);
         match room >= size / 2 || room >= self.window.available() {
@@ -117,7 +121,7 @@ impl ReceiveWindow {
         }
     }
 
-    /// Adds an increment that is announced; returns what of it the largest window admits.
+    /// Adds an increment that is announced. Returns the part of it that fits the largest window.
     pub(crate) fn grow(&mut self, bytes: usize) -> u32 {
         let most = i64::from(WINDOW_BYTES_MAX) - i64::from(self.window.0);
         let bytes = (bytes as u64).min(most as u64).min(WINDOW_BYTES_MAX.into()) as u32;

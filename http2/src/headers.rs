@@ -1,8 +1,7 @@
-//! Header lists: the fields of one header block, in wire order, in one flat arena.
+//! Header lists: the fields of one header block, in wire order, in one flat buffer.
 //!
-//! A list is cleared and refilled for every block, so a warm connection decodes without touching
-//! the heap. Names that the protocols above care about carry a [`Token`], so nobody compares
-//! strings twice.
+//! A list is cleared and refilled for every block, so a warm connection decodes without allocating.
+//! Names that the layers above use carry a [`Token`], so that each name is compared only once.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,21 +9,22 @@ use core::fmt;
 #[cfg(test)]
 mod tests;
 
-/// What every field costs besides its name and value (RFC 9113 §10.5.1, RFC 7541 §4.1), in bytes.
+/// Bytes that every field counts for in addition to its name and value (RFC 9113 §10.5.1, RFC 7541
+/// §4.1).
 pub const FIELD_OVERHEAD_BYTES: usize = 32;
 
-/// Arenas larger than this are given back on [`HeaderList::clear`], so that one huge block does
-/// not pin memory for the rest of the connection's life.
+/// Largest buffer in bytes that [`HeaderList::clear`] keeps, so that one huge block does not occupy
+/// memory for the rest of the connection's life.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
-/// As [`KEPT_BYTES_MAX`], for the number of fields.
+/// Largest capacity in fields that [`HeaderList::clear`] keeps.
 const KEPT_FIELDS_MAX: usize = 256;
 
-/// A field name the protocols above ask about, recognised once when the field is decoded.
+/// A field name that the layers above use, recognised once when the field is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Token {
-    /// Any name without a token of its own, pseudo-header names nobody defined included.
+    /// Any name without a token of its own, including unknown pseudo-header names.
     Other,
     /// `:authority`
     Authority,
@@ -75,7 +75,7 @@ pub enum Token {
 }
 
 impl Token {
-    /// The token of `name`, which must be lower case; [`Token::Other`] when it has none.
+    /// Returns the token of `name`, which must be lower case; [`Token::Other`] if it has none.
     pub const fn of(name: &[u8]) -> Token {
         match name {
             b":authority" => Token::Authority,
@@ -106,18 +106,18 @@ impl Token {
     }
 }
 
-/// One field of a [`HeaderList`], borrowed from its arena.
+/// One field of a [`HeaderList`], borrowed from its buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// The name's token, [`Token::Other`] when it has none.
+    /// Token of the name; [`Token::Other`] if it has none.
     pub token: Token,
-    /// The name as it came, pseudo-headers with their colon.
+    /// Name as received; pseudo-header names include their colon.
     pub name: &'a [u8],
-    /// The value as it came.
+    /// Value as received.
     pub value: &'a [u8],
-    /// Whether name and value hold only characters RFC 9113 §8.2.1 allows. It says nothing about
-    /// the field's place: pseudo-headers nobody defined are well formed too. Nor does it about
-    /// blanks at the edges of the value, which receivers bear: see [`Header::is_trimmed`].
+    /// True if name and value have only characters that RFC 9113 §8.2.1 allows. The field's place
+    /// is not checked: unknown pseudo-headers are well formed too. Neither are blanks at the edges
+    /// of the value, which receivers accept: see [`Header::is_trimmed`].
     pub well_formed: bool,
 }
 
@@ -142,17 +142,17 @@ impl fmt::Debug for Header<'_> {
     }
 }
 
-/// Excess of a header list over the soft limits of [`crate::Limits`].
+/// Size of a header list that exceeded the soft limits of [`crate::Limits`], with those limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow {
-    /// Size of the whole list, in bytes as RFC 9113 §10.5.1 counts them. A string of more than
-    /// 32 KiB may count as it was encoded.
+    /// Size of the whole list, in bytes as RFC 9113 §10.5.1 counts them. A string of more than 32
+    /// KiB may count with its encoded size.
     pub bytes: usize,
-    /// Fields of the whole list.
+    /// Number of fields of the whole list.
     pub fields: usize,
-    /// The limit on `bytes`.
+    /// Limit on `bytes`.
     pub limit: usize,
-    /// The limit on `fields`.
+    /// Limit on `fields`.
     pub fields_limit: usize,
 }
 
@@ -174,7 +174,7 @@ impl fmt::Display for Overflow {
     }
 }
 
-/// What a name and a value are found to be once, and remembered by dynamic-table entries.
+/// Properties of a name and value that are computed once and stored with dynamic-table entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Traits {
     pub(crate) token: Token,
@@ -183,7 +183,7 @@ pub(crate) struct Traits {
 }
 
 impl Traits {
-    /// Looks at every character of `name` and `value`.
+    /// Computes the properties by a scan of every character of `name` and `value`.
     pub(crate) fn of(name: &[u8], value: &[u8]) -> Traits {
         Traits {
             token: Token::of(name),
@@ -193,7 +193,7 @@ impl Traits {
     }
 }
 
-/// Where one field lies in the arena; its value follows its name.
+/// Position of one field in the buffer; its value follows its name.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u32,
@@ -210,12 +210,12 @@ pub struct HeaderList {
     spans: Vec<Span>,
     size: usize,
     fields: usize,
-    /// The limits on bytes and fields that the block went over.
+    /// Limits on bytes and fields that the block exceeded.
     overflowed: Option<(usize, usize)>,
 }
 
 impl HeaderList {
-    /// An empty list that owns no memory yet.
+    /// Returns an empty list that owns no memory yet.
     pub const fn new() -> HeaderList {
         HeaderList {
             arena: Vec::new(),
@@ -226,7 +226,7 @@ impl HeaderList {
         }
     }
 
-    /// Forgets all fields but keeps the memory for the next block, unless there is a lot of it.
+    /// Removes all fields and keeps the memory for the next block, unless it is large.
     pub fn clear(&mut self) {
         self.arena.clear();
         self.spans.clear();
@@ -241,28 +241,29 @@ impl HeaderList {
         }
     }
 
-    /// How many fields the list holds; those dropped for a limit are not counted.
+    /// Returns the number of fields in the list; fields dropped for a limit are not counted.
     pub fn len(&self) -> usize {
         self.spans.len()
     }
 
-    /// Whether the list holds no field.
+    /// Returns `true` if the list holds no field.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
 
-    /// The size RFC 9113 §10.5.1 defines, in bytes: name + value + 32 for every field of the
-    /// block, those dropped for a limit included.
+    /// Returns the size that RFC 9113 §10.5.1 defines, in bytes: name + value + 32 for every field
+    /// of the block, including those dropped for a limit.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Whether fields were dropped because the block went over a soft limit.
+    /// Returns `true` if fields were dropped because the block exceeded a soft limit.
     pub fn overflowed(&self) -> bool {
         self.overflowed.is_some()
     }
 
-    /// The size of a list of which fields were dropped, beside the limits; `None` of a whole one.
+    /// Returns the size of a list from which fields were dropped, with the limits; `None` if the
+    /// list is complete.
     pub fn overflow(&self) -> Option<Overflow> {
         self.overflowed.map(|(limit, fields_limit)| Overflow {
             bytes: self.size,
@@ -272,18 +273,18 @@ impl HeaderList {
         })
     }
 
-    /// The fields in wire order.
+    /// Iterates over the fields in wire order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Header<'_>> + ExactSizeIterator + Clone {
         self.spans.iter().map(|span| self.header(span))
     }
 
-    /// The value of the first field with `token`.
+    /// Returns the value of the first field with `token`.
     pub fn first(&self, token: Token) -> Option<&[u8]> {
         let span = self.spans.iter().find(|span| span.token == token)?;
         Some(self.header(span).value)
     }
 
-    /// Appends a field; `token` should be what [`Token::of`] says of `name`. No limit applies.
+    /// Appends a field; `token` should be the result of [`Token::of`] for `name`. No limit applies.
     ///
     /// # Panics
     /// When the list would hold more than 4 GiB.
@@ -313,15 +314,16 @@ impl HeaderList {
     }
 }
 
-/// The decoder's side: a field is staged at the arena's end, then kept or dropped.
+/// Methods for the decoder, which stages a field at the end of the buffer and then keeps or drops
+/// it.
 impl HeaderList {
-    /// The arena, for a field's name and value to be appended.
+    /// Returns the buffer, to append a field's name and value to.
     pub(crate) fn staged(&mut self) -> &mut Vec<u8> {
         &mut self.arena
     }
 
-    /// Counts a field of `bytes` (name + value), kept or not; answers the block's size in bytes
-    /// and its number of fields so far.
+    /// Counts a field of `bytes` (name + value), kept or not. Returns the block's size in bytes and
+    /// its number of fields so far.
     pub(crate) fn charge(&mut self, bytes: usize) -> (usize, usize) {
         self.size = self
             .size
@@ -331,7 +333,7 @@ impl HeaderList {
         (self.size, self.fields)
     }
 
-    /// Makes a field of everything staged since `start`.
+    /// Adds everything staged since `start` as one field.
     pub(crate) fn keep_staged(&mut self, start: usize, name_bytes: usize, traits: Traits) {
         debug_assert!(start + name_bytes <= self.arena.len());
         self.spans.push(Span {
@@ -343,7 +345,7 @@ impl HeaderList {
         });
     }
 
-    /// Forgets everything staged since `start`.
+    /// Removes everything staged since `start`.
     pub(crate) fn drop_staged(&mut self, start: usize) {
         self.arena.truncate(start);
         // A string that was far larger than all that is kept must not pin memory. Anything less is
@@ -354,17 +356,17 @@ impl HeaderList {
         }
     }
 
-    /// Marks the list as one that went over these limits.
+    /// Marks the list as one that exceeded these limits.
     pub(crate) fn overflow_at(&mut self, bytes_max: usize, fields_max: usize) {
         self.overflowed = Some((bytes_max, fields_max));
     }
 
-    /// Fields that were counted, kept or not.
+    /// Returns the number of fields counted, kept or not.
     pub(crate) fn fields(&self) -> usize {
         self.fields
     }
 
-    /// Bytes of text that were decoded, kept or not.
+    /// Returns the bytes of text decoded, kept or not.
     pub(crate) fn text_bytes(&self) -> usize {
         self.size.saturating_sub(self.fields * FIELD_OVERHEAD_BYTES)
     }
@@ -377,7 +379,8 @@ impl HeaderList {
     }
 }
 
-/// Characters of a lower-case token (RFC 9110 §5.6.2 without the capitals RFC 9113 §8.2 bans).
+/// Characters of a lower-case token (RFC 9110 §5.6.2 without the capitals that RFC 9113 §8.2
+/// forbids).
 const NAME_CHARACTERS: [bool; 256] = {
     let mut allowed = [false; 256];
     let tokens = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
@@ -389,15 +392,16 @@ const NAME_CHARACTERS: [bool; 256] = {
     allowed
 };
 
-/// RFC 9113 §8.2.1, names: a lower-case token, after a colon for pseudo-headers.
+/// Returns `true` if `name` is valid by RFC 9113 §8.2.1: a lower-case token, after a colon for
+/// pseudo-headers.
 pub(crate) fn is_name(name: &[u8]) -> bool {
     let token = name.strip_prefix(b":").unwrap_or(name);
     !token.is_empty() && token.iter().all(|byte| NAME_CHARACTERS[*byte as usize])
 }
 
-/// RFC 9113 §8.2.1, values: no NUL, CR or LF anywhere. Blanks at the edges, which the section bans
-/// too, are taken: callers send them, and gRPC has receivers bear them ("may be stripped"). They
-/// stay, as they do in grpc-core and tonic.
+/// Returns `true` if `value` is valid by RFC 9113 §8.2.1: no NUL, CR or LF. Blanks at the edges,
+/// which the section also forbids, are accepted: callers send them, and gRPC asks receivers to
+/// tolerate them ("may be stripped"). They are not removed, as in grpc-core and tonic.
 pub(crate) fn is_value(value: &[u8]) -> bool {
     // No early exit: values are short, and a loop without one is vectorised.
     !value.iter().fold(false, |banned, byte| {

@@ -1,24 +1,24 @@
-//! Whether the peer is still there: PINGs of ours into its silence, a bound on PINGs of its own.
+//! Keepalive: PINGs to a silent peer, and a limit on PINGs from the peer.
 //!
 //! Both follow gRFC A8 (client) and A9 (server). HTTP/2 itself asks for neither, so both are off
 //! until they are set.
 
 use core::time::Duration;
 
-/// When a silent peer is asked whether it is still there.
+/// Keepalive settings: when to send PING to a silent peer, and how long to wait for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
-    /// The silence after which a PING is sent; [`Duration::MAX`] for never.
+    /// Time without input after which a PING is sent; [`Duration::MAX`] for never.
     pub time: Duration,
-    /// How long the peer may stay silent after the PING; anything that it sends is an answer. Then
-    /// the connection ends, with [`crate::Limit::KeepaliveTime`].
+    /// Time that the peer may stay silent after the PING; any input counts as an answer. After it,
+    /// the connection ends with [`crate::Limit::KeepaliveTime`].
     pub timeout: Duration,
-    /// PINGs are sent while no stream is open, too.
+    /// True if PINGs are also sent while no stream is open.
     pub without_streams: bool,
 }
 
 impl Keepalive {
-    /// The peer is never asked.
+    /// No PINGs are sent.
     pub const OFF: Self = Self {
         time: Duration::MAX,
         timeout: Duration::MAX,
@@ -26,25 +26,27 @@ impl Keepalive {
     };
 }
 
-/// How often a client may send PING (server only).
+/// Limit on the rate of PINGs that a client may send (server only).
 ///
-/// A PING that comes sooner than the interval after the one before is a strike. The first PING
-/// after HEADERS or DATA of ours is none and takes all strikes back, since clients measure
-/// bandwidth so. While this is on, strikes are the one bound on PINGs: none is also charged to
-/// [`crate::Limits::glitch_budget`], whose thousands would never be reached.
+/// A PING that arrives sooner than the minimum interval after the previous one is a strike. The
+/// first PING after HEADERS or DATA from this end is no strike and clears all strikes, because
+/// clients measure bandwidth this way. While this policy is on, PINGs are not charged to
+/// [`crate::Limits::glitch_budget`]: strikes are their only limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PingPolicy {
-    /// The least time between two PINGs while a stream is open; zero for no strikes at all.
+    /// Minimum time between two PINGs while a stream is open; zero disables the policy.
     pub interval_min: Duration,
-    /// The same while none is.
+    /// Minimum time between two PINGs while no stream is open.
     pub idle_interval_min: Duration,
-    /// Strikes that are forgiven. One more: GOAWAY(ENHANCE_YOUR_CALM) with the debug data
-    /// `too_many_pings`, counted as [`crate::Limit::Pings`].
+    /// Number of strikes that are tolerated. One more ends the connection:
+    /// GOAWAY(ENHANCE_YOUR_CALM) with the debug data `too_many_pings`, counted as
+    /// [`crate::Limit::Pings`].
     pub strikes_max: u32,
 }
 
 impl PingPolicy {
-    /// PINGs cost what other frames without use cost, see [`crate::Limits::glitch_budget`].
+    /// No policy: PINGs are charged to [`crate::Limits::glitch_budget`], as other useless frames
+    /// are.
     pub const OFF: Self = Self {
         interval_min: Duration::ZERO,
         idle_interval_min: Duration::ZERO,

@@ -1,17 +1,18 @@
-//! Header blocks recognised by their bytes.
+//! Recognition of header blocks by their bytes.
 //!
-//! A block means the same as before if its bytes are the same and the decoder's table has not
-//! changed since. Only blocks that leave the table alone are kept, so an entry stays true until
-//! the table's epoch moves on.
+//! A block has the same meaning as before if its bytes are equal and the decoder's table has not
+//! changed since. Only blocks that leave the table unchanged are stored, so an entry is valid until
+//! the table's epoch changes.
 
 use alloc::boxed::Box;
 
-/// How many blocks a connection remembers.
+/// Number of header blocks that a connection remembers.
 pub const MEMO_SLOTS: usize = 8;
 
 const BLOCK_BYTES_MAX: usize = 64;
 
-/// What a block was checked as: the same bytes can be right as trailers and wrong as a head.
+/// Kind of field section that a block was validated as: bytes that are valid as trailers can be
+/// invalid as a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     RequestHead,
@@ -28,7 +29,7 @@ struct Entry {
     content_length: Option<u64>,
 }
 
-/// The blocks of one connection, allocated with the first that is worth keeping.
+/// Remembered header blocks of one connection, allocated when the first one is stored.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     entries: Option<Box<[Option<Entry>; MEMO_SLOTS]>>,
@@ -36,7 +37,7 @@ pub(crate) struct Memo {
 }
 
 impl Memo {
-    /// The slot of a block seen before and the content-length that it declared.
+    /// Returns the slot of a block seen before, and the content-length that it declared.
     pub(crate) fn find(&self, block: &[u8], epoch: u32, role: Role) -> Option<(u8, Option<u64>)> {
         let entries = self.entries.as_deref()?;
         entries.iter().enumerate().find_map(|(slot, entry)| {
@@ -49,7 +50,7 @@ impl Memo {
         })
     }
 
-    /// Keeps a block, in place of the oldest; the slot that stands for it from now on.
+    /// Stores a block in place of the oldest. Returns the slot that identifies it from now on.
     pub(crate) fn keep(
         &mut self,
         block: &[u8],
@@ -79,7 +80,7 @@ impl Memo {
 }
 
 impl Memo {
-    /// Empties a slot that nobody was told of.
+    /// Empties a slot that was not reported to the caller.
     pub(crate) fn forget(&mut self, slot: u8) {
         if let Some(entries) = &mut self.entries {
             entries[usize::from(slot)] = None;

@@ -1,4 +1,4 @@
-//! SETTINGS (RFC 9113 §6.5): what the peer allows us, checked as it comes.
+//! SETTINGS (RFC 9113 §6.5) of the peer, validated on receipt.
 
 use crate::error::{ConnectionError, ErrorCode};
 use crate::flow::{WINDOW_BYTES_INITIAL, WINDOW_BYTES_MAX};
@@ -17,7 +17,7 @@ pub(crate) mod id {
 pub(crate) const FRAME_BYTES_LEAST: u32 = 16_384;
 pub(crate) const FRAME_BYTES_MOST: u32 = 16_777_215;
 
-/// The peer's settings as they stand.
+/// Current settings of the peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerSettings {
     pub(crate) concurrent_streams_max: u32,
@@ -27,7 +27,7 @@ pub(crate) struct PeerSettings {
 }
 
 impl PeerSettings {
-    /// What holds before the peer's first SETTINGS frame.
+    /// Returns the values that apply before the peer's first SETTINGS frame.
     pub(crate) const fn initial() -> Self {
         Self {
             concurrent_streams_max: u32::MAX,
@@ -37,8 +37,8 @@ impl PeerSettings {
         }
     }
 
-    /// Applies a payload whose length is a multiple of six. Unknown identifiers are ignored,
-    /// and HEADER_TABLE_SIZE is the encoder's.
+    /// Applies a payload whose length is a multiple of six. Unknown identifiers are ignored;
+    /// HEADER_TABLE_SIZE is handled by the encoder.
     pub(crate) fn apply(
         &mut self,
         bytes: &[u8],

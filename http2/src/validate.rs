@@ -1,11 +1,11 @@
-//! Field sections that RFC 9113 §8 calls malformed, found before anyone acts on them.
+//! Validation of field sections: finds those that RFC 9113 §8 calls malformed.
 
 use crate::headers::{Header, HeaderList, Token};
 
-/// The rule that a field section breaks.
+/// Rule that a field section breaks.
 pub(crate) type Malformed = &'static str;
 
-/// Checks a request head (RFC 9113 §8.2, §8.3.1); its content-length, if any.
+/// Validates a request head (RFC 9113 §8.2, §8.3.1). Returns its content-length, if any.
 pub(crate) fn request_head(list: &HeaderList) -> Result<Option<u64>, Malformed> {
     let mut seen = Pseudo::default();
     let mut regular = false;
@@ -28,7 +28,8 @@ pub(crate) fn request_head(list: &HeaderList) -> Result<Option<u64>, Malformed> 
     Ok(content_length)
 }
 
-/// Checks a response head (§8.3.2): its status code and its content-length, if any.
+/// Validates a response head (RFC 9113 §8.3.2). Returns its status code, and its content-length if
+/// any.
 pub(crate) fn response_head(list: &HeaderList) -> Result<(u16, Option<u64>), Malformed> {
     let mut status = None;
     let mut regular = false;
@@ -51,7 +52,7 @@ pub(crate) fn response_head(list: &HeaderList) -> Result<(u16, Option<u64>), Mal
     }
 }
 
-/// Checks trailers (§8.1): regular fields only.
+/// Validates trailers (RFC 9113 §8.1): regular fields only.
 pub(crate) fn trailers(list: &HeaderList) -> Result<(), Malformed> {
     let mut content_length = None;
     for header in list.iter() {

@@ -1,4 +1,4 @@
-//! What the HPACK decoder refuses, what it drops, and what both ends promise about epochs.
+//! Errors of the HPACK decoder, fields that it drops, and the epochs of both ends.
 
 use corespun_http2::headers::{HeaderList, Token};
 use corespun_http2::hpack::{Decoder, Encoder, Field, HpackError, Indexing, ListLimits};

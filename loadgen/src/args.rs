@@ -3,26 +3,66 @@
 //! Values are taken as text here and judged in [`crate::plan`], so that every mistake is answered
 //! with one line that names the flag and the value.
 
+mod call;
+mod secure;
+mod words;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{
     AgentArgs, BaselineArgs, CalibrateArgs, CheckArgs, CompareArgs, MergeArgs, ReportArgs,
     RespondArgs, SearchArgs, SweepArgs,
 };
 use crate::output::{OutputArgs, WatchArgs};
+pub use call::{CallArgs, PaceArgs, SchemaArgs};
+pub use secure::{AgentsArgs, TlsArgs};
+pub use words::Words;
+pub(crate) use words::without_user;
 
-/// Loads gRPC servers and tells their latency from the moment each call was meant to start.
-#[derive(Debug, Parser)]
-#[command(name = "corespun-load", version, about)]
+/// Command line of the program.
+#[derive(Debug)]
 pub struct CommandLine {
-    /// What to do.
-    #[command(subcommand)]
+    /// Command with its flags.
     pub command: Command,
 }
 
-/// What to do.
+impl CommandFactory for CommandLine {
+    fn command() -> clap::Command {
+        let line = clap::Command::new("corespun-load")
+            .version(env!("CARGO_PKG_VERSION"))
+            .about(
+                "Loads gRPC servers; latency counts from the moment each call was meant to start",
+            )
+            .subcommand_required(true)
+            .arg_required_else_help(true);
+        Command::augment_subcommands(line)
+    }
+
+    fn command_for_update() -> clap::Command {
+        Self::command()
+    }
+}
+
+impl FromArgMatches for CommandLine {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut command = Command::from_arg_matches(matches)?;
+        if let Some(run) = command.run_mut() {
+            run.words = Words::of(&<Self as CommandFactory>::command(), matches);
+        }
+        Ok(Self { command })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Parser for CommandLine {}
+
+/// Command with its flags.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Call one method, or a mix of several, and report the latency
@@ -52,27 +92,59 @@ pub enum Command {
     Respond(RespondArgs),
 }
 
-/// The flags of `run`.
+impl Command {
+    /// Flags of the runs that the command makes; `None` if it makes none.
+    fn run_mut(&mut self) -> Option<&mut RunArgs> {
+        match self {
+            Self::Run(args) => Some(args),
+            Self::Replay(args) => Some(&mut args.run),
+            Self::Sweep(args) => Some(&mut args.run),
+            Self::Search(args) => Some(&mut args.run),
+            Self::Compare(args) => Some(&mut args.run),
+            Self::Baseline(args) => Some(&mut args.compare.run),
+            Self::Calibrate(args) => Some(&mut args.run),
+            Self::Agent(_)
+            | Self::Merge(_)
+            | Self::Report(_)
+            | Self::Check(_)
+            | Self::Respond(_) => None,
+        }
+    }
+}
+
+/// Heading of the flags about connections in `--help`.
+const CONNECTIONS: &str = "Connections";
+
+/// Flags of `run`.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Target")]
 pub struct RunArgs {
-    /// The server: HOST:PORT or unix:/path
+    /// Server to load: HOST:PORT, dns:///HOST:PORT, ipv4:A.B.C.D:PORT, ipv6:[::1]:PORT,
+    /// unix:/path or unix-abstract:NAME
     #[arg(long, value_name = "ADDR")]
     pub target: String,
-    /// Name of the server in each call, if it is not that of --target
+    /// Name of the server in each call (default: the name in --target)
     #[arg(long, value_name = "NAME")]
     pub authority: Option<String>,
-    /// How the server is made sure of
+    /// Process of the server, to measure its CPU time per call
+    #[arg(long, value_name = "PID", allow_hyphen_values = true)]
+    pub target_pid: Option<String>,
+    /// Control group of the server, as a folder under /sys/fs/cgroup, to measure its CPU and memory
+    #[arg(long, value_name = "DIR", conflicts_with = "target_pid")]
+    pub target_cgroup: Option<PathBuf>,
+    /// Flags about TLS
     #[command(flatten)]
     pub tls: TlsArgs,
-    /// What is called
+    /// Flags about what is called
     #[command(flatten)]
     pub call: CallArgs,
-    /// When it is called
+    /// Flags about when calls are made
     #[command(flatten)]
     pub pace: PaceArgs,
     /// Connections to open
     #[arg(
         long,
+        help_heading = CONNECTIONS,
         value_name = "C",
         default_value = "1",
         allow_hyphen_values = true
@@ -81,228 +153,42 @@ pub struct RunArgs {
     /// Calls in flight at once on each connection
     #[arg(
         long,
+        help_heading = CONNECTIONS,
         value_name = "S",
         default_value = "1",
         allow_hyphen_values = true
     )]
     pub streams: String,
     /// Threads to use, each with its share of the connections (default: one for each of --cpu)
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = CONNECTIONS)]
     pub cores: Option<String>,
     /// CPUs to pin the threads to, as in 1 or 0,2-3
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true, help_heading = CONNECTIONS)]
     pub cpu: Option<String>,
-    /// How sockets are driven: auto, uring or epoll
-    #[arg(long, default_value = "auto")]
+    /// Kernel interface of the sockets: auto, uring or epoll
+    #[arg(long, default_value = "auto", help_heading = CONNECTIONS)]
     pub engine: String,
-    /// Decode each response by the schema, not only during the first half of the warm-up
-    #[arg(long)]
+    /// Decoding of every response by the schema, not only in the first half of the warm-up
+    #[arg(long, help_heading = "Calls")]
     pub strict: bool,
-    /// Process of the server, to measure its CPU time per call
-    #[arg(long, value_name = "PID", allow_hyphen_values = true)]
-    pub target_pid: Option<String>,
-    /// Who calls instead of this generator
-    #[command(flatten)]
-    pub agents: AgentsArgs,
-    /// Who watches
+    /// Flags about progress
     #[command(flatten)]
     pub watch: WatchArgs,
-    /// Where the findings go
+    /// Flags about the results
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-/// The flags of TLS.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "TLS")]
-pub struct TlsArgs {
-    /// Speak TLS, and believe the authorities that this machine believes
-    #[arg(long)]
-    pub tls: bool,
-    /// PEM file with the authorities to believe instead
-    #[arg(long, value_name = "FILE")]
-    pub cacert: Option<PathBuf>,
-    /// PEM file with the certificate to show to the server (mutual TLS), and what vouches for it
-    #[arg(long, value_name = "FILE")]
-    pub cert: Option<PathBuf>,
-    /// PEM file with the private key of --cert
-    #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
-    /// Name that the server's certificate must be for, if it is not that of the calls
-    #[arg(long, value_name = "NAME")]
-    pub servername: Option<String>,
-    /// Believe any certificate
-    #[arg(long)]
-    pub insecure_skip_verify: bool,
-}
-
-/// The flags of a run that other generators make.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Agents")]
-pub struct AgentsArgs {
-    /// Generators on other machines that load instead of this one, each with its share of --rate
-    /// and with --connections of its own. The schema, data and keys are sent to them: in the clear
-    /// without --agents-cacert
-    #[arg(
-        id = "agents",
-        long = "agents",
-        value_name = "HOST:PORT,…",
-        value_delimiter = ',',
-        conflicts_with = "record"
-    )]
-    pub addresses: Vec<String>,
-    /// PEM file with the authorities to believe about agents, which speak TLS then
-    #[arg(
-        id = "agents_cacert",
-        long = "agents-cacert",
-        value_name = "FILE",
-        requires = "agents"
-    )]
-    pub cacert: Option<PathBuf>,
-    /// PEM file with the certificate to show to agents (mutual TLS), and what vouches for it
-    #[arg(
-        id = "agents_cert",
-        long = "agents-cert",
-        value_name = "FILE",
-        requires = "agents",
-        requires = "agents_key"
-    )]
-    pub cert: Option<PathBuf>,
-    /// PEM file with the private key of --agents-cert
-    #[arg(
-        id = "agents_key",
-        long = "agents-key",
-        value_name = "FILE",
-        requires = "agents",
-        requires = "agents_cert"
-    )]
-    pub key: Option<PathBuf>,
-    /// Token that agents ask for: the token itself, @FILE or env:NAME
-    #[arg(
-        id = "agents_token",
-        long = "agents-token",
-        value_name = "TOKEN",
-        requires = "agents"
-    )]
-    pub token: Option<String>,
-    /// Name that agents' certificates must be for, if it is not that of --agents
-    #[arg(
-        id = "agents_servername",
-        long = "agents-servername",
-        value_name = "NAME",
-        requires = "agents"
-    )]
-    pub servername: Option<String>,
-}
-
-/// The flags that say what is called.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Calls")]
-pub struct CallArgs {
-    /// The method, as package.Service/Name
-    #[arg(long)]
-    pub method: Option<String>,
-    /// TOML file with a mix of methods: a [[call]] for each, with method and, as far as they
-    /// differ from the flags, weight, data, metadata, timeout, messages and turns
-    #[arg(long, value_name = "FILE")]
-    pub scenario: Option<PathBuf>,
-    /// The .proto file that defines the methods (default: the server is asked, by reflection)
-    #[arg(long, value_name = "FILE")]
-    pub proto: Option<PathBuf>,
-    /// Folder to look for imports in (repeatable)
-    #[arg(short = 'I', long = "include", value_name = "DIR")]
-    pub includes: Vec<PathBuf>,
-    /// A descriptor set with the methods, as protoc --include_imports --descriptor_set_out
-    /// writes it
-    #[arg(long, value_name = "FILE", conflicts_with = "proto")]
-    pub descriptor_set: Option<PathBuf>,
-    /// The request as JSON, @FILE, or @- for standard input. Of an array the messages take turns,
-    /// or if the client streams make up a call. Filled in: {{seq}} {{rand 1 100}} {{uuid}}
-    /// {{now}} {{file "PATH"}} {{base64 "PATH"}} {{csv "PATH" "COLUMN"}}
-    #[arg(
-        long,
-        value_name = "JSON",
-        default_value = "{}",
-        allow_hyphen_values = true
-    )]
-    pub data: String,
-    /// How often data is filled in: N times before the run (pool:N), or for each message (each)
-    #[arg(long, value_name = "MODE", default_value = "pool:1000")]
-    pub data_mode: String,
-    /// Requests in each call, if the client streams (default: as many as --data has)
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub messages: Option<String>,
-    /// If both sides stream: ping-pong sends a request when the one before is answered, free does
-    /// not wait
-    #[arg(long, value_name = "HOW", default_value = "ping-pong")]
-    pub turns: String,
-    /// Metadata to send with each call (repeatable); the value of a -bin key is given as base64
-    #[arg(long, value_name = "KEY:VALUE", num_args = 1..)]
-    pub metadata: Vec<String>,
-    /// Token to send as `authorization: Bearer`: the token itself, @FILE or env:NAME
-    #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// Time granted to each call: sent as grpc-timeout, and kept to by the generator itself
-    #[arg(
-        long,
-        visible_alias = "deadline",
-        value_name = "TIME",
-        allow_hyphen_values = true
-    )]
-    pub timeout: Option<String>,
-    /// Encoding of requests, and that replies may come in one: gzip, deflate or identity
-    #[arg(long, value_name = "ENCODING", default_value = "identity")]
-    pub compress: String,
-    /// Where relative paths in data start, if not where the program runs or the scenario is.
+    /// Flags about agents
+    #[command(flatten)]
+    pub agents: AgentsArgs,
+    /// Command line that these flags came from.
     #[arg(skip)]
-    pub folder: Option<PathBuf>,
+    pub words: Words,
 }
 
-/// The flags that say when calls are made.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Pace")]
-pub struct PaceArgs {
-    /// Calls per second over all connections (open loop): 1000, a ramp "100..5000 over 30s",
-    /// steps "100,200,400 every 5s", or a wave "1000+-500 every 10s"; without the time these
-    /// take the whole window. Without a rate each stream calls again as soon as its call has
-    /// ended (closed loop)
-    #[arg(long, value_name = "R", allow_hyphen_values = true)]
-    pub rate: Option<String>,
-    /// How calls are strewn over the rate: even, poisson (at random), or bursts:N (N at once)
-    #[arg(long, value_name = "HOW", default_value = "even")]
-    pub schedule: String,
-    /// Trace to take the moments of the calls from: a line for each, which starts with its offset
-    /// in seconds (open loop)
-    #[arg(long, value_name = "FILE", conflicts_with = "rate")]
-    pub replay: Option<PathBuf>,
-    /// File to write the trace of the calls to, which can be replayed
-    #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
-    /// Number that random schedules and data start from: the same one makes the same run
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "1",
-        allow_hyphen_values = true
-    )]
-    pub seed: String,
-    /// Length of the measured window (default: 10s, or all of a trace)
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub duration: Option<String>,
-    /// Time to call before the measured window
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "2s",
-        allow_hyphen_values = true
-    )]
-    pub warmup: String,
-}
-
-/// The flags of `replay`.
+/// Flags of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// The trace, as run --record writes it
+    /// Trace, as run --record writes it
     pub trace: PathBuf,
     /// The flags of `run`.
     #[command(flatten)]
@@ -321,11 +207,10 @@ impl ReplayArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
-        CommandLine::command().debug_assert();
+        <CommandLine as CommandFactory>::command().debug_assert();
     }
 
     #[test]
@@ -336,10 +221,13 @@ mod tests {
         let Command::Run(run) = parsed.command else {
             unreachable!("the line says run");
         };
-        assert_eq!(run.call.includes, [PathBuf::from("p"), PathBuf::from("q")]);
+        assert_eq!(
+            run.call.schema.includes,
+            [PathBuf::from("p"), PathBuf::from("q")]
+        );
         assert_eq!(run.pace.rate.as_deref(), Some("-5"));
         assert_eq!(run.call.metadata, ["k=v", "a=b", "c:d"]);
-        assert_eq!((run.pace.duration, run.pace.warmup.as_str()), (None, "2s"));
+        assert_eq!((run.pace.duration, run.pace.warmup), (None, None));
         assert_eq!(
             (run.call.data.as_str(), run.call.timeout.as_deref()),
             ("{}", Some("1s"))

@@ -15,6 +15,7 @@ use std::time::Duration;
 use corespun_codec::Kind;
 
 use crate::data::Payloads;
+use crate::metadata::Varying;
 use crate::schema::Method;
 
 /// How the two sides of a bidirectional stream take turns.
@@ -49,8 +50,12 @@ pub struct Call {
     pub kind: Kind,
     /// The request's header fields, names and values.
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Metadata that is filled in for each call.
+    pub varying: Varying,
     /// The requests.
     pub payloads: Payloads,
+    /// Number of requests after which they repeat, although each was to have a text of its own.
+    pub repeats_after: Option<usize>,
     /// Requests in each call: 1 unless the client streams.
     pub messages: u32,
     /// Who waits for whom in a bidirectional stream.

@@ -15,6 +15,7 @@ mod run;
 mod search;
 mod slice;
 mod sweep;
+mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -63,20 +64,26 @@ pub fn execute(command: &Command, interrupt: &Interrupt) -> Result<ExitCode, Loa
     }
 }
 
-/// Prints the summary, writes the files, and says how it went.
+/// Prints the summary, writes the files, and says how it went. A result on standard output is
+/// alone there: everything else goes to standard error then.
 fn finish(
     document: &Document,
     outputs: Outputs,
     conditions: &[Condition],
     interrupt: &Interrupt,
 ) -> Result<ExitCode, LoadError> {
-    // Whoever closed standard output still gets the files.
-    let _ = io::stdout().write_all(summarize(document).as_bytes());
+    let mut out: Box<dyn Write> = match outputs.takes_stdout() {
+        true => Box::new(io::stderr()),
+        false => Box::new(io::stdout()),
+    };
+    let columns = terminal::columns(outputs.takes_stdout());
+    // Whoever closed the output still gets the files.
+    let _ = out.write_all(summarize(document, columns).as_bytes());
     outputs.write(document)?;
     if let Some(signal) = interrupt.signal() {
         return Ok(ExitCode::from(128 | signal as u8));
     }
-    Ok(condition::judge(conditions, document, &mut io::stdout()))
+    Ok(condition::judge(conditions, document, &mut out))
 }
 
 /// A line about what goes on, for a person who waits.

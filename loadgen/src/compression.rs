@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use corespun_codec::Encoding;
+use corespun_codec::{Encoding, message};
 use flate2::Compression;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -34,6 +34,27 @@ pub(crate) fn compress(encoding: Encoding, bytes: &[u8]) -> Option<Vec<u8>> {
     };
     debug_assert!(packed.is_ok(), "memory takes all that is written");
     packed.ok()
+}
+
+/// Message behind its length prefix, in this encoding.
+pub(crate) fn frame(encoding: Encoding, bytes: &[u8]) -> Vec<u8> {
+    let packed = compress(encoding, bytes);
+    let content = packed.as_deref().unwrap_or(bytes);
+    let mut frame = Vec::with_capacity(message::PREFIX_BYTES + content.len());
+    message::write_prefix(&mut frame, packed.is_some(), content.len());
+    frame.extend_from_slice(content);
+    frame
+}
+
+/// Header field: name and value.
+type Field<'a> = (&'a [u8], &'a [u8]);
+
+/// Header fields of a call whose messages are in this encoding.
+pub(crate) fn fields<'a>(encoding: Encoding) -> impl Iterator<Item = Field<'a>> + Clone {
+    let own: Field<'a> = (b"grpc-encoding", encoding.name().as_bytes());
+    let accepted: Field<'a> = (b"grpc-accept-encoding", b"gzip,deflate");
+    let count = if encoding == Encoding::Identity { 0 } else { 2 };
+    [own, accepted].into_iter().take(count)
 }
 
 /// The bytes that a message in this encoding stands for.

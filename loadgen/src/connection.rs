@@ -8,6 +8,7 @@
 mod exchange;
 mod limits;
 mod meaning;
+mod start;
 mod validator;
 
 use std::cell::RefCell;
@@ -15,12 +16,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corespun_codec::{Code, Encoding, Kind, Status};
-use corespun_http2::hpack::{Field, Indexing};
-use corespun_http2::{BlockCache, Config, Connection, ErrorCode, Event, OpenError, StreamKey};
+use corespun_http2::{Block, BlockCache, Config, Connection, ErrorCode, Event, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol};
 
 use crate::core::CoreState;
-use crate::error::LoadError;
+use crate::failures::presentable;
 use crate::lane::{Call, Lane, Link};
 use crate::outcome::Outcome;
 use crate::response::Trailers;
@@ -32,6 +32,8 @@ use validator::Validator;
 pub(crate) struct LoadConnection {
     core: Rc<CoreState>,
     lane: Rc<RefCell<Lane>>,
+    /// Place of this connection's calls in the lane.
+    berth: usize,
     http2: Connection,
     /// The encoded request heads, by their calls' places in the mix.
     blocks: Vec<BlockCache>,
@@ -54,7 +56,7 @@ pub(crate) struct LoadConnection {
 }
 
 impl LoadConnection {
-    pub(crate) fn new(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) -> Self {
+    pub(crate) fn new(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>, berth: usize) -> Self {
         let http2 = Connection::new(Config {
             limits: limits::limits(),
             ..Config::client()
@@ -63,6 +65,7 @@ impl LoadConnection {
             blocks: vec![BlockCache::default(); core.plan.mix.calls().len()],
             core,
             lane,
+            berth,
             http2,
             meanings: Meanings::default(),
             exchanges: Vec::new(),
@@ -84,12 +87,14 @@ impl LoadConnection {
                 end_stream,
             } => {
                 let head = self.meanings.head(block, &self.http2);
-                if let Some(call) = self.lane.borrow_mut().call(stream) {
+                if let Some(call) = self.lane.borrow_mut().call(self.berth, stream) {
                     call.first = Some(now);
                     call.head = head;
                 }
                 if end_stream {
-                    self.finish(stream, now, head.alone());
+                    let outcome = head.alone();
+                    let reason = self.reason(block, outcome);
+                    self.finish(stream, now, outcome, reason);
                 }
             }
             Event::Data {
@@ -100,21 +105,22 @@ impl LoadConnection {
                 self.on_data(stream, bytes, now);
                 self.http2.release(stream, bytes.len());
                 if end_stream {
-                    self.finish_by_trailers(stream, now, Trailers::NONE);
+                    self.finish_by_trailers(stream, now, Trailers::NONE, None);
                 }
             }
             Event::Trailers { stream, block } => {
                 let trailers = self.meanings.trailers(block, &self.http2);
-                self.finish_by_trailers(stream, now, trailers);
+                self.finish_by_trailers(stream, now, trailers, Some(block));
             }
             Event::Reset { stream, code, .. } => {
-                let code = Status::from_reset(code.0).code();
-                self.finish(stream, now, Outcome::Status(code));
+                let status = Status::from_reset(code.0);
+                let reason = Some(Rc::from(presentable(status.message())));
+                self.finish(stream, now, Outcome::Status(status.code()), reason);
             }
-            Event::GoAway { last, .. } => self.on_go_away(last, now),
+            Event::GoAway { last, code } => self.on_go_away(last, code, now),
             Event::SettingsChanged => {
                 self.core.allowed(self.http2.peer_streams_max());
-                self.lane.borrow_mut().set_link(Link::Up);
+                self.lane.borrow_mut().set_link(self.berth, Link::Up);
             }
             Event::PingAck(_) => {}
         }
@@ -123,7 +129,7 @@ impl LoadConnection {
     /// A piece of a response: follows its messages, and in a streaming call answers them.
     fn on_data(&mut self, stream: StreamKey, bytes: &[u8], now: Duration) {
         let mut lane = self.lane.borrow_mut();
-        let Some(call) = lane.call(stream) else {
+        let Some(call) = lane.call(self.berth, stream) else {
             return;
         };
         let made = &self.core.plan.mix.calls()[call.place];
@@ -145,16 +151,35 @@ impl LoadConnection {
         self.feed(stream, now);
     }
 
-    fn finish_by_trailers(&mut self, stream: StreamKey, now: Duration, trailers: Trailers) {
-        let head = self.lane.borrow_mut().call(stream).map(|call| call.head);
+    fn finish_by_trailers(
+        &mut self,
+        stream: StreamKey,
+        now: Duration,
+        trailers: Trailers,
+        block: Option<Block>,
+    ) {
+        let head = self
+            .lane
+            .borrow_mut()
+            .call(self.berth, stream)
+            .map(|call| call.head);
         if let Some(head) = head {
-            self.finish(stream, now, head.ended(trailers));
+            let outcome = head.ended(trailers);
+            let reason = block.and_then(|block| self.reason(block, outcome));
+            self.finish(stream, now, outcome, reason);
+        }
+    }
+
+    fn reason(&self, block: Block, outcome: Outcome) -> Reason {
+        match outcome {
+            Outcome::OK => None,
+            _ => self.meanings.reason(block, &self.http2),
         }
     }
 
     /// A call has ended: counts it, and gives its stream back.
-    fn finish(&mut self, stream: StreamKey, now: Duration, outcome: Outcome) {
-        let Some(call) = self.lane.borrow_mut().end(stream) else {
+    fn finish(&mut self, stream: StreamKey, now: Duration, outcome: Outcome, reason: Reason) {
+        let Some(call) = self.lane.borrow_mut().end(self.berth, stream) else {
             return;
         };
         let kind = self.core.plan.mix.calls()[call.place].kind;
@@ -163,6 +188,11 @@ impl LoadConnection {
             outcome => outcome,
         };
         self.core.ended(call.place, call.times(now), outcome);
+        if outcome != Outcome::OK {
+            let reason = reason.or_else(|| call.head.reason().map(Rc::from));
+            let text = reason.as_deref().unwrap_or(outcome.explanation());
+            self.core.failed_with(call.intended, outcome, text);
+        }
         if call.validated && outcome == Outcome::OK {
             self.validator.satisfied();
         }
@@ -177,95 +207,36 @@ impl LoadConnection {
 
     /// The peer will not process streams above `last`: their calls have failed, and new ones
     /// wait for the next connection.
-    fn on_go_away(&mut self, last: u32, now: Duration) {
-        self.retiring = true;
-        self.finish_all(now, Code::Unavailable, |call| call.stream.id > last);
+    fn on_go_away(&mut self, last: u32, code: ErrorCode, now: Duration) {
+        self.retire();
+        let said = self.http2.peer_go_away().map(|(_, data)| data.to_vec());
+        let said = presentable(&String::from_utf8_lossy(&said.unwrap_or_default()));
+        let reason = format!("the server sent GOAWAY ({code}) before it took the call: {said}");
+        let reason = reason.trim_end_matches([':', ' ']).to_owned();
+        let unavailable = (Code::Unavailable, reason.as_str());
+        self.finish_all(now, unavailable, |call| call.stream.id > last);
     }
 
-    fn finish_all(&mut self, now: Duration, code: Code, wanted: impl Fn(&Call) -> bool) {
+    /// No new call starts here: the lane needs its next connection, while calls in flight end.
+    fn retire(&mut self) {
+        self.retiring = true;
+        self.lane.borrow_mut().set_link(self.berth, Link::Retired);
+    }
+
+    fn finish_all(
+        &mut self,
+        now: Duration,
+        (code, reason): (Code, &str),
+        wanted: impl Fn(&Call) -> bool,
+    ) {
         let mut slot = 0;
         loop {
-            let found = self.lane.borrow().find(slot, &wanted);
+            let found = self.lane.borrow().find(self.berth, slot, &wanted);
             let Some(stream) = found else { return };
-            self.finish(stream, now, Outcome::Status(code));
+            let reason = Some(Rc::from(reason));
+            self.finish(stream, now, Outcome::Status(code), reason);
             slot = stream.slot + 1;
         }
-    }
-
-    /// A call could start here, if one is due.
-    fn may_start(&self) -> bool {
-        !self.over
-            && !self.retiring
-            && self.http2.is_established()
-            && self.http2.can_open()
-            && self.lane.borrow().has_room()
-    }
-
-    /// Sends every call that is due and finds room.
-    fn start_due(&mut self, now: Duration) {
-        if self.was_full && self.may_start() {
-            self.room_since = now;
-        }
-        self.start_while_room(now);
-        self.was_full = !self.may_start();
-    }
-
-    fn start_while_room(&mut self, now: Duration) {
-        let phases = self.core.phases.get();
-        while self.may_start() {
-            let due = self.lane.borrow_mut().due(now, &phases);
-            let Some(intended) = due else { return };
-            match self.start(intended, now) {
-                Ok(()) => {}
-                Err(Refusal::Stream(OpenError::AtPeerLimit)) => return,
-                Err(Refusal::Stream(_)) => self.retiring = true,
-                Err(Refusal::Request(error)) => return self.core.fail(error),
-            }
-        }
-    }
-
-    fn start(&mut self, intended: Duration, now: Duration) -> Result<(), Refusal> {
-        let mix = &self.core.plan.mix;
-        let (place, number) = self.lane.borrow_mut().chooser.next(mix);
-        let made = &mix.calls()[place];
-        let fields = made.fields.iter().map(|(name, value)| Field {
-            name,
-            value,
-            indexing: Indexing::Index,
-        });
-        let mut rng = self.core.rng.borrow_mut();
-        let stream = if made.kind.client_streams() {
-            let block = Some(&mut self.blocks[place]);
-            self.http2
-                .open(fields, block, false)
-                .map_err(Refusal::Stream)?
-        } else {
-            let frame = made.payloads.frame(number, &mut rng, &mut self.scratch);
-            let frame = frame.map_err(Refusal::Request)?;
-            let block = Some(&mut self.blocks[place]);
-            let stream = self
-                .http2
-                .open(fields, block, false)
-                .map_err(Refusal::Stream)?;
-            match self.http2.data_in_place(stream, frame.len(), true) {
-                Some(out) => out.extend_from_slice(frame),
-                None => self.http2.send_data(stream, frame, true),
-            }
-            stream
-        };
-        drop(rng);
-        let mut call = Call::new(stream, place, intended, now);
-        call.ready = intended.max(self.room_since);
-        if let Some(timeout) = made.timeout {
-            call.deadline = now + timeout;
-            self.expiry = self.expiry.into_iter().chain([call.deadline]).min();
-        }
-        call.validated = self.validator.wants(stream, self.core.validating(now));
-        self.lane.borrow_mut().sent(call);
-        if made.kind != Kind::Unary {
-            self.begin_exchange(stream, place, number, now);
-        }
-        Ok(())
     }
 
     /// Ends the calls whose time has run out, as a caller's own clock does.
@@ -273,8 +244,9 @@ impl LoadConnection {
         if self.expiry.is_none_or(|expiry| now < expiry) {
             return;
         }
-        self.finish_all(now, Code::DeadlineExceeded, |call| call.deadline <= now);
-        self.expiry = self.lane.borrow().next_deadline();
+        let late = (Code::DeadlineExceeded, "no response came within --timeout");
+        self.finish_all(now, late, |call| call.deadline <= now);
+        self.expiry = self.lane.borrow().next_deadline(self.berth);
     }
 
     /// The connection has ended with calls in flight: they have failed.
@@ -282,22 +254,22 @@ impl LoadConnection {
         if self.over {
             return;
         }
-        self.finish_all(now, Code::Unavailable, |_| true);
+        self.finish_all(now, (Code::Unavailable, &presentable(&cause)), |_| true);
         self.over = true;
-        self.lane.borrow_mut().set_link(Link::Down(cause));
+        self.expiry = None;
+        self.lane.borrow_mut().leave(self.berth, cause);
     }
 }
 
-/// Why a call that was due was not sent.
-enum Refusal {
-    /// No stream can be opened.
-    Stream(OpenError),
-    /// There is no request to send.
-    Request(LoadError),
-}
+/// Text that a call failed with, if there is one.
+type Reason = Option<Rc<str>>;
 
 impl Protocol for LoadConnection {
     fn receive(&mut self, now: Duration, input: Input<'_>) {
+        if self.over {
+            // Its berth in the lane may be the next connection's already.
+            return;
+        }
         let Input::Bytes(mut bytes) = input else {
             return self.lose(now, "the server closed the connection".to_owned());
         };
@@ -320,7 +292,7 @@ impl Protocol for LoadConnection {
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
         self.http2.transmit(out);
         self.refill(out);
-        let retired = self.retiring && self.lane.borrow().in_flight() == 0;
+        let retired = self.retiring && self.lane.borrow().in_flight(self.berth) == 0;
         if self.over || retired {
             Flow::Close
         } else {

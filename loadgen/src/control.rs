@@ -19,14 +19,53 @@ use crate::tally::Tally;
 pub(crate) struct Control {
     begin_ns: AtomicU64,
     end_ns: AtomicU64,
+    /// Calls that may still start, if their number is limited.
+    startable: AtomicU64,
+    /// Calls that have not ended yet, of a limited number.
+    unended: AtomicU64,
+    /// Moment at which the last of these ended so far.
+    ended_ns: AtomicU64,
 }
 
 impl Control {
-    pub(crate) fn new() -> Self {
+    /// State before the run, which may be limited to a number of calls.
+    pub(crate) fn new(calls: Option<u64>) -> Self {
+        let calls = calls.unwrap_or(u64::MAX);
         Self {
             begin_ns: AtomicU64::new(u64::MAX),
             end_ns: AtomicU64::new(u64::MAX),
+            startable: AtomicU64::new(calls),
+            unended: AtomicU64::new(calls),
+            ended_ns: AtomicU64::new(0),
         }
+    }
+
+    /// Takes one of a limited number of calls; returns `false` if none is left.
+    pub(crate) fn take_call(&self) -> bool {
+        let taken = self
+            .startable
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+        taken.is_ok()
+    }
+
+    /// Gives a call back that could not be sent.
+    pub(crate) fn give_back(&self) {
+        self.startable.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that one of a limited number of calls ended at `at`.
+    pub(crate) fn call_ended(&self, at: Duration) {
+        let nanos = at.as_nanos() as u64;
+        self.ended_ns.fetch_max(nanos, Ordering::AcqRel);
+        self.unended.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Moment at which the last of a limited number of calls ended; `None` until all have.
+    pub(crate) fn all_ended_at(&self) -> Option<Duration> {
+        let all = self.unended.load(Ordering::Acquire) == 0;
+        all.then(|| Duration::from_nanos(self.ended_ns.load(Ordering::Acquire)))
     }
 
     /// Calls start at `at`.
@@ -92,11 +131,23 @@ mod tests {
 
     #[test]
     fn nothing_is_known_before_it_is_said() {
-        let control = Control::new();
+        let control = Control::new(None);
         assert_eq!((control.begins_at(), control.stops_at()), (None, None));
         control.begin(Duration::from_nanos(5));
         control.stop(Duration::ZERO);
         assert_eq!(control.begins_at(), Some(Duration::from_nanos(5)));
         assert_eq!(control.stops_at(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_number_of_calls_is_taken_once() {
+        let control = Control::new(Some(2));
+        assert!(control.take_call() && control.take_call() && !control.take_call());
+        control.give_back();
+        assert!(control.take_call() && !control.take_call());
+        control.call_ended(Duration::from_nanos(9));
+        assert_eq!(control.all_ended_at(), None);
+        control.call_ended(Duration::from_nanos(7));
+        assert_eq!(control.all_ended_at(), Some(Duration::from_nanos(9)));
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Cores share nothing; what they hear from the run, and tell it, is in [`crate::control`].
 
+mod link;
+
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,18 +13,15 @@ use std::time::Duration;
 use corespun_runtime::{Engine, LocalConfig, LocalShard};
 use fastrand::Rng;
 
-use crate::call::Chooser;
-use crate::connection::LoadConnection;
 use crate::control::{Control, Found, Seat, Told};
-use crate::endpoint::OPEN_MAX;
 use crate::error::LoadError;
-use crate::lane::{Call, Lane, Link};
+use crate::lane::{Call, Lane};
 use crate::measure::{Phases, Record, Times};
 use crate::messages::Messages;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::process::CpuClock;
-use crate::schedule::{Sample, Share, Timetable};
+use crate::schedule::{Sample, Share};
 use crate::stall;
 use crate::tally::Tally;
 
@@ -35,10 +33,6 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// How often a core looks while nothing is measured: before the run, and while it drains.
 const LOOK_IDLE: Duration = Duration::from_millis(1);
-
-/// The pause before a lost connection is made anew, doubled after each failure.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What the connections of a core share.
 pub(crate) struct CoreState {
@@ -52,6 +46,7 @@ pub(crate) struct CoreState {
     tallies: RefCell<Vec<Tally>>,
     samples: RefCell<Vec<Sample>>,
     failure: Cell<Option<LoadError>>,
+    control: Arc<Control>,
 }
 
 impl CoreState {
@@ -74,13 +69,40 @@ impl CoreState {
             }),
             samples: RefCell::default(),
             failure: Cell::new(None),
+            control: seat.control.clone(),
             plan,
+        }
+    }
+
+    /// Returns whether one more call may start at `now`, which is then taken off a limited number.
+    pub(crate) fn take_call(&self, now: Duration) -> bool {
+        !self.counts_down(now) || self.control.take_call()
+    }
+
+    /// Gives a call back that was taken but not sent.
+    pub(crate) fn give_back(&self, now: Duration) {
+        if self.counts_down(now) {
+            self.control.give_back();
+        }
+    }
+
+    fn counts_down(&self, now: Duration) -> bool {
+        self.plan.pace.calls.is_some() && self.phases.get().measured(now)
+    }
+
+    /// Counts the text of a call that failed.
+    pub(crate) fn failed_with(&self, intended: Duration, outcome: Outcome, text: &str) {
+        if self.phases.get().measured(intended) {
+            self.record.borrow_mut().failures.add(outcome, text);
         }
     }
 
     /// Counts a call that ended.
     pub(crate) fn ended(&self, place: usize, times: Times, outcome: Outcome) {
         let phases = self.phases.get();
+        if self.counts_down(times.intended) {
+            self.control.call_ended(times.ended);
+        }
         self.record.borrow_mut().ended(&phases, times, outcome);
         if let Some(tally) = self.tallies.borrow_mut().get_mut(place) {
             tally.ended(&phases, times, outcome);
@@ -94,6 +116,13 @@ impl CoreState {
         if let Some(tally) = place.and_then(|place| tallies.get_mut(place)) {
             tally.censored(age);
         }
+    }
+
+    /// Counts the part of the window in which a lane had no connection.
+    fn unconnected(&self, since: Duration, until: Duration) {
+        let Phases { measure, end, .. } = self.phases.get();
+        let span = until.min(end).saturating_sub(since.max(measure));
+        self.record.borrow_mut().unconnected += span;
     }
 
     /// Keeps a call of the window for the trace, if there is to be one.
@@ -174,7 +203,7 @@ async fn drive(seat: &Seat, engine: Engine) -> Result<Found, LoadError> {
     let core = Rc::new(CoreState::new(seat));
     let mut lanes = Vec::new();
     for index in my_lanes(seat) {
-        lanes.push(open_first(&core, index).await?);
+        lanes.push(link::open_first(&core, index).await?);
         if seat.control.stops_at().is_some() {
             return Ok(Found::default());
         }
@@ -185,7 +214,7 @@ async fn drive(seat: &Seat, engine: Engine) -> Result<Found, LoadError> {
     };
     start(&core, &lanes, begin);
     for lane in &lanes {
-        corespun_runtime::spawn(keep_open(core.clone(), lane.clone()));
+        corespun_runtime::spawn(link::keep_open(core.clone(), lane.clone()));
     }
     corespun_runtime::spawn(stall::watch(core.clone()));
     measure(&core, seat).await?;
@@ -200,43 +229,6 @@ async fn drive(seat: &Seat, engine: Engine) -> Result<Found, LoadError> {
 fn my_lanes(seat: &Seat) -> impl Iterator<Item = usize> {
     let shape = &seat.plan.shape;
     (seat.core..shape.connections).step_by(shape.cpus.len())
-}
-
-/// Opens a connection for the first time: a target that cannot be reached ends the run.
-async fn open_first(core: &Rc<CoreState>, index: usize) -> Result<Rc<RefCell<Lane>>, LoadError> {
-    let plan = &core.plan;
-    let share = Share {
-        lane: index,
-        lanes: plan.shape.connections,
-        seed: plan.seed,
-    };
-    let schedule = plan.schedule.as_ref();
-    let timetable = schedule.map(|all| Timetable::new(all, share, plan.pace.duration));
-    let chooser = Chooser::new(share, &plan.mix);
-    let lane = Lane::new(timetable, chooser, plan.shape.streams);
-    let lane = Rc::new(RefCell::new(lane));
-    open(core, &lane).await.map_err(LoadError::Connect)?;
-    let speaking = poll_fn(|cx| lane.borrow_mut().poll_link(false, cx));
-    let cause = match corespun_runtime::timeout(OPEN_MAX, speaking).await {
-        Ok(Link::Down(cause)) => cause,
-        Ok(_) => return Ok(lane),
-        Err(_) => format!("no SETTINGS frame came within {} s", OPEN_MAX.as_secs()),
-    };
-    Err(LoadError::Speak {
-        address: plan.target.to_string(),
-        cause,
-    })
-}
-
-async fn open(core: &Rc<CoreState>, lane: &Rc<RefCell<Lane>>) -> std::io::Result<()> {
-    lane.borrow_mut().set_link(Link::Opening);
-    let connection = LoadConnection::new(core.clone(), lane.clone());
-    let lost = lane.clone();
-    let failed = move |cause| lost.borrow_mut().set_link(Link::Down(cause));
-    let target = &core.plan.target;
-    let socket = target.connect(Box::new(connection), failed).await?;
-    lane.borrow_mut().socket = Some(socket);
-    Ok(())
 }
 
 async fn wait_for_begin(control: &Control) -> Option<Duration> {
@@ -266,32 +258,6 @@ fn start(core: &CoreState, lanes: &[Rc<RefCell<Lane>>], begin: Duration) {
         // The new deadline is only asked for after something has happened on the socket.
         if let Some(socket) = lane.socket {
             socket.touch();
-        }
-    }
-}
-
-/// Makes the connection anew whenever it is lost, until the window ends.
-async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
-    let mut pause = PAUSE_MIN;
-    let mut was_up = true;
-    loop {
-        poll_fn(|cx| lane.borrow_mut().poll_link(true, cx)).await;
-        if corespun_runtime::now() >= core.phases.get().end {
-            return;
-        }
-        core.record.borrow_mut().lost += u64::from(std::mem::take(&mut was_up));
-        corespun_runtime::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
-        match open(&core, &lane).await {
-            Ok(()) => {
-                let link = poll_fn(|cx| lane.borrow_mut().poll_link(false, cx)).await;
-                if link == Link::Up {
-                    core.record.borrow_mut().reconnects += 1;
-                    was_up = true;
-                    pause = PAUSE_MIN;
-                }
-            }
-            Err(error) => lane.borrow_mut().set_link(Link::Down(error.to_string())),
         }
     }
 }
@@ -349,8 +315,15 @@ impl Busy {
     }
 
     fn share(self, now: Duration) -> f64 {
-        let time = now.saturating_sub(self.from).as_secs_f64();
-        used().saturating_sub(self.used).as_secs_f64() / time.max(1e-9)
+        /// A share of less time would be the clock's grain.
+        const SPAN_MIN: Duration = Duration::from_millis(10);
+        let span = now.saturating_sub(self.from);
+        let used = used().saturating_sub(self.used).as_secs_f64();
+        if span < SPAN_MIN {
+            0.0
+        } else {
+            used / span.as_secs_f64()
+        }
     }
 }
 
@@ -380,6 +353,9 @@ fn conclude(core: &CoreState, seat: &Seat, lanes: &[Rc<RefCell<Lane>>]) -> Found
             core.tally_censored(place, until.saturating_sub(intended));
             core.sample(intended, until, None);
         });
+        if let Some(since) = lane.down_since.take() {
+            core.unconnected(since, now);
+        }
         if let Some(socket) = lane.socket {
             socket.close();
         }

@@ -1,4 +1,6 @@
-//! Where the server is, and how one gets there.
+//! Server under load: its addresses, its name, and TLS.
+
+mod target;
 
 use std::fmt;
 use std::io;
@@ -12,38 +14,49 @@ use crate::error::LoadError;
 /// How long the target may take to accept a connection.
 pub(crate) const OPEN_MAX: Duration = Duration::from_secs(5);
 
-/// A server, as an address and a name, and how to make sure that it is the one.
+/// Server with all its addresses, its name, and the TLS that proves the name.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    address: Address,
+    /// In the order in which they are tried; at least one.
+    addresses: Vec<Address>,
+    /// Target in a few words, for reports and errors.
+    shown: String,
     authority: String,
     tls: Option<Connector>,
+    secure: Option<bool>,
 }
 
 impl Endpoint {
-    /// Reads `HOST:PORT` or `unix:/path`; a name is resolved now. Calls name the server
-    /// `authority`, or what `target` says if that is not given.
+    /// Reads a target as gRPC writes it: `HOST:PORT`, `dns:///HOST:PORT`, `ipv4:A.B.C.D:PORT`,
+    /// `ipv6:[A::B]:PORT`, `unix:/path`, `unix-abstract:NAME`, or a URL. A name is resolved now.
+    /// Calls name the server `authority`, or what `target` says if that is not given.
     ///
     /// # Errors
-    /// When it is no address, or the name is not known.
+    /// If it is no target, or the name is not known.
     pub fn new(target: &str, authority: Option<&str>) -> Result<Self, LoadError> {
-        let address: Address = target.parse().map_err(LoadError::Target)?;
-        let authority = match (authority, &address) {
-            (Some(authority), _) => authority,
-            (None, Address::Tcp(_)) => target,
-            (None, Address::Unix(_) | Address::Abstract(_)) => "localhost",
+        let target = target::read(target)?;
+        let shown = match target.addresses.as_slice() {
+            [one] => one.to_string(),
+            _ => target.authority.clone(),
         };
         Ok(Self {
-            authority: authority.to_owned(),
-            address,
+            authority: authority.map_or(target.authority, str::to_owned),
+            addresses: target.addresses,
+            shown,
             tls: None,
+            secure: target.secure,
         })
     }
 
-    /// The same, to be spoken to over TLS.
+    /// Returns whether the target is a URL that asks for TLS (`https`) or for none (`http`).
+    pub(crate) fn is_secure(&self) -> Option<bool> {
+        self.secure
+    }
+
+    /// Endpoint that is spoken to over TLS.
     ///
     /// # Errors
-    /// When no certificate could be for the server's name.
+    /// If no certificate could be for the server's name.
     pub fn over_tls(mut self, connector: Connector) -> Result<Self, LoadError> {
         connector.check_host(self.host()).map_err(LoadError::Tls)?;
         self.tls = Some(connector);
@@ -74,11 +87,12 @@ impl Endpoint {
         }
     }
 
-    /// Connects, and runs `protocol` on the socket, inside of TLS if that is asked for. Should TLS
-    /// fail later, `failed` hears why before the protocol ends. Only on a shard.
+    /// Connects to the first address that accepts, and runs `protocol` on the socket, inside of TLS
+    /// if that is asked for. If TLS fails later, `failed` gets the reason before the protocol
+    /// ends. Only on a shard.
     ///
     /// # Errors
-    /// The kernel's, or that it took too long; with the address in the text.
+    /// The kernel's, or that it took too long, of every address.
     pub(crate) async fn connect(
         &self,
         protocol: Box<dyn Protocol>,
@@ -97,14 +111,53 @@ impl Endpoint {
                     .map_err(io::Error::other)?
             }
         };
-        let connecting = corespun_runtime::connect(&self.address, |_| protocol);
-        match corespun_runtime::timeout(OPEN_MAX, connecting).await {
-            Ok(connected) => connected,
-            Err(_) => {
-                let seconds = OPEN_MAX.as_secs();
-                let text = format!("failed to connect to {self}: no answer within {seconds} s");
-                Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        let mut protocol = Some(protocol);
+        let mut refusals = Vec::new();
+        for address in &self.addresses {
+            let make = |_| {
+                let protocol = protocol.take();
+                protocol.unwrap_or_else(|| unreachable!("only one attempt succeeds"))
+            };
+            match attempt(address, make).await {
+                Ok(socket) => return Ok(socket),
+                Err(error) => refusals.push(error),
             }
+        }
+        Err(self.refused(refusals))
+    }
+
+    /// Reasons of all addresses as one error.
+    fn refused(&self, refusals: Vec<io::Error>) -> io::Error {
+        let kind = refusals
+            .first()
+            .map_or(io::ErrorKind::Other, io::Error::kind);
+        let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+        let text = match texts.as_slice() {
+            [only] => only.clone(),
+            several => {
+                format!(
+                    "failed to connect to {}: {}",
+                    self.shown,
+                    several.join("; ")
+                )
+            }
+        };
+        io::Error::new(kind, text)
+    }
+}
+
+/// One attempt at one address.
+async fn attempt(
+    address: &Address,
+    make: impl FnOnce(SocketHandle) -> Box<dyn Protocol>,
+) -> io::Result<SocketHandle> {
+    let connecting = corespun_runtime::connect(address, make);
+    match corespun_runtime::timeout(OPEN_MAX, connecting).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let seconds = OPEN_MAX.as_secs();
+            let text = format!("failed to connect to {address}: no answer within {seconds} s");
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
         }
     }
 }
@@ -128,7 +181,7 @@ impl<F: Fn(String)> Inside for Entrance<F> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)
+        self.shown.fmt(f)
     }
 }
 

@@ -1,7 +1,8 @@
 //! One connection's place in the run: its timetable and its calls in flight.
 //!
 //! A lane outlives its connection: when that is lost, calls go on becoming due, and wait for the
-//! next connection with their clocks running.
+//! next connection with their clocks running. A connection that the server has sent GOAWAY on ends
+//! its calls beside the next one; each of them has a berth of its own here.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -68,8 +69,20 @@ pub(crate) enum Link {
     Opening,
     /// The server has spoken HTTP/2.
     Up,
+    /// The server takes no new calls on it, but may end those in flight.
+    Retired,
     /// It is gone, for this reason.
     Down(String),
+}
+
+/// Calls of one of the lane's connections.
+#[derive(Debug, Default)]
+struct Berth {
+    /// By stream slot.
+    calls: Vec<Option<Call>>,
+    in_flight: usize,
+    /// The connection has ended.
+    free: bool,
 }
 
 /// One connection's share of the run.
@@ -77,8 +90,9 @@ pub(crate) enum Link {
 pub(crate) struct Lane {
     /// `None` in a closed loop.
     timetable: Option<Timetable>,
-    /// By stream slot.
-    calls: Vec<Option<Call>>,
+    berths: Vec<Berth>,
+    /// Berth of the newest connection, where calls start.
+    current: usize,
     in_flight: usize,
     streams: usize,
     started: bool,
@@ -86,6 +100,8 @@ pub(crate) struct Lane {
     watcher: Option<Waker>,
     pub(crate) chooser: Chooser,
     pub(crate) socket: Option<SocketHandle>,
+    /// Moment since which the lane has no connection.
+    pub(crate) down_since: Option<Duration>,
 }
 
 impl Lane {
@@ -93,14 +109,39 @@ impl Lane {
         Self {
             timetable,
             chooser,
-            calls: Vec::with_capacity(streams),
+            berths: Vec::new(),
+            current: 0,
             in_flight: 0,
             streams,
             started: false,
             link: Link::Opening,
             watcher: None,
             socket: None,
+            down_since: None,
         }
+    }
+
+    /// Takes a berth for a new connection, which opens now.
+    pub(crate) fn moor(&mut self) -> usize {
+        let free = self.berths.iter().position(|berth| berth.free);
+        self.current = free.unwrap_or_else(|| {
+            self.berths.push(Berth::default());
+            self.berths.len() - 1
+        });
+        self.berths[self.current].free = false;
+        self.set_link(self.current, Link::Opening);
+        self.current
+    }
+
+    /// Gives up the berth of a connection that has ended, for this reason.
+    pub(crate) fn leave(&mut self, berth: usize, cause: String) {
+        self.berths[berth].free = true;
+        self.set_link(berth, Link::Down(cause));
+    }
+
+    /// Returns whether one more call may be in flight, on the connection at this berth.
+    pub(crate) fn may_start(&self, berth: usize) -> bool {
+        berth == self.current && self.has_room()
     }
 
     /// Sets the timetable's first moments.
@@ -110,8 +151,9 @@ impl Lane {
         }
     }
 
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
+    /// Calls in flight on one of the lane's connections.
+    pub(crate) fn in_flight(&self, berth: usize) -> usize {
+        self.berths[berth].in_flight
     }
 
     /// Nothing of the window is in flight or waits for room.
@@ -121,7 +163,7 @@ impl Lane {
     }
 
     /// One more call may be in flight.
-    pub(crate) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.in_flight < self.streams
     }
 
@@ -146,43 +188,58 @@ impl Lane {
     }
 
     /// The call that was due is on its way.
-    pub(crate) fn sent(&mut self, call: Call) {
+    pub(crate) fn sent(&mut self, berth: usize, call: Call) {
         if let Some(timetable) = &mut self.timetable {
             let due = timetable.take();
             debug_assert_eq!(due, call.intended);
         }
         let slot = call.stream.slot as usize;
-        if slot >= self.calls.len() {
-            self.calls.resize(slot + 1, None);
+        let berth = &mut self.berths[berth];
+        if slot >= berth.calls.len() {
+            berth.calls.resize(slot + 1, None);
         }
-        debug_assert!(self.calls[slot].is_none(), "a slot is one call's at a time");
-        self.calls[slot] = Some(call);
+        debug_assert!(
+            berth.calls[slot].is_none(),
+            "a slot is one call's at a time"
+        );
+        berth.calls[slot] = Some(call);
+        berth.in_flight += 1;
         self.in_flight += 1;
     }
 
     /// The call on `stream`, if it is in flight.
-    pub(crate) fn call(&mut self, stream: StreamKey) -> Option<&mut Call> {
-        let call = self.calls.get_mut(stream.slot as usize)?.as_mut()?;
+    pub(crate) fn call(&mut self, berth: usize, stream: StreamKey) -> Option<&mut Call> {
+        let calls = &mut self.berths[berth].calls;
+        let call = calls.get_mut(stream.slot as usize)?.as_mut()?;
         (call.stream == stream).then_some(call)
     }
 
     /// The call on `stream` has ended: takes it out.
-    pub(crate) fn end(&mut self, stream: StreamKey) -> Option<Call> {
-        let call = *self.call(stream)?;
-        self.calls[stream.slot as usize] = None;
+    pub(crate) fn end(&mut self, berth: usize, stream: StreamKey) -> Option<Call> {
+        let call = *self.call(berth, stream)?;
+        let berth = &mut self.berths[berth];
+        berth.calls[stream.slot as usize] = None;
+        berth.in_flight -= 1;
         self.in_flight -= 1;
         Some(call)
     }
 
     /// The first call in flight, from this stream slot on, that is `wanted`.
-    pub(crate) fn find(&self, slot: u32, wanted: impl Fn(&Call) -> bool) -> Option<StreamKey> {
-        let mut calls = self.calls.iter().skip(slot as usize).flatten();
+    pub(crate) fn find(
+        &self,
+        berth: usize,
+        slot: u32,
+        wanted: impl Fn(&Call) -> bool,
+    ) -> Option<StreamKey> {
+        let calls = self.berths[berth].calls.iter();
+        let mut calls = calls.skip(slot as usize).flatten();
         calls.find(|call| wanted(call)).map(|call| call.stream)
     }
 
     /// When the first of the calls in flight runs out of time.
-    pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let deadlines = self.calls.iter().flatten().map(|call| call.deadline);
+    pub(crate) fn next_deadline(&self, berth: usize) -> Option<Duration> {
+        let calls = self.berths[berth].calls.iter();
+        let deadlines = calls.flatten().map(|call| call.deadline);
         deadlines.min().filter(|deadline| *deadline < Duration::MAX)
     }
 
@@ -199,10 +256,13 @@ impl Lane {
         mut count: impl FnMut(Option<usize>, Duration, Duration),
     ) {
         let closed = self.timetable.is_none();
-        for call in self.calls.iter_mut().filter_map(Option::take) {
-            if closed || phases.measured(call.intended) {
-                count(Some(call.place), call.intended, now);
+        for berth in &mut self.berths {
+            for call in berth.calls.iter_mut().filter_map(Option::take) {
+                if closed || phases.measured(call.intended) {
+                    count(Some(call.place), call.intended, now);
+                }
             }
+            berth.in_flight = 0;
         }
         self.in_flight = 0;
         let Some(timetable) = &mut self.timetable else {
@@ -216,11 +276,13 @@ impl Lane {
         }
     }
 
-    /// The link has changed. What is down stays down until it opens again.
-    pub(crate) fn set_link(&mut self, link: Link) {
+    /// The link of the newest connection has changed; an older one's is nobody's concern. What is
+    /// down or retired stays so until it opens again.
+    pub(crate) fn set_link(&mut self, berth: usize, link: Link) {
         let news = match (&self.link, &link) {
-            (Link::Down(_), Link::Opening) => true,
-            (Link::Down(_), _) => false,
+            _ if berth != self.current => false,
+            (Link::Down(_) | Link::Retired, Link::Opening) => true,
+            (Link::Down(_) | Link::Retired, _) => false,
             (before, after) => before != after,
         };
         if !news {
@@ -232,12 +294,12 @@ impl Lane {
         }
     }
 
-    /// Waits until the link is not `Opening` (`wanted` false) or is `Down` (`wanted` true).
+    /// Waits until the link is not `Opening`, or, with `down`, until no call can start on it.
     pub(crate) fn poll_link(&mut self, down: bool, cx: &mut Context<'_>) -> Poll<Link> {
         let reached = match self.link {
             Link::Opening => false,
             Link::Up => !down,
-            Link::Down(_) => true,
+            Link::Down(_) | Link::Retired => true,
         };
         if reached {
             return Poll::Ready(self.link.clone());
@@ -248,106 +310,4 @@ impl Lane {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schedule::{Curve, Schedule, Share};
-
-    const fn at(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    const PHASES: Phases = Phases {
-        begin: at(0),
-        measure: at(2),
-        end: at(10),
-    };
-
-    fn key(slot: u32, id: u32) -> StreamKey {
-        StreamKey { slot, id }
-    }
-
-    fn lane(rate: Option<f64>, streams: usize) -> Lane {
-        let share = Share {
-            lane: 0,
-            lanes: 1,
-            seed: 1,
-        };
-        let plan = crate::plan::tests::plan("").unwrap();
-        let timetable = rate.map(|rate| {
-            let schedule = Schedule::Rate {
-                curve: Curve::Constant(rate),
-                arrivals: crate::schedule::Arrivals::Even,
-            };
-            Timetable::new(&schedule, share, at(8))
-        });
-        Lane::new(timetable, Chooser::new(share, &plan.mix), streams)
-    }
-
-    fn call(stream: StreamKey, intended: Duration, now: Duration) -> Call {
-        Call::new(stream, 0, intended, now)
-    }
-
-    #[test]
-    fn an_open_loop_keeps_its_timetable_while_nothing_can_be_sent() {
-        let mut lane = lane(Some(1000.0), 2);
-        assert_eq!(lane.next_due(&PHASES), None);
-        lane.begin(&PHASES);
-        assert_eq!(lane.next_due(&PHASES), Some(at(0)));
-        for (slot, intended) in [(0, at(0)), (1, at(1))] {
-            assert_eq!(lane.due(at(5), &PHASES), Some(intended));
-            lane.sent(call(key(slot, slot * 2 + 1), intended, at(5)));
-        }
-        assert!(!lane.has_room());
-        let call = lane.end(key(1, 3)).unwrap();
-        assert_eq!((call.intended, call.sent), (at(1), at(5)));
-        assert!(lane.end(key(1, 3)).is_none() && lane.call(key(0, 9)).is_none());
-        assert_eq!(lane.due(at(5), &PHASES), Some(at(2)));
-        assert_eq!(lane.due(at(15), &PHASES), Some(at(2)));
-        assert!(!lane.is_done(&PHASES));
-        let mut censored = Vec::new();
-        lane.censor(&PHASES, at(20), |place, intended, until| {
-            censored.push((place, intended, until))
-        });
-        let due = (2..10).map(|millis| (None, at(millis), at(20)));
-        assert_eq!(censored, due.collect::<Vec<_>>());
-        assert!(lane.is_done(&PHASES));
-        assert_eq!(lane.next_due(&PHASES), None);
-    }
-
-    #[test]
-    fn a_closed_loop_is_due_whenever_there_is_room() {
-        let mut lane = lane(None, 1);
-        lane.begin(&PHASES);
-        assert_eq!(lane.next_due(&PHASES), Some(at(0)));
-        assert_eq!(lane.due(at(3), &PHASES), Some(at(3)));
-        lane.sent(Call {
-            deadline: at(9),
-            ..call(key(4, 1), at(3), at(3))
-        });
-        assert_eq!((lane.next_due(&PHASES), lane.has_room()), (None, false));
-        assert_eq!(lane.find(0, |call| call.stream.id > 0), Some(key(4, 1)));
-        assert_eq!(
-            (lane.find(5, |_| true), lane.find(0, |_| false)),
-            (None, None)
-        );
-        assert_eq!(lane.next_deadline(), Some(at(9)));
-        let times = lane.end(key(4, 1)).unwrap().times(at(4));
-        assert_eq!(
-            (times.intended, times.sent, times.ended),
-            (at(3), at(3), at(4))
-        );
-        assert_eq!(lane.next_deadline(), None);
-    }
-
-    #[test]
-    fn a_link_goes_down_once() {
-        let mut lane = lane(None, 1);
-        lane.set_link(Link::Up);
-        lane.set_link(Link::Down("first".into()));
-        lane.set_link(Link::Down("second".into()));
-        lane.set_link(Link::Up);
-        assert_eq!(lane.link, Link::Down("first".into()));
-        lane.set_link(Link::Opening);
-        assert_eq!(lane.link, Link::Opening);
-    }
-}
+mod tests;

@@ -69,6 +69,7 @@ mod data;
 mod duration;
 mod endpoint;
 mod error;
+mod failures;
 mod interrupt;
 mod lane;
 mod measure;
@@ -92,7 +93,10 @@ mod timeline;
 mod units;
 mod warnings;
 
-pub use args::{AgentsArgs, Command, CommandLine, ReplayArgs, RunArgs};
+pub use args::{
+    AgentsArgs, CallArgs, Command, CommandLine, PaceArgs, ReplayArgs, RunArgs, SchemaArgs, TlsArgs,
+    Words,
+};
 pub use call::{Call, Mix, Turns};
 pub use command::{
     AgentArgs, BaselineArgs, CalibrateArgs, Calibration, CheckArgs, Collection, CompareArgs,
@@ -109,8 +113,8 @@ pub use plan::{Pace, Plan, Shape};
 pub use process::{Machine, Memory, PressureShares, Switches, Used};
 pub use progress::{Lines, Observer, Silence};
 pub use report::{
-    AgentShare, Body, Cost, Counts, Document, FORMAT, Histograms, MessageReport, MethodRow,
-    OutcomeRow, Packed, Percentiles, Report, Second, Setup,
+    AgentShare, Body, Cost, Counts, Document, FORMAT, FailureRow, Histograms, MessageReport,
+    MethodRow, OutcomeRow, Packed, Percentiles, Report, Second, Setup,
 };
 pub use run::{observe, run};
 pub use schedule::{Arrivals, Curve, Schedule, Trace};

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::failures::Failures;
 use crate::outcome::{OUTCOMES, Outcome};
 
 /// Latencies are kept from 1 ns up to this many nanoseconds; longer ones count as this long.
@@ -163,6 +164,8 @@ pub struct Record {
     pub lost: u64,
     /// Connections that were made anew.
     pub reconnects: u64,
+    /// Parts of the window in which a connection was missing, summed over all.
+    pub unconnected: Duration,
     /// The fewest streams that the target allowed at once on a connection.
     pub streams_allowed: u32,
     /// The share of the window's time in which the busiest core computed.
@@ -171,6 +174,8 @@ pub struct Record {
     pub latencies: Latencies,
     /// How late the core came to what it wanted to do at a certain moment.
     pub gaps: Histogram<u64>,
+    /// Texts that calls of the window failed with.
+    pub failures: Failures,
     recent: Recent,
 }
 
@@ -242,10 +247,12 @@ impl Default for Record {
             censored: 0,
             lost: 0,
             reconnects: 0,
+            unconnected: Duration::ZERO,
             streams_allowed: u32::MAX,
             busiest_core_share: 0.0,
             latencies: Latencies::default(),
             gaps: histogram(),
+            failures: Failures::default(),
             recent: Recent::default(),
         }
     }
@@ -328,9 +335,11 @@ impl Record {
         self.censored += other.censored;
         self.lost += other.lost;
         self.reconnects += other.reconnects;
+        self.unconnected += other.unconnected;
         self.streams_allowed = self.streams_allowed.min(other.streams_allowed);
         self.busiest_core_share = self.busiest_core_share.max(other.busiest_core_share);
         add(&mut self.gaps, &other.gaps);
+        self.failures.merge(&other.failures);
     }
 
     /// Absorbs what its own intervals have not handed over.
@@ -345,8 +354,8 @@ impl Record {
         self.outcomes[Outcome::OK.index()]
     }
 
-    /// Calls that failed, by the name of their outcome; names without calls are left out.
-    pub fn failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    /// Counts of calls that failed, by the name of their outcome; names without calls are left out.
+    pub fn failed(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Outcome::all()
             .map(|outcome| (outcome, self.outcomes[outcome.index()]))
             .filter(|(outcome, count)| *outcome != Outcome::OK && *count > 0)

@@ -1,10 +1,14 @@
 //! Metadata from the command line and from scenarios.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use corespun_codec::MetadataMap;
+use fastrand::Rng;
 
+use crate::data::Template;
 use crate::error::LoadError;
 
 /// Base64 with or without padding, as gRPC accepts it.
@@ -22,33 +26,168 @@ pub(crate) fn add(map: &mut MetadataMap, key: &str, value: &str) -> Result<(), S
         false => map.append(key, value),
         true => {
             let bytes = BASE64.decode(value);
-            let bytes = bytes.map_err(|_| format!("the value of {key} is no base64: {value:?}"))?;
+            let bytes = bytes.map_err(|_| format!("the value of {key} is no base64"))?;
             map.append_bin(key, &bytes)
         }
     };
     added.map_err(|error| error.to_string())
 }
 
-/// The metadata of `--metadata`, as `key:value` or `key=value`, and of `--token`.
+/// Pair of metadata as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    key: String,
+    value: String,
+    /// Nothing is filled in.
+    verbatim: bool,
+}
+
+impl Pair {
+    /// Checks a pair as far as it can be without filling places in.
+    ///
+    /// # Errors
+    /// The reason why it cannot be sent.
+    pub(crate) fn new(key: &str, value: &str) -> Result<Self, String> {
+        if !value.contains("{{") {
+            add(&mut MetadataMap::new(), key, value)?;
+        }
+        Ok(Self {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            verbatim: false,
+        })
+    }
+
+    /// Text with the places to fill in, for the files that it names.
+    pub(crate) fn text(&self) -> &str {
+        if self.verbatim { "" } else { &self.value }
+    }
+}
+
+/// Metadata of `--metadata`, as `key:value` or `key=value`, and of `--token`.
 ///
 /// # Errors
-/// Names the flag and its value.
-pub(crate) fn read(pairs: &[String], token: Option<&str>) -> Result<MetadataMap, LoadError> {
-    let mut map = MetadataMap::new();
+/// Names the flag, but not a value that may be a secret.
+pub(crate) fn read(pairs: &[String], token: Option<&str>) -> Result<Vec<Pair>, LoadError> {
+    let mut all = Vec::new();
     for pair in pairs {
-        let failed = |cause: String| LoadError::flag("--metadata", pair, cause);
         let Some((key, value)) = pair.split_once([':', '=']) else {
-            return Err(failed("expected KEY:VALUE".to_owned()));
+            return Err(LoadError::flag("--metadata", pair, "expected KEY:VALUE"));
         };
-        add(&mut map, key.trim(), value.trim_start()).map_err(failed)?;
+        let (key, value) = (key.trim(), value.trim_start());
+        all.push(Pair::new(key, value).map_err(|cause| refused(key, cause))?);
     }
     if let Some(given) = token {
-        let failed = |cause: String| LoadError::flag("--token", given, cause);
-        let bearer = format!("Bearer {}", read_token(given).map_err(failed)?);
-        add(&mut map, "authorization", &bearer)
+        let failed = |cause: String| LoadError::flag("--token", concealed(given), cause);
+        let value = format!("Bearer {}", read_token(given).map_err(failed)?);
+        add(&mut MetadataMap::new(), "authorization", &value)
             .map_err(|_| failed("a token has no such characters".to_owned()))?;
+        all.push(Pair {
+            key: "authorization".to_owned(),
+            value,
+            verbatim: true,
+        });
     }
-    Ok(map)
+    Ok(all)
+}
+
+/// The value may be a secret, and errors are passed around like reports.
+fn refused(key: &str, cause: impl Into<String>) -> LoadError {
+    LoadError::flag("--metadata", format!("{key}:…"), cause)
+}
+
+/// Metadata ready to be sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filled {
+    /// Pairs that are alike in every call.
+    pub(crate) fixed: MetadataMap,
+    pub(crate) varying: Varying,
+}
+
+/// Pairs with places that are filled in for each call.
+#[derive(Clone, Debug, Default)]
+pub struct Varying(Vec<(String, Template)>);
+
+/// Reads the places of values; relative paths in them start at `folder`.
+///
+/// # Errors
+/// Names the key and the place that makes no sense.
+pub(crate) fn fill(pairs: &[Pair], folder: &Path) -> Result<Filled, LoadError> {
+    let mut filled = Filled::default();
+    for pair in pairs {
+        let failed = |cause| refused(&pair.key, cause);
+        if pair.text().contains("{{") {
+            let template = Template::parse_plain(&pair.value, folder).map_err(failed)?;
+            filled.varying.0.push((pair.key.clone(), template));
+        } else {
+            add(&mut filled.fixed, &pair.key, &pair.value).map_err(failed)?;
+        }
+    }
+    Ok(filled)
+}
+
+impl Filled {
+    /// Metadata of a first call.
+    ///
+    /// # Errors
+    /// Names the key whose value cannot be sent.
+    pub(crate) fn sample(&self) -> Result<MetadataMap, LoadError> {
+        let mut sample = self.fixed.clone();
+        sample.append_all(&self.varying.fill(0, &mut Rng::with_seed(1))?);
+        Ok(sample)
+    }
+}
+
+impl Varying {
+    /// Pairs of call number `number`; an empty map costs nothing.
+    ///
+    /// # Errors
+    /// Names the key whose value cannot be sent.
+    pub(crate) fn fill(&self, number: u64, rng: &mut Rng) -> Result<MetadataMap, LoadError> {
+        let mut map = MetadataMap::new();
+        let mut value = String::new();
+        for (key, template) in &self.0 {
+            value.clear();
+            template.render(number, rng, &mut value);
+            add(&mut map, key, &value).map_err(|cause| refused(key, cause))?;
+        }
+        Ok(map)
+    }
+}
+
+/// Words in the names of metadata whose values are credentials.
+const SECRET_NAMES: [&str; 8] = [
+    "auth",
+    "token",
+    "key",
+    "secret",
+    "passw",
+    "cookie",
+    "credential",
+    "session",
+];
+
+/// Credentials among the metadata: values of names that say so, and what follows their scheme.
+pub(crate) fn secrets<'a>(all: impl Iterator<Item = &'a MetadataMap>) -> Vec<String> {
+    /// Shorter values would be found in any text.
+    const BYTES_MIN: usize = 4;
+    let mut secrets = Vec::new();
+    for (name, value) in all.flat_map(MetadataMap::iter) {
+        let Ok(value) = std::str::from_utf8(value) else {
+            continue;
+        };
+        if SECRET_NAMES.iter().any(|word| name.contains(word)) {
+            let bare = value.split_once(' ').map_or(value, |(_, bare)| bare);
+            let long = [value, bare]
+                .into_iter()
+                .filter(|text| text.len() >= BYTES_MIN);
+            secrets.extend(long.map(str::to_owned));
+        }
+    }
+    // Longer ones first, so that a part is not replaced before its whole.
+    secrets.sort_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
+    secrets.dedup();
+    secrets
 }
 
 /// The token itself, or that of a file (`@path`) or of the environment (`env:NAME`).
@@ -80,7 +219,49 @@ mod tests {
 
     fn map(pairs: &[&str], token: Option<&str>) -> Result<MetadataMap, LoadError> {
         let pairs: Vec<_> = pairs.iter().map(|pair| (*pair).to_owned()).collect();
-        read(&pairs, token)
+        fill(&read(&pairs, token)?, Path::new(".")).map(|filled| filled.fixed)
+    }
+
+    #[test]
+    fn places_are_filled_in_for_each_call() {
+        let pairs = [
+            "x-id:{{seq 5}}",
+            "x-key:{{uuid}}",
+            "k-bin:{{base64 Cargo.toml}}",
+            "x-a:b",
+        ];
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let filled = fill(
+            &read(&pairs.map(str::to_owned), Some("{{t}}")).unwrap(),
+            folder,
+        );
+        let filled = filled.unwrap();
+        assert_eq!(filled.fixed.get("authorization"), Some("Bearer {{t}}"));
+        assert_eq!(
+            (filled.fixed.len(), filled.fixed.get("x-a")),
+            (2, Some("b"))
+        );
+        let mut rng = Rng::with_seed(1);
+        let calls = [0, 1].map(|number| filled.varying.fill(number, &mut rng).unwrap());
+        assert_eq!(
+            calls.each_ref().map(|call| call.get("x-id")),
+            [Some("5"), Some("6")]
+        );
+        assert_ne!(calls[0].get("x-key"), calls[1].get("x-key"));
+        let file = std::fs::read(folder.join("Cargo.toml")).unwrap();
+        assert_eq!(calls[0].get_bin("k-bin"), Some(file));
+        assert_eq!(filled.sample().unwrap().len(), 5);
+        for (pair, wanted) in [
+            ("x-a:{{nope}}", "\"x-a:…\": {{nope}}: expected seq"),
+            ("x-a:{{seq", "no closing"),
+            ("k-bin:{{uuid}}", "no base64"),
+        ] {
+            let pairs = read(&[pair.to_owned()], None).unwrap();
+            let error = fill(&pairs, folder)
+                .and_then(|filled| filled.sample())
+                .unwrap_err();
+            assert!(error.to_string().contains(wanted), "{error}");
+        }
     }
 
     #[test]
@@ -89,6 +270,22 @@ mod tests {
         assert_eq!((map.get("x-a"), map.get("x-d")), (Some("b:c"), Some("e")));
         assert_eq!(map.get_bin("k-bin"), Some(b"hi".to_vec()));
         assert_eq!(map.get_bin("l-bin"), Some(b"hi".to_vec()));
+    }
+
+    #[test]
+    fn credentials_are_known_by_their_names() {
+        let map = map(
+            &[
+                "x-api-key:hunter2",
+                "x-tenant:blue",
+                "x-auth:abc",
+                "k-bin:aGk=",
+            ],
+            Some("s3cret"),
+        )
+        .unwrap();
+        let found = secrets([&map, &map].into_iter());
+        assert_eq!(found, ["Bearer s3cret", "hunter2", "s3cret"]);
     }
 
     #[test]
@@ -115,7 +312,7 @@ mod tests {
             (&["nothing"], None, "--metadata \"nothing\""),
             (&["grpc-x:1"], None, "grpc-x"),
             (&["k-bin:***"], None, "no base64"),
-            (&["k:v"], Some(""), "--token \"\""),
+            (&["k:v"], Some(""), "the token is empty"),
             (&[], Some("@/nowhere/token"), "No such file"),
             (&[], Some("env:NO_SUCH_NAME_HERE"), "env:NO_SUCH_NAME_HERE"),
             (&[], Some("two\nlines"), "no such characters"),

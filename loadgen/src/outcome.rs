@@ -29,6 +29,17 @@ impl Outcome {
         }
     }
 
+    /// Text of a failure that gave none itself.
+    pub(crate) fn explanation(self) -> &'static str {
+        match self {
+            Self::Status(_) => "(no message)",
+            Self::MissingStatus => "the response ended without a grpc-status",
+            Self::Malformed => {
+                "the response was not whole messages, or not as many as the method has"
+            }
+        }
+    }
+
     /// The outcome's place in a table of [`OUTCOMES`].
     pub(crate) fn index(self) -> usize {
         match self {

@@ -1,4 +1,4 @@
-//! Where findings go: files for people, for programs and for other tools.
+//! Destinations of results: files for people, for programs and for other tools.
 
 mod args;
 mod csv;
@@ -15,19 +15,21 @@ use crate::error::LoadError;
 use crate::report::{Body, Document};
 
 pub use args::{OutputArgs, WatchArgs};
+pub(crate) use file::{is_stdout, stream};
 pub use hdr_log::HdrLog;
 
 use file::OutputFile;
 
-/// The files that were asked for, opened before the run so that an hour's work is not lost to a
+/// Files that were asked for, opened before the run so that an hour's work is not lost to a
 /// typing mistake.
 #[derive(Debug, Default)]
 pub struct Outputs {
     files: Vec<(Format, OutputFile)>,
-    charts: Option<PathBuf>,
+    charts: Vec<PathBuf>,
+    to_stdout: bool,
 }
 
-/// What a file is to hold.
+/// Content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Json,
@@ -37,43 +39,83 @@ enum Format {
     Hgrm,
 }
 
+/// File that a flag names.
+pub(crate) type Named<'a> = (&'static str, &'a Path);
+
 impl Outputs {
     /// Opens every file that was asked for.
     ///
     /// # Errors
-    /// When the system refuses one.
+    /// If the system refuses one, or two are the same.
     pub fn open(args: &OutputArgs) -> Result<Self, LoadError> {
+        Self::open_beside(args, &[])
+    }
+
+    /// Opens every file that was asked for; `others` are written by someone else.
+    ///
+    /// # Errors
+    /// If the system refuses one, or two are the same, `others` among them.
+    pub(crate) fn open_beside(args: &OutputArgs, others: &[Named<'_>]) -> Result<Self, LoadError> {
         let asked = [
-            (Format::Json, &args.json),
-            (Format::Html, &args.html),
-            (Format::Csv, &args.csv),
-            (Format::Prometheus, &args.prometheus),
-            (Format::Hgrm, &args.hgrm),
+            ("--json", Format::Json, &args.json),
+            ("--html", Format::Html, &args.html),
+            ("--csv", Format::Csv, &args.csv),
+            ("--prometheus", Format::Prometheus, &args.prometheus),
+            ("--hgrm", Format::Hgrm, &args.hgrm),
         ];
-        let files = asked
-            .into_iter()
-            .filter_map(|(format, path)| Some((format, path.as_deref()?)))
-            .map(|(format, path)| Ok((format, OutputFile::open(path)?)));
+        let files = asked.iter().flat_map(|(flag, format, paths)| {
+            paths
+                .iter()
+                .map(move |path| (*flag, *format, path.as_path()))
+        });
+        let named = files.clone().map(|(flag, _, path)| (flag, path));
+        let named: Vec<_> = named.chain(others.iter().copied()).collect();
+        tell_apart(&named)?;
+        if let Some(folder) = args.svg.iter().find(|folder| is_stdout(folder)) {
+            let cause = "charts are several files: give a folder";
+            return Err(LoadError::flag("--svg", folder.to_string_lossy(), cause));
+        }
+        let files = files.map(|(_, format, path)| Ok((format, OutputFile::open(path)?)));
         Ok(Self {
             files: files.collect::<Result<_, LoadError>>()?,
-            charts: args.svg.as_deref().map(folder).transpose()?,
+            charts: args
+                .svg
+                .iter()
+                .map(|path| folder(path))
+                .collect::<Result<_, _>>()?,
+            to_stdout: named.iter().any(|(_, path)| is_stdout(path)),
         })
+    }
+
+    /// Returns whether a result goes to standard output, where nothing else may be then.
+    pub(crate) fn takes_stdout(&self) -> bool {
+        self.to_stdout
     }
 
     /// Writes the findings to every file.
     ///
     /// # Errors
-    /// When the system refuses, or a format has no way to show what was found.
+    /// If the system refuses, or a format has no way to show what was found.
     pub fn write(self, document: &Document) -> Result<(), LoadError> {
         for (format, file) in self.files {
             let text = render(format, document).map_err(|cause| file.failure(cause))?;
             file.write(text.as_bytes())?;
         }
-        match self.charts {
-            Some(folder) => write_charts(&folder, document),
-            None => Ok(()),
+        let mut charts = self.charts.iter();
+        charts.try_for_each(|folder| write_charts(folder, document))
+    }
+}
+
+/// Checks that no two outputs overwrite or interleave each other.
+fn tell_apart(named: &[Named<'_>]) -> Result<(), LoadError> {
+    for (index, (flag, path)) in named.iter().enumerate() {
+        let mut before = named[..index].iter();
+        if let Some((other, _)) = before.find(|(_, other)| file::are_same(path, other)) {
+            let cause = format!("{other} goes there already");
+            return Err(LoadError::flag(flag, path.to_string_lossy(), cause));
         }
     }
+    Ok(())
 }
 
 /// Makes the folder for charts.

@@ -1,28 +1,26 @@
 //! What to do, judged and ready: every value of the command line checked before anything starts.
 
+mod pace;
 mod security;
 mod values;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
+use corespun_codec::{Encoding, MetadataMap};
 use corespun_runtime::{CpuList, Engine};
 
-use crate::args::{CallArgs, PaceArgs, RunArgs};
+use crate::args::{CallArgs, RunArgs, SchemaArgs};
 use crate::call::{Defaults, Mix, Order, read_scenario};
 use crate::compression;
 use crate::data::Mode;
 use crate::endpoint::Endpoint;
 use crate::error::LoadError;
-use crate::metadata;
+use crate::metadata::{self, Filled};
 use crate::process::Target as Measured;
-use crate::schedule::{Arrivals, Curve, Schedule, Trace};
-use crate::schema::{Schema, reflect};
+use crate::schedule::Schedule;
+use crate::schema::{Schema, Wanted, reflect};
 use values::{count, number, pid, span};
-
-/// The measured window, if nothing else is said.
-const DURATION: Duration = Duration::from_secs(10);
 
 /// A run, ready to start.
 #[derive(Clone, Debug)]
@@ -47,6 +45,10 @@ pub struct Plan {
     pub measured: Option<Measured>,
     /// Where the calls go as a trace.
     pub record: Option<PathBuf>,
+    /// Command line as reports show it, without secrets.
+    pub command: Vec<String>,
+    /// Credentials among the metadata, which servers may repeat and reports must not.
+    pub secrets: Vec<String>,
 }
 
 /// How the load is spread.
@@ -67,8 +69,10 @@ pub struct Pace {
     pub rate: Option<f64>,
     /// How long is called before anything is measured.
     pub warmup: Duration,
-    /// The length of the measured window.
+    /// The length of the measured window, or the most that it takes if `calls` are limited.
     pub duration: Duration,
+    /// Calls of the window in a closed loop, if their number is limited.
+    pub calls: Option<u64>,
 }
 
 impl Plan {
@@ -79,7 +83,7 @@ impl Plan {
     /// One that names the first flag whose value makes no sense, or what the schema lacks.
     pub fn new(args: &RunArgs) -> Result<Self, LoadError> {
         let shape = shape(args)?;
-        let (schedule, pace) = pace(&args.pace)?;
+        let (schedule, pace) = pace::read(&args.pace)?;
         let engine = args.engine.parse::<Engine>();
         let engine = engine.map_err(|_| {
             LoadError::flag("--engine", &args.engine, "expected auto, uring or epoll")
@@ -91,20 +95,32 @@ impl Plan {
         })?;
         let mode = mode(&args.call.data_mode)?;
         let orders = orders(&args.call)?;
-        let connector = security::connector(&args.tls)?;
         let target = Endpoint::new(&args.target, args.authority.as_deref())?;
+        let connector = security::connector(&args.tls, target.is_secure())?;
         let target = match connector {
             None => target,
             Some(connector) => target.over_tls(connector)?,
         };
-        let schema = schema(&args.call, &target, engine, &orders)?;
+        let filled = orders
+            .iter()
+            .map(|order| metadata::fill(&order.metadata, &order.folder));
+        let filled = filled.collect::<Result<Vec<_>, _>>()?;
+        let samples = filled.iter().map(Filled::sample);
+        let samples = samples.collect::<Result<Vec<_>, _>>()?;
+        let asked = orders
+            .iter()
+            .map(|order| order.method.as_str())
+            .zip(&samples);
+        let asked: Vec<_> = asked.collect();
+        let schema = schema(&args.call.schema, &target, (engine, encoding), &asked)?;
         let defaults = Defaults {
             endpoint: &target,
             mode,
             encoding,
             seed,
         };
-        let calls = orders.iter().map(|order| order.prepare(&schema, &defaults));
+        let calls = orders.iter().zip(filled);
+        let calls = calls.map(|(order, filled)| order.prepare(&schema, &defaults, filled));
         Ok(Self {
             mix: Mix::new(calls.collect::<Result<_, _>>()?),
             target,
@@ -116,6 +132,8 @@ impl Plan {
             strict: args.strict,
             measured,
             record: args.pace.record.clone(),
+            command: args.words.shown(),
+            secrets: metadata::secrets(samples.iter()),
         })
     }
 }
@@ -155,51 +173,21 @@ fn shape(args: &RunArgs) -> Result<Shape, LoadError> {
     })
 }
 
-fn pace(args: &PaceArgs) -> Result<(Option<Schedule>, Pace), LoadError> {
-    let warmup = span("--warmup", &args.warmup, true)?;
-    let duration = args.duration.as_deref();
-    let duration = duration
-        .map(|text| span("--duration", text, false))
-        .transpose()?;
-    let arrivals = args.schedule.parse::<Arrivals>().map_err(|()| {
-        let expected = "expected even, poisson or bursts:N";
-        LoadError::flag("--schedule", &args.schedule, expected)
-    })?;
-    let trace = args.replay.as_deref().map(Trace::read).transpose()?;
-    let whole = trace.as_ref().map_or(DURATION, Trace::length);
-    let duration = duration.unwrap_or(whole);
-    let schedule = match (trace, &args.rate) {
-        (Some(trace), _) => Some(Schedule::Trace(Arc::new(trace))),
-        (None, Some(text)) => {
-            let curve = Curve::parse(text, duration);
-            let curve = curve.map_err(|cause| LoadError::flag("--rate", text, cause))?;
-            Some(Schedule::Rate { curve, arrivals })
-        }
-        (None, None) => None,
-    };
-    if !matches!(schedule, Some(Schedule::Rate { .. })) && arrivals != Arrivals::Even {
-        let cause = "it needs a --rate to strew calls over";
-        return Err(LoadError::flag("--schedule", &args.schedule, cause));
-    }
-    let pace = Pace {
-        rate: schedule.as_ref().map(|all| all.mean_rate(duration)),
-        warmup,
-        duration,
-    };
-    Ok((schedule, pace))
-}
-
 fn mode(text: &str) -> Result<Mode, LoadError> {
     let mode = match text.strip_prefix("pool:") {
         Some(size) => count("--data-mode", size).ok().map(Mode::Pool),
-        None => (text == "each").then_some(Mode::Each),
+        None => match text {
+            "auto" => Some(Mode::Auto),
+            "each" => Some(Mode::Each),
+            _ => None,
+        },
     };
-    mode.ok_or_else(|| LoadError::flag("--data-mode", text, "expected pool:N or each"))
+    mode.ok_or_else(|| LoadError::flag("--data-mode", text, "expected auto, pool:N or each"))
 }
 
 fn measured(args: &RunArgs) -> Result<Option<Measured>, LoadError> {
     let process = args.target_pid.as_deref().map(pid).transpose()?;
-    let group = args.watch.target_cgroup.clone().map(Measured::Group);
+    let group = args.target_cgroup.clone().map(Measured::Group);
     Ok(process.map(Measured::Process).or(group))
 }
 
@@ -245,18 +233,20 @@ pub(crate) fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
 }
 
 fn schema(
-    args: &CallArgs,
+    args: &SchemaArgs,
     target: &Endpoint,
-    engine: Engine,
-    orders: &[Order],
+    (engine, encoding): (Engine, Encoding),
+    asked: &[(&str, &MetadataMap)],
 ) -> Result<Schema, LoadError> {
-    match (&args.proto, &args.descriptor_set) {
-        (Some(file), _) => Schema::compile(file, &args.includes),
-        (None, Some(file)) => Schema::read_set(file),
-        (None, None) => {
-            let methods: Vec<_> = orders.iter().map(|order| order.method.as_str()).collect();
-            reflect(target, engine, &methods)
+    match (args.proto.as_slice(), &args.descriptor_set) {
+        ([], Some(file)) => Schema::read_set(file),
+        ([], None) => {
+            let wanted = asked
+                .iter()
+                .map(|(method, metadata)| Wanted { method, metadata });
+            reflect(target, engine, encoding, &wanted.collect::<Vec<_>>())
         }
+        (files, _) => Schema::compile(files, &args.includes),
     }
 }
 

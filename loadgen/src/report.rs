@@ -2,6 +2,7 @@
 
 mod backlog;
 mod document;
+mod failures;
 mod merge;
 mod messages;
 mod methods;
@@ -23,6 +24,7 @@ use crate::warnings;
 
 pub(crate) use document::EMBEDDED;
 pub use document::{Body, Document, FORMAT};
+pub use failures::FailureRow;
 pub use messages::MessageReport;
 pub use methods::MethodRow;
 pub use packed::Packed;
@@ -62,6 +64,9 @@ pub struct Report {
     pub methods: Vec<MethodRow>,
     /// Calls and latency by outcome, good ones first.
     pub outcomes: Vec<OutcomeRow>,
+    /// Texts that calls failed with, the commonest first.
+    #[serde(default)]
+    pub failures: Vec<FailureRow>,
     /// The timeline of the window.
     pub seconds: Vec<Second>,
     /// What each generator saw, if several loaded together.
@@ -99,6 +104,9 @@ pub struct Setup {
     /// The fewest streams that the target allowed at once on a connection, if that is less.
     #[serde(default)]
     pub streams_allowed: Option<u32>,
+    /// Number of requests after which they repeat, although each was to have a text of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats_after: Option<usize>,
     /// Threads that called.
     pub cores: usize,
     /// Seconds of calls before the measured window.
@@ -146,6 +154,9 @@ pub struct Counts {
     pub lost: u64,
     /// Connections that were made anew.
     pub reconnects: u64,
+    /// Seconds of the window in which a connection was missing, summed over all of them.
+    #[serde(default)]
+    pub unconnected_s: f64,
 }
 
 /// What the measured window cost.
@@ -266,6 +277,7 @@ impl Report {
             messages: messages.map(|messages| MessageReport::of(&messages, length_s)),
             methods: MethodRow::all(plan, &tallies),
             outcomes: outcomes(&record),
+            failures: FailureRow::all(&record.failures, &plan.secrets),
             seconds,
             agents: Vec::new(),
             machine: Machine::read(),
@@ -280,6 +292,15 @@ impl Report {
         };
         report.warnings = warnings::all(&report, &latencies.response, &latencies.service);
         report
+    }
+
+    /// Share of the window in which connections were missing, 0 to 1, if it is more than the moment
+    /// that a new one takes.
+    pub fn unconnected(&self) -> Option<f64> {
+        const SHARE_MAX: f64 = 0.01;
+        let all = self.setup.connections as f64 * self.setup.duration_s;
+        let share = self.counts.unconnected_s / all.max(1e-9);
+        (share > SHARE_MAX).then_some(share.min(1.0))
     }
 
     /// Calls that did not end well.
@@ -297,7 +318,7 @@ fn setup(plan: &Plan, engine: String, record: &Record, window: &Window) -> Setup
     };
     Setup {
         generator: concat!("corespun-load ", env!("CARGO_PKG_VERSION")).to_owned(),
-        command: without_secrets(std::env::args().skip(1)),
+        command: plan.command.clone(),
         finished_unix_s: now.map_or(0.0, |since| since.as_secs_f64()),
         target: plan.target.to_string(),
         measured: plan.measured.as_ref().map(ToString::to_string),
@@ -308,36 +329,16 @@ fn setup(plan: &Plan, engine: String, record: &Record, window: &Window) -> Setup
         streams: plan.shape.streams,
         streams_allowed: Some(record.streams_allowed)
             .filter(|allowed| (*allowed as usize) < plan.shape.streams),
+        repeats_after: plan.mix.repeats_after(),
         cores: plan.shape.cpus.len(),
         warmup_s: plan.pace.warmup.as_secs_f64(),
         duration_s: window.length.as_secs_f64(),
     }
 }
 
-/// A command line as a report may show it: tokens and the values of metadata are left out, since
-/// reports are passed around.
-pub(crate) fn without_secrets(words: impl Iterator<Item = String>) -> Vec<String> {
-    let mut shown: Vec<String> = Vec::new();
-    for word in words {
-        let flag = shown.last().map_or("", String::as_str);
-        let word = match word.split_once('=') {
-            _ if is_token(flag) => "…".to_owned(),
-            Some((name, _)) if is_token(name) => format!("{name}=…"),
-            Some((key, _)) if flag == "--metadata" => format!("{key}=…"),
-            _ => word,
-        };
-        shown.push(word);
-    }
-    shown
-}
-
-fn is_token(flag: &str) -> bool {
-    ["--token", "--agents-token"].contains(&flag)
-}
-
 fn counts(plan: &Plan, record: &Record, seconds: f64) -> Counts {
-    let failures = record.failures();
-    let failed: BTreeMap<_, _> = failures.map(|(name, n)| (name.to_owned(), n)).collect();
+    let failed = record.failed();
+    let failed: BTreeMap<_, _> = failed.map(|(name, n)| (name.to_owned(), n)).collect();
     let offered = record.ok() + failed.values().sum::<u64>() + record.censored;
     let each_second = |calls: u64| {
         if seconds > 0.0 {
@@ -356,6 +357,7 @@ fn counts(plan: &Plan, record: &Record, seconds: f64) -> Counts {
         carried_in: backlog::is_told(plan, record).then_some(record.carried_in),
         lost: record.lost,
         reconnects: record.reconnects,
+        unconnected_s: record.unconnected.as_secs_f64(),
     }
 }
 

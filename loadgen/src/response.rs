@@ -14,6 +14,8 @@ pub(crate) struct Head {
     status: Option<Code>,
     /// How messages are encoded that say they are.
     encoding: Encoding,
+    /// HTTP status of an answer that is not gRPC's; 0 of one that is.
+    foreign: u16,
 }
 
 impl Head {
@@ -22,6 +24,7 @@ impl Head {
         otherwise: Outcome::MissingStatus,
         status: None,
         encoding: Encoding::Identity,
+        foreign: 0,
     };
 
     /// Reads `:status` and `content-type` (gRPC `http-grpc-status-mapping.md`), `grpc-encoding`
@@ -42,7 +45,16 @@ impl Head {
             otherwise,
             status: grpc_status(fields),
             encoding: encoding.unwrap_or_default(),
+            foreign: match http_status {
+                Some(200) if grpc => 0,
+                status => status.unwrap_or_default(),
+            },
         }
+    }
+
+    /// Reason of a failure that the answer itself does not give.
+    pub(crate) fn reason(self) -> Option<String> {
+        (self.foreign != 0).then(|| format!("HTTP {}, not gRPC", self.foreign))
     }
 
     /// How messages are encoded that say they are; [`Encoding::Identity`] if none may say so.

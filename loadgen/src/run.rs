@@ -61,7 +61,7 @@ pub fn observe(
     let cores = plan.shape.cpus.len();
     let mut run = Run {
         interrupt,
-        control: Arc::new(Control::new()),
+        control: Arc::new(Control::new(plan.pace.calls)),
         observer,
         timeline: Timeline::new(cores),
         record: Record::default(),
@@ -151,12 +151,17 @@ impl Run<'_> {
             self.not_interrupted()?;
         }
         let before = Readings::take(target);
-        while now() < phases.end && self.interrupt.signal().is_none() {
+        while now() < phases.end
+            && self.interrupt.signal().is_none()
+            && self.control.all_ended_at().is_none()
+        {
             self.hear(told, phases.end)?;
         }
-        let interrupted = now() < phases.end;
-        if interrupted {
-            phases.end = now();
+        let all_ended = self.control.all_ended_at();
+        let interrupted = now() < phases.end && all_ended.is_none();
+        if interrupted || all_ended.is_some() {
+            // The window of a number of calls ends with the last of them.
+            phases.end = all_ended.map_or_else(now, |at| at + Duration::from_nanos(1));
             self.control.stop(phases.end);
             self.timeline.set_phases(phases);
         }

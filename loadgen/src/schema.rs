@@ -4,10 +4,11 @@
 
 mod inquiry;
 mod reflection;
+mod source;
 
-pub(crate) use reflection::reflect;
+pub(crate) use reflection::{Wanted, reflect};
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use corespun_codec::{Encoding, Kind};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
@@ -29,37 +30,27 @@ pub struct Method {
 }
 
 impl Schema {
-    /// Compiles a `.proto` file. Imports are looked for in `includes`, then beside the file.
-    ///
-    /// # Errors
-    /// When it cannot be read or does not compile.
-    pub fn compile(file: &Path, includes: &[PathBuf]) -> Result<Self, LoadError> {
-        let failed = |cause: String| failure(file, cause);
-        std::fs::metadata(file).map_err(|error| failed(error.to_string()))?;
-        let beside = match file.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let folders = includes.iter().cloned().chain([beside]);
-        let mut compiler =
-            protox::Compiler::new(folders).map_err(|error| failed(one_line(&error)))?;
-        compiler
-            .open_file(file)
-            .map_err(|error| failed(one_line(&error)))?;
-        Ok(Self {
-            pool: compiler.descriptor_pool(),
-        })
-    }
-
     /// Reads a descriptor set, as `protoc --include_imports --descriptor_set_out` writes it.
     ///
     /// # Errors
     /// When it cannot be read, or is no descriptor set that is complete.
     pub fn read_set(file: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(file).map_err(|error| failure(file, error.to_string()))?;
-        let pool = DescriptorPool::decode(bytes.as_slice());
-        pool.map(|pool| Self { pool })
-            .map_err(|error| failure(file, error.to_string().replace('\n', " ")))
+        let failed = |cause: String| failure(file, cause.replace('\n', " "));
+        let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        Self::from_set(&bytes).map_err(failed)
+    }
+
+    /// Reads a set in Protobuf's binary form, which may hold files of editions.
+    ///
+    /// # Errors
+    /// If it is no set, lacks an import, or holds a feature that proto2 and proto3 cannot express.
+    fn from_set(set: &[u8]) -> Result<Self, String> {
+        let lowered = corespun_descriptor::lowered(set);
+        let lowered = lowered.map_err(|error| error.to_string())?;
+        // The bytes, not what was decoded of them, hold custom options.
+        let pool = DescriptorPool::decode(lowered.as_slice());
+        let pool = pool.map_err(|error| error.to_string())?;
+        Ok(Self { pool })
     }
 
     /// Finds a method by `package.Service/Name`; a leading slash, or a dot before the name instead
@@ -164,21 +155,14 @@ fn failure(file: &Path, cause: String) -> LoadError {
     }
 }
 
-/// The compiler's message with the place it speaks of, on one line.
-fn one_line(error: &protox::Error) -> String {
-    let text = error.to_string().replace('\n', " ");
-    match error.file() {
-        Some(file) if !text.contains(file) => format!("{file}: {text}"),
-        _ => text,
-    }
-}
-
 fn path(method: &MethodDescriptor) -> String {
     format!("{}/{}", method.parent_service().full_name(), method.name())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn folder() -> PathBuf {
@@ -186,7 +170,7 @@ mod tests {
     }
 
     fn schema() -> Schema {
-        Schema::compile(&folder().join("user.proto"), &[]).unwrap()
+        Schema::compile(&[folder().join("user.proto")], &[]).unwrap()
     }
 
     #[test]
@@ -234,6 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn a_descriptor_set_of_an_edition_serves_or_is_named() {
+        use corespun_descriptor::wire::{write_bytes, write_varint};
+        let of_edition = |edition: u64| {
+            let mut file = Vec::new();
+            write_bytes(1, b"a.proto", &mut file);
+            write_bytes(12, b"editions", &mut file);
+            write_varint(14, edition, &mut file);
+            let mut set = schema().pool.encode_to_vec();
+            write_bytes(1, &file, &mut set);
+            Schema::from_set(&set)
+        };
+        assert!(of_edition(1000).is_ok());
+        let error = of_edition(99_999).unwrap_err();
+        assert!(error.contains("a.proto"), "{error}");
+    }
+
+    #[test]
     fn a_descriptor_set_serves_as_well() {
         let set = std::env::temp_dir().join(format!("corespun-{}.binpb", std::process::id()));
         std::fs::write(&set, schema().pool.encode_to_vec()).unwrap();
@@ -243,18 +244,5 @@ mod tests {
         assert_eq!(method.kind(), Kind::BidiStreaming);
         let error = Schema::read_set(&folder().join("user.proto")).unwrap_err();
         assert!(error.to_string().contains("user.proto"), "{error}");
-    }
-
-    #[test]
-    fn a_schema_that_is_missing_or_broken_is_named() {
-        let gone = Schema::compile(Path::new("/nowhere/x.proto"), &[]).unwrap_err();
-        let wanted = "/nowhere/x.proto: No such file";
-        assert!(gone.to_string().contains(wanted), "{gone}");
-        let error = Schema::compile(&folder().join("broken.proto"), &[]).unwrap_err();
-        let error = error.to_string();
-        assert!(
-            error.contains("broken.proto") && !error.contains('\n'),
-            "{error}"
-        );
     }
 }

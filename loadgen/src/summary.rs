@@ -1,64 +1,99 @@
-//! What was found, for people: at most fifteen lines of eighty columns.
+//! Results for people.
+//!
+//! On a terminal, lines are broken at its width and long tables are cut short. In a pipe or a file
+//! nothing is: every row and every warning is there, each on one line.
 
 mod collection;
 mod compare;
 mod run;
 mod series;
 
-use crate::report::{Body, Document};
+use crate::report::{Body, Document, Report};
 
-pub use run::summary;
+/// Width of the output, and how much of a table it shows.
+#[derive(Clone, Copy, Debug)]
+struct Page {
+    /// Columns of the terminal; `None` if there is none.
+    columns: Option<usize>,
+}
 
-/// Lines in all.
-const LINES_MAX: usize = 15;
+/// Summary of a run, without colours, for a pipe or a file.
+pub fn summary(report: &Report) -> String {
+    run::summary(report, Page { columns: None })
+}
 
-/// Columns of a line.
-const COLUMNS_MAX: usize = 80;
-
-/// The summary of any finding, without colours.
-pub fn summarize(document: &Document) -> String {
+/// Summary of any finding, without colours, for a terminal of so many columns, or for a pipe or a
+/// file.
+pub fn summarize(document: &Document, columns: Option<usize>) -> String {
+    let page = Page { columns };
     match &document.body {
-        Body::Run(report) => summary(report),
-        Body::Compare(comparison) => compare::summary(comparison),
-        Body::Sweep(sweep) => series::sweep(sweep),
-        Body::Search(search) => series::search(search),
-        Body::Calibrate(calibration) => series::calibration(calibration),
-        Body::Collection(collection) => collection::summary(collection),
+        Body::Run(report) => run::summary(report, page),
+        Body::Compare(comparison) => compare::summary(comparison, page),
+        Body::Sweep(sweep) => series::sweep(sweep, page),
+        Body::Search(search) => series::search(search, page),
+        Body::Calibrate(calibration) => series::calibration(calibration, page),
+        Body::Collection(collection) => collection::summary(collection, page),
     }
 }
 
-/// Adds the warnings to what is already said, and keeps the whole within its bounds.
-fn bounded(mut lines: Vec<String>, warnings: &[String]) -> String {
-    let room = LINES_MAX.saturating_sub(lines.len()).max(1);
-    let shown = match warnings.len() {
-        all if all <= room => all,
-        _ => room - 1,
-    };
-    lines.extend(
-        warnings[..shown]
-            .iter()
-            .map(|text| format!("warning: {text}")),
-    );
-    if shown < warnings.len() {
-        let more = warnings.len() - shown;
-        lines.push(format!("warning: and {more} more, in the JSON"));
+impl Page {
+    /// Rows of a table that are shown, of those that a terminal has room for.
+    fn rows(self, on_terminal: usize) -> usize {
+        self.columns.map_or(usize::MAX, |_| on_terminal)
     }
-    let mut text = String::new();
-    for line in lines {
-        text.push_str(&cut(&line, COLUMNS_MAX));
-        text.push('\n');
+
+    /// Name as a table shows it, in as many columns as a terminal has for it.
+    fn name(self, name: &str, on_terminal: usize) -> String {
+        match self.columns {
+            Some(_) => cut(name, on_terminal),
+            None => name.to_owned(),
+        }
     }
-    text
+
+    /// Text of the lines and, below them, the warnings.
+    fn text(self, mut lines: Vec<String>, warnings: &[String]) -> String {
+        lines.extend(warnings.iter().map(|text| format!("warning: {text}")));
+        let mut text = String::new();
+        for line in lines {
+            for part in self.broken(&line) {
+                text.push_str(part.trim_end());
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// Line in parts that fit the terminal, broken between words; parts after the first stand
+    /// below the text of the first.
+    fn broken(self, line: &str) -> Vec<String> {
+        const INDENT: &str = "         ";
+        let columns = self.columns.unwrap_or(usize::MAX).max(2 * INDENT.len());
+        if line.chars().count() <= columns {
+            return vec![line.to_owned()];
+        }
+        let mut parts: Vec<String> = vec![String::new()];
+        for word in line.split_inclusive(' ') {
+            let last = parts.last_mut().filter(|last| {
+                last.trim().is_empty()
+                    || last.chars().count() + word.trim_end().chars().count() <= columns
+            });
+            match last {
+                Some(last) => last.push_str(word),
+                None => parts.push(format!("{INDENT}{word}")),
+            }
+        }
+        parts
+    }
 }
 
-/// The line, or what fits of it.
-fn cut(line: &str, columns: usize) -> String {
-    if line.chars().count() <= columns {
-        return line.to_owned();
+/// Text, or as much of it as fits.
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
     }
-    let mut text: String = line.chars().take(columns - 1).collect();
-    text.push('…');
-    text
+    let mut start: String = text.chars().take(columns - 1).collect();
+    start.push('…');
+    start
 }
 
 /// A value in a column, or `n/a`.
@@ -72,24 +107,60 @@ mod tests {
     use crate::report::tests::report;
 
     #[test]
-    fn the_summary_is_short_whatever_happened() {
+    fn nothing_is_lost_at_any_width() {
         for flags in ["", "--rate 5"] {
             let mut report = report(flags, 30);
-            assert!(summary(&report).contains("n/a"));
-            report.counts.failed = [("INTERNAL", 3), ("NOT_FOUND", 4)]
-                .map(|(name, calls)| (name.to_owned(), calls))
-                .into();
-            report.warnings.clear();
-            assert!(summary(&report).contains("failed 7 (INTERNAL 3, NOT_FOUND 4)"));
-            report.warnings = (0..20).map(|number| format!("number {number}")).collect();
+            report.warnings = (0..20)
+                .map(|number| format!("number {number}: {}end", "word ".repeat(30)))
+                .collect();
             report.setup.target = "x".repeat(200);
-            let text = summary(&report);
-            assert_eq!(text.lines().count(), 15, "{text}");
-            assert!(
-                text.lines().all(|line| line.chars().count() <= 80),
-                "{text}"
-            );
-            assert!(text.ends_with(" more, in the JSON\n"), "{text}");
+            let whole = summary(&report);
+            let lines = whole
+                .lines()
+                .filter(|line| line.starts_with("warning: number"));
+            assert_eq!(lines.filter(|line| line.ends_with(" word end")).count(), 20);
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            for columns in [40, 80, 100, 200] {
+                let page = Page {
+                    columns: Some(columns),
+                };
+                let text = run::summary(&report, page);
+                assert_eq!(words(&text), words(&whole), "{columns}");
+                let long = |line: &&str| line.chars().count() > columns && !line.contains("xxx");
+                assert_eq!(text.lines().find(long), None, "{columns}");
+            }
         }
+    }
+
+    #[test]
+    fn the_summary_has_the_mean_and_the_failures() {
+        let text = summary(&report("--rate 5", 30));
+        let head = ["µs", "mean", "p50", "p90", "p99", "p99.9", "max"];
+        let found = text.lines().find(|line| line.starts_with("µs")).unwrap();
+        assert_eq!(found.split_whitespace().collect::<Vec<_>>(), head);
+        assert!(text.contains("n/a") && text.lines().count() < 20, "{text}");
+        let failed = crate::report::FailureRow {
+            status: "NOT_FOUND".to_owned(),
+            text: "no such tenant".to_owned(),
+            calls: 4,
+        };
+        let mut report = report("--rate 5", 30);
+        report.counts.failed = [("INTERNAL".to_owned(), 3), ("NOT_FOUND".to_owned(), 4)].into();
+        report.failures = vec![failed; 8];
+        let text = summary(&report);
+        assert!(
+            text.contains("failed 7 (INTERNAL 3, NOT_FOUND 4)"),
+            "{text}"
+        );
+        let line = "failure  4 × NOT_FOUND: no such tenant\n";
+        assert_eq!(text.matches(line).count(), 8, "{text}");
+        let page = Page { columns: Some(80) };
+        let text = run::summary(&report, page);
+        assert_eq!(text.matches(line).count(), 5, "{text}");
+        assert!(text.contains("and 3 more texts"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! One call's span while the call lasts: what it counts, and where it is in force.
+//! Span of one call while the call lasts: its counters, and its scope.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tracing::field::Empty;
 use crate::peer::Peer;
 use crate::queue::Queue;
 
-/// Which end of the call.
+/// Side of the call: server or client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Server,
@@ -28,13 +28,13 @@ impl Side {
     }
 }
 
-/// Messages of one direction.
+/// Messages in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
     pub(crate) messages: u64,
-    /// As encoded, before compression.
+    /// Encoded size in bytes, before compression.
     pub(crate) bytes: u64,
-    /// As they travelled.
+    /// Size on the wire in bytes.
     pub(crate) wire_bytes: u64,
 }
 
@@ -49,25 +49,25 @@ impl Traffic {
     }
 }
 
-/// What a span is of.
+/// Subject of a span: a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     pub(crate) side: Side,
-    /// `/package.Service/Name`.
+    /// Path of the method, `/package.Service/Name`.
     pub(crate) method: &'static str,
-    /// On a server the caller's address, on a client the channel's target.
+    /// Address of the client (on a server), or target of the channel (on a client).
     pub(crate) other: Option<String>,
 }
 
 impl Subject {
-    /// Service and method.
+    /// Returns the names of service and method.
     pub(crate) fn names(&self) -> (&'static str, &'static str) {
         let path = self.method.trim_start_matches('/');
         path.rsplit_once('/').unwrap_or((path, ""))
     }
 }
 
-/// A span that has ended, on its way to the collector.
+/// Finished span on its way to the collector.
 #[derive(Clone, Debug)]
 pub(crate) struct Finished {
     pub(crate) trace_id: TraceId,
@@ -79,22 +79,22 @@ pub(crate) struct Finished {
     pub(crate) began: SystemTime,
     pub(crate) elapsed: Duration,
     pub(crate) code: Code,
-    /// The status's message.
+    /// Message of the status.
     pub(crate) message: String,
     pub(crate) received: Traffic,
     pub(crate) sent: Traffic,
 }
 
-/// The span of a call that is under way.
+/// Span of a call in progress.
 pub(crate) struct CallSpan {
     context: TraceContext,
     parent: Option<SpanId>,
-    /// What to record and where to, when the trace is sampled and there is a collector.
+    /// Data to record, if the trace is sampled and there is a collector.
     record: Option<Record>,
     log: Span,
     received: Cell<Traffic>,
     sent: Cell<Traffic>,
-    /// What was current before, while the handler is polled.
+    /// Context that was current before the handler was polled.
     outside: RefCell<Option<TraceContext>>,
 }
 
@@ -105,7 +105,7 @@ struct Record {
 }
 
 impl CallSpan {
-    /// A span that begins now, in `context`.
+    /// Starts a span in `context`.
     pub(crate) fn begin(
         context: TraceContext,
         parent: Option<&TraceContext>,
@@ -130,7 +130,7 @@ impl CallSpan {
         }
     }
 
-    /// No span, but the caller's context for calls made inside.
+    /// Creates no span, and makes the caller's context current for calls made by the handler.
     pub(crate) fn pass(context: TraceContext) -> Self {
         Self {
             context,
@@ -147,7 +147,7 @@ impl CallSpan {
         &self.context
     }
 
-    /// Somebody wants to know how the call goes.
+    /// Returns true if the call needs an observer.
     pub(crate) fn is_observed(&self) -> bool {
         self.record.is_some() || !self.log.is_disabled()
     }
@@ -194,7 +194,7 @@ impl CallObserver for CallSpan {
     }
 }
 
-/// In force while the handler is polled, and not one moment longer.
+/// Makes the span current while the handler is polled, and only then.
 impl Surround for CallSpan {
     fn enter(&self) {
         let outside = TraceContext::swap_current(Some(self.context.clone()));

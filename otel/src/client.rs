@@ -1,4 +1,4 @@
-//! Spans of the calls that a channel makes.
+//! Spans of outgoing calls of a channel.
 
 use std::rc::Rc;
 
@@ -9,8 +9,8 @@ use crate::call_span::{CallSpan, Side, Subject};
 use crate::ids::Ids;
 use crate::tracer::Tracer;
 
-/// An interceptor of a channel, made by [`Tracer::client`]. The call's parent is the context that
-/// its own metadata names, else the current one: that of the handler which makes the call.
+/// Interceptor of a channel, created by [`Tracer::client`]. The parent of a call is the context in
+/// its own metadata, else the current one: that of the handler which makes the call.
 pub struct ClientTracing {
     tracer: Tracer,
     ids: Ids,
@@ -38,7 +38,7 @@ impl Interceptor for ClientTracing {
         };
         let context = self.ids.follow(parent.as_ref(), self.tracer.sampler());
         let span = CallSpan::begin(context, parent.as_ref(), self.tracer.queue(), subject);
-        // A call whose metadata has no room left goes without, and ends as it would have.
+        // A call whose metadata has no space left is sent without trace context.
         if let Err(error) = span.context().write(call.metadata_mut()) {
             tracing::debug!(%error, "a call goes out without its trace context");
         }

@@ -1,8 +1,8 @@
-//! OpenTelemetry's environment variables, as settings of a tracer and of its exporter.
+//! OpenTelemetry environment variables as settings of a tracer and its exporter.
 //!
 //! Semantics: the OpenTelemetry specification, "Environment Variable Specification" and
-//! "OpenTelemetry Protocol Exporter". It would have a value that makes no sense ignored; here it is
-//! an error, because a process that traces otherwise than it was told is noticed too late.
+//! "OpenTelemetry Protocol Exporter". The specification ignores invalid values. Here they are
+//! errors, because a process that does not trace as configured is noticed too late.
 
 mod variable;
 
@@ -14,10 +14,10 @@ use crate::tracer::{Error, Tracer, TracerBuilder};
 pub(crate) use variable::Lookup;
 use variable::Variable;
 
-/// Where a collector listens when nobody says so.
+/// Default endpoint of a collector.
 const ENDPOINT: &str = "http://localhost:4317";
 
-/// What a variable of the exporter is called, the one for traces first: it counts for more.
+/// Returns both names of an exporter variable; the one for traces comes first and takes precedence.
 macro_rules! exporter {
     ($name:literal) => {
         &[
@@ -27,7 +27,7 @@ macro_rules! exporter {
     };
 }
 
-/// A tracer of the service `name`, unless the variables name it otherwise.
+/// Creates a tracer of the service `name`, unless the variables set another name.
 pub(crate) fn tracer(name: String, lookup: Lookup<'_>) -> Result<TracerBuilder, Error> {
     let mut builder = Tracer::builder(name);
     let off = Variable::first(lookup, &["OTEL_SDK_DISABLED"])?;
@@ -87,17 +87,17 @@ fn is_exported(lookup: Lookup<'_>) -> Result<bool, Error> {
     }
 }
 
-/// The exporter that the variables describe.
+/// Creates the exporter that the variables describe.
 pub(crate) fn otlp(lookup: Lookup<'_>) -> Result<Otlp, Error> {
     if let Some(variable) = Variable::first(lookup, exporter!("PROTOCOL"))?
         && variable.word() != "grpc"
     {
-        return Err(variable.bad("only grpc is spoken here"));
+        return Err(variable.bad("only grpc is supported"));
     }
     let mut otlp = Otlp::new(endpoint(lookup)?);
     if let Some(variable) = Variable::first(lookup, exporter!("HEADERS"))? {
         let inherited = &mut otlp.inherited.headers;
-        // HTTP/2 has them in lower case, whoever wrote them down may not.
+        // HTTP/2 requires lower case; the user may have written another.
         let take = |key: &str, value: &str| inherited.append(&key.to_ascii_lowercase(), value);
         variable.secret_pairs(take)?;
     }
@@ -115,7 +115,7 @@ pub(crate) fn otlp(lookup: Lookup<'_>) -> Result<Otlp, Error> {
     batches(otlp, lookup)
 }
 
-/// How spans wait for each other.
+/// Sets the batching of spans.
 fn batches(mut otlp: Otlp, lookup: Lookup<'_>) -> Result<Otlp, Error> {
     if let Some(variable) = Variable::first(lookup, &["OTEL_BSP_SCHEDULE_DELAY"])? {
         otlp = otlp.pause(variable.duration()?);
@@ -129,14 +129,14 @@ fn batches(mut otlp: Otlp, lookup: Lookup<'_>) -> Result<Otlp, Error> {
     if let Some(variable) = Variable::first(lookup, &["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"])? {
         let (batch, queue) = (variable.count()?, otlp.queue_spans_max);
         if batch > queue {
-            return Err(variable.bad(format!("only {queue} spans have room in the queue")));
+            return Err(variable.bad(format!("the queue holds only {queue} spans")));
         }
         otlp = otlp.batch_spans_max(batch);
     }
     Ok(otlp)
 }
 
-/// Where to export to, as a target with a scheme and a port.
+/// Returns the endpoint as a target with scheme and port.
 fn endpoint(lookup: Lookup<'_>) -> Result<String, Error> {
     let insecure = Variable::first(lookup, exporter!("INSECURE"))?;
     let insecure = insecure.map_or(Ok(false), |variable| variable.is_true())?;
@@ -175,7 +175,7 @@ fn target(text: &str, insecure: bool) -> Result<String, &'static str> {
     }
 }
 
-/// Whom to believe and what to show, if the variables say so.
+/// Returns the TLS settings of the variables, if there are any.
 fn connector(lookup: Lookup<'_>) -> Result<Option<Connector>, Error> {
     let load = |config: ClientTlsConfig, blamed: &Variable| {
         let connector = config.load().map_err(|error| blamed.bad(error))?;
@@ -184,7 +184,7 @@ fn connector(lookup: Lookup<'_>) -> Result<Option<Connector>, Error> {
     let (mut config, mut connector) = (ClientTlsConfig::new(Roots::mozilla()), None);
     if let Some(roots) = Variable::first(lookup, exporter!("CERTIFICATE"))? {
         config = ClientTlsConfig::new(Roots::from_pem_file(roots.text()));
-        // By itself, so that it is not blamed for what is wrong with the certificate to show.
+        // Loaded separately, so that its errors are not attributed to the client certificate.
         connector = load(config.clone(), &roots)?;
     }
     let chain = Variable::first(lookup, exporter!("CLIENT_CERTIFICATE"))?;

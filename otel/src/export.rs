@@ -1,4 +1,4 @@
-//! The exporter: one thread that brings spans to the collector, batch by batch.
+//! Exporter: a thread that sends spans to the collector in batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::otlp::Otlp;
 use crate::queue::Queue;
 use crate::report;
 
-/// The pause before a batch is sent once more; it doubles from one attempt to the next.
+/// Shortest pause before a batch is sent again; doubled after each attempt.
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 
-/// The longest such pause.
+/// Longest pause before a batch is sent again.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Brings what comes into the queue to the collector.
+/// Sends the spans of the queue to the collector.
 pub(crate) struct Exporter {
     channel: Channel,
     settings: Otlp,
@@ -35,10 +35,11 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// An exporter on the current shard; it connects with its first batch.
+    /// Creates an exporter on the current shard; it connects with its first batch.
     ///
     /// # Errors
-    /// The endpoint makes no sense, or does not go with the settings of TLS.
+    ///
+    /// The endpoint is invalid, or contradicts the TLS settings.
     pub(crate) fn new(
         settings: Otlp,
         resource: Resource,
@@ -66,10 +67,10 @@ impl Exporter {
         })
     }
 
-    /// Exports until the tracer is gone and the queue is empty.
+    /// Exports until the tracer is dropped and the queue is empty.
     pub(crate) async fn run(mut self) {
         while !self.queue.is_finished() {
-            // Elapsed or not: what is there goes out now.
+            // Export the available spans, whether the pause has elapsed or was interrupted.
             let _ = timeout(self.settings.pause, self.queue.due()).await;
             loop {
                 let batch = self.queue.take_batch();
@@ -87,8 +88,8 @@ impl Exporter {
         }
     }
 
-    /// Sends a batch until it is taken, refused for good, or out of time; how many of its spans
-    /// were lost.
+    /// Sends a batch until it is accepted, rejected for good, or out of time; returns the number of
+    /// spans lost.
     async fn deliver(&mut self, request: &ExportTraceServiceRequest, spans: u64) -> u64 {
         let end = now() + self.settings.retry_time_max;
         let mut backoff = BACKOFF_MIN;
@@ -97,7 +98,7 @@ impl Exporter {
                 Ok(response) => return rejected(&response, spans),
                 Err(status) => status,
             };
-            // Half of it is random, so that many processes do not come back at once.
+            // Half of the pause is random, so that many processes do not retry together.
             let pause = retry_pause(&status, backoff.mul_f64(0.5 + self.random.f64() / 2.0));
             let Some(pause) = pause.filter(|pause| now() + *pause < end) else {
                 let endpoint = &self.settings.endpoint;
@@ -131,8 +132,8 @@ impl Exporter {
     }
 }
 
-/// How many spans the collector did not take though it took the batch: they must not be sent
-/// again.
+/// Returns the number of spans that the collector rejected from an accepted batch; they must not be
+/// sent again.
 fn rejected(response: &ExportTraceServiceResponse, spans: u64) -> u64 {
     let Some(partial) = &response.partial_success else {
         return 0;
@@ -140,13 +141,17 @@ fn rejected(response: &ExportTraceServiceResponse, spans: u64) -> u64 {
     let rejected = u64::try_from(partial.rejected_spans).unwrap_or(0);
     if rejected > 0 || !partial.error_message.is_empty() {
         let why = &*partial.error_message;
-        tracing::warn!(rejected, why, "the collector has a complaint about spans");
+        tracing::warn!(
+            rejected,
+            why,
+            "the collector rejected spans or sent a warning"
+        );
     }
     rejected.min(spans)
 }
 
-/// After which pause a batch may be sent again that failed with `status`, if it may at all (OTLP,
-/// "Failures"). The collector's own word counts for more than ours.
+/// Returns the pause after which a batch that failed with `status` may be sent again, if it may
+/// (OTLP, "Failures"). A pause named by the collector takes precedence.
 fn retry_pause(status: &Status, backoff: Duration) -> Option<Duration> {
     let details = status.error_details();
     let asked = details.retry_info.as_ref().and_then(|info| info.delay());
@@ -157,7 +162,7 @@ fn retry_pause(status: &Status, backoff: Duration) -> Option<Duration> {
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => Some(asked.unwrap_or(backoff)),
-        // The collector is full, and does it know when it will not be?
+        // A full collector may be retried only if it names a delay.
         Code::ResourceExhausted => asked,
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! Names of new traces and spans.
+//! Ids of new traces and spans.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::sampler::Sampler;
 
-/// Names that nobody else has drawn, for one shard: from a generator that the system has seeded.
+/// Generator of random ids for one shard, seeded by the system.
 pub(crate) struct Ids(RefCell<Rng>);
 
 impl Ids {
@@ -18,7 +18,7 @@ impl Ids {
         Self(RefCell::new(Rng::with_seed(seed)))
     }
 
-    /// The place of a new span: below its parent, or at the root of a trace of its own.
+    /// Returns the context of a new span: a child of its parent, or the root of a new trace.
     pub(crate) fn follow(&self, parent: Option<&TraceContext>, sampler: Sampler) -> TraceContext {
         let span_id = self.draw(SpanId::from_bytes);
         match parent {
@@ -33,7 +33,7 @@ impl Ids {
         }
     }
 
-    /// Draws until the bytes name something: all but one pattern do.
+    /// Draws random bytes until they are a valid id; only the all-zero pattern is not.
     fn draw<const N: usize, T>(&self, name: fn([u8; N]) -> Option<T>) -> T {
         let mut random = self.0.borrow_mut();
         loop {

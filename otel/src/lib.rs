@@ -1,4 +1,5 @@
-//! Traces of calls: a span for each, on server and client, to the log and to a collector.
+//! Tracing of calls: a span for each call, on server and client, sent to the log and to a
+//! collector.
 //!
 //! ```text
 //!   caller ──traceparent──▶ server interceptor ──▶ handler ──▶ client interceptor ──traceparent──▶
@@ -7,10 +8,10 @@
 //!                              one bounded queue ──▶ exporter's thread ──OTLP/gRPC──▶ collector
 //! ```
 //!
-//! A [`Tracer`] is made once, and goes around a server's calls and a channel's calls as an
-//! interceptor of either. A caller's `traceparent` is gone on with, or a new trace begins; whether
-//! a trace is recorded is its beginner's decision, and the [`Sampler`]'s where we begin it. Calls
-//! that a handler makes carry its span as their parent, by themselves.
+//! A [`Tracer`] is created once, and wraps the calls of servers and channels as an interceptor. It
+//! continues the trace of the caller's `traceparent`, or starts a new one. The service that starts
+//! a trace decides whether it is recorded; here the [`Sampler`] decides. Calls that a handler makes
+//! automatically have its span as their parent.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -34,18 +35,18 @@
 //! }
 //! ```
 //!
-//! Each span is also one of the `tracing` crate, under the target `corespun_otel::call` at the
-//! level INFO, entered while the handler is polled: what the handler logs lies in it. With no
-//! subscriber that wants it there is none. Names follow OpenTelemetry's conventions for RPC:
-//! `rpc.system`, `rpc.service`, `rpc.method`, `rpc.grpc.status_code`, `network.peer.address` and
-//! so on.
+//! Each span is also a span of the `tracing` crate, with the target `corespun_otel::call` and the
+//! level INFO. It is entered while the handler is polled, so log lines of the handler belong to it.
+//! Without a subscriber for it, no such span is created. Names follow OpenTelemetry's conventions
+//! for RPC: `rpc.system`, `rpc.service`, `rpc.method`, `rpc.grpc.status_code`,
+//! `network.peer.address` and so on.
 //!
 //! # Environment
 //!
-//! [`Tracer::from_env`] takes OpenTelemetry's variables for what they mean; what is then said in
-//! code counts for more. What is set to nothing is not set. A value that makes no sense is an error
-//! that names both. `OTEL_EXPORTER_OTLP_*` stands also for `OTEL_EXPORTER_OTLP_TRACES_*`, which
-//! counts for more.
+//! [`Tracer::from_env`] reads the OpenTelemetry variables below; settings made in code afterwards
+//! take precedence. An empty value counts as not set. An invalid value is an error that names
+//! variable and value. Each `OTEL_EXPORTER_OTLP_*` variable can also be set as
+//! `OTEL_EXPORTER_OTLP_TRACES_*`, which takes precedence.
 //!
 //! | variable | setting |
 //! |---|---|

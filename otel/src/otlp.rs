@@ -1,4 +1,4 @@
-//! Where spans go, and how: the settings of an exporter.
+//! Settings of an exporter.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use corespun_runtime::Engine;
 use crate::env;
 use crate::tracer::Error;
 
-/// What the environment says, and counts where nothing else is said in code.
+/// Settings from the environment, used unless code sets others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inherited {
     pub(crate) headers: MetadataMap,
     pub(crate) tls: Option<Connector>,
 }
 
-/// A collector that speaks OTLP over gRPC, and how spans are brought to it. What is not said
-/// otherwise is as OpenTelemetry's batch processor has it.
+/// Collector that speaks OTLP over gRPC, and the settings of the export to it. Defaults are those
+/// of OpenTelemetry's batch processor.
 #[derive(Clone, Debug)]
 pub struct Otlp {
     pub(crate) endpoint: String,
@@ -34,8 +34,8 @@ pub struct Otlp {
 }
 
 impl Otlp {
-    /// The collector at `endpoint`: `http://host:4317`, `https://host:4317` or another target that
-    /// [`Channel::connect`](corespun_client::Channel::connect) takes.
+    /// Creates the settings for a collector at `endpoint`: `http://host:4317`, `https://host:4317`
+    /// or another target that [`Channel::connect`](corespun_client::Channel::connect) accepts.
     pub fn new(endpoint: impl Into<String>) -> Self {
         Self {
             endpoint: endpoint.into(),
@@ -52,32 +52,34 @@ impl Otlp {
         }
     }
 
-    /// The collector that the variables of the environment name, `http://localhost:4317` if they name
-    /// none, with the settings that they have; see
-    /// [`Tracer::from_env`](crate::Tracer::from_env).
+    /// Creates the settings that the environment variables describe; the default endpoint is
+    /// `http://localhost:4317`. See [`Tracer::from_env`](crate::Tracer::from_env).
     ///
     /// # Errors
-    /// A variable makes no sense: [`Error::Variable`].
+    ///
+    /// A variable is invalid: [`Error::Variable`].
     pub fn from_env() -> Result<Self, Error> {
         env::otlp(&|name| std::env::var_os(name))
     }
 
-    /// Another collector.
+    /// Sets another endpoint.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = endpoint.into();
         self
     }
 
-    /// Sends this metadata with every export, such as a key of the collector's operator.
+    /// Adds metadata to every export, such as an API key.
     ///
     /// # Errors
+    ///
     /// Name or value cannot be sent.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, MetadataError> {
         self.headers.append(name, value)?;
         Ok(self)
     }
 
-    /// Speaks TLS as `connector` says; without this `https://` believes whom Mozilla does.
+    /// Uses TLS with the settings of `connector`. By default an `https://` endpoint is verified
+    /// with the authorities that Mozilla trusts.
     pub fn tls(mut self, connector: Connector) -> Self {
         self.tls = Some(connector);
         self
@@ -89,50 +91,52 @@ impl Otlp {
         self
     }
 
-    /// How long one export may take; 10 seconds by default.
+    /// Sets the longest time of one export; 10 seconds by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long spans wait for others to travel with; 5 seconds by default, a millisecond at least.
+    /// Sets the longest time that a span waits for its batch to fill up; 5 seconds by default, at
+    /// least 1 ms.
     pub fn pause(mut self, pause: Duration) -> Self {
-        // Without one the exporter would look at an empty queue without end.
+        // Without a minimum the exporter would poll an empty queue in a busy loop.
         self.pause = pause.max(Duration::from_millis(1));
         self
     }
 
-    /// How many spans one export has at most; 512 by default.
+    /// Sets the largest number of spans in one export; 512 by default.
     pub fn batch_spans_max(mut self, spans: usize) -> Self {
         self.batch_spans_max = spans;
         self
     }
 
-    /// How many spans may wait; further ones are dropped, and counted. 2048 by default.
+    /// Sets the largest number of spans in the queue; further ones are dropped and counted.
+    /// Default: 2048.
     pub fn queue_spans_max(mut self, spans: usize) -> Self {
         self.queue_spans_max = spans;
         self
     }
 
-    /// How long one batch is sent again and again; 60 seconds by default.
+    /// Sets the longest time for which a batch is retried; 60 seconds by default.
     pub fn retry_time_max(mut self, limit: Duration) -> Self {
         self.retry_time_max = limit;
         self
     }
 
-    /// What drives the exporter's one socket.
+    /// Sets the engine that drives the exporter's socket.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = engine;
         self
     }
 
-    /// The metadata of an export.
+    /// Returns the metadata of an export.
     pub(crate) fn metadata(&self) -> MetadataMap {
         let (mut metadata, inherited) = (self.headers.clone(), &self.inherited.headers);
         for (key, _) in inherited.iter() {
             if !metadata.contains_key(key) {
                 for value in inherited.get_all(key) {
-                    // It was taken before, and there is room.
+                    // The same pair was accepted before, and there is space.
                     drop(metadata.append(key, value));
                 }
             }
@@ -140,9 +144,10 @@ impl Otlp {
         metadata
     }
 
-    /// How to speak TLS, if something is said of that.
+    /// Returns the TLS settings, if any are set.
     pub(crate) fn connector(&self) -> Option<&Connector> {
-        // The environment may speak of other collectors than a plain one that is named in code.
+        // The environment's TLS settings may belong to another collector than a plain one set in
+        // code.
         let inherited = self.inherited.tls.as_ref();
         let inherited = inherited.filter(|_| self.endpoint.starts_with("https://"));
         self.tls.as_ref().or(inherited)

@@ -1,17 +1,17 @@
-//! A peer's address, as spans name its parts.
+//! Address of a peer, split into the attributes of a span.
 
-/// The parts of `127.0.0.1:5000`, `[::1]:5000` or `unix:/path`.
+/// Parts of `127.0.0.1:5000`, `[::1]:5000` or `unix:/path`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer<'a> {
     /// `tcp` or `unix`.
     pub(crate) transport: &'static str,
-    /// Without brackets and port.
+    /// Address without brackets and port.
     pub(crate) address: &'a str,
     pub(crate) port: Option<u16>,
 }
 
 impl<'a> Peer<'a> {
-    /// An address or a channel's target, with or without a scheme.
+    /// Parses an address or a channel's target, with or without a scheme.
     pub(crate) fn parse(text: &'a str) -> Self {
         if let Some(path) = text.strip_prefix("unix:") {
             return Self {

@@ -1,4 +1,4 @@
-//! Spans on their way from the shards to the exporter's thread: a bounded queue that never waits.
+//! Bounded queue of spans from the shards to the exporter's thread; it never blocks a shard.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use crate::call_span::Finished;
 
-/// What became of spans, counted since the tracer was made.
+/// Counts of spans by outcome, since the tracer was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExportStats {
-    /// The collector has taken them.
+    /// Spans accepted by the collector.
     pub exported: u64,
-    /// There was no room for them in the queue.
+    /// Spans dropped because the queue was full.
     pub dropped: u64,
-    /// The collector could not be reached, or would not take them, however often they were sent.
+    /// Spans lost because the collector was unreachable or rejected them, after all retries.
     pub failed: u64,
 }
 
-/// The queue. Its lock is held for moments, and taken once for each sampled span.
+/// Queue of spans. Its lock is held for short spans only, and taken once for each sampled span.
 pub(crate) struct Queue {
     state: Mutex<State>,
-    /// Rung when spans are done with.
+    /// Signalled when spans are exported or lost.
     settled: Condvar,
     spans_max: usize,
-    /// How many spans make a batch.
+    /// Number of spans in a full batch.
     batch_spans_max: usize,
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct Queue {
 struct State {
     spans: VecDeque<Finished>,
     stats: ExportStats,
-    /// Spans that were let in, ever.
+    /// Number of spans ever accepted into the queue.
     accepted: u64,
-    /// Spans that were let in and are done with.
+    /// Number of accepted spans that are exported or lost.
     settled: u64,
-    /// Somebody waits for the queue to become empty.
+    /// Number of threads that wait for the queue to become empty.
     flushing: usize,
     closed: bool,
     exporter: Option<Waker>,
@@ -52,7 +52,7 @@ impl State {
 }
 
 impl Queue {
-    /// An empty queue; at least one span has room in it.
+    /// Creates an empty queue with space for at least one span.
     pub(crate) fn new(spans_max: usize, batch_spans_max: usize) -> Self {
         let spans_max = spans_max.max(1);
         Self {
@@ -67,7 +67,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a span in, or counts it as dropped. Wakes the exporter for a full batch only.
+    /// Adds a span, or counts it as dropped. Wakes the exporter for a full batch only.
     pub(crate) fn push(&self, span: Finished) {
         let mut state = self.state();
         if state.closed || state.spans.len() >= self.spans_max {
@@ -81,8 +81,7 @@ impl Queue {
         }
     }
 
-    /// Waits until there is no reason to wait any longer: a batch is full, somebody flushes, or
-    /// the tracer is gone.
+    /// Waits until a batch is full, a flush is requested, or the tracer is dropped.
     pub(crate) async fn due(&self) {
         poll_fn(|context| {
             let mut state = self.state();
@@ -96,26 +95,26 @@ impl Queue {
         .await
     }
 
-    /// The next spans, at most a batch of them.
+    /// Returns the next spans, at most one batch.
     pub(crate) fn take_batch(&self) -> Vec<Finished> {
         let mut state = self.state();
         let count = state.spans.len().min(self.batch_spans_max);
         state.spans.drain(..count).collect()
     }
 
-    /// A full batch waits, or somebody for the end of what waits.
+    /// Returns true if a full batch waits, or a flush is requested.
     pub(crate) fn hurries(&self) -> bool {
         let state = self.state();
         state.spans.len() >= self.batch_spans_max || state.flushing > 0 || state.closed
     }
 
-    /// Nothing waits, and nothing more comes.
+    /// Returns true if the queue is empty and closed.
     pub(crate) fn is_finished(&self) -> bool {
         let state = self.state();
         state.closed && state.spans.is_empty()
     }
 
-    /// Of a batch, so many spans are with the collector, and so many are lost.
+    /// Counts the spans of a batch that were exported, and those that were lost.
     pub(crate) fn settle(&self, exported: u64, failed: u64) {
         let mut state = self.state();
         state.stats.exported += exported;
@@ -124,8 +123,8 @@ impl Queue {
         self.settled.notify_all();
     }
 
-    /// Waits until the spans that are in the queue now are done with; false when `limit` has
-    /// passed before.
+    /// Waits until the spans that are in the queue now are exported or lost; returns false if
+    /// `limit` passes first.
     pub(crate) fn flush(&self, limit: Duration) -> bool {
         let mut state = self.state();
         let wanted = state.accepted;
@@ -138,7 +137,8 @@ impl Queue {
         !timeout.timed_out()
     }
 
-    /// Lets no more spans in; the exporter ends once those that wait are done with.
+    /// Closes the queue to new spans; the exporter ends once the remaining ones are exported or
+    /// lost.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;

@@ -1,4 +1,4 @@
-//! Spans as OTLP has them, under the names of OpenTelemetry's conventions for RPC.
+//! Conversion of spans to OTLP, with the names of OpenTelemetry's conventions for RPC.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,13 +14,13 @@ use corespun_proto::opentelemetry::proto::trace::v1::{ResourceSpans, ScopeSpans,
 use crate::call_span::{Finished, Side, Traffic};
 use crate::peer::Peer;
 
-/// OTLP: the flags say whether the parent is of another process.
+/// OTLP flag: the flag [`IS_REMOTE`] is valid.
 const HAS_IS_REMOTE: u32 = 0x100;
 
-/// OTLP: it is.
+/// OTLP flag: the parent belongs to another process.
 const IS_REMOTE: u32 = 0x200;
 
-/// The spans of one process, ready to send.
+/// Returns the export request with the spans of one process.
 pub(crate) fn request(resource: &Resource, spans: Vec<Finished>) -> ExportTraceServiceRequest {
     let scope = InstrumentationScope {
         name: env!("CARGO_PKG_NAME").into(),
@@ -41,8 +41,8 @@ pub(crate) fn request(resource: &Resource, spans: Vec<Finished>) -> ExportTraceS
     }
 }
 
-/// What is known of this process: its name, who makes the spans, and what its user says, whose last
-/// word on a name counts.
+/// Returns the attributes of this process: service name, library, and the user's attributes. The
+/// last of several values for a name is used.
 pub(crate) fn resource(service: &str, more: &[(String, String)]) -> Resource {
     let fixed = [
         ("service.name", service),
@@ -53,7 +53,7 @@ pub(crate) fn resource(service: &str, more: &[(String, String)]) -> Resource {
     let more = more.iter().map(|(name, value)| (&**name, &**value));
     let mut attributes: Vec<KeyValue> = Vec::new();
     for (name, value) in fixed.into_iter().chain(more) {
-        // A name that came before has the new value: OTLP wants each name once.
+        // A repeated name gets the new value, because OTLP requires each name once.
         attributes.retain(|attribute| attribute.key != name);
         attributes.push(text(name, value));
     }
@@ -118,7 +118,7 @@ fn attributes(finished: &Finished) -> Vec<KeyValue> {
     attributes
 }
 
-/// Messages of one direction; the conventions have no names for these.
+/// Adds the message counters of one direction; the conventions have no names for these.
 fn count(direction: &str, traffic: Traffic, attributes: &mut Vec<KeyValue>) {
     let counts = [
         ("messages", traffic.messages),
@@ -130,7 +130,8 @@ fn count(direction: &str, traffic: Traffic, attributes: &mut Vec<KeyValue>) {
     }
 }
 
-/// What counts as an error: on a client all but OK, on a server what is the server's own fault.
+/// Returns the span status: an error for any status but OK on a client, and for faults of the
+/// server itself on a server.
 fn status(finished: &Finished) -> Option<Status> {
     let is_error = match finished.subject.side {
         Side::Client => finished.code != Code::Ok,
@@ -166,7 +167,7 @@ fn attribute(name: &str, value: Value) -> KeyValue {
     }
 }
 
-/// Nanoseconds since 1970.
+/// Converts to nanoseconds since 1970.
 fn nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, whole_nanos)

@@ -1,35 +1,35 @@
-//! Which traces are recorded.
+//! Sampling: the decision to record a trace.
 
 use corespun_codec::{TraceContext, TraceId};
 
-/// Records a share of the traces that begin here, and goes along with the decision of whoever began
-/// the others. The share is decided by the trace's name, so every service that looks at the same
-/// name with the same ratio comes to the same answer.
+/// Sampling decision: records a ratio of the traces that begin here, and follows the decision of
+/// the caller for other traces. The ratio is applied to the trace id, so that all services with the
+/// same ratio decide alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampler {
-    /// A trace whose number is below is recorded; numbers have 63 bits.
+    /// Exclusive upper bound of the numbers of recorded traces; numbers have 63 bits.
     bound: u64,
-    /// Whoever began a trace has decided.
+    /// True if the decision of the caller is followed.
     follows: bool,
 }
 
-/// One more than the largest number of a trace.
+/// Largest number of a trace plus one.
 const NUMBERS: f64 = (1u64 << 63) as f64;
 
 impl Sampler {
     /// Records all traces that begin here.
     pub const ALWAYS: Self = Self::below(1 << 63);
 
-    /// Records none that begin here.
+    /// Records no trace that begins here.
     pub const NEVER: Self = Self::below(0);
 
-    /// Records this share of the traces that begin here: 0.01 is one in a hundred. What lies
-    /// outside of 0 to 1 counts as the nearer of the two.
+    /// Records this ratio of the traces that begin here: 0.01 is one in a hundred. A value outside
+    /// of 0 to 1 counts as the nearest bound.
     pub fn ratio(ratio: f64) -> Self {
         Self::below((ratio.clamp(0.0, 1.0) * NUMBERS) as u64)
     }
 
-    /// Decides about traces that others have begun, too, whatever those decided.
+    /// Applies to traces of callers too, whatever their decision is.
     pub const fn regardless(self) -> Self {
         Self {
             follows: false,
@@ -44,7 +44,7 @@ impl Sampler {
         }
     }
 
-    /// Whether a span is recorded, of which this is the trace and, perhaps, the parent.
+    /// Returns true if a span of this trace, with this parent, is recorded.
     pub fn samples(self, parent: Option<&TraceContext>, trace_id: TraceId) -> bool {
         match parent {
             Some(parent) if self.follows => parent.is_sampled(),
@@ -59,7 +59,7 @@ impl Default for Sampler {
     }
 }
 
-/// A trace's number: the lower half of its name, which is random, without the last bit.
+/// Returns the number of a trace: the lower half of its id, which is random, without the last bit.
 fn number(trace_id: TraceId) -> u64 {
     (u128::from_be_bytes(trace_id.to_bytes()) as u64) >> 1
 }

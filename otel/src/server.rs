@@ -1,4 +1,4 @@
-//! Spans of the calls that a server answers.
+//! Spans of incoming calls of a server.
 
 use std::rc::Rc;
 
@@ -9,8 +9,8 @@ use crate::call_span::{CallSpan, Side, Subject};
 use crate::ids::Ids;
 use crate::tracer::Tracer;
 
-/// An interceptor of a server, made by [`Tracer::server`]. Put it first: what interceptors behind
-/// it answer is in the span then, too.
+/// Interceptor of a server, created by [`Tracer::server`]. Add it first, so that its span includes
+/// the responses of later interceptors.
 pub struct ServerTracing {
     tracer: Tracer,
     ids: Ids,

@@ -1,4 +1,4 @@
-//! The tracer: what interceptors of all shards share, and what ends with the process.
+//! Tracer: shared by the interceptors of all shards.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -20,9 +20,9 @@ use crate::report;
 use crate::sampler::Sampler;
 use crate::server::ServerTracing;
 
-/// Makes spans of calls; see the crate's page. Cheap to clone, for any thread. When the last clone
-/// is gone, the exporter ends after what waits in its queue: [`Tracer::flush`] ahead of the end of
-/// `main` sees to that.
+/// Factory of call spans; see the crate's page. Cheap to clone, usable on any thread. When the last
+/// clone is dropped, the exporter sends the rest of its queue and ends. Call [`Tracer::flush`]
+/// before the end of `main`, so that it has the time.
 #[derive(Clone)]
 pub struct Tracer {
     shared: Arc<Shared>,
@@ -42,7 +42,7 @@ impl Drop for Shared {
     }
 }
 
-/// What can be said of a tracer before it starts.
+/// Builder of a tracer.
 pub struct TracerBuilder {
     pub(crate) service: String,
     pub(crate) attributes: Vec<(String, String)>,
@@ -51,20 +51,20 @@ pub struct TracerBuilder {
     pub(crate) off: bool,
 }
 
-/// Why a tracer could not be started.
+/// Reason why a tracer could not be started.
 #[derive(Debug)]
 pub enum Error {
-    /// The endpoint makes no sense, or does not go with the settings of TLS.
+    /// The endpoint is invalid, or contradicts the TLS settings.
     Endpoint(Status),
-    /// The exporter has no thread, or no shard on it.
+    /// The exporter's thread, or the shard on it, could not be created.
     Thread(String),
-    /// A variable of the environment makes no sense.
+    /// An environment variable is invalid.
     Variable {
-        /// Its name.
+        /// Name of the variable.
         name: &'static str,
-        /// What it is set to; not shown where keys to something are.
+        /// Value of the variable; omitted for variables that hold secrets.
         value: String,
-        /// What is wrong with that.
+        /// Reason why the value is invalid.
         why: String,
     },
 }
@@ -87,7 +87,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Tracer {
-    /// Starts to describe a tracer for the service of this name.
+    /// Creates a builder of a tracer for the service of this name.
     pub fn builder(service: impl Into<String>) -> TracerBuilder {
         TracerBuilder {
             service: service.into(),
@@ -98,19 +98,22 @@ impl Tracer {
         }
     }
 
-    /// The same with what OpenTelemetry's environment variables say, which what is then said in
-    /// code overrides: see the [crate's page](crate#environment). The service is called `service`
-    /// unless they call it otherwise. Spans go to a collector, unless a variable forbids it.
+    /// Creates a builder from OpenTelemetry's environment variables; settings made in code
+    /// afterwards take precedence. See the [crate's page](crate#environment). The service name is
+    /// `service` unless the variables set another. Spans are exported to a collector, unless a
+    /// variable forbids it.
     ///
     /// # Errors
-    /// A variable makes no sense: [`Error::Variable`].
+    ///
+    /// A variable is invalid: [`Error::Variable`].
     pub fn from_env(service: impl Into<String>) -> Result<TracerBuilder, Error> {
         Self::from_variables(service, |name| std::env::var_os(name))
     }
 
-    /// The same with variables from elsewhere: `lookup` is asked for each by its name.
+    /// Creates a builder from variables of another source: `lookup` returns the value of a name.
     ///
     /// # Errors
+    ///
     /// As [`Tracer::from_env`].
     pub fn from_variables(
         service: impl Into<String>,
@@ -119,18 +122,18 @@ impl Tracer {
         env::tracer(service.into(), &lookup)
     }
 
-    /// Goes around the calls that a server answers; one for each shard.
+    /// Returns an interceptor of the calls of a server; one is needed for each shard.
     pub fn server(&self) -> ServerTracing {
         ServerTracing::new(self.clone())
     }
 
-    /// Goes around the calls that a channel makes.
+    /// Returns an interceptor of the calls of a channel.
     pub fn client(&self) -> ClientTracing {
         ClientTracing::new(self.clone())
     }
 
-    /// Waits until the collector has the spans that have ended so far, or they are given up; false
-    /// when `limit` has passed before. Blocks the thread: not for a shard.
+    /// Waits until all finished spans are exported or lost; returns false if `limit` passes first.
+    /// Blocks the thread, so it must not be called on a shard.
     pub fn flush(&self, limit: Duration) -> bool {
         self.shared
             .queue
@@ -138,13 +141,13 @@ impl Tracer {
             .is_none_or(|queue| queue.flush(limit))
     }
 
-    /// What became of spans so far.
+    /// Returns the counts of spans by outcome.
     pub fn stats(&self) -> ExportStats {
         let queue = self.shared.queue.as_ref();
         queue.map_or_else(ExportStats::default, |queue| queue.stats())
     }
 
-    /// No call has a span.
+    /// Returns true if tracing is off.
     pub(crate) fn is_off(&self) -> bool {
         self.shared.off
     }
@@ -168,26 +171,26 @@ impl fmt::Debug for Tracer {
 }
 
 impl TracerBuilder {
-    /// Which traces are recorded that begin here; all by default.
+    /// Sets the sampling of traces that begin here; all are recorded by default.
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = sampler;
         self
     }
 
-    /// Says more of this process, such as `deployment.environment.name`; of what is said of the
-    /// same name the last counts, also of `service.name`.
+    /// Adds an attribute of this process, such as `deployment.environment.name`. The last value of
+    /// a name is used, also for `service.name`.
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.push((name.into(), value.into()));
         self
     }
 
-    /// Brings spans to a collector. Without this they go to the log alone.
+    /// Exports spans to a collector. Without this they go to the log only.
     pub fn export(mut self, otlp: Otlp) -> Self {
         self.otlp = Some(otlp);
         self
     }
 
-    /// Makes no spans, exports nothing, and hands the contexts of callers on as they came.
+    /// Turns tracing off: no spans, no export; contexts of callers are passed on unchanged.
     pub fn off(mut self) -> Self {
         self.off = true;
         self
@@ -196,8 +199,9 @@ impl TracerBuilder {
     /// Starts the exporter, if there is one.
     ///
     /// # Errors
-    /// The endpoint makes no sense, or no thread can be had. That nobody listens there is not
-    /// known yet: spans wait then, as far as there is room.
+    ///
+    /// The endpoint is invalid, or no thread could be created. A collector that cannot be reached
+    /// is not an error: spans wait in the queue while it has space.
     pub fn start(self) -> Result<Tracer, Error> {
         let resource = report::resource(&self.service, &self.attributes);
         let start = |otlp: Otlp| {
@@ -223,15 +227,15 @@ impl TracerBuilder {
     }
 }
 
-/// Runs an exporter on a thread and a shard of its own, and waits until it is there.
+/// Runs an exporter on its own thread and shard, and waits until it has started.
 fn start_thread(
     config: LocalConfig,
     make: impl FnOnce() -> Result<Exporter, Status> + Send + 'static,
 ) -> Result<(), Error> {
     let (tell, told) = mpsc::sync_channel(1);
     let run = move || {
-        // A signal that ends the process is the server's to take, which blocks it in its own
-        // threads: in one that does not it would end the process at once, without a drain.
+        // The server blocks the signals that end the process in its own threads. A thread that does
+        // not block them would let the kernel end the process at once, without a drain.
         if let Err(errno) = SigSet::all().thread_block() {
             return drop(tell.send(Err(Error::Thread(errno.to_string()))));
         }

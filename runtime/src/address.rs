@@ -5,10 +5,10 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Maximum length of the name of an abstract socket: `sun_path` without its first byte.
+/// Largest name of an abstract socket in bytes: `sun_path` without its first byte.
 const ABSTRACT_BYTES_MAX: usize = 107;
 
-/// Where to listen or connect.
+/// Address to listen on or connect to.
 ///
 /// ```
 /// use corespun_runtime::Address;
@@ -24,11 +24,11 @@ const ABSTRACT_BYTES_MAX: usize = 107;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// An IPv4 or IPv6 address with a port; port 0 asks for a free one when listening.
+    /// IPv4 or IPv6 address with a port; port 0 selects a free port when listening.
     Tcp(SocketAddr),
-    /// The path of a Unix stream socket.
+    /// Path of a Unix stream socket.
     Unix(PathBuf),
-    /// The name of a Unix stream socket in the abstract namespace of Linux, which has no file
+    /// Name of a Unix stream socket in the abstract namespace of Linux, which has no file
     /// (unix(7)).
     Abstract(Vec<u8>),
 }
@@ -52,13 +52,25 @@ impl From<SocketAddr> for Address {
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// Reads `127.0.0.1:50051`, `[::1]:0`, `unix:/path`, `name:port`, or the name of an abstract
-    /// socket in either of the forms that gRPC libraries have for it: `unix:@name` and
-    /// `unix-abstract:name`.
+    /// Parses `127.0.0.1:50051`, `[::1]:0`, `unix:/path`, `name:port`, or the name of an abstract
+    /// socket in either form that gRPC libraries use: `unix:@name` and `unix-abstract:name`.
     ///
-    /// A name is resolved at once, with the system's blocking resolver; of several answers the
-    /// first IPv4 one is taken, as servers more often listen there alone.
+    /// A host name is resolved at once, with the system's blocking resolver. Of several answers the
+    /// first of [`Address::resolve`] is used.
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        let mut found = Self::resolve(text)?;
+        Ok(found.swap_remove(0))
+    }
+}
+
+impl Address {
+    /// Parses the forms of [`Address::from_str`], and returns all addresses of a host name: at least
+    /// one, IPv4 first, because more servers listen only there, else in the order of the system's
+    /// resolver. Blocks while the name is resolved.
+    ///
+    /// # Errors
+    /// The text is no address, or the name has none.
+    pub fn resolve(text: &str) -> Result<Vec<Self>, AddressError> {
         let error = |reason: String| AddressError {
             text: text.to_owned(),
             reason,
@@ -67,7 +79,7 @@ impl FromStr for Address {
         if let Some(name) = hidden.or_else(|| text.strip_prefix("unix-abstract:")) {
             return match name.len() {
                 0 => Err(error("the name of the abstract socket is empty".to_owned())),
-                1..=ABSTRACT_BYTES_MAX => Ok(Self::Abstract(name.into())),
+                1..=ABSTRACT_BYTES_MAX => Ok(vec![Self::Abstract(name.into())]),
                 _ => Err(error(format!(
                     "the name of an abstract socket has at most {ABSTRACT_BYTES_MAX} bytes"
                 ))),
@@ -78,10 +90,10 @@ impl FromStr for Address {
             if path.is_empty() {
                 return Err(error("the path after unix: is empty".to_owned()));
             }
-            return Ok(Self::Unix(PathBuf::from(path)));
+            return Ok(vec![Self::Unix(PathBuf::from(path))]);
         }
         if let Ok(address) = text.parse::<SocketAddr>() {
-            return Ok(Self::Tcp(address));
+            return Ok(vec![Self::Tcp(address)]);
         }
         let Some((name, port)) = text.rsplit_once(':') else {
             return Err(error("expected host:port or unix:/path".to_owned()));
@@ -91,18 +103,20 @@ impl FromStr for Address {
                 "expected host:port, found host {name:?} and port {port:?}"
             )));
         }
-        let found: Vec<SocketAddr> = text
+        let mut found: Vec<SocketAddr> = text
             .to_socket_addrs()
             .map_err(|source| error(format!("cannot resolve {name:?}: {source}")))?
             .collect();
-        let best = found.iter().find(|a| a.is_ipv4()).or(found.first());
-        best.copied()
-            .map(Self::Tcp)
-            .ok_or_else(|| error(format!("{name:?} has no address")))
+        if found.is_empty() {
+            return Err(error(format!("{name:?} has no address")));
+        }
+        found.sort_by_key(SocketAddr::is_ipv6);
+        found.dedup();
+        Ok(found.into_iter().map(Self::Tcp).collect())
     }
 }
 
-/// Text that is no [`Address`].
+/// Error of a text that is not a valid [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressError {
     text: String,
@@ -142,6 +156,17 @@ mod tests {
         assert!(format!("{longest}n").parse::<Address>().is_err());
         let local: Address = "localhost:7".parse().expect("localhost resolves");
         assert!(matches!(local, Address::Tcp(a) if a.port() == 7 && a.ip().is_loopback()));
+    }
+
+    #[test]
+    fn a_name_has_all_its_addresses() {
+        let all = Address::resolve("localhost:7").expect("localhost resolves");
+        let first: Address = "localhost:7".parse().expect("localhost resolves");
+        assert_eq!(all.first(), Some(&first));
+        let ipv6 = |a: &Address| matches!(a, Address::Tcp(a) if a.is_ipv6());
+        assert!(all.is_sorted_by_key(ipv6), "{all:?}");
+        let one = Address::resolve("unix:/tmp/x").expect("a path");
+        assert_eq!(one, [Address::Unix("/tmp/x".into())]);
     }
 
     #[test]

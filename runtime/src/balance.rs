@@ -1,31 +1,33 @@
-//! Which shard a new connection goes to.
+//! Choice of the shard for a new connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How accepted connections are spread over shards.
+/// Distribution of accepted connections over shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Balance {
-    /// Every shard accepts, and hands the socket to the shard with the fewest when that is not
-    /// itself: right for few, long-lived connections, which a hash spreads unevenly.
+    /// Every shard accepts, and hands the socket to the shard with the fewest connections if that
+    /// is another one. Suited to few, long-lived connections, which a hash distributes unevenly.
     #[default]
     Balanced,
-    /// The kernel picks a shard by a hash of the addresses (`SO_REUSEPORT`), and it stays there.
+    /// The kernel picks a shard by a hash of the addresses (`SO_REUSEPORT`), and the connection
+    /// stays there.
     ReusePort,
     /// The kernel picks the shard pinned to the CPU that handles the incoming packet
-    /// (`SO_INCOMING_CPU`, within a `SO_REUSEPORT` group from Linux 6.2 on), for network cards
-    /// whose queues are spread over the same CPUs. Shards that are not pinned, see
-    /// [`cpus`](crate::RuntimeBuilder::cpus), get connections as with `ReusePort`.
+    /// (`SO_INCOMING_CPU`, within a `SO_REUSEPORT` group since Linux 6.2), for network cards whose
+    /// queues are spread over the same CPUs. Shards that are not pinned (see
+    /// [`cpus`](crate::RuntimeBuilder::cpus)) get connections as with `ReusePort`.
     Cpu,
 }
 
-/// On a cache line of its own, as neighbours are written by other shards.
+/// Number of sockets of one shard, on a cache line of its own because its neighbours are written by
+/// other shards.
 #[derive(Default)]
 #[repr(align(128))]
 struct Load(AtomicUsize);
 
-/// How many accepted sockets each shard has. Shared by all shards; only accepts and closes
-/// touch it.
+/// Number of accepted sockets of each shard. Shared by all shards; only accepts and closes touch
+/// it.
 pub(crate) struct Loads(Box<[Load]>);
 
 impl Loads {
@@ -33,7 +35,7 @@ impl Loads {
         Arc::new(Self((0..shards).map(|_| Load::default()).collect()))
     }
 
-    /// Counts a new socket for the shard that should have it: `me`, unless one has fewer.
+    /// Counts a new socket for a shard and returns that shard: `me`, unless another one has fewer.
     pub(crate) fn place(&self, me: usize) -> usize {
         let mut best = (self.of(me), me);
         for shard in (0..self.0.len()).filter(|shard| *shard != me) {

@@ -1,4 +1,4 @@
-//! Threads for work that blocks: started when all are busy, ended when idle for a while.
+//! Thread pool for blocking work: threads start when all are busy, and end when idle for a while.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use crate::cpu;
 
-/// Maximum number of threads; further jobs wait for one of them.
+/// Largest number of threads; further jobs wait for one of them.
 const THREADS_MAX: usize = 500;
-/// Time without a job after which a thread ends.
+/// Idle time after which a thread ends.
 const IDLE_TIME: Duration = Duration::from_secs(2);
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// The pool of the process.
+/// Thread pool of the process.
 pub(crate) static POOL: Pool = Pool::new(THREADS_MAX, IDLE_TIME);
 
-/// A bounded number of threads, and the jobs that wait for one.
+/// Pool with a limited number of threads, and the jobs that wait for one.
 ///
-/// Every waiting job belongs to a future that has not been dropped, so the queue is as long as
-/// there are such futures.
+/// Every waiting job belongs to a future that has not been dropped, so the queue is no longer than
+/// the number of such futures.
 pub(crate) struct Pool {
     state: Mutex<State>,
     threads_max: usize,
@@ -34,12 +34,12 @@ struct State {
     queue: BTreeMap<u64, Job>,
     next_ticket: u64,
     threads: usize,
-    /// Idle threads. The last to become idle gets the next job, so that a lower load lets the
+    /// Idle threads. The last to become idle gets the next job, so that under a lower load the
     /// others reach their idle time.
     idle: Vec<Arc<Seat>>,
 }
 
-/// The place where an idle thread gets its next job.
+/// Slot in which an idle thread gets its next job.
 #[derive(Default)]
 struct Seat {
     job: Mutex<Option<Job>>,
@@ -116,7 +116,7 @@ impl Pool {
         }
     }
 
-    /// A thread, from its first job to its end.
+    /// Runs jobs on the current thread until it has been idle for too long.
     fn serve(&self) {
         cpu::unpin();
         while let Some(job) = self.next() {
@@ -124,7 +124,7 @@ impl Pool {
         }
     }
 
-    /// Waits for a job, or returns `None` when the thread has been idle for too long.
+    /// Waits for a job. Returns `None` if the thread has been idle for too long.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         if let Some((_, job)) = state.queue.pop_first() {
@@ -144,7 +144,7 @@ impl Pool {
         self.leave(&seat)
     }
 
-    /// Gives up the place of an idle thread, unless a job came in the last moment.
+    /// Removes an idle thread from the list. Returns a job that arrived at the last moment.
     fn leave(&self, seat: &Arc<Seat>) -> Option<Job> {
         let mut state = self.lock();
         let place = state.idle.iter().position(|idle| Arc::ptr_eq(idle, seat));
@@ -165,7 +165,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a job; its panic has been reported by the panic hook and ends nothing else.
+/// Runs a job. If it panics, the panic hook reports that and the thread continues.
 fn run(job: Job) {
     let _ = catch_unwind(AssertUnwindSafe(job));
 }

@@ -1,29 +1,30 @@
-//! Limits on memory and CPU time that a container or the machine sets, read from the control
-//! groups (v1 and v2) above this process.
+//! Limits on memory and CPU time of a container or the machine, read from the control groups (v1
+//! and v2) above this process.
 //!
-//! All functions take the root of the file system, so that tests can lay out a tree of their own.
+//! All functions take the root of the file system, so that tests can supply their own tree.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Group v1 writes "no limit" as the largest multiple of a page; no machine has as much.
+/// Smallest value that means "no limit": control groups v1 write the largest multiple of a page,
+/// which no machine has.
 const BYTES_MAX: u64 = 1 << 60;
 
-/// The interface of a hierarchy.
+/// Version of a control-group hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     One,
     Two,
 }
 
-/// A directory of a group that holds this process, or of an ancestor of that group.
+/// Directory of a control group that contains this process, or of an ancestor of that group.
 struct Group {
     version: Version,
     path: PathBuf,
 }
 
-/// Bytes of memory that this process may use: the lowest limit of its control groups, and no more
-/// than the machine has. `None` if neither can be read.
+/// Returns the memory in bytes that this process may use: the lowest limit of its control groups,
+/// and at most the machine's memory. `None` if neither can be read.
 pub fn memory_limit() -> Option<u64> {
     memory_limit_at(Path::new("/"))
 }
@@ -34,7 +35,8 @@ pub(crate) fn memory_limit_at(root: &Path) -> Option<u64> {
     limits.chain(memory_total(root)).min()
 }
 
-/// Whole CPUs that the tightest quota above this process pays for; at least 1.
+/// Returns the number of whole CPUs that the tightest CPU quota above this process allows; at least
+/// 1.
 pub(crate) fn cpu_quota_at(root: &Path) -> Option<usize> {
     let groups = groups(root, "cpu");
     groups.iter().filter_map(quota_of).min()
@@ -59,12 +61,12 @@ fn memory_of(group: &Group) -> Option<u64> {
     }
 }
 
-/// Reads a number of bytes, or `None` for no limit.
+/// Parses a number of bytes; `None` for no limit.
 fn bytes(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|bytes| *bytes < BYTES_MAX)
 }
 
-/// Bytes of the machine's memory.
+/// Returns the machine's memory in bytes.
 fn memory_total(root: &Path) -> Option<u64> {
     let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let total = text
@@ -85,7 +87,7 @@ fn quota_of(group: &Group) -> Option<usize> {
     }
 }
 
-/// Reads `cpu.max`: quota and period in microseconds, with `max` or -1 for no quota.
+/// Parses `cpu.max`: quota and period in microseconds, with `max` or -1 for no quota.
 fn whole_cpus(text: &str) -> Option<usize> {
     let (quota, period) = text.trim().split_once(' ')?;
     let quota: usize = quota.parse().ok()?;
@@ -93,7 +95,7 @@ fn whole_cpus(text: &str) -> Option<usize> {
     Some((quota / period.max(1)).max(1))
 }
 
-/// The groups of this process that `controller` may be in, each with its ancestors.
+/// Returns the groups of this process that may have `controller`, each with its ancestors.
 fn groups(root: &Path, controller: &str) -> Vec<Group> {
     let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
     let (member, mounts) = (read("proc/self/cgroup"), read("proc/self/mountinfo"));
@@ -117,8 +119,8 @@ fn groups(root: &Path, controller: &str) -> Vec<Group> {
     groups
 }
 
-/// The path of the group in a line of `/proc/self/cgroup`: `4:cpu,cpuacct:/a/b`, or `0::/a/b` in
-/// version 2.
+/// Returns the path of the group in a line of `/proc/self/cgroup`: `4:cpu,cpuacct:/a/b`, or
+/// `0::/a/b` in version 2.
 fn group_path<'a>(line: &'a str, version: Version, controller: &str) -> Option<&'a str> {
     let (number, rest) = line.split_once(':')?;
     let (controllers, path) = rest.split_once(':')?;
@@ -129,8 +131,8 @@ fn group_path<'a>(line: &'a str, version: Version, controller: &str) -> Option<&
     holds.then_some(path)
 }
 
-/// The part of a group's path below the root of its mount; empty if the group is not below it, as
-/// in a container that shares the host's namespace of groups.
+/// Returns the part of a group's path below the root of its mount; empty if the group is not below
+/// it, as in a container that shares the host's cgroup namespace.
 fn below<'a>(path: &'a str, mount_root: &str) -> &'a Path {
     let below = Path::new(path)
         .strip_prefix(mount_root)
@@ -143,17 +145,17 @@ fn below<'a>(path: &'a str, mount_root: &str) -> &'a Path {
     }
 }
 
-/// The mount of a hierarchy.
+/// Mount of a control-group hierarchy.
 struct Mount<'a> {
     version: Version,
-    /// The group that the mount shows as its top.
+    /// Group that the mount shows as its root.
     root: &'a str,
     point: &'a str,
 }
 
 impl<'a> Mount<'a> {
-    /// Reads a line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)), if it is about groups that
-    /// `controller` may be in.
+    /// Parses a line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)), if its groups may have
+    /// `controller`.
     fn parse(line: &'a str, controller: &str) -> Option<Self> {
         let (mount, filesystem) = line.split_once(" - ")?;
         let mut fields = mount.split(' ').skip(3);

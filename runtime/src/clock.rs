@@ -1,13 +1,13 @@
-//! The only clock: time since the epoch of this process.
+//! Clock of the process: time since its epoch.
 //!
-//! Every pure crate takes time as a [`Duration`] argument; this file is where such a value is born.
+//! Every crate without I/O takes time as a [`Duration`] argument; such values come from this file.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// A fresh reading of the monotonic clock, as time since the epoch of this process.
+/// Reads the monotonic clock, as time since the epoch of this process.
 ///
 /// The epoch is the first reading taken, so all shards of a process share one time line.
 /// Inside a shard prefer [`turn_time`](crate::turn_time), which costs no clock reading.
@@ -15,8 +15,8 @@ pub fn now() -> Duration {
     EPOCH.elapsed()
 }
 
-/// The time of day at `moment`, a time since the epoch of this process, for people and for other
-/// machines. As right as the system's clock is now.
+/// Returns the time of day at `moment`, a time since the epoch of this process, for display and for
+/// other machines. It is as accurate as the system's clock is now.
 pub fn wall_time(moment: Duration) -> SystemTime {
     let ago = now().saturating_sub(moment);
     let wall = SystemTime::now();

@@ -1,4 +1,4 @@
-//! Connecting out: a future on one side, requests to the shard's loop on the other.
+//! Outgoing connections: a future for tasks, and the requests that it sends to the shard's loop.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -16,28 +16,28 @@ use crate::protocol::{Protocol, SocketHandle};
 use crate::sleep::sleep;
 use crate::slots::ConnId;
 
-/// How often, and how far apart, a full Unix listen queue is tried again: about one second.
+/// Number of attempts on a full Unix listen queue, with pauses that add up to about one second.
 const BUSY_TRIES: u32 = 100;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// What tasks ask of the shard's loop, which alone owns the driver.
+/// Request of a task to the shard's loop, which alone owns the driver.
 pub(crate) enum Request {
-    /// Begin to connect.
+    /// Start to connect.
     Connect {
         socket: Socket,
         address: SockAddr,
         ticket: Rc<Ticket>,
     },
-    /// Run a protocol on a socket that has connected.
+    /// Run a protocol on a connected socket.
     Install {
         conn: ConnId,
         protocol: Box<dyn Protocol>,
     },
-    /// Nobody waits for this socket any more.
+    /// Close a socket whose connecting future was dropped.
     Abandon(Rc<Ticket>),
 }
 
-/// Where the loop leaves the outcome of a connect.
+/// Slot for the outcome of a connect, filled by the loop.
 #[derive(Default)]
 pub(crate) struct Ticket {
     conn: Cell<Option<ConnId>>,
@@ -46,17 +46,17 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// The connect is under way as `conn`.
+    /// Records that the connect is in progress as `conn`.
     pub(crate) fn begin(&self, conn: ConnId) {
         self.conn.set(Some(conn));
     }
 
-    /// The connection this ticket waits for, once begun.
+    /// Returns the connection that this ticket waits for, once begun.
     pub(crate) fn conn(&self) -> Option<ConnId> {
         self.conn.get()
     }
 
-    /// The connect is over.
+    /// Records the outcome of the connect.
     pub(crate) fn finish(&self, result: io::Result<ConnId>) {
         *self.result.borrow_mut() = Some(result);
         if let Some(waker) = self.waker.take() {
@@ -65,7 +65,8 @@ impl Ticket {
     }
 }
 
-/// Gives the socket up if the connecting future is dropped before it has installed a protocol.
+/// Guard that closes the socket if the connecting future is dropped before it has installed a
+/// protocol.
 struct Waiting {
     ticket: Rc<Ticket>,
     settled: bool,
@@ -83,7 +84,7 @@ fn request(request: Request) {
     context::try_with(|context| context.requests.borrow_mut().push(request));
 }
 
-/// Connects to `address` and runs on the socket what `make` makes of its handle.
+/// Connects to `address`, and runs on the socket the protocol that `make` makes from its handle.
 ///
 /// Dropping the future gives the attempt up.
 ///

@@ -1,7 +1,7 @@
-//! The shard that the current thread is running, as seen by the code that runs on it.
+//! Current shard of the thread, as seen by the code that runs on it.
 //!
-//! Everything here is behind cells with short borrows, so that a protocol or a task may call in
-//! at any moment. The driver and the sockets are not here: only the shard's loop owns those.
+//! Everything here is in cells with short borrows, so that a protocol or a task may call in at any
+//! moment. The driver and the sockets are not here: only the shard's loop owns those.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,38 +20,39 @@ use crate::stats::Counters;
 use crate::task::Executor;
 use crate::timer::Wheel;
 
-/// How long one send may be in flight unless set otherwise.
+/// Default limit on the time that one send may be in flight.
 pub(crate) const SEND_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// What a timer does when it fires.
+/// Action of a timer when it fires.
 pub(crate) enum Alarm {
     /// Wakes a sleeping task.
     Task(Waker),
-    /// Marks a socket.
+    /// Marks a socket as having work to do.
     Socket(ConnId),
-    /// Tries again to accept on a listener whose last accept failed.
+    /// Retries accept on a listener whose last accept failed.
     Accept(usize),
 }
 
-/// The part of a shard that the code running on it can reach.
+/// Part of a shard that is accessible to the code that runs on it.
 pub(crate) struct Context {
-    /// Unique in the process, so that wakers tell their own shard from a later one.
+    /// Number of the shard, unique in the process, by which wakers tell their own shard from a
+    /// later one.
     pub(crate) instance: u64,
     pub(crate) shard: usize,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// The mailboxes of all shards of this runtime, by shard id.
+    /// Mailboxes of all shards of this runtime, by shard id.
     pub(crate) peers: Arc<[Arc<Mailbox>]>,
     pub(crate) executor: Executor,
     pub(crate) timers: RefCell<Wheel<Alarm>>,
     pub(crate) dirty: Dirty,
     pub(crate) requests: RefCell<Vec<Request>>,
     pub(crate) turn_time: Cell<Duration>,
-    /// How long one send may be in flight.
+    /// Limit on the time that one send may be in flight.
     pub(crate) send_time_max: Duration,
-    /// How long a busy shard may wait for more.
+    /// Time that a busy shard may wait for more events.
     pub(crate) coalesce_time: Duration,
     pub(crate) counters: Rc<Counters>,
-    /// How long work waits, if anybody wants to know.
+    /// Measurement of how long work waits, if it is turned on.
     pub(crate) meter: Meter,
 }
 
@@ -82,7 +83,7 @@ impl Context {
         }
     }
 
-    /// Whether a turn must not block, as something is left to do on the shard itself.
+    /// Returns `true` if the shard itself has work left, so that the turn must not block.
     pub(crate) fn has_work(&self) -> bool {
         self.executor.has_ready() || !self.dirty.is_empty() || !self.requests.borrow().is_empty()
     }
@@ -101,14 +102,14 @@ pub(crate) fn enter(context: Rc<Context>) -> Entered {
     Entered(())
 }
 
-/// Whether the thread is inside no shard.
+/// Returns `true` if no shard runs on this thread.
 pub(crate) fn is_free() -> bool {
     CURRENT
         .try_with(|current| current.borrow().is_none())
         .unwrap_or(false)
 }
 
-/// While this lives, the thread is inside its shard.
+/// Guard during whose lifetime the thread runs its shard.
 pub(crate) struct Entered(());
 
 impl Drop for Entered {
@@ -134,7 +135,8 @@ pub(crate) fn with<R>(f: impl FnOnce(&Context) -> R) -> R {
     try_with(f).expect("called outside a shard: use block_on or a Runtime")
 }
 
-/// This turn's reading of the clock, taken once when the shard woke; no system call.
+/// Returns the time at the start of this turn, read once when the shard woke; costs no clock
+/// reading.
 ///
 /// # Panics
 ///
@@ -143,7 +145,7 @@ pub fn turn_time() -> Duration {
     with(|context| context.turn_time.get())
 }
 
-/// How many shards this runtime has; 1 on a [`LocalShard`].
+/// Returns the number of shards of this runtime; 1 on a [`LocalShard`].
 ///
 /// [`LocalShard`]: crate::LocalShard
 ///
@@ -154,7 +156,7 @@ pub fn shard_count() -> usize {
     with(|context| context.peers.len())
 }
 
-/// The number of the shard this code runs on: 0 to `shards - 1`; 0 on a [`LocalShard`].
+/// Returns the number of the current shard: 0 to `shards - 1`; 0 on a [`LocalShard`].
 ///
 /// [`LocalShard`]: crate::LocalShard
 ///

@@ -1,4 +1,4 @@
-//! The CPUs that this process may use, the number of shards that suits them, and pinning.
+//! CPUs that this process may use, the default number of shards, and pinning.
 
 use std::cell::Cell;
 use std::fs;
@@ -14,20 +14,21 @@ use crate::cgroup;
 use crate::cpu_list::CpuList;
 use crate::error::StartError;
 
-/// Memory that a process should have for each shard, in bytes: its receive buffers (8 MiB), its
-/// pool of output buffers (4 MiB), the calls of one largest request, and what handlers use.
+/// Memory that a process should have for each shard, in bytes: receive buffers (8 MiB), the pool of
+/// output buffers (4 MiB), the calls of one request of the largest size, and the memory of
+/// handlers.
 const SHARD_MEMORY: u64 = 64 << 20;
 
-/// The CPUs in this thread's affinity mask, in order. `None` if the system does not say, as under
-/// a strict seccomp profile.
+/// Returns the CPUs in this thread's affinity mask, in order. `None` if the system refuses to tell,
+/// as under a strict seccomp profile.
 pub(crate) fn allowed() -> Option<Vec<usize>> {
     let mask = sched_getaffinity(Pid::from_raw(0)).ok()?;
     let cpus = (0..CpuSet::count()).filter(|cpu| mask.is_set(*cpu).unwrap_or(false));
     Some(cpus.collect()).filter(|cpus: &Vec<usize>| !cpus.is_empty())
 }
 
-/// The number of shards that suits this process: one per allowed CPU, as far as its control
-/// groups' CPU quota and memory limit go.
+/// Returns the default number of shards: one per allowed CPU, limited by the control groups' CPU
+/// quota and memory limit.
 pub(crate) fn default_shards() -> usize {
     let cpus = match allowed() {
         Some(cpus) => cpus.len(),
@@ -44,9 +45,9 @@ fn shards_for(cpus: usize, quota: Option<usize>, memory_bytes: Option<u64>) -> u
     cpus.min(quota).min(memory).max(1)
 }
 
-/// The CPU that each of `shards` shards is pinned to; `None` leaves a shard to the scheduler.
+/// Returns the CPU to pin each of `shards` shards to; `None` leaves a shard to the scheduler.
 ///
-/// A CPU of `wanted` that this process may not use is left out, with one warning.
+/// A CPU of `wanted` that this process may not use is ignored, with one warning.
 pub(crate) fn plan(
     shards: usize,
     wanted: Option<&[usize]>,
@@ -62,15 +63,15 @@ pub(crate) fn plan(
         tracing::warn!(
             ?refused,
             ?allowed,
-            "this process may not use all CPUs asked for: shards of the others are not pinned"
+            "this process may not use all requested CPUs: shards of the others are not pinned"
         );
     }
     Ok(pins)
 }
 
-/// Pins shards to the CPUs asked for in turn. Unasked, shards are pinned only if the mask is
-/// smaller than the machine and they fill it evenly: with any other placement two processes would
-/// share the first CPUs while others stay idle.
+/// Assigns the requested CPUs to shards in turn. Without a request, shards are pinned only if the
+/// affinity mask is smaller than the machine and the shards fill it evenly: otherwise two processes
+/// would share the first CPUs while others stay idle.
 fn place(
     shards: usize,
     wanted: Option<&[usize]>,
@@ -91,17 +92,17 @@ fn place(
     cpus.map(|cpu| Some(*cpu).filter(is_allowed)).collect()
 }
 
-/// The number of CPUs that the machine has online.
+/// Returns the number of CPUs online.
 fn online() -> Option<usize> {
     let text = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
     let list: CpuList = text.trim().parse().ok()?;
     Some(list.as_slice().len())
 }
 
-/// The mask that threads had before the first of them was pinned.
+/// Affinity mask of the threads before the first of them was pinned.
 static UNPINNED: OnceLock<CpuSet> = OnceLock::new();
 
-/// Pins the calling thread, or warns once per process that this is denied.
+/// Pins the calling thread. If that is denied, warns once per process.
 pub(crate) fn pin(cpu: usize) {
     static WARNED: Once = Once::new();
     if let Err(error) = try_pin(cpu) {
@@ -121,8 +122,8 @@ pub(crate) fn try_pin(cpu: usize) -> Result<(), StartError> {
     }
 }
 
-/// Lets a thread that a pinned one has started run wherever the process may: threads inherit the
-/// mask, and work that blocks would take its shard's CPU. Does so once for each thread.
+/// Removes the pinning of a thread that a pinned thread has started: threads inherit the mask, and
+/// blocking work would take its shard's CPU. Does so once for each thread.
 pub(crate) fn unpin() {
     thread_local! {
         static IS_UNPINNED: Cell<bool> = const { Cell::new(false) };

@@ -1,18 +1,18 @@
-//! A list of CPUs as taskset and cpusets write it: `0,2-3`.
+//! List of CPUs in the format of taskset and cpusets: `0,2-3`.
 
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// Highest CPU number accepted, so that a mistyped range cannot ask for gigabytes.
+/// Largest CPU number accepted, so that a mistyped range cannot allocate gigabytes.
 pub const CPU_MAX: usize = 4095;
 
-/// CPU numbers in the order they were given; never empty.
+/// List of CPU numbers in the order given; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuList(Vec<usize>);
 
 impl CpuList {
-    /// The CPU numbers, in the order they were given.
+    /// Returns the CPU numbers in the order given.
     pub fn as_slice(&self) -> &[usize] {
         &self.0
     }
@@ -42,7 +42,8 @@ fn cpu(part: &str, text: &str) -> Result<usize, CpuListError> {
     number.ok_or_else(|| CpuListError::new(part, text))
 }
 
-/// A CPU list that is not `N`, `N-M` or such parts joined by commas, each ≤ [`CPU_MAX`].
+/// Error of a text that is not a CPU list: `N`, `N-M`, or several of these joined by commas, each
+/// number ≤ [`CPU_MAX`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuListError {
     part: String,

@@ -1,21 +1,21 @@
-//! Which sockets want attention in this turn, and why.
+//! Sockets that need attention in this turn, with the reasons.
 
 use std::cell::RefCell;
 
 use crate::slots::ConnId;
 
-/// Why a socket is dirty; a set of bits.
+/// Reasons that a socket is dirty, as a set of bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Reasons(u8);
 
 impl Reasons {
     /// Something happened: ask the protocol for output.
     pub(crate) const TRANSMIT: Self = Self(1);
-    /// The handle was touched: advance first.
+    /// The handle was touched: call `advance` first.
     pub(crate) const TOUCH: Self = Self(2);
-    /// The socket's timer fired: advance if its deadline is really due.
+    /// The socket's timer fired: call `advance` if its deadline has really passed.
     pub(crate) const TIMER: Self = Self(4);
-    /// The handle asked for the close.
+    /// The handle requested the close.
     pub(crate) const CLOSE: Self = Self(8);
 
     pub(crate) fn has(self, other: Self) -> bool {
@@ -25,19 +25,19 @@ impl Reasons {
 
 #[derive(Default)]
 struct Marks {
-    /// Per slot: the generation that lives there (0 for none) and its reasons.
+    /// Generation (0 for none) and reasons of each slot.
     slots: Vec<(u32, Reasons)>,
     list: Vec<ConnId>,
 }
 
-/// The dirty list of a shard. Every borrow inside is short, so any code may call in.
+/// List of the dirty sockets of a shard. Borrows are short, so any code may call in.
 #[derive(Default)]
 pub(crate) struct Dirty {
     marks: RefCell<Marks>,
 }
 
 impl Dirty {
-    /// From here on `id` may be marked.
+    /// Allows `id` to be marked from now on.
     pub(crate) fn open(&self, id: ConnId) {
         let marks = &mut *self.marks.borrow_mut();
         let slot = id.slot as usize;
@@ -47,7 +47,7 @@ impl Dirty {
         marks.slots[slot] = (id.generation, Reasons::default());
     }
 
-    /// From here on marks of `id` are ignored.
+    /// Ignores marks of `id` from now on.
     pub(crate) fn close(&self, id: ConnId) {
         if let Some(mark) = self.marks.borrow_mut().slots.get_mut(id.slot as usize)
             && mark.0 == id.generation
@@ -82,7 +82,7 @@ impl Dirty {
         self.marks.borrow().list.is_empty()
     }
 
-    /// How many sockets are listed.
+    /// Returns the number of listed sockets.
     pub(crate) fn len(&self) -> usize {
         self.marks.borrow().list.len()
     }
@@ -93,7 +93,7 @@ impl Dirty {
         std::mem::swap(&mut self.marks.borrow_mut().list, scratch);
     }
 
-    /// Takes the reasons of `id`: from here on a new mark lists it again.
+    /// Takes the reasons of `id`, so that a new mark lists it again.
     pub(crate) fn take(&self, id: ConnId) -> Reasons {
         match self.marks.borrow_mut().slots.get_mut(id.slot as usize) {
             Some((generation, reasons)) if *generation == id.generation => std::mem::take(reasons),

@@ -1,4 +1,4 @@
-//! Which engine drives the sockets, and how that is decided: once, for all shards.
+//! Engine that drives the sockets, and its selection, once for all shards.
 
 use std::fmt;
 use std::io;
@@ -9,29 +9,29 @@ use crate::error::StartError;
 use crate::ring::{self, RingOptions};
 use crate::rlimit;
 
-/// Overrides [`Engine::Auto`]: `auto`, `uring` or `epoll`.
+/// Environment variable that overrides [`Engine::Auto`]: `auto`, `uring` or `epoll`.
 pub(crate) const ENGINE_VARIABLE: &str = "CORESPUN_ENGINE";
-/// `1` makes ring set-up fail with `EPERM`, as a container's seccomp profile does.
+/// Environment variable that, set to `1`, makes ring set-up fail with `EPERM`, as a container's
+/// seccomp profile does.
 const DENY_VARIABLE: &str = "CORESPUN_DENY_URING";
 
-/// What drives the sockets of a shard.
+/// I/O engine that drives the sockets of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Engine {
-    /// io_uring if every shard can have a ring, else epoll for all with one log line that says
-    /// why.
-    /// The environment variable `CORESPUN_ENGINE` takes precedence.
+    /// io_uring if every shard can have a ring, else epoll for all shards with one log line that
+    /// gives the reason. The environment variable `CORESPUN_ENGINE` takes precedence.
     #[default]
     Auto,
-    /// io_uring, or an error.
+    /// io_uring; an error if it is not available.
     Uring,
     /// epoll.
     Epoll,
 }
 
 impl Engine {
-    /// The engines that a test should run on which shall hold whatever drives the sockets: both,
-    /// or the one that the environment variable `CORESPUN_ENGINE` names. With each comes why it
-    /// cannot be used here, if so.
+    /// Returns the engines for tests that must pass on every engine: both, or the one that the
+    /// environment variable `CORESPUN_ENGINE` names. Each comes with the reason that it cannot be
+    /// used here, if any.
     ///
     /// ```
     /// use corespun_runtime::Engine;
@@ -78,7 +78,7 @@ impl FromStr for Engine {
     }
 }
 
-/// Text that names no [`Engine`].
+/// Error of a text that does not name an [`Engine`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineError(String);
 
@@ -94,21 +94,21 @@ impl fmt::Display for EngineError {
 
 impl std::error::Error for EngineError {}
 
-/// Whether the runtime was told to behave as if the kernel refused rings.
+/// Returns `true` if the runtime must behave as if the kernel refused rings.
 pub(crate) fn ring_denied() -> bool {
     std::env::var_os(DENY_VARIABLE).is_some_and(|value| value == "1")
 }
 
-/// The engine to set up, and whether there is another if that fails.
+/// Engine to set up, and whether epoll may replace it if that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Choice {
-    /// Never [`Engine::Auto`].
+    /// Engine to set up; never [`Engine::Auto`].
     pub(crate) engine: Engine,
-    /// The engine was not asked for, so that epoll does as well.
+    /// True if the engine was not requested by name, so that epoll may replace it.
     pub(crate) can_fall_back: bool,
 }
 
-/// Settles what `wanted` means on this machine for `shards` rings of the size `ring`.
+/// Resolves `wanted` on this machine for `shards` rings of the size `ring`.
 pub(crate) fn choose(
     wanted: Engine,
     shards: usize,
@@ -147,7 +147,7 @@ pub(crate) fn choose(
     }
 }
 
-/// Warns, once per process, that epoll is used since rings cannot be set up.
+/// Warns, once per process, that epoll is used because rings cannot be set up.
 pub(crate) fn warn_of_epoll(error: &io::Error, shards: usize, ring: &RingOptions) {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
@@ -161,7 +161,7 @@ pub(crate) fn warn_of_epoll(error: &io::Error, shards: usize, ring: &RingOptions
     });
 }
 
-/// The error of a ring that was asked for by name, with the limit that is behind it.
+/// Returns the error of a ring that was requested by name, with the limit that caused it.
 pub(crate) fn explain(error: io::Error, shards: usize, ring: &RingOptions) -> io::Error {
     if error.raw_os_error() != Some(libc::ENOMEM) {
         return error;
@@ -170,14 +170,14 @@ pub(crate) fn explain(error: io::Error, shards: usize, ring: &RingOptions) -> io
     io::Error::new(error.kind(), text)
 }
 
-/// Bytes of locked memory for the rings of all shards, and for the one that tries the kernel: it
-/// may not be quite gone when the others are made.
+/// Returns the bytes of locked memory for the rings of all shards and for the probe ring, which may
+/// not be fully released when the others are created.
 fn locked_bytes(shards: usize, ring: &RingOptions) -> u64 {
     let rings = ring.locked_bytes().saturating_mul(shards as u64);
     rings.saturating_add(ring::PROBE_OPTIONS.locked_bytes())
 }
 
-/// The limit or the policy that an error of ring set-up points to.
+/// Returns the limit or the policy that an error of ring set-up points to.
 fn reason(error: &io::Error, shards: usize, ring: &RingOptions) -> String {
     match (error.raw_os_error(), rlimit::locked_bytes_max()) {
         (Some(libc::ENOMEM), Some(limit)) => {
@@ -193,11 +193,11 @@ fn reason(error: &io::Error, shards: usize, ring: &RingOptions) -> String {
             "a seccomp profile or kernel.io_uring_disabled forbids it".to_owned()
         }
         (Some(libc::EMFILE | libc::ENFILE), _) => "descriptors are used up".to_owned(),
-        _ => "this kernel lacks what is needed of it".to_owned(),
+        _ => "this kernel lacks features that are needed".to_owned(),
     }
 }
 
-/// Probes the kernel; a success is remembered, as it cannot turn into a refusal.
+/// Probes the kernel. A success is remembered, because it cannot turn into a refusal.
 fn probe_once() -> io::Result<()> {
     static WORKS: OnceLock<()> = OnceLock::new();
     if ring_denied() {

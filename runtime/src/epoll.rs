@@ -1,4 +1,4 @@
-//! The epoll engine: for hosts that refuse io_uring, and as the honest baseline beside it.
+//! Engine on epoll, for hosts that refuse io_uring, and as a baseline for comparison.
 //!
 //! Edge-triggered: every descriptor is registered once, and its readiness is remembered here.
 
@@ -24,42 +24,42 @@ use crate::op::{Tag, Token};
 use crate::slots::{ConnId, Slots};
 use crate::stats::Counters;
 
-/// Bytes read at once, into one buffer for the whole shard.
+/// Size of the shard's one read buffer, in bytes.
 const SCRATCH_BYTES: usize = 64 * 1024;
-/// Bytes one connection may take of a turn; the rest waits for the next.
+/// Bytes that one connection may receive in a turn; the rest waits for the next turn.
 const TURN_BYTES_MAX: usize = 256 * 1024;
-/// Connections one listener may take of a turn.
+/// Connections that one listener may accept in a turn.
 const TURN_ACCEPTS_MAX: usize = 64;
 const EVENTS_MAX: usize = 1024;
-/// How late the kernel may end a timed wait to save a wake-up.
+/// Slack of timed waits, by which the kernel may delay their end to save a wake-up.
 const TIMER_SLACK_NS: u64 = 1;
 
 struct Connection {
     socket: OwnedFd,
-    /// Bytes, an end or an error may be waiting; cleared when a read finds nothing.
+    /// True if bytes, an end or an error may be waiting; cleared when a read finds nothing.
     readable: bool,
-    /// Receiving is wanted.
+    /// True if receiving is turned on.
     wanted: bool,
-    /// Stands in the list of those to read from.
+    /// True if the connection is in the list of those to read from.
     listed: bool,
-    /// The peer has ended, so there is nothing left to read.
+    /// True once the peer has ended, so that nothing is left to read.
     ended: bool,
-    /// Connecting: the next event tells how that went.
+    /// True while connecting: the next event tells the outcome.
     connecting: bool,
-    /// What the kernel did not take yet, and from where on.
+    /// Bytes that the kernel has not accepted yet: the buffer, and the offset of the rest.
     rest: Option<(Vec<u8>, usize)>,
 }
 
 struct Listener {
     socket: Socket,
-    /// Connections may be waiting; cleared when an accept finds none.
+    /// True if connections may be waiting; cleared when an accept finds none.
     ready: bool,
-    /// An accept failed, so that further connections wait until the shard tries again.
+    /// True after a failed accept, until the shard tries again.
     paused: bool,
     closing: bool,
 }
 
-/// The epoll instance of one shard.
+/// Epoll instance of one shard.
 pub(crate) struct Epoll {
     epoll: EpollFd,
     connections: Slots<Connection>,
@@ -70,9 +70,9 @@ pub(crate) struct Epoll {
     events: Vec<EpollEvent>,
     found: usize,
     scratch: Vec<u8>,
-    /// A listener has connections waiting or is about to close.
+    /// True if a listener has connections waiting or is about to close.
     accepting: bool,
-    /// Keeps the watched eventfd open.
+    /// Mailbox, held to keep the watched eventfd open.
     _mailbox: Arc<Mailbox>,
     counters: Rc<Counters>,
 }
@@ -122,7 +122,7 @@ impl Epoll {
         Ok(id)
     }
 
-    /// Lists a connection for reading, if there may be something and it is wanted.
+    /// Lists a connection for reading if it may have bytes and receiving is turned on.
     fn list(&mut self, id: ConnId) {
         if let Some(connection) = self.connections.find(id)
             && connection.readable
@@ -248,7 +248,7 @@ impl Epoll {
     }
 }
 
-/// Accepts a turn's share; true when there is nothing more to accept for now.
+/// Accepts a turn's share. Returns `true` if there is nothing more to accept for now.
 fn accept_some(
     index: usize,
     listener: &mut Listener,
@@ -279,7 +279,7 @@ fn accept_some(
     false
 }
 
-/// Sends until all is out or the socket takes no more, moving `sent` along.
+/// Sends until all bytes are sent or the socket accepts no more, and advances `sent`.
 fn send_some(socket: BorrowedFd<'_>, buffer: &[u8], sent: &mut usize) -> io::Result<()> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     while *sent < buffer.len() {

@@ -1,4 +1,4 @@
-//! What can go wrong when shards start and while they run.
+//! Errors of shards: when they start, and while they run.
 
 use std::error::Error;
 use std::fmt;
@@ -7,43 +7,43 @@ use std::io;
 use crate::address::Address;
 use crate::engine::Engine;
 
-/// Why a runtime or a local shard did not start.
+/// Reason that a runtime or a local shard did not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// An address cannot be listened on.
+    /// Listening on an address failed.
     Listen {
-        /// The address as it was given.
+        /// Address as given.
         address: Address,
-        /// What the kernel answered.
+        /// Error of the system call.
         source: io::Error,
     },
-    /// The engine asked for does not work on this machine.
+    /// The requested engine does not work on this machine.
     Engine {
-        /// The engine that was tried.
+        /// Engine that was tried.
         engine: Engine,
-        /// What the kernel answered.
+        /// Error of the system call.
         source: io::Error,
     },
     /// A shard cannot be pinned to its CPU.
     Pin {
-        /// The CPU that is not among those this process may use.
+        /// CPU that this process may not use.
         cpu: usize,
     },
-    /// The settings contradict each other or ask for nothing.
+    /// The settings contradict each other or are empty.
     Settings(String),
-    /// A shard's thread, its mailbox or its signals cannot be set up.
+    /// A shard's thread, mailbox or signals cannot be set up.
     Shard {
-        /// The shard.
+        /// Number of the shard.
         shard: usize,
-        /// What the kernel answered.
+        /// Error of the system call.
         source: io::Error,
     },
     /// The service factory failed on a shard.
     Service {
-        /// The shard.
+        /// Number of the shard.
         shard: usize,
-        /// What the factory answered.
+        /// Error that the factory returned.
         source: Box<dyn Error + Send + Sync>,
     },
 }
@@ -82,18 +82,18 @@ impl Error for StartError {
     }
 }
 
-/// Why a runtime that had started did not end well.
+/// Reason that a started runtime ended with an error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
-    /// A shard stopped on its own.
+    /// A shard stopped by itself.
     Shard {
-        /// The shard.
+        /// Number of the shard.
         shard: usize,
-        /// Why.
+        /// Reason, as text.
         reason: String,
     },
-    /// Signals cannot be waited for.
+    /// Waiting for signals failed.
     Signals(io::Error),
 }
 

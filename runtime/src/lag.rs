@@ -1,10 +1,10 @@
-//! How long work waits before its shard gets to it, measured on the shard's own loop.
+//! Measurement of how long work waits for its shard, made on the shard's own loop.
 //!
-//! Bytes wait unseen in their sockets: the kernel does not say for how long. But a shard that
-//! goes round takes up all there is. So what a turn receives has waited no longer than the turn
-//! before took, and not at all if the kernel had nothing to report when that turn was over.
-//! Behind what was received already, work waits for the rest of the turn and for the tasks that
-//! are ready; and blocking calls wait for a thread of their pool.
+//! The kernel does not tell how long bytes have waited in their sockets. But each turn takes all
+//! bytes that are there. So the bytes that a turn receives have waited at most as long as the
+//! previous turn took, and not at all if the kernel had nothing to report when that turn ended.
+//! After that, work waits for the rest of the turn and for the tasks that are ready. Blocking calls
+//! wait for a thread of their pool.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,35 +14,35 @@ use std::time::Duration;
 
 use crate::{clock, context};
 
-/// The average of what polls take follows each turn by one part in so many.
+/// Inverse weight of one turn in the moving average of poll times.
 const POLL_WEIGHT: u64 = 8;
 
-/// What the current turn began with.
+/// Measurements at the start of the current turn.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TurnStart {
-    /// The longest time that bytes of this turn can have waited in their sockets.
+    /// Upper bound on the time that bytes of this turn have waited in their sockets.
     pub waited: Duration,
-    /// How long the oldest blocking call has waited that no thread of the pool has begun.
+    /// Age of the oldest blocking call that no thread of the pool has started.
     pub blocked: Duration,
-    /// How long the shard was at work in all turns before.
+    /// Time that the shard has worked in all earlier turns.
     pub busy: Duration,
-    /// How long it was in the kernel to wait in all turns before.
+    /// Time that the shard has waited in the kernel in all earlier turns.
     pub idle: Duration,
 }
 
-/// One shard's measure. Costs nothing until it is asked for.
+/// Measurements of one shard. Costs nothing until it is turned on.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     is_on: Cell<bool>,
     began: Cell<Duration>,
     ended: Cell<Duration>,
-    /// The kernel had something to report when the turn before was over.
+    /// True if the kernel had something to report when the previous turn ended.
     has_news: Cell<bool>,
     start: Cell<TurnStart>,
-    /// When this turn came to its tasks, and how many it polled.
+    /// Start of this turn's task polls, and their number.
     polling: Cell<(Duration, usize)>,
-    /// What one poll of a task takes on average, with its share of what it sends, in ns.
+    /// Moving average of the time of one task poll with its share of the sends, in ns.
     poll_ns: Cell<u64>,
     pub(crate) blocking: Blocking,
 }
@@ -52,7 +52,7 @@ impl Meter {
         self.is_on.get()
     }
 
-    /// The shard is awake, `now` is the moment of its turn.
+    /// Records that the shard has woken; `now` is the moment of its turn.
     pub(crate) fn begin_turn(&self, now: Duration) {
         if !self.is_on() {
             return;
@@ -73,18 +73,18 @@ impl Meter {
         self.began.set(now);
     }
 
-    /// The turn comes to its tasks.
+    /// Records that the turn starts to poll tasks.
     pub(crate) fn begin_tasks(&self, now: Duration) {
         self.polling.set((now, 0));
     }
 
-    /// So many tasks were polled.
+    /// Records the number of polls.
     pub(crate) fn end_tasks(&self, polls: usize) {
         self.polling.set((self.polling.get().0, polls));
     }
 
-    /// All of the turn is done, and the shard is about to enter the kernel, which has something
-    /// to report at once or has not.
+    /// Records the end of the turn, just before the kernel entry. `has_news` is true if the kernel
+    /// has something to report at once.
     pub(crate) fn end_turn(&self, now: Duration, has_news: bool) {
         self.ended.set(now);
         self.has_news.set(has_news);
@@ -98,8 +98,8 @@ impl Meter {
         }
     }
 
-    /// How long work has waited that is come to at `now`, and is still to wait behind `ready`
-    /// polls if it becomes a task.
+    /// Returns the time that work processed at `now` has waited, plus the time that it would wait
+    /// behind `ready` polls as a task.
     fn lag(&self, now: Duration, ready: usize) -> Duration {
         let elapsed = now.saturating_sub(self.began.get());
         let tasks = Duration::from_nanos(self.poll_ns.get().saturating_mul(ready as u64));
@@ -108,17 +108,17 @@ impl Meter {
     }
 }
 
-/// The calls of a shard that wait for a thread of the blocking pool, oldest first.
+/// Calls of a shard that wait for a thread of the blocking pool, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Blocking {
-    /// When those asked that are not known to have started.
+    /// Start times of the waiting calls that are not known to have started.
     waiting: RefCell<VecDeque<Duration>>,
     asked: Cell<u64>,
-    /// Counted by the pool's threads: those that have started, or never will.
+    /// Number of calls that have started or never will, counted by the pool's threads.
     begun: Arc<AtomicU64>,
 }
 
-/// One blocking call's place in the queue; dropped when it starts or is given up.
+/// Place of one blocking call in the queue; dropped when the call starts or is cancelled.
 pub(crate) struct Place(Arc<AtomicU64>);
 
 impl Drop for Place {
@@ -128,7 +128,7 @@ impl Drop for Place {
 }
 
 impl Blocking {
-    /// One more call waits from `now` on.
+    /// Adds a call that waits from `now` on.
     pub(crate) fn enter(&self, now: Duration) -> Place {
         self.forget_begun();
         self.waiting.borrow_mut().push_back(now);
@@ -136,7 +136,7 @@ impl Blocking {
         Place(Arc::clone(&self.begun))
     }
 
-    /// How long the oldest call has waited that has not started. The pool takes them in order.
+    /// Returns the age of the oldest call that has not started. The pool starts calls in order.
     fn age(&self, now: Duration) -> Duration {
         self.forget_begun();
         let waiting = self.waiting.borrow();
@@ -155,9 +155,9 @@ impl Blocking {
     }
 }
 
-/// From here on this shard measures how long work waits for it: see [`lag`]. Costs one reading of
-/// the clock in a turn, another in a turn that polls tasks, and on epoll a system call in a turn
-/// that then sleeps.
+/// Turns on the measurement of waiting times on this shard: see [`lag`]. Costs one clock reading
+/// per turn, another in a turn that polls tasks, and on epoll a system call in a turn that then
+/// sleeps.
 ///
 /// # Panics
 ///
@@ -171,7 +171,8 @@ pub fn measure_lag() {
     });
 }
 
-/// What this turn began with; nothing before [`measure_lag`]. No reading of the clock.
+/// Returns the measurements at the start of this turn; all zero before [`measure_lag`]. Does not
+/// read the clock.
 ///
 /// # Panics
 ///
@@ -180,10 +181,10 @@ pub fn turn_start() -> TurnStart {
     context::with(|context| context.meter.start.get())
 }
 
-/// How long work that the shard comes to now has waited, with what it would still wait as a task:
-/// in its socket at most, in this turn, behind the tasks that come first in turns over connections,
-/// or for the pool of [`spawn_blocking`](crate::spawn_blocking) if that takes longer. Reads the
-/// clock.
+/// Returns an upper bound on the time that work processed now has waited in its socket and in this
+/// turn, plus the time that it would wait as a task behind the tasks that come first. If a call of
+/// [`spawn_blocking`](crate::spawn_blocking) has waited longer for its pool, returns that time
+/// instead. Reads the clock.
 ///
 /// # Panics
 ///
@@ -210,7 +211,7 @@ mod tests {
         meter
     }
 
-    /// Turns as (woken, done, has news), the first at 1000; what the last of them began with.
+    /// Checks the last of the turns, each as (woken, done, has news), the first at 1000.
     fn check(turns: &[(u64, u64, bool)], waited: u64, busy: u64, idle: u64) {
         let meter = meter();
         meter.began.set(ms(1000));

@@ -1,4 +1,4 @@
-//! From settings to bound sockets, and from these to running shards.
+//! Start of a runtime: from settings to bound sockets, then to running shards.
 
 mod thread;
 
@@ -26,23 +26,23 @@ use thread::{Plan, Prepared};
 type Made = Result<Box<dyn Accept>, Box<dyn Error + Send + Sync>>;
 type Factory = dyn Fn(ShardId) -> Made + Send + Sync;
 
-/// The listeners of all shards.
+/// Listeners of all shards.
 struct Listeners {
     addresses: Vec<Address>,
     files: Vec<SocketFile>,
-    /// By listener: whether its connections may go to other shards than the accepting one.
+    /// For each listener, whether its connections may go to shards other than the accepting one.
     spread: Vec<bool>,
-    /// By shard: its sockets, each with the listener's index.
+    /// For each shard, its sockets with the index of the listener.
     sockets: Vec<Vec<(usize, Socket)>>,
 }
 
-/// A runtime that listens on its addresses and has no shards yet: see [`RuntimeBuilder::bind`].
+/// Runtime that listens on its addresses and has no shards yet: see [`RuntimeBuilder::bind`].
 ///
-/// The kernel keeps callers waiting until [`start`](Self::start). Dropping it closes the sockets.
+/// The kernel queues new connections until [`start`](Self::start). Dropping it closes the sockets.
 #[must_use = "nothing is served before `start`"]
 pub struct Bound {
     builder: RuntimeBuilder,
-    /// By shard: the CPU to pin it to.
+    /// For each shard, the CPU to pin it to.
     pins: Vec<Option<usize>>,
     listeners: Listeners,
 }
@@ -65,12 +65,12 @@ pub(crate) fn bind(builder: RuntimeBuilder) -> Result<Bound, StartError> {
 }
 
 impl Bound {
-    /// The addresses listened on, in the order they were given, with the ports really in use.
+    /// Returns the addresses listened on, in the order given, with the ports actually in use.
     pub fn addresses(&self) -> &[Address] {
         &self.listeners.addresses
     }
 
-    /// The number of shards that [`start`](Self::start) will start.
+    /// Returns the number of shards that [`start`](Self::start) will start.
     pub fn shards(&self) -> usize {
         self.pins.len()
     }
@@ -168,8 +168,8 @@ impl Bound {
     }
 }
 
-/// Waits until every shard has set up its engine or failed to, and answers with the engine that
-/// all of them can have.
+/// Waits until every shard has set up its engine or failed to. Returns the engine that all of them
+/// can use.
 fn settle(
     choice: Choice,
     shards: usize,
@@ -204,7 +204,7 @@ impl fmt::Debug for Bound {
     }
 }
 
-/// Binds all addresses: a socket per shard, except where one must do.
+/// Binds all addresses: one socket per shard, or a single one if the address cannot be shared.
 fn listen(builder: &RuntimeBuilder, pins: &[Option<usize>]) -> Result<Listeners, StartError> {
     let shards = pins.len();
     let mut all = Listeners {
@@ -240,8 +240,8 @@ fn listen(builder: &RuntimeBuilder, pins: &[Option<usize>]) -> Result<Listeners,
     Ok(all)
 }
 
-/// Returns whether the port of `address` is to be listened on at `0.0.0.0` as well, which would be
-/// taken if `[::]` came first and took callers over IPv4.
+/// Returns `true` if the port of `address` is also to be listened on at `0.0.0.0`, which would be
+/// in use if `[::]` came first and accepted IPv4 connections.
 fn has_v4_sibling(address: &Address, all: &[Address]) -> bool {
     let Address::Tcp(address) = address else {
         return false;

@@ -1,4 +1,4 @@
-//! Thread-per-core runtime: one thread, one ring, one heap to a core.
+//! Thread-per-core runtime: one thread, one io_uring and one heap for each core.
 //!
 //! A **shard** is a thread that owns everything it touches: its sockets, its timers, its tasks.
 //! It loops in **turns**:
@@ -72,16 +72,16 @@
 //! others and reach other shards by [`invoke_on`]. Nothing there needs to be `Send`, and wakers
 //! may nevertheless go to any thread.
 //!
-//! | room | what |
+//! | module | content |
 //! |---|---|
 //! | `shard`, `socket`, `sockets` | the turn, and the pump between a protocol and a driver |
 //! | `driver`, `ring`, `op`, `buffer`, `epoll` | the engines; all `unsafe` code of the project |
-//! | `task`, `timer`, `sleep`, `mailbox`, `remote` | tasks, time, and the one way in from outside |
+//! | `task`, `timer`, `sleep`, `mailbox`, `remote` | tasks, time, and messages from other threads |
 //! | `blocking` | threads for work that blocks |
-//! | `lag`, `stats` | how long work waits for its shard, and what that counts |
-//! | `log` | lines for stderr, which nobody waits for |
-//! | `cgroup`, `rlimit`, `cpu` | what the system grants |
-//! | `runtime`, `launch`, `local`, `balance`, `signal` | shards on threads, and how they end |
+//! | `lag`, `stats` | time that work waits for its shard, and the shard's counters |
+//! | `log` | lines for stderr that the caller does not wait for |
+//! | `cgroup`, `rlimit`, `cpu` | limits of the system on this process |
+//! | `runtime`, `launch`, `local`, `balance`, `signal` | shards on threads, from start to end |
 //!
 //! **Not here:** HTTP, gRPC, TLS, or any other meaning of the bytes; those are protocols.
 

@@ -1,4 +1,4 @@
-//! One shard on the calling thread: for clients, load generators and tests.
+//! Shard on the calling thread, for clients, load generators and tests.
 
 use std::future::Future;
 use std::io;
@@ -18,23 +18,23 @@ use crate::ring::{RingOptions, Uring};
 use crate::shard::Shard;
 use crate::task::Reservation;
 
-/// How a [`LocalShard`] is set up.
+/// Configuration of a [`LocalShard`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LocalConfig {
-    /// What drives the sockets.
+    /// Engine that drives the sockets.
     pub engine: Engine,
-    /// Pins the calling thread to this CPU, for good.
+    /// CPU to pin the calling thread to, permanently; `None` for no pinning.
     pub cpu: Option<usize>,
 }
 
-/// A shard that the calling thread drives by hand. Tasks and sockets rest between two calls of
-/// [`block_on`](Self::block_on), and end when it is dropped.
+/// Shard that the calling thread runs. Tasks and sockets make no progress between two calls of
+/// [`block_on`](Self::block_on), and end when the shard is dropped.
 pub struct LocalShard {
-    /// Always there until the drop, which needs it gone while inside its context.
+    /// The shard; `None` only in the drop, which must drop it inside its context.
     shard: Option<Shard>,
 }
 
-/// The driver of `engine`, which is settled already.
+/// Creates the driver of `engine`, which must not be [`Engine::Auto`].
 pub(crate) fn make_driver(
     engine: Engine,
     options: &RingOptions,
@@ -51,7 +51,7 @@ pub(crate) fn make_driver(
 }
 
 impl LocalShard {
-    /// Sets a shard up on the calling thread.
+    /// Creates a shard on the calling thread.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl LocalShard {
         Self::with_ring(config, RingOptions::default())
     }
 
-    /// Like [`new`](Self::new), with sizes of the ring other than the default ones.
+    /// Creates a shard as [`new`](Self::new) does, with non-default sizes of the ring.
     ///
     /// # Errors
     ///
@@ -95,12 +95,12 @@ impl LocalShard {
         })
     }
 
-    /// The engine in use: never [`Engine::Auto`].
+    /// Returns the engine in use: never [`Engine::Auto`].
     pub fn engine(&self) -> Engine {
         self.shard().driver().engine()
     }
 
-    /// Runs `future` to its end, and with it all tasks and sockets of the shard.
+    /// Runs `future` to its end, and meanwhile all tasks and sockets of the shard.
     ///
     /// # Panics
     ///
@@ -148,7 +148,7 @@ impl Drop for LocalShard {
     }
 }
 
-/// Runs `future` on a fresh shard of the calling thread, with the default settings.
+/// Runs `future` on a new shard of the calling thread, with the default settings.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Lines for stderr, written by a thread of their own: a caller never waits and never fails,
-//! whether the reader of a pipe is gone or stands still.
+//! Log lines for stderr, written by a thread of their own, so that a caller never waits and never
+//! fails even if the reader of a pipe is gone or stalled.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Display;
@@ -17,9 +17,9 @@ use nix::unistd::write;
 
 use crate::cpu;
 
-/// Bytes that wait to be written; further lines are lost, and counted.
+/// Limit on the bytes that wait to be written; further lines are dropped and counted.
 const BYTES_MAX: usize = 1 << 20;
-/// Time that a panic waits for its line to be written, as an abort may follow.
+/// Limit on the time that a panic waits for its line to be written, because an abort may follow.
 const PANIC_TIME_MAX: Duration = Duration::from_millis(20);
 
 static LINES: Lines = Lines {
@@ -33,18 +33,18 @@ static LINES: Lines = Lines {
     thread: Once::new(),
 };
 
-/// Writes a line to stderr. It is lost if 1 MiB waits there already.
+/// Writes a line to stderr. The line is dropped if 1 MiB waits there already.
 pub fn log_line(line: impl Display) {
     LINES.push(format!("{line}\n").as_bytes());
 }
 
-/// Waits until everything is on stderr that was logged so far, at most for `patience`.
+/// Waits until all lines logged so far are on stderr, at most for `patience`.
 pub fn flush_log(patience: Duration) {
     LINES.flush(patience);
 }
 
-/// Sends the messages of panics the same way from now on: by default a thread that panics waits
-/// for stderr.
+/// Logs the messages of panics as [`log_line`] does from now on: by default a thread that panics
+/// waits for stderr.
 pub fn log_panics() {
     panic::set_hook(Box::new(|info| {
         let thread = thread::current();
@@ -61,7 +61,8 @@ pub fn log_panics() {
     }));
 }
 
-/// Writes to stderr as [`log_line`] does, for subscribers of `tracing`: each write is a line.
+/// Writer for `tracing` subscribers, which writes to stderr as [`log_line`] does: each write is a
+/// line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogWriter(());
 
@@ -78,9 +79,9 @@ impl io::Write for LogWriter {
 
 struct Queue {
     text: Vec<u8>,
-    /// Lines that found no room.
+    /// Number of dropped lines.
     lost: u64,
-    /// The thread writes what it has taken.
+    /// True while the thread writes what it has taken.
     is_writing: bool,
 }
 
@@ -89,7 +90,7 @@ impl Queue {
         self.text.is_empty() && self.lost == 0 && !self.is_writing
     }
 
-    /// Adds a line, or counts it as lost.
+    /// Adds a line, or counts it as dropped.
     fn add(&mut self, line: &[u8]) {
         if self.text.len() + line.len() <= BYTES_MAX {
             self.text.extend_from_slice(line);
@@ -98,7 +99,7 @@ impl Queue {
         }
     }
 
-    /// Moves everything to `batch`, with a word about what is lost.
+    /// Moves all lines to `batch`, with a line about those that were dropped.
     fn take(&mut self, batch: &mut Vec<u8>) {
         batch.clear();
         std::mem::swap(&mut self.text, batch);
@@ -119,7 +120,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// Hands a line to the thread. Returns whether it had nothing else to do.
+    /// Passes a line to the thread. Returns `true` if the thread had nothing else to write.
     fn push(&'static self, line: &[u8]) -> bool {
         self.thread.call_once(|| self.start());
         let mut queue = self.lock();
@@ -168,8 +169,8 @@ impl Lines {
     }
 }
 
-/// Writes everything, or drops the rest if that is refused. Past the lock of `std::io::Stderr`,
-/// which others may wait for.
+/// Writes all bytes, or drops the rest if that fails. Avoids the lock of `std::io::Stderr`, which
+/// others may hold.
 fn write_all(to: &impl AsFd, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match write(to, bytes) {

@@ -1,7 +1,7 @@
-//! A shard's mailbox: the one way in from other threads.
+//! Mailbox of a shard, for messages from other threads.
 //!
-//! The receive → send path never touches it: a turn only reads one flag, and takes the lock
-//! when that flag says that something is waiting.
+//! Receiving and sending on sockets never touch it: a turn only reads one flag, and takes the lock
+//! if that flag says that messages are waiting.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,15 +13,15 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::task::TaskId;
 
-/// What other threads may tell a shard.
+/// Message from another thread to a shard.
 pub(crate) enum Message {
-    /// All shards are ready: start accepting.
+    /// All shards are ready: start to accept.
     Begin,
-    /// A socket that another shard accepted on the listener of this index.
+    /// Take over a socket that another shard accepted on the listener with this index.
     Adopt { socket: OwnedFd, listener: usize },
-    /// A closure to run.
+    /// Run a closure.
     Run(Box<dyn FnOnce() + Send>),
-    /// A task was woken.
+    /// Poll a task that was woken.
     Wake(TaskId),
     /// Shut down gracefully, until this deadline.
     Drain { deadline: Duration },
@@ -35,7 +35,7 @@ struct Queue {
     closed: bool,
 }
 
-/// Messages under a lock, and an eventfd that ends a blocked wait.
+/// Queue of messages under a lock, and an eventfd that ends a blocked wait.
 pub(crate) struct Mailbox {
     queue: Mutex<Queue>,
     pending: AtomicBool,
@@ -54,7 +54,7 @@ impl Mailbox {
         })
     }
 
-    /// Puts a message in, and wakes the shard if it sleeps; hands it back if the shard is gone.
+    /// Adds a message, and wakes the shard if it sleeps. Returns the message if the shard is gone.
     pub(crate) fn post(&self, message: Message) -> Result<(), Message> {
         {
             let mut queue = self.lock();
@@ -73,7 +73,7 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Says that the shard is about to sleep; false when a message came first.
+    /// Records that the shard is about to sleep. Returns `false` if a message came first.
     pub(crate) fn park(&self) -> bool {
         self.parked.store(true, Ordering::SeqCst);
         if self.pending.load(Ordering::SeqCst) {
@@ -83,7 +83,7 @@ impl Mailbox {
         true
     }
 
-    /// Says that the shard is awake, so that nobody spends a system call on waking it.
+    /// Records that the shard is awake, so that no system call is spent on waking it.
     pub(crate) fn unpark(&self) {
         self.parked.store(false, Ordering::SeqCst);
     }
@@ -97,7 +97,7 @@ impl Mailbox {
         }
     }
 
-    /// Refuses messages from here on, and drops those waiting.
+    /// Refuses messages from now on, and drops those waiting.
     pub(crate) fn close(&self) {
         let waiting = {
             let mut queue = self.lock();
@@ -108,7 +108,7 @@ impl Mailbox {
         drop(waiting);
     }
 
-    /// Refuses messages from here on if none waits; says whether it does.
+    /// Refuses messages from now on if none waits. Returns whether it does.
     pub(crate) fn close_if_empty(&self) -> bool {
         let mut queue = self.lock();
         queue.closed |= queue.messages.is_empty();
@@ -121,7 +121,7 @@ impl Mailbox {
 }
 
 impl AsFd for Mailbox {
-    /// The eventfd, for the driver to watch.
+    /// Returns the eventfd, for the driver to watch.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
     }

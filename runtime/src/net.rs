@@ -1,4 +1,4 @@
-//! Sockets before they carry bytes: listening, connecting, and who is at the other end.
+//! Set-up of sockets: listening, connecting, and the address of the peer.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,36 +17,36 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use crate::address::Address;
 use crate::protocol::{Credentials, Peer};
 
-/// The kernel clamps this to `net.core.somaxconn`.
+/// Length of the listen queue; the kernel limits it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// An address in use is tried for half a second: the kernel closes the listeners of a killed
-/// process only when its ring is gone, which was seen to take up to 20 ms after its exit.
+/// Number of attempts on an address in use, over half a second: the kernel closes the listeners of
+/// a killed process only when its ring is gone, up to 20 ms after its exit as measured.
 const IN_USE_TRIES: u32 = 50;
 const IN_USE_PAUSE: Duration = Duration::from_millis(10);
 
-/// The sockets that listen on one address: one per shard, or a single one.
+/// Sockets that listen on one address: one per shard, or a single one.
 pub(crate) struct Bound {
-    /// The address in use: a port of 0 is replaced by the one the kernel chose.
+    /// Address in use; a port of 0 is replaced by the port that the kernel chose.
     pub(crate) address: Address,
     pub(crate) sockets: Vec<Socket>,
-    /// Removes a Unix socket's file when the listener is gone.
+    /// File of a Unix socket, removed when the listener is gone.
     pub(crate) file: Option<SocketFile>,
 }
 
 /// Settings of the sockets of one address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner<'a> {
-    /// The number of sockets; a Unix address always has a single one.
+    /// Number of sockets; a Unix address always has a single one.
     pub(crate) count: usize,
-    /// The CPU whose incoming connections go to each socket.
+    /// For each socket, the CPU whose incoming connections go to it.
     pub(crate) steer: &'a [Option<usize>],
-    /// Leaves callers over IPv4 to another listener on the same port.
+    /// True to leave IPv4 connections to another listener on the same port.
     pub(crate) only_v6: bool,
 }
 
-/// Listens on `address`. `[::]` takes callers over IPv4 too; where the machine has no IPv6 it
-/// means `0.0.0.0`.
+/// Listens on `address`. `[::]` also accepts IPv4 connections; on a machine without IPv6 it means
+/// `0.0.0.0`.
 pub(crate) fn listen(address: &Address, manner: Manner<'_>) -> io::Result<Bound> {
     for _ in 1..IN_USE_TRIES {
         match listen_once(address, manner) {
@@ -115,7 +115,7 @@ fn is_any_v6(address: &SocketAddr) -> bool {
     address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
 }
 
-/// Returns whether an error means that IPv6 is not there or turned off.
+/// Returns `true` if an error means that IPv6 is missing or turned off.
 fn is_without_v6(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -123,7 +123,7 @@ fn is_without_v6(error: &io::Error) -> bool {
     )
 }
 
-/// The form that an abstract name has in system calls: a path behind a zero byte.
+/// Returns an abstract name in the form of system calls: a path after a zero byte.
 fn abstract_address(name: &[u8]) -> io::Result<SockAddr> {
     let path = [b"\0", name].concat();
     SockAddr::unix(OsStr::from_bytes(&path))
@@ -140,8 +140,8 @@ fn tcp_socket(address: &SockAddr, only_v6: Option<bool>) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Binds the first socket alone, so that a second process on the same port is refused; only
-/// then lets further ones of ours in.
+/// Binds the first socket alone, so that a second process on the same port is refused, and then
+/// allows further sockets of this process.
 fn bind_first(address: &SockAddr, only_v6: Option<bool>, share: bool) -> io::Result<Socket> {
     let socket = tcp_socket(address, only_v6)?;
     socket.set_reuse_address(true)?;
@@ -160,7 +160,7 @@ fn bind_more(address: &SockAddr, only_v6: Option<bool>) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Binds a Unix socket, clearing away the file of a listener that is gone.
+/// Binds a Unix socket, after removing the file of a listener that is gone.
 fn listen_unix(path: &Path) -> io::Result<(Socket, SocketFile)> {
     let address = SockAddr::unix(path)?;
     if is_stale(path, &address)? {
@@ -173,7 +173,7 @@ fn listen_unix(path: &Path) -> io::Result<(Socket, SocketFile)> {
     Ok((socket, file))
 }
 
-/// Whether `path` is a socket on which nothing answers.
+/// Returns `true` if `path` is a socket on which no process listens.
 fn is_stale(path: &Path, address: &SockAddr) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
@@ -187,7 +187,7 @@ fn is_stale(path: &Path, address: &SockAddr) -> io::Result<bool> {
     }
 }
 
-/// The file of a Unix listener, removed on drop if it is still the one we made.
+/// File of a Unix listener, removed on drop if it is still the one that this process made.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -214,7 +214,7 @@ impl Drop for SocketFile {
     }
 }
 
-/// A fresh socket for connecting to `address`.
+/// Returns a new socket for connecting to `address`.
 pub(crate) fn connecting_socket(address: &Address) -> io::Result<(Socket, SockAddr)> {
     match address {
         Address::Tcp(address) => {
@@ -232,7 +232,7 @@ pub(crate) fn connecting_socket(address: &Address) -> io::Result<(Socket, SockAd
     }
 }
 
-/// Who is at the other end of a socket that came through `listener`.
+/// Returns the peer of a socket that came through `listener`.
 pub(crate) fn peer(socket: &OwnedFd, listener: usize) -> Peer {
     let fd = socket.as_fd();
     let named = SockRef::from(&fd);
@@ -248,7 +248,7 @@ pub(crate) fn peer(socket: &OwnedFd, listener: usize) -> Peer {
     peer
 }
 
-/// The name of one end, as far as it has one.
+/// Returns the address of one end, if it has one.
 fn address_of(address: &SockAddr) -> Option<Address> {
     if let Some(address) = address.as_socket() {
         return Some(Address::Tcp(address));

@@ -1,7 +1,7 @@
-//! The seam: all that a socket knows of what runs on it.
+//! Interface between a socket and the protocol that runs on it.
 //!
-//! The pump in `socket.rs` drives a [`Protocol`] and nothing else: bytes go in as arguments,
-//! bytes come out in a buffer, time is passed in, and the next wake-up is a return value.
+//! The pump in `socket.rs` drives a [`Protocol`] and nothing else: bytes go in as arguments, bytes
+//! come out in a buffer, time is passed in, and the next wake-up is a return value.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -10,84 +10,87 @@ use crate::address::Address;
 use crate::context;
 use crate::slots::ConnId;
 
-/// What a socket hands to its protocol.
+/// Input from a socket to its protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// Bytes from the peer, valid only during the call: what must last is copied.
+    /// Bytes from the peer, valid only during the call: copy what must be kept.
     Bytes(&'a [u8]),
-    /// The peer half-closed or the socket failed. Comes at most once, and last.
+    /// The peer half-closed or the socket failed. Sent at most once, and last.
     End,
 }
 
-/// Whether a socket lives on after a [`Protocol::transmit`].
+/// Fate of a socket after a [`Protocol::transmit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Keep the socket open.
     Open,
     /// Send what was transmitted, then close the socket. `transmit` is not called again.
     Close,
 }
 
-/// What runs on a socket: four methods the pump calls, none of which does I/O.
+/// Protocol on a socket, driven by the runtime. None of its methods does I/O.
 ///
 /// A panic in any of them closes this socket and no other.
 pub trait Protocol {
     /// Takes all of `input`.
     ///
-    /// Never fails: a protocol that meets nonsense notes its own end, transmits its last words
-    /// and answers [`Flow::Close`].
+    /// Never fails: a protocol that receives invalid input records its end, transmits its last
+    /// bytes and returns [`Flow::Close`].
     fn receive(&mut self, now: Duration, input: Input<'_>);
 
-    /// Time passed: the deadline is due, or [`SocketHandle::touch`] was called.
+    /// Advances time: called when the deadline has passed, or [`SocketHandle::touch`] was called.
     fn advance(&mut self, now: Duration);
 
-    /// Appends what is to be sent to `out`; may swap its own buffer in while `out` is empty.
+    /// Appends output to `out`; may swap in its own buffer while `out` is empty.
     ///
-    /// Called once per turn after anything happened, and only while no send is in flight: what
-    /// happens meanwhile is asked for when it is complete. A protocol that leaves output behind
-    /// touches its [`SocketHandle`], or appends at least 64 KiB.
+    /// Called once per turn if anything happened, and only while no send is in flight: otherwise it
+    /// is called when the send is complete. A protocol that leaves output for later touches its
+    /// [`SocketHandle`], or appends at least 64 KiB.
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow;
 
-    /// When [`advance`](Self::advance) must be called next, on the clock of [`now`](crate::now).
+    /// Returns the moment at which [`advance`](Self::advance) must be called next, on the clock of
+    /// [`now`](crate::now).
     fn deadline(&self) -> Option<Duration>;
 
-    /// Whether more input is welcome while a send is in flight. A protocol that would only write
-    /// more output for it says no, and receiving pauses until that send is complete.
+    /// Returns `true` if more input may be passed in while a send is in flight. A protocol that
+    /// would only write more output for it returns `false`, and receiving pauses until that send is
+    /// complete.
     fn wants_input(&self) -> bool {
         true
     }
 
-    /// Whether input still waits for a later turn, since answering all of it would be too much for
-    /// one: receiving pauses until it is dealt with. The moment of this turn is then the
-    /// [`deadline`](Self::deadline), so that the next turn begins at once and advances.
+    /// Returns `true` while input waits for a later turn, because answering all of it would be too
+    /// much for one turn. Receiving pauses until that input is processed. The
+    /// [`deadline`](Self::deadline) is then the moment of this turn, so that the next turn begins
+    /// at once and calls `advance`.
     fn has_backlog(&self) -> bool {
         false
     }
 
-    /// A graceful shutdown was asked for: finish what is open, then answer [`Flow::Close`].
+    /// Starts a graceful shutdown: finish what is open, then return [`Flow::Close`].
     fn drain(&mut self, _now: Duration) {}
 
-    /// The time for that is over: end at once what is still open. One last
-    /// [`transmit`](Self::transmit) follows, whose answer is taken for [`Flow::Close`].
+    /// Ends at once what is still open, because the time of the graceful shutdown is over. One last
+    /// [`transmit`](Self::transmit) follows, whose result is treated as [`Flow::Close`].
     fn cut(&mut self, _now: Duration) {}
 }
 
-/// Who connected, and through which door.
+/// Peer of an accepted connection, with the listener that accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The peer's address; `None` for a Unix socket without a name, as most clients' are.
+    /// Peer's address; `None` for a Unix socket without a name, as most clients' are.
     pub address: Option<Address>,
-    /// This end's address, which the peer has reached us at.
+    /// Local address of the connection.
     pub local: Option<Address>,
-    /// Who opened the other end of a Unix socket; `None` on TCP.
+    /// Process that opened the other end of a Unix socket; `None` on TCP.
     pub credentials: Option<Credentials>,
-    /// Which listener: an index into [`Running::addresses`](crate::Running::addresses).
+    /// Index of the listener in [`Running::addresses`](crate::Running::addresses).
     pub listener: usize,
 }
 
 impl Peer {
-    /// A peer at `address`, come through the first listener; for tests and simulators.
+    /// Creates a peer at `address`, accepted by the first listener; for tests and simulators.
     pub fn new(address: Option<Address>) -> Self {
         Self {
             address,
@@ -98,29 +101,30 @@ impl Peer {
     }
 }
 
-/// The process at the other end of a Unix socket, as the kernel noted it when that connected
+/// Process at the other end of a Unix socket, as the kernel recorded it when the socket connected
 /// (SO_PEERCRED in unix(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The process. By now its number may belong to another one.
+    /// Process id. The process may have ended, and its id may belong to another one by now.
     pub pid: i32,
-    /// Its effective user.
+    /// Effective user id of the process.
     pub uid: u32,
-    /// Its effective group.
+    /// Effective group id of the process.
     pub gid: u32,
 }
 
 impl Credentials {
-    /// These credentials; for tests and simulators.
+    /// Creates credentials; for tests and simulators.
     pub fn new(pid: i32, uid: u32, gid: u32) -> Self {
         Self { pid, uid, gid }
     }
 }
 
-/// Gives every accepted socket its protocol. One value per shard, so it needs no lock.
+/// Factory that makes the protocol of every accepted socket. There is one value per shard, so it
+/// needs no lock.
 pub trait Accept {
-    /// A socket was accepted: answers what shall run on it.
+    /// Returns the protocol to run on a newly accepted socket.
     fn accept(&mut self, peer: Peer, socket: SocketHandle) -> Box<dyn Protocol>;
 }
 
@@ -133,9 +137,11 @@ where
     }
 }
 
-/// A protocol's way to reach its own socket: a small number, free to copy, bound to its shard.
+/// Handle by which a protocol reaches its own socket: a small number, free to copy, bound to its
+/// shard.
 ///
-/// Once the socket is closed every method is a no-op, also when its place was taken by another.
+/// Once the socket is closed, every method does nothing, even if its slot is used by another
+/// socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketHandle {
     conn: ConnId,
@@ -150,18 +156,17 @@ impl SocketHandle {
         }
     }
 
-    /// A handle of no socket, for tests and simulators: its methods do nothing.
+    /// Creates a handle of no socket, for tests and simulators: its methods do nothing.
     pub fn detached() -> Self {
         Self::new(ConnId::DETACHED)
     }
 
-    /// Asks for `advance` and then `transmit` in this turn. Works from any task on the shard.
+    /// Requests `advance` and then `transmit` in this turn. Works from any task on the shard.
     pub fn touch(&self) {
         context::try_with(|context| context.dirty.touch(self.conn));
     }
 
-    /// Closes the socket after one last `transmit`, as if the protocol had answered
-    /// [`Flow::Close`] to it.
+    /// Closes the socket after one last `transmit`, as if that had returned [`Flow::Close`].
     pub fn close(&self) {
         context::try_with(|context| context.dirty.ask_close(self.conn));
     }

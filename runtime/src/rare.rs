@@ -1,14 +1,14 @@
-//! At most one log line a second for what may happen thousands of times.
+//! Rate limit on log lines: at most one a second for events that may happen thousands of times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Time between two lines.
+/// Minimum time between two lines.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The lines of one kind, on all shards together.
+/// Log lines of one kind, on all shards together.
 pub(crate) struct Rare {
-    /// Time on the process's clock before which there is no further line, in nanoseconds.
+    /// Moment on the process's clock before which there is no further line, in nanoseconds.
     quiet_until: AtomicU64,
     left_out: AtomicU64,
 }
@@ -21,8 +21,8 @@ impl Rare {
         }
     }
 
-    /// Returns the number of lines left out since the last one if there may be one at `now`, or
-    /// counts this line as left out.
+    /// Returns the number of lines omitted since the last one if a line is allowed at `now`, else
+    /// counts this line as omitted and returns `None`.
     #[cold]
     pub(crate) fn admit(&self, now: Duration) -> Option<u64> {
         let now_ns = now.as_nanos() as u64;

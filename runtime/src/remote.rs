@@ -24,7 +24,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// The end that answers. Dropped without an answer, it says that there will be none.
+/// Sending end of the result. If dropped without a result, it reports that there will be none.
 struct Answer<T>(Arc<Shared<T>>);
 
 impl<T> Answer<T> {
@@ -47,7 +47,7 @@ impl<T> Drop for Answer<T> {
     }
 }
 
-/// Waits for the result of [`invoke_on`].
+/// Future of the result of [`invoke_on`].
 pub struct Invocation<T>(Arc<Shared<T>>);
 
 impl<T> Future for Invocation<T> {
@@ -64,7 +64,8 @@ impl<T> Future for Invocation<T> {
     }
 }
 
-/// Runs `f` on another shard of this runtime; inside it, `spawn` and all else work there.
+/// Runs `f` on another shard of this runtime; inside `f`, `spawn` and all other functions act
+/// there.
 ///
 /// The result is [`JoinError::Aborted`] when that shard has ended, or `f` panicked on it. The
 /// closure runs whether or not the result is waited for.
@@ -89,7 +90,7 @@ where
     Invocation(shared)
 }
 
-/// Runs `f` on a pool of threads made for blocking work, and waits for its result.
+/// Runs `f` on a thread pool for blocking work, and waits for its result.
 ///
 /// The pool has at most 500 threads; each ends after two seconds without work. If the future is
 /// dropped before `f` starts, `f` never runs.
@@ -119,7 +120,7 @@ pub async fn spawn_blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 's
     }
 }
 
-/// Takes a blocking job back that has not started.
+/// Guard that cancels a blocking job that has not started.
 struct CancelOnDrop(Option<u64>);
 
 impl Drop for CancelOnDrop {

@@ -1,9 +1,9 @@
-//! Limits that the system puts on this process (getrlimit(2)).
+//! Resource limits of this process (getrlimit(2)).
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Raises the soft limit of open descriptors to the hard one: a socket is a descriptor, and the
-/// usual soft limit of 1024 is meant for programs that call select(2).
+/// Raises the soft limit on open descriptors to the hard limit: each socket is a descriptor, and
+/// the usual soft limit of 1024 is meant for programs that call select(2).
 pub(crate) fn raise_descriptors() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         if soft < hard {
@@ -17,8 +17,8 @@ pub(crate) fn raise_descriptors() {
     }
 }
 
-/// The soft limit of locked memory in bytes, as what rings take is charged to it; `None` without
-/// a limit.
+/// Returns the soft limit on locked memory in bytes, to which the memory of rings is charged;
+/// `None` without a limit.
 pub(crate) fn locked_bytes_max() -> Option<u64> {
     let (soft, _) = getrlimit(Resource::RLIMIT_MEMLOCK).ok()?;
     (soft != libc::RLIM_INFINITY).then_some(soft)

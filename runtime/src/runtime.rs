@@ -1,4 +1,4 @@
-//! Shards on threads of their own: the builder, and the handle of what it started.
+//! Runtime with shards on threads of their own: its builder, and the handle of a started one.
 
 use std::error::Error;
 use std::fmt;
@@ -20,15 +20,15 @@ use crate::protocol::Accept;
 use crate::ring::RingOptions;
 use crate::signal::{Ended, News, Signals};
 
-/// How long a graceful shutdown may take unless set otherwise.
+/// Default limit on the time of a graceful shutdown.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Numbers a shard within its runtime: 0 to `shards - 1`.
+/// Number of a shard within its runtime: 0 to `shards - 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShardId(pub(crate) usize);
 
 impl ShardId {
-    /// The number.
+    /// Returns the number.
     pub fn index(self) -> usize {
         self.0
     }
@@ -40,21 +40,22 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// Beyond this, who stops a shard or hands it something would wait for too long.
+/// Largest coalescing time: with a longer one, a stop or a message from another thread would wait
+/// too long.
 const COALESCE_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Where runtimes come from: see [`Runtime::builder`].
+/// Entry point to runtimes: see [`Runtime::builder`].
 #[derive(Debug)]
 pub struct Runtime(());
 
 impl Runtime {
-    /// A builder with default settings: no address, a shard per CPU, the best engine.
+    /// Returns a builder with default settings: no address, a shard per CPU, the best engine.
     pub fn builder() -> RuntimeBuilder {
         RuntimeBuilder::default()
     }
 }
 
-/// Settings of a runtime to be started.
+/// Builder of a runtime.
 #[derive(Debug, Clone)]
 #[must_use = "nothing starts before `start`"]
 pub struct RuntimeBuilder {
@@ -92,22 +93,22 @@ impl Default for RuntimeBuilder {
 }
 
 impl RuntimeBuilder {
-    /// Listens on `address`, too: may be called several times.
+    /// Adds an address to listen on; may be called several times.
     pub fn listen(mut self, address: Address) -> Self {
         self.addresses.push(address);
         self
     }
 
-    /// How many shards. Default: as many as [`cpus`](Self::cpus) lists, or else one per CPU of
-    /// the affinity mask, as far as the control groups' CPU quota pays for them and their memory
-    /// limit has 64 MiB for each.
+    /// Sets the number of shards. Default: as many as [`cpus`](Self::cpus) lists, or else one per
+    /// CPU of the affinity mask, limited by the control groups' CPU quota and by 64 MiB of their
+    /// memory limit for each shard.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
     }
 
-    /// The CPUs to pin shards to, in turn. One that this process may not use leaves its shards to
-    /// the scheduler, with a warning.
+    /// Sets the CPUs to pin shards to, in turn. Shards of a CPU that this process may not use are
+    /// left to the scheduler, with a warning.
     ///
     /// By default shards are pinned only if the affinity mask is smaller than the machine and they
     /// fill it evenly: processes that share CPUs must not all choose the first ones.
@@ -116,75 +117,76 @@ impl RuntimeBuilder {
         self
     }
 
-    /// What drives the sockets. Default: [`Engine::Auto`].
+    /// Sets the engine that drives the sockets. Default: [`Engine::Auto`].
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = engine;
         self
     }
 
-    /// How connections are spread over shards. Default: [`Balance::Balanced`].
+    /// Sets how connections are distributed over shards. Default: [`Balance::Balanced`].
     pub fn balance(mut self, balance: Balance) -> Self {
         self.balance = balance;
         self
     }
 
-    /// How long a graceful shutdown may take. Default: 30 seconds.
+    /// Sets the longest time of a graceful shutdown. Default: 30 seconds.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How long one send may be in flight before its socket is closed: a peer that reads nothing
-    /// must not hold its socket and the output for good. A protocol keeps its sends small, so that
-    /// this bounds how slowly a peer may read. Default: 60 seconds; [`Duration::MAX`] for no bound.
+    /// Sets the longest time that one send may be in flight before its socket is closed, so that a
+    /// peer that reads nothing cannot hold its socket and the output forever. A protocol keeps its
+    /// sends small, so that this limits how slowly a peer may read. Default: 60 seconds;
+    /// [`Duration::MAX`] for no limit.
     pub fn send_time_max(mut self, bound: Duration) -> Self {
         self.send_time_max = bound;
         self
     }
 
-    /// How long a busy shard may wait for more to arrive before it looks at what has, at most a
-    /// second: what is dealt with together costs less CPU time, and every call is later by up to
-    /// this, as is what other threads hand over. A shard is busy if its last turn dealt with eight
-    /// sockets or more; others wait for nothing. What [`measure_lag`](crate::measure_lag) tells
-    /// leaves this wait out. Default: no time at all.
+    /// Sets the time that a busy shard may wait for more events before it processes those it has,
+    /// at most a second. Events processed together cost less CPU time, but every call, and every
+    /// message from another thread, is delayed by up to this time. A shard is busy if its last turn
+    /// processed eight sockets or more; other shards do not wait.
+    /// [`measure_lag`](crate::measure_lag) does not count this wait. Default: zero.
     pub fn coalesce_time(mut self, time: Duration) -> Self {
         self.coalesce_time = time.min(COALESCE_TIME_MAX);
         self
     }
 
-    /// How long shards go on after the first signal before they drain, so that those who send
-    /// new connections learn of it. Default: no time at all.
+    /// Sets the time that shards continue after the first signal before they drain, so that load
+    /// balancers can learn of it. Default: zero.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.drain_delay = delay;
         self
     }
 
-    /// Sizes of each shard's ring and receive buffers; epoll has no use for them.
+    /// Sets the sizes of each shard's ring and receive buffers; not used by epoll.
     pub fn ring(mut self, ring: RingOptions) -> Self {
         self.ring = ring;
         self
     }
 
     /// Blocks SIGTERM and SIGINT in the calling thread before any shard starts, so that none is
-    /// lost between the start and [`Running::wait_for_signal`]. Signals that would end the process
-    /// without a use are blocked too, unless the program handles them: SIGHUP, SIGUSR1, SIGUSR2,
+    /// lost between the start and [`Running::wait_for_signal`]. Signals without a use that would
+    /// end the process are blocked too, unless the program handles them: SIGHUP, SIGUSR1, SIGUSR2,
     /// SIGALRM, SIGVTALRM, SIGIO, SIGPWR and SIGXFSZ.
     pub fn catch_signals(mut self) -> Self {
         self.catch_signals = true;
         self
     }
 
-    /// Has [`Running::wait_for_signal`] tell of SIGHUP, also if the process was started with it
+    /// Makes [`Running::wait_for_signal`] report SIGHUP, even if the process was started with it
     /// ignored, as by nohup.
     pub fn catch_hangup(mut self) -> Self {
         self.catch_hangup = true;
         self
     }
 
-    /// Listens on all addresses, and starts nothing so far: a taken port is found before work is
-    /// done for a start, and the number of a port that the kernel chose can be read.
+    /// Listens on all addresses without starting shards, so that a port in use is reported early,
+    /// and the number of a port that the kernel chose can be read.
     ///
-    /// The soft limit of open descriptors is raised to the hard one for this process.
+    /// Raises the soft limit on open descriptors to the hard limit for this process.
     ///
     /// # Errors
     ///
@@ -193,14 +195,14 @@ impl RuntimeBuilder {
         launch::bind(self)
     }
 
-    /// Starts the shards. `factory` is called once on each shard's thread, and what it makes
-    /// stays there: it needs to be neither `Send` nor `Sync`.
+    /// Starts the shards. `factory` is called once on each shard's thread, and its result stays
+    /// there: it needs to be neither `Send` nor `Sync`.
     ///
     /// Connections are accepted only after every shard is ready.
     ///
     /// # Errors
     ///
-    /// The first thing that went wrong on any shard; all others are stopped again.
+    /// The first error of any shard; all others are stopped again.
     pub fn start<F>(self, factory: F) -> Result<Running, StartError>
     where
         F: Fn(ShardId) -> Result<Box<dyn Accept>, Box<dyn Error + Send + Sync>>
@@ -212,16 +214,16 @@ impl RuntimeBuilder {
     }
 }
 
-/// What [`Running::wait_for_signal`] tells of while it waits.
+/// Notice that [`Running::wait_for_signal`] gives while it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// SIGTERM or SIGINT came, for the first time: after the delay the drain begins.
+    /// First SIGTERM or SIGINT: the drain begins after the delay.
     Draining,
-    /// SIGHUP came: settings are to be read anew.
+    /// SIGHUP: reload the settings.
     Hangup,
 }
 
-/// Shards at work. Dropping it stops them at once.
+/// Handle of running shards. Dropping it stops them at once.
 pub struct Running {
     pub(crate) mailboxes: Arc<[Arc<Mailbox>]>,
     pub(crate) threads: Vec<thread::JoinHandle<Result<(), RunError>>>,
@@ -231,29 +233,29 @@ pub struct Running {
     pub(crate) drain_delay: Duration,
     pub(crate) catch_hangup: bool,
     pub(crate) ended: Arc<Ended>,
-    /// Removed from the file system when the shards are gone.
+    /// Files of Unix sockets, removed when the shards are gone.
     pub(crate) files: Vec<SocketFile>,
 }
 
 impl Running {
-    /// The addresses listened on, in the order they were given, with the ports really in use.
+    /// Returns the addresses listened on, in the order given, with the ports actually in use.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// The engine in use: never [`Engine::Auto`].
+    /// Returns the engine in use: never [`Engine::Auto`].
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// How many shards there are.
+    /// Returns the number of shards.
     pub fn shards(&self) -> usize {
         self.mailboxes.len()
     }
 
-    /// Begins a graceful shutdown: nothing new is accepted, every connection is asked to
-    /// [`drain`](crate::Protocol::drain), and shards end when their sockets are gone or the
-    /// grace is over.
+    /// Begins a graceful shutdown: no new connection is accepted, every connection is asked to
+    /// [`drain`](crate::Protocol::drain), and shards end when their sockets are closed or the grace
+    /// time is over.
     pub fn stop(&self) {
         let deadline = clock::now().saturating_add(self.grace);
         self.tell_all(|| Message::Drain { deadline });
@@ -273,16 +275,17 @@ impl Running {
         self.join_all()
     }
 
-    /// Waits for SIGTERM or SIGINT, says so to `tell`, lets the delay pass and drains within the
-    /// grace; a second signal ends it now. Each SIGHUP is told of too, if the builder was to
-    /// [`catch_hangup`](RuntimeBuilder::catch_hangup). Signals without a use are logged.
+    /// Waits for SIGTERM or SIGINT, reports it to `tell`, waits for the drain delay and drains
+    /// within the grace time; a second signal ends the runtime at once. Each SIGHUP is also
+    /// reported if the builder had [`catch_hangup`](RuntimeBuilder::catch_hangup). Signals without
+    /// a use are logged.
     ///
     /// Blocks these signals in the calling thread, which should be the main one. They must be
     /// blocked in every thread of the process: see [`RuntimeBuilder::catch_signals`].
     ///
     /// # Errors
     ///
-    /// When a shard ended other than by being stopped, or signals cannot be waited for.
+    /// A shard ended by itself, or waiting for signals failed.
     pub fn wait_for_signal(mut self, mut tell: impl FnMut(Notice)) -> Result<(), RunError> {
         let signals = Signals::open(self.catch_hangup).map_err(RunError::Signals)?;
         let (mut signalled, mut drain_at, mut ended) = (false, None, 0);
@@ -291,8 +294,8 @@ impl Running {
             match news.map_err(RunError::Signals)? {
                 News::Ended(count) => ended += count,
                 News::Hangup if self.catch_hangup => tell(Notice::Hangup),
-                News::Hangup => tracing::info!("SIGHUP: there is nothing to read anew"),
-                News::Idle(signal) => tracing::info!(signal, "this signal has no use here"),
+                News::Hangup => tracing::info!("SIGHUP: there are no settings to reload"),
+                News::Idle(signal) => tracing::info!(signal, "signal ignored: it has no use here"),
                 News::Time => {
                     drain_at = None;
                     tracing::info!(grace = ?self.grace, "draining");
@@ -338,7 +341,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop_now();
         if let Err(error) = self.join_all() {
-            tracing::error!(%error, "a shard did not end well");
+            tracing::error!(%error, "a shard ended with an error");
         }
     }
 }
@@ -353,7 +356,7 @@ impl fmt::Debug for Running {
     }
 }
 
-/// The error of a shard that could not be set up.
+/// Returns a function that makes the error of a shard that could not be set up.
 pub(crate) fn shard_error(shard: usize) -> impl FnOnce(io::Error) -> StartError {
     move |source| StartError::Shard { shard, source }
 }

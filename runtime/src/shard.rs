@@ -1,4 +1,5 @@
-//! One core: a turn is completions → receive → timers → tasks → transmit → one kernel entry.
+//! Loop of one shard: a turn is completions → receive → timers → tasks → transmit → one kernel
+//! entry.
 
 mod flush;
 mod wait;
@@ -26,27 +27,27 @@ use crate::slots::ConnId;
 use crate::sockets::{Inbox, Intake, Sockets};
 use crate::time_share::TimeShare;
 
-/// Task polls per turn; what is left goes on after the sockets had their turn.
+/// Largest number of task polls per turn; remaining tasks are polled after the sockets.
 const POLLS_MAX: usize = 256;
-/// Time for task polls per turn, so that a call which needs no task waits little behind others'
-/// tasks. The poll that uses it up is not interrupted.
+/// Limit on the time of task polls per turn, so that a call without a task waits little behind the
+/// tasks of others. The poll that exceeds it is not interrupted.
 const TASK_TIME_MAX: Duration = Duration::from_micros(500);
-/// Task polls of a turn that are not worth a reading of the clock.
+/// Number of task polls per turn that run without a clock reading.
 const POLLS_UNMEASURED: u32 = 4;
 /// Pause before a listener that ran out of descriptors tries again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long peers that a drain has cut off may take to read why.
+/// Time that peers cut off by a drain have to read the reason.
 const LAST_WORDS_TIME: Duration = Duration::from_millis(500);
-/// How long a ring may take to let go of its memory at the end.
+/// Time that a ring has to release its memory at the end.
 const TEARDOWN_PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a shard that accepts connections has beyond a plain one.
+/// Additional state of a shard that accepts connections.
 pub(crate) struct Service {
     pub(crate) accept: Box<dyn Accept>,
     pub(crate) loads: Arc<Loads>,
-    /// By listener index: whether its connections may go to other shards.
+    /// For each listener, whether its connections may go to other shards.
     pub(crate) spread: Vec<bool>,
-    /// This shard's listeners; armed when all shards are ready.
+    /// Listeners of this shard, activated when all shards are ready.
     pub(crate) listeners: Vec<(usize, ListenSocket)>,
 }
 
@@ -56,14 +57,14 @@ enum State {
     Draining {
         deadline: Duration,
     },
-    /// What a drain left open has been cut, and says so to its peers.
+    /// The connections that a drain left open have been cut, and their peers are being informed.
     Cutting {
         until: Duration,
     },
     Stopped,
 }
 
-/// A driver, its sockets, and the context that the code on them sees.
+/// Shard: a driver, its sockets, and the context for the code that runs on them.
 pub(crate) struct Shard {
     context: Rc<Context>,
     driver: Box<dyn Driver>,
@@ -72,7 +73,7 @@ pub(crate) struct Shard {
     state: State,
     inbox: Inbox,
     task_time: TimeShare,
-    /// How many sockets something happened to in the last turn.
+    /// Number of sockets that had events in the last turn.
     flushed: usize,
     // Scratch space, kept so that a warm turn allocates nothing.
     messages: Vec<Message>,
@@ -113,7 +114,7 @@ impl Shard {
         &*self.driver
     }
 
-    /// Turns until stopped, or drained.
+    /// Runs turns until stopped, or drained.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         while !self.is_over() {
             self.turn(&mut || {})?;
@@ -130,17 +131,18 @@ impl Shard {
         }
     }
 
-    /// Nobody is connected and nobody can be.
+    /// Returns `true` if no accepted socket is open and no listener is.
     fn is_deserted(&self) -> bool {
         self.sockets.accepted() == 0 && !self.driver.is_listening()
     }
 
-    /// Nobody is here, and no shard can hand over a socket any more.
+    /// Returns `true` if no accepted socket is open, no listener is, and the mailbox is closed now,
+    /// so that no shard can hand over a socket any more.
     fn is_left(&self) -> bool {
         self.is_deserted() && self.context.mailbox.close_if_empty()
     }
 
-    /// One turn. `main` is called when it is the tasks' time.
+    /// Runs one turn. `main` is called at the time of the tasks.
     pub(crate) fn turn(&mut self, main: &mut dyn FnMut()) -> io::Result<()> {
         self.context.counters.turns.increment();
         let ended = self.end_turn()?;
@@ -162,7 +164,7 @@ impl Shard {
         self.flush()
     }
 
-    /// Notes that the turn before is over, and when, if anybody wants to know.
+    /// Records the end of the previous turn, with its time if the measurement is turned on.
     fn end_turn(&mut self) -> io::Result<Option<Duration>> {
         let meter = &self.context.meter;
         if !meter.is_on() {
@@ -174,12 +176,12 @@ impl Shard {
         Ok(Some(now))
     }
 
-    /// Sends what the turns before have made, without another.
+    /// Sends the output of earlier turns, without another turn.
     pub(crate) fn submit(&mut self) -> io::Result<()> {
         self.driver.submit()
     }
 
-    /// Takes the driver's reports: bytes go straight to their protocols.
+    /// Processes the driver's reports: bytes go directly to their protocols.
     fn dispatch(&mut self) {
         self.driver.dispatch(&mut Intake {
             sockets: &mut self.sockets,
@@ -228,7 +230,7 @@ impl Shard {
         }
     }
 
-    /// Gives an accepted socket its protocol. Its load is counted already.
+    /// Runs a protocol on an accepted socket, whose load is counted already.
     fn adopt(&mut self, listener: usize, socket: OwnedFd) {
         let Some(service) = &mut self.service else {
             return;
@@ -267,7 +269,7 @@ impl Shard {
         self.context.dirty.mark(id, Reasons::TRANSMIT);
     }
 
-    /// Takes a socket off the shard. Safe for one that is connecting, or gone already.
+    /// Closes a socket. Also safe for a connecting or closed one.
     fn close(&mut self, id: ConnId) {
         self.context.dirty.close(id);
         if let Some(mut socket) = self.sockets.remove(id) {
@@ -341,7 +343,7 @@ impl Shard {
         }
     }
 
-    /// Cuts what is left when a drain has had its time.
+    /// Cuts the remaining connections when the time of a drain is over.
     fn end_grace(&mut self) {
         let now = self.context.turn_time.get();
         if !matches!(self.state, State::Draining { deadline } if deadline <= now) {
@@ -425,7 +427,7 @@ impl Shard {
 }
 
 impl Drop for Shard {
-    /// Ends tasks before sockets before the driver, so that none outlives what it uses.
+    /// Drops tasks before sockets before the driver, so that none outlives what it uses.
     fn drop(&mut self) {
         self.context.mailbox.close();
         self.context.executor.abort_all();

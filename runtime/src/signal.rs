@@ -1,4 +1,4 @@
-//! Signals, read from a descriptor instead of interrupting anybody.
+//! Signals, read from a descriptor instead of handled by interrupts.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::clock;
 
-/// Written once a shard's thread has ended.
+/// Event that a shard's thread writes when it has ended.
 pub(crate) struct Ended(EventFd);
 
 impl Ended {
@@ -26,30 +26,30 @@ impl Ended {
         let _ = self.0.write(1);
     }
 
-    /// How many shards ended since the last call.
+    /// Returns the number of shards that ended since the last call.
     fn take(&self) -> usize {
         self.0.read().map_or(0, |count| count as usize)
     }
 }
 
-/// What a wait was ended by.
+/// Reason that a wait ended.
 pub(crate) enum News {
-    /// A signal of this name that ends the server.
+    /// Signal with this name that ends the server.
     End(&'static str),
-    /// SIGHUP.
+    /// SIGHUP was received.
     Hangup,
-    /// A signal of this name that has no use here.
+    /// Signal with this name that has no use here.
     Idle(&'static str),
-    /// This many shards ended.
+    /// Number of shards that ended.
     Ended(usize),
-    /// The time that was waited for.
+    /// The time to wait for has come.
     Time,
 }
 
 /// Signals that end a server.
 const ENDS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 
-/// Signals whose default action would end a server for no reason: SIGHUP comes from a closed
+/// Signals without a use whose default action would end a server: SIGHUP comes from a closed
 /// terminal or a log rotation, SIGXFSZ from a log file that is full, the others from mistakes.
 /// SIGPROF is left to profilers, which install their handler late.
 const IDLE: [Signal; 8] = [
@@ -63,13 +63,13 @@ const IDLE: [Signal; 8] = [
     Signal::SIGXFSZ,
 ];
 
-/// The signals that a server reads, as a descriptor.
+/// Descriptor for the signals that a server reads.
 pub(crate) struct Signals(SignalFd);
 
-/// Blocks the signals that a server reads in the calling thread, and in those it starts from now
-/// on: those that end it, and those that would end it without a use. Of the latter, what the
-/// program handles or ignores by itself is left alone, but for SIGHUP if it is wanted by `hangup`:
-/// an ignored signal is read only if no thread is left that would discard it.
+/// Blocks the signals that a server reads in the calling thread, and in threads that it starts
+/// later: those that end it, and those without a use that would end it. Of the latter, signals that
+/// the program handles or ignores are not blocked, except SIGHUP if `hangup` is set: an ignored
+/// signal is read only if no thread is left that would discard it.
 pub(crate) fn block(hangup: bool) -> io::Result<SigSet> {
     let mut signals = SigSet::from_iter(ENDS);
     signals.extend(IDLE.into_iter().filter(|signal| is_default(*signal)));
@@ -80,7 +80,7 @@ pub(crate) fn block(hangup: bool) -> io::Result<SigSet> {
     Ok(signals)
 }
 
-/// Returns whether a signal has its default action, or the system does not say.
+/// Returns `true` if a signal has its default action, or the system does not tell.
 fn is_default(signal: Signal) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = |name: &str| {
@@ -92,14 +92,14 @@ fn is_default(signal: Signal) -> bool {
 }
 
 impl Signals {
-    /// Blocks the signals as [`block`] does, and opens the descriptor they are read from.
+    /// Blocks the signals as [`block`] does, and opens the descriptor from which they are read.
     pub(crate) fn open(hangup: bool) -> io::Result<Self> {
         let signals = block(hangup)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self(SignalFd::with_flags(&signals, flags)?))
     }
 
-    /// Waits for a signal, for shards to end, or until a time on the process's clock.
+    /// Waits for a signal, for shards to end, or until a moment on the process's clock.
     pub(crate) fn wait(&self, ended: &Ended, until: Option<Duration>) -> io::Result<News> {
         loop {
             let mut watched = [
@@ -130,7 +130,7 @@ impl Signals {
     }
 }
 
-/// Whole milliseconds, rounded up so that waiting does not end a little early, again and again.
+/// Returns whole milliseconds, rounded up so that waiting does not repeatedly end too early.
 fn timeout(left: Option<Duration>) -> PollTimeout {
     left.map_or(PollTimeout::NONE, |left| {
         PollTimeout::try_from(left.as_millis().saturating_add(1)).unwrap_or(PollTimeout::MAX)

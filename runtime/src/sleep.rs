@@ -11,10 +11,10 @@ use crate::clock;
 use crate::context::{self, Alarm};
 use crate::timer::TimerKey;
 
-/// Waits for a moment; made by [`sleep`] and [`sleep_until`].
+/// Future that waits for a moment; made by [`sleep`] and [`sleep_until`].
 ///
-/// Never wakes early, and is cancelled by being dropped. Belongs to the shard it was first
-/// polled on.
+/// Never ends early, and is cancelled by being dropped. Belongs to the shard on which it was first
+/// polled.
 #[derive(Debug)]
 pub struct Sleep {
     deadline: Duration,
@@ -23,18 +23,18 @@ pub struct Sleep {
 }
 
 impl Sleep {
-    /// The moment waited for, on the clock of [`now`](crate::now).
+    /// Returns the moment waited for, on the clock of [`now`](crate::now).
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 }
 
-/// Waits for `span`, counted from this call.
+/// Returns a future that waits for `span`, counted from this call.
 pub fn sleep(span: Duration) -> Sleep {
     sleep_until(clock::now().saturating_add(span))
 }
 
-/// Waits until `deadline` on the clock of [`now`](crate::now).
+/// Returns a future that waits until `deadline` on the clock of [`now`](crate::now).
 pub fn sleep_until(deadline: Duration) -> Sleep {
     Sleep {
         deadline,
@@ -84,7 +84,7 @@ impl Drop for Sleep {
     }
 }
 
-/// The future given to [`timeout`] took too long.
+/// Error of a [`timeout`] whose future took too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed {
     span: Duration,

@@ -1,25 +1,27 @@
-//! A table of connections, addressed by slot and generation.
+//! Table of connections, addressed by slot and generation.
 
-/// Names one connection of one shard: the slot says where, the generation says which.
+/// Identifier of one connection of one shard: the slot is the index, the generation tells its uses
+/// apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConnId {
     pub(crate) slot: u32,
-    /// At most 24 bits, as that is what fits beside a slot and a tag in one `user_data`.
+    /// Generation of the slot, at most 24 bits: so many fit next to a slot and a tag in one
+    /// `user_data`.
     pub(crate) generation: u32,
 }
 
-/// Generations count within these bits.
+/// Mask of the bits in which generations count.
 pub(crate) const GENERATION_MASK: u32 = 0x00ff_ffff;
 
 impl ConnId {
-    /// No connection: no table ever hands out generation 0.
+    /// Identifier of no connection: no table uses generation 0.
     pub(crate) const DETACHED: Self = Self {
         slot: u32::MAX,
         generation: 0,
     };
 }
 
-/// Values in slots that are reused, each use under a generation of its own.
+/// Table of values in slots that are reused, with a new generation for each use.
 pub(crate) struct Slots<T> {
     entries: Vec<Option<(u32, T)>>,
     free: Vec<u32>,
@@ -27,8 +29,8 @@ pub(crate) struct Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// An empty table whose generations start after `seed`, so that the handles of an earlier
-    /// shard on the same thread do not fit this one.
+    /// Creates an empty table whose generations start after `seed`, so that handles of an earlier
+    /// shard on the thread are not valid here.
     pub(crate) fn new(seed: u32) -> Self {
         Self {
             entries: Vec::new(),

@@ -1,7 +1,7 @@
-//! The pump of one connection: protocol on one side, driver on the other.
+//! Pump of one connection, between its protocol and the driver.
 //!
-//! Written once for every protocol and both engines. Output is pulled only while no send is in
-//! flight, so a turn makes at most one send per connection and a slow peer costs one buffer.
+//! It is the same code for every protocol and both engines. Output is pulled only while no send is
+//! in flight, so a turn makes at most one send per connection and a slow peer costs one buffer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -15,62 +15,65 @@ use crate::slots::ConnId;
 use crate::task::{Group, panic_message};
 use crate::timer::TimerKey;
 
-/// How much may be received while one send is in flight. Beyond it, and beyond the size of that
-/// send itself, receiving pauses until the peer has read what it was sent.
+/// Largest number of bytes received while one send is in flight. After that, and after as many
+/// bytes as that send has, receiving pauses until the peer has read the send.
 const RECEIVE_AHEAD_MAX: usize = 1024 * 1024;
-/// A send of this size may be a part of what the protocol has: it is asked again afterwards.
+/// Size in bytes from which a send may be only a part of the output, so that the protocol is asked
+/// again afterwards.
 const PARTIAL_BYTES: usize = 64 * 1024;
-/// How often a turn asks one protocol for more output, where sends complete at once.
+/// Largest number of times that a turn asks one protocol for more output, if sends complete at
+/// once.
 const ROUNDS_MAX: usize = 16;
-/// How much a turn sends of one socket, where sends complete at once: the next share waits for the
-/// next turn, so that a reader of large replies does not hold up the others.
+/// Largest number of bytes that a turn sends on one socket, if sends complete at once. The rest
+/// waits for the next turn, so that a reader of large replies does not delay other connections.
 const TURN_SEND_BYTES: usize = 512 * 1024;
-/// After the last send the peer has this long to close as well. Closing a socket with unread
-/// bytes would reset it, and the peer could lose our last words.
+/// Time that the peer has to close its side after the last send. Closing a socket with unread bytes
+/// would reset it, and the peer could lose the last bytes sent.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long the last send of a socket that closes may take: a peer that provoked the end and
-/// reads no more must not hold the socket and its output for good.
+/// Limit on the time of the last send of a closing socket, so that a peer that caused the end and
+/// stops reading cannot hold the socket and its output forever.
 const LAST_SEND: Duration = Duration::from_secs(10);
 
-/// What is to become of a socket after a pump.
+/// Fate of a socket after a pump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
     Keep,
     Close,
 }
 
-/// A send that is not complete.
+/// Send that is not complete.
 struct InFlight {
     len: usize,
-    /// When the peer has had time enough to take it; `None` for no bound.
+    /// Moment at which the send is given up; `None` for no limit.
     give_up: Option<Duration>,
 }
 
-/// A socket with a protocol on it.
+/// Socket with a protocol on it.
 pub(crate) struct Socket {
     conn: ConnId,
-    /// Gone while lingering: only the peer's end is still awaited then.
+    /// Protocol of the socket; `None` while lingering, when only the peer's end is awaited.
     protocol: Option<Box<dyn Protocol>>,
-    /// Accepted rather than connected: counts as load, and is drained.
+    /// True if accepted rather than connected: then it counts as load, and is drained.
     pub(crate) is_accepted: bool,
     sending: Option<InFlight>,
-    /// Bytes received since that send began.
+    /// Number of bytes received since that send began.
     received: usize,
-    /// There may be more to do once that send is complete.
+    /// True if there may be more to do once that send is complete.
     is_stale: bool,
     paused: bool,
-    /// The protocol has been told of the end.
+    /// True once the protocol has been informed of the end.
     ended: bool,
-    /// The socket or the protocol is broken: nothing can be sent any more.
+    /// True if the socket or the protocol is broken, so that nothing can be sent.
     failed: bool,
-    /// Nothing more is asked of the protocol: what was transmitted goes out, then it ends.
+    /// True once the protocol is not called any more: its transmitted output is sent, then the
+    /// socket closes.
     closing: bool,
-    /// Lets a [`SocketHandle::close`](crate::SocketHandle::close) wait for the send in flight.
+    /// True if a [`SocketHandle::close`](crate::SocketHandle::close) waits for the send in flight.
     close_asked: bool,
-    /// When a last send that is still in flight is given up.
+    /// Moment at which a last send that is still in flight is given up.
     close_by: Option<Duration>,
-    /// When lingering ends.
+    /// Moment at which lingering ends.
     linger_until: Option<Duration>,
     timer: Option<(Duration, TimerKey)>,
 }
@@ -95,7 +98,7 @@ impl Socket {
         }
     }
 
-    /// Calls the protocol, if it is still there. A panic breaks this socket and no other.
+    /// Calls the protocol, if there is one. A panic breaks this socket and no other.
     fn call<R>(&mut self, context: &Context, f: impl FnOnce(&mut dyn Protocol) -> R) -> Option<R> {
         let protocol = self.protocol.as_mut()?;
         let f = || catch_unwind(AssertUnwindSafe(|| f(protocol.as_mut())));
@@ -122,7 +125,8 @@ impl Socket {
         }
     }
 
-    /// Receiving waits until the peer has read, or until more than its share is dealt with.
+    /// Returns `true` if receiving is paused, either until the peer has read its output or until
+    /// earlier input is processed.
     pub(crate) fn is_paused(&self) -> bool {
         self.paused
     }
@@ -139,7 +143,7 @@ impl Socket {
         }
     }
 
-    /// The peer's end, or the socket's with `failed`.
+    /// Handles the peer's end or, if `failed`, the end of the socket.
     pub(crate) fn on_ended(&mut self, failed: bool, context: &Context) {
         if !std::mem::replace(&mut self.ended, true) {
             let now = context.turn_time.get();
@@ -148,8 +152,9 @@ impl Socket {
         self.failed |= failed;
     }
 
-    /// A send is complete; true when the socket wants to be pumped for it. Most do not: all that
-    /// there was has gone out, and asking the protocol in vain costs each small reply a call.
+    /// Handles a completed send. Returns `true` if the socket must be pumped for it. Most sockets
+    /// have sent all output, and a useless call of the protocol would make each small reply more
+    /// expensive.
     pub(crate) fn on_sent(&mut self) -> bool {
         let is_awaited = self.awaits_send();
         self.sending = None;
@@ -157,7 +162,7 @@ impl Socket {
         is_awaited
     }
 
-    /// Whether there will be something to do once the send in flight is complete.
+    /// Returns `true` if there will be work once the send in flight is complete.
     fn awaits_send(&self) -> bool {
         let Some(sending) = &self.sending else {
             return false;
@@ -166,13 +171,13 @@ impl Socket {
         self.is_stale || is_partial || self.paused || self.closing || self.close_asked
     }
 
-    /// Passes the wish for a graceful end on.
+    /// Passes the request for a graceful end to the protocol.
     pub(crate) fn drain(&mut self, context: &Context) {
         let now = context.turn_time.get();
         self.call(context, |protocol| protocol.drain(now));
     }
 
-    /// Ends what a graceful end was waited for in vain.
+    /// Ends the protocol at once when the time of the drain is over.
     pub(crate) fn cut(&mut self, context: &Context) {
         let now = context.turn_time.get();
         if !self.closing {
@@ -180,7 +185,7 @@ impl Socket {
         }
     }
 
-    /// Does what this turn asks for: advance, transmit, send, and note the next deadline.
+    /// Performs the work of this turn: advance, transmit, send, and set the next deadline.
     pub(crate) fn pump(
         &mut self,
         reasons: Reasons,
@@ -252,7 +257,7 @@ impl Socket {
         context.dirty.mark(self.conn, Reasons::TRANSMIT);
     }
 
-    /// One transmit and one send, of how many bytes.
+    /// Performs one transmit and one send, and returns the number of bytes.
     fn transmit(&mut self, driver: &mut dyn Driver, context: &Context) -> usize {
         let mut output = take_buffer();
         let flow = self.call(context, |protocol| protocol.transmit(&mut output));
@@ -279,8 +284,8 @@ impl Socket {
         len
     }
 
-    /// Stops receiving from a peer that sends without reading, until it has read, and from one
-    /// that has asked for more than its share of a turn, until that is dealt with.
+    /// Pauses receiving from a peer that sends without reading, until it has read, and from a peer
+    /// that has requested more than its share of a turn, until that is processed.
     fn apply_backpressure(&mut self, driver: &mut dyn Driver, context: &Context) {
         // Never below the size of the send itself: of two peers that flood each other, the one
         // whose send is smaller then always gets it through.
@@ -304,13 +309,13 @@ impl Socket {
         self.protocol.as_ref().is_none_or(|p| p.wants_input())
     }
 
-    /// A send has been in flight for so long that its peer does not read.
+    /// Returns `true` if a send has been in flight for so long that the peer does not read.
     fn is_stuck(&self, now: Duration) -> bool {
         let give_up = self.sending.as_ref().and_then(|sending| sending.give_up);
         give_up.is_some_and(|moment| moment <= now)
     }
 
-    /// Waits for the last send, but not for a peer that has stopped reading.
+    /// Waits for the last send, unless the peer has stopped reading.
     fn close(&mut self, driver: &mut dyn Driver, context: &Context) -> After {
         if self.sending.is_none() {
             return self.finish(driver, context);
@@ -324,7 +329,7 @@ impl Socket {
         After::Keep
     }
 
-    /// All is sent: ends our side, and waits for the peer to end its own.
+    /// Closes the local side after everything is sent, and waits until the peer closes its own.
     fn finish(&mut self, driver: &mut dyn Driver, context: &Context) -> After {
         self.drop_protocol(context);
         if self.ended {
@@ -344,8 +349,9 @@ impl Socket {
         After::Keep
     }
 
-    /// Sets the timer for `deadline`, unless it fires no later anyway: an early timer finds
-    /// nothing due and is set anew, which is cheaper than moving it with every request.
+    /// Sets the timer for `deadline`, unless it already fires at that time or before. An early
+    /// timer finds nothing due and is set again, which is cheaper than moving it with every
+    /// request.
     fn arm_timer(&mut self, deadline: Option<Duration>, context: &Context) {
         let Some(deadline) = deadline else {
             return;
@@ -365,7 +371,7 @@ impl Socket {
         }
     }
 
-    /// Lets go of everything the socket holds on the shard.
+    /// Releases everything that the socket holds on the shard.
     pub(crate) fn retire(&mut self, context: &Context) {
         self.disarm_timer(context);
         self.drop_protocol(context);

@@ -1,4 +1,4 @@
-//! All sockets of a shard, by connection id, and where the driver reports to.
+//! Table of all sockets of a shard by connection id, and the sink for the driver's reports.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,16 +14,16 @@ use crate::slots::ConnId;
 use crate::socket::Socket;
 
 enum State {
-    /// Connecting, or connected and waiting for its protocol.
+    /// Connecting, or connected without a protocol yet.
     Waiting(Rc<Ticket>),
     Open(Socket),
 }
 
-/// Sockets in the slots that the driver chose for them.
+/// Table of the sockets, in the slots that the driver chose for them.
 #[derive(Default)]
 pub(crate) struct Sockets {
     places: Vec<Option<(ConnId, State)>>,
-    /// Those accepted, which a drain waits for.
+    /// Number of accepted sockets, which a drain waits for.
     accepted: usize,
 }
 
@@ -52,12 +52,12 @@ impl Sockets {
         self.put(id, State::Open(Socket::new(id, protocol, is_accepted)));
     }
 
-    /// A connect began; its outcome goes to `ticket`.
+    /// Adds a socket that is connecting; its outcome goes to `ticket`.
     pub(crate) fn wait(&mut self, id: ConnId, ticket: Rc<Ticket>) {
         self.put(id, State::Waiting(ticket));
     }
 
-    /// Whether `id` is connected or connecting, without a protocol so far.
+    /// Returns `true` if `id` is connected or connecting, and has no protocol yet.
     pub(crate) fn is_waiting(&mut self, id: ConnId) -> bool {
         matches!(self.find(id), Some(State::Waiting(_)))
     }
@@ -69,7 +69,7 @@ impl Sockets {
         }
     }
 
-    /// Takes a socket out. Answers it if it had a protocol.
+    /// Removes a socket, and returns it if it had a protocol.
     pub(crate) fn remove(&mut self, id: ConnId) -> Option<Socket> {
         self.find(id)?;
         match self.places[id.slot as usize].take() {
@@ -81,18 +81,18 @@ impl Sockets {
         }
     }
 
-    /// How many accepted sockets are open.
+    /// Returns the number of accepted sockets that are open.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted
     }
 
-    /// The ids of all sockets, connecting ones included.
+    /// Returns the ids of all sockets, including connecting ones.
     pub(crate) fn ids(&self) -> Vec<ConnId> {
         self.places.iter().flatten().map(|(id, _)| *id).collect()
     }
 }
 
-/// What a dispatch leaves to be done with the driver, once it is free again.
+/// Work that a dispatch leaves for the driver, once that is not borrowed any more.
 #[derive(Default)]
 pub(crate) struct Inbox {
     pub(crate) accepted: Vec<(usize, OwnedFd)>,
@@ -100,7 +100,7 @@ pub(crate) struct Inbox {
     pub(crate) connect_failed: Vec<ConnId>,
 }
 
-/// The driver's sink: feeds protocols in place, and notes the rest.
+/// Sink of the driver: passes bytes to protocols in place, and records the rest.
 pub(crate) struct Intake<'a> {
     pub(crate) sockets: &'a mut Sockets,
     pub(crate) inbox: &'a mut Inbox,

@@ -1,20 +1,20 @@
-//! What a shard counts about itself.
+//! Counters of a shard.
 
 use std::cell::Cell;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// A snapshot of one shard's counters, all counted since the shard began.
+        /// Snapshot of one shard's counters, all counted since the shard began.
         ///
-        /// Differences between two snapshots, divided by the work done in between, say how well
-        /// a shard batches: `enters` per request is the figure to watch.
+        /// The difference of two snapshots, divided by the work done in between, shows how well a
+        /// shard batches: watch `enters` per request.
         #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Stats {
             $($(#[$doc])* pub $name: u64,)*
         }
 
-        /// The live counters, shared by a shard and its driver on one thread.
+        /// Live counters, shared by a shard and its driver on one thread.
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: Counter,)*
@@ -29,47 +29,48 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Passes of the shard loop.
+    /// Number of turns: passes of the shard loop.
     turns,
-    /// Kernel entries made to submit, wait or poll (`io_uring_enter` or `epoll_wait`).
+    /// Number of kernel entries made to submit, wait or poll (`io_uring_enter` or `epoll_wait`).
     enters,
-    /// Operations handed to the ring; on epoll, system calls made on sockets.
+    /// Number of operations submitted to the ring; on epoll, of system calls on sockets.
     submissions,
-    /// Completions reaped from the ring; on epoll, readiness events.
+    /// Number of completions read from the ring; on epoll, of readiness events.
     completions,
-    /// Times the completion queue was seen overflowing.
+    /// Number of times that the completion queue overflowed.
     overflows,
-    /// Pieces of bytes received.
+    /// Number of receives that delivered bytes.
     receives,
-    /// Bytes received.
+    /// Number of bytes received.
     received_bytes,
-    /// Receives that found the provided buffers used up, and were armed again.
+    /// Number of receives that found the provided buffers used up, and were submitted again.
     starved,
-    /// Sends begun.
+    /// Number of sends started.
     sends,
-    /// Bytes of the sends begun.
+    /// Number of bytes in the sends started.
     sent_bytes,
-    /// Times receiving was paused: a peer did not read, or asked for too much in one turn.
+    /// Number of times that receiving was paused: a peer did not read, or requested too much in one
+    /// turn.
     pauses,
-    /// Sockets closed because a send had been in flight for too long.
+    /// Number of sockets closed because a send had been in flight for too long.
     stuck_sends,
-    /// Task polls.
+    /// Number of task polls.
     polls,
-    /// Messages taken from the mailbox: wakes, sockets and closures from other threads.
+    /// Number of messages taken from the mailbox: wakes, sockets and closures from other threads.
     messages,
-    /// Sockets accepted by this shard's listeners.
+    /// Number of sockets accepted by this shard's listeners.
     accepted,
-    /// Accepted sockets handed over to another shard.
+    /// Number of accepted sockets handed over to another shard.
     handed_over,
-    /// Sockets opened on this shard, accepted or connected.
+    /// Number of sockets opened on this shard, accepted or connected.
     opened,
-    /// Sockets closed on this shard.
+    /// Number of sockets closed on this shard.
     closed,
-    /// Panics caught in tasks and protocols.
+    /// Number of panics caught in tasks and protocols.
     panics,
 }
 
-/// One number that only goes up.
+/// Counter that only increases.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(Cell<u64>);
 
@@ -83,7 +84,7 @@ impl Counter {
     }
 }
 
-/// The counters of the shard this code runs on.
+/// Returns the counters of the current shard.
 ///
 /// # Panics
 ///

@@ -1,47 +1,46 @@
-//! A bound on the time of work that is done in many small steps.
+//! Limit on the time of work that is done in many small steps.
 
 use std::time::Duration;
 
 use crate::clock;
 
-/// Readings of the clock that a time limit is worth.
+/// Divisor of a time limit that gives the interval to aim at between two clock readings.
 const READINGS_PER_LIMIT: u64 = 8;
 
-/// Steps between two readings of the clock, at most.
+/// Largest number of steps between two clock readings.
 const STRIDE_MAX: u32 = 128;
 
-/// Limits that a turn may have gone on for before it is long.
+/// Number of limits after which a turn counts as long.
 const LONG_TURN: u64 = 2;
 
-/// Part of the limit that is left in a turn that is long already.
+/// Divisor of the limit in a turn that is long already.
 const LONG_TURN_PART: u64 = 5;
 
-/// Bound on the time that a piece of work takes in one turn, which seldom reads the clock.
+/// Limit on the time that a piece of work takes in one turn, which seldom reads the clock.
 ///
-/// Work counts its steps. The clock is read after the first few, then after twice as many each
-/// time while that takes less than an eighth of the limit. Steps that take long are measured one
-/// by one, also at the start of the next turn, which then is a reading too. A limit of zero stands
-/// for none.
+/// Work counts its steps. The clock is read after the first few, then after twice as many each time
+/// while that takes less than an eighth of the limit. Slow steps are measured one by one, also at
+/// the start of the next turn, which then is a reading too. A limit of zero means no limit.
 ///
-/// Many pieces of work in one turn get less each: a fifth of the limit once the turn has gone on
-/// for twice the limit.
+/// Several pieces of work in one turn get less time each: a fifth of the limit once the turn has
+/// taken twice the limit.
 #[derive(Debug)]
 pub struct TimeShare {
     limit_ns: u64,
-    /// Steps before the first reading, at most.
+    /// Largest number of steps before the first reading.
     unmeasured: u32,
     stride: u32,
-    /// Steps until the next reading.
+    /// Number of steps until the next reading.
     left: u32,
-    /// Start of the turn, if its length matters.
+    /// Start of the turn in nanoseconds, if its length matters.
     turn_ns: u64,
-    /// First reading of this turn; 0 before it.
+    /// First reading of this turn in nanoseconds; 0 before it.
     began_ns: u64,
     last_ns: u64,
 }
 
 impl TimeShare {
-    /// Creates a share of `limit` that reads no clock in turns of fewer than `unmeasured` steps.
+    /// Creates a limit that reads no clock in turns of fewer than `unmeasured` steps.
     pub const fn new(limit: Duration, unmeasured: u32) -> Self {
         Self {
             limit_ns: limit.as_nanos() as u64,
@@ -54,7 +53,7 @@ impl TimeShare {
         }
     }
 
-    /// Begins a turn, which other pieces of work share if it has a moment of its own.
+    /// Begins a turn; `turn` is its start if other pieces of work share it.
     #[inline]
     pub fn begin(&mut self, turn: Option<Duration>) {
         self.begin_at(turn, clock::now);
@@ -74,7 +73,7 @@ impl TimeShare {
         }
     }
 
-    /// Counts a step. Returns whether the time of this turn is used up.
+    /// Counts a step. Returns `true` if the time of this turn is used up.
     #[inline(always)]
     pub fn is_used_up(&mut self) -> bool {
         self.left = self.left.saturating_sub(1);
@@ -118,8 +117,8 @@ mod tests {
     const LIMIT: Duration = Duration::from_micros(800);
     const BEGAN: Duration = Duration::from_secs(1);
 
-    /// Takes up to 1000 steps of `step`, and returns how many fitted and how often the clock was
-    /// read.
+    /// Takes up to 1000 steps of `step`. Returns the number of steps that fitted and the number of
+    /// clock readings.
     fn turn(share: &mut TimeShare, step: Duration) -> (u32, u32) {
         let mut readings = u32::from(share.stride == 1);
         share.begin_at(None, || BEGAN);

@@ -1,23 +1,24 @@
-//! A hierarchical timer wheel.
+//! Hierarchical timer wheel.
 //!
-//! Insert and cancel are O(1). Slots are coarse, entries keep their exact deadline: a slot only
-//! says where to look, so nothing ever fires early and nothing is rounded.
+//! Insert and cancel are O(1). Slots are coarse, but entries keep their exact deadline: a slot only
+//! says where to look, so nothing fires early and nothing is rounded.
 
 use std::time::Duration;
 
-/// One tick of the lowest level: 2^16 ns, about 66 µs.
+/// Width of a slot of the lowest level as a power of two: 2^16 ns, about 66 µs.
 const TICK_SHIFT: u32 = 16;
 const LEVEL_SHIFT: u32 = 6;
 const LEVEL_SLOTS: usize = 1 << LEVEL_SHIFT;
-/// Seven levels of 64 slots reach 2^58 ns, nine years; what lies beyond is placed again there.
+/// Number of levels: seven levels of 64 slots reach 2^58 ns, nine years. Later deadlines are placed
+/// again when the wheel gets there.
 const LEVELS: usize = 7;
 const REACH_BITS: u32 = LEVEL_SHIFT * LEVELS as u32;
-/// A slot of a higher level is searched for its earliest entry only this far; a longer list
-/// wakes the shard at the slot's start instead, which is early but harmless.
+/// Number of entries of a slot that are searched for the earliest one. A slot of a higher level
+/// with more entries wakes the shard at its start instead, which is early but harmless.
 const SEARCH_MAX: usize = 16;
 const NONE: u32 = u32::MAX;
 
-/// Names one inserted timer; stale once it fired or was cancelled.
+/// Key of one inserted timer; stale once the timer fired or was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimerKey {
     index: u32,
@@ -40,7 +41,7 @@ struct Level {
     heads: [u32; LEVEL_SLOTS],
 }
 
-/// Timers of one shard, each with a value that is handed out when its deadline has passed.
+/// Timers of one shard, each with a value that is returned when its deadline has passed.
 pub(crate) struct Wheel<T> {
     tick: u64,
     levels: [Level; LEVELS],
@@ -49,7 +50,7 @@ pub(crate) struct Wheel<T> {
     sequence: u64,
 }
 
-/// An occupied slot and the tick at which it begins.
+/// Occupied slot, with the tick at which it begins.
 struct Place {
     level: usize,
     slot: usize,
@@ -61,7 +62,7 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 impl<T> Wheel<T> {
-    /// An empty wheel. `seed` keeps keys of different wheels apart.
+    /// Creates an empty wheel. `seed` keeps keys of different wheels apart.
     pub(crate) fn new(now: Duration, seed: u64) -> Self {
         let empty = Level {
             occupied: 0,
@@ -104,14 +105,14 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Takes a timer out; `None` when it fired or was cancelled already.
+    /// Removes a timer and returns its value; `None` if it fired or was cancelled already.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<T> {
         self.find(key)?;
         self.unlink(key.index);
         self.release(key.index)
     }
 
-    /// The value of a timer that has not fired yet.
+    /// Returns the value of a timer that has not fired yet.
     pub(crate) fn find(&mut self, key: TimerKey) -> Option<&mut T> {
         let entry = self.entries.get_mut(key.index as usize)?;
         if entry.sequence != key.sequence {
@@ -141,8 +142,8 @@ impl<T> Wheel<T> {
         self.tick = target;
     }
 
-    /// When [`expire`](Self::expire) must be called next: never later than the earliest
-    /// deadline, and equal to it except in a crowded far slot.
+    /// Returns the moment at which [`expire`](Self::expire) must be called next: never later than
+    /// the earliest deadline, and equal to it except in a crowded slot far ahead.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let place = self.first()?;
         let limit = if place.level == 0 {
@@ -155,7 +156,7 @@ impl<T> Wheel<T> {
         Some(Duration::from_nanos(deadline))
     }
 
-    /// The earliest deadline in a slot, unless its list is longer than `limit`.
+    /// Returns the earliest deadline in a slot, unless its list is longer than `limit`.
     fn earliest(&self, place: &Place, limit: usize) -> Option<u64> {
         let mut index = self.levels[place.level].heads[place.slot];
         let mut earliest = u64::MAX;
@@ -170,8 +171,8 @@ impl<T> Wheel<T> {
         None
     }
 
-    /// The occupied slot that begins first. Entries of a lower level are always earlier than
-    /// those of a higher one, as they share the higher digits with the current tick.
+    /// Returns the occupied slot that begins first. Entries of a lower level are always earlier
+    /// than those of a higher one, because they share the higher digits with the current tick.
     fn first(&self) -> Option<Place> {
         self.levels.iter().enumerate().find_map(|(level, ring)| {
             let shift = LEVEL_SHIFT * level as u32;
@@ -202,7 +203,7 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Places the entries of a higher slot again, now that the wheel has reached its start.
+    /// Moves the entries of a higher slot to lower levels, once the wheel has reached its start.
     fn cascade(&mut self, place: &Place) {
         let ring = &mut self.levels[place.level];
         let mut index = std::mem::replace(&mut ring.heads[place.slot], NONE);

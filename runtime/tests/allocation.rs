@@ -1,4 +1,5 @@
-//! What a warm shard allocates: nothing. In a program of its own, as it counts every allocation.
+//! Test that a warm shard allocates nothing. A program of its own, because it counts every
+//! allocation.
 
 #[path = "kit/engines.rs"]
 mod engines;

@@ -1,7 +1,7 @@
-//! What needs a process of its own: environment variables and signals.
+//! Tests that need a process of their own: environment variables and signals.
 //!
-//! Each test starts this very program again in the role of a child. There is no test harness, as
-//! a harness has threads that do not block signals.
+//! Each test starts this program again in the role of a child. There is no test harness, because a
+//! harness has threads that do not block signals.
 
 #[path = "process/deploy.rs"]
 mod deploy;
@@ -208,7 +208,7 @@ fn started(role: &str, variables: &[(&str, &str)]) -> (Child, Address) {
     (child, address)
 }
 
-/// The same, with what else it prints.
+/// Starts a child that serves until a signal, and returns it with its address and its output.
 fn serving_aloud(variables: &[(&str, &str)]) -> (Child, Address, Output) {
     let program = std::env::current_exe().expect("our own path");
     listening(Command::new(program), "serves", variables)

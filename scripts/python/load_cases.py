@@ -1,6 +1,7 @@
 """The load generator against Python's grpcio: all four kinds, reflection, TLS, compression.
 
-Usage: load_cases.py PROGRAM SCHEMA ENGINE, with the stubs of proto/user.proto on the path.
+Usage: load_cases.py PROGRAM SCHEMA ENGINE USERS, with the stubs of proto/user.proto on the path;
+USERS is the address of our own server of them.
 """
 
 import json
@@ -18,20 +19,35 @@ from cases import case, run
 from grpc_reflection.v1alpha import reflection
 from server import Users
 
-PROGRAM, SCHEMA, ENGINE = sys.argv[1:4]
+PROGRAM, SCHEMA, ENGINE, OURS = sys.argv[1:5]
 RUN_SECONDS_MAX = 30
 USER = json.dumps({"id": 7, "name": "Ada", "email": "ada@example.com"})
 
 
 class Guard(grpc.ServerInterceptor):
-    """Notes the metadata of each call."""
+    """Notes the metadata of each call, and asks every call for a token if there is one."""
 
     def __init__(self):
         self.seen = {}
+        self.ids = set()
+        self.token = None
 
     def intercept_service(self, continuation, details):
         self.seen = dict(details.invocation_metadata)
-        return continuation(details)
+        self.ids.add(self.seen.get("x-id"))
+        found = continuation(details)
+        given = self.seen.get("authorization", "").removeprefix("Bearer ")
+        if found is None or self.token in (None, given):
+            return found
+
+        def refuse(_, context):
+            given = self.seen.get("authorization")
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, f"who is {given}?")
+
+        streams = {(True, True): grpc.stream_stream_rpc_method_handler,
+                   (False, False): grpc.unary_unary_rpc_method_handler}
+        make = streams[(found.request_streaming, found.response_streaming)]
+        return make(refuse, found.request_deserializer, found.response_serializer)
 
 
 def certificates(folder):
@@ -51,6 +67,14 @@ def certificates(folder):
         openssl("x509", "-req", *sign, *names)
 
 
+def own_certificate(folder):
+    """A certificate that vouches for itself, as openssl makes them unless it is told otherwise."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "own.key"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    line = ["openssl", "req", "-x509", *key, *name, "-out", "own.pem", "-days", "2"]
+    subprocess.run(line, cwd=folder, check=True, capture_output=True)
+
+
 def start(folder):
     guard = Guard()
     pool = futures.ThreadPoolExecutor(max_workers=32)
@@ -67,6 +91,9 @@ def start(folder):
             roots = read("ca.pem") if known else None
             credentials = grpc.ssl_server_credentials(pair, roots, known)
             ports[name] = server.add_secure_port("localhost:0", credentials)
+        own_certificate(folder)
+        credentials = grpc.ssl_server_credentials([(read("own.key"), read("own.pem"))])
+        ports["own"] = server.add_secure_port("localhost:0", credentials)
     server.add_insecure_port(f"unix:{folder / 'users.sock'}")
     server.start()
     return server, guard, ports
@@ -78,8 +105,9 @@ def load(*flags, target="plain", method="GetUser", learn=False):
     report = FOLDER / "report.json"
     report.unlink(missing_ok=True)
     line = [PROGRAM, "run", "--target", address, "--method", f"user.UserService/{method}"]
-    line += ["--engine", ENGINE, "--duration", "300ms", "--warmup", "100ms", "--strict"]
-    line += ["--connections", "2", "--streams", "2", "--json", str(report), *flags]
+    usual = {"--duration": "300ms", "--warmup": "100ms", "--connections": "2", "--streams": "2"}
+    line += [word for pair in usual.items() if pair[0] not in flags for word in pair]
+    line += ["--engine", ENGINE, "--strict", "--json", str(report), *flags]
     line += [] if learn else ["--proto", SCHEMA]
     done = subprocess.run(line, capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
     found = json.loads(report.read_text()) if report.exists() else None
@@ -118,7 +146,7 @@ def load_client_streaming():
 
 @case
 def load_bidi_ping_pong():
-    report = good("--data", '{"id": {{seq 1}}}', "--messages", "5", method="Lookup")
+    report = good("--data", '{"id": {{rand 1 100}}}', "--messages", "5", method="Lookup")
     assert report["messages"]["each_us"]["p50"] > 10, report
 
 
@@ -190,6 +218,77 @@ def load_over_mutual_tls():
     good("--data", '{"id": 7}', *flags, *identity, target="mutual")
     code, _, said = load(*flags, target="mutual")
     assert code == 1 and said.count("\n") == 1, said
+
+
+@case
+def load_trusts_a_certificate_that_is_named_itself():
+    if secure() is None:
+        return
+    named = ["--cacert", str(FOLDER / "own.pem"), "--authority", "localhost"]
+    good("--data", '{"id": 7}', "--tls", *named, target="own")
+    other = ["--cacert", str(FOLDER / "server.pem"), "--authority", "localhost"]
+    code, _, said = load("--tls", *other, target="own")
+    assert code == 1 and "invalid peer certificate" in said, said
+
+
+@case
+def load_learns_and_calls_with_a_token():
+    GUARD.token = "s3same"
+    try:
+        good("--data", '{"id": 7}', "--token", "s3same", learn=True)
+        good("--data", '{"id": 7}', "-H", "authorization: Bearer s3same", learn=True)
+        code, _, said = load("--data", '{"id": 7}', learn=True)
+        assert code == 1 and "UNAUTHENTICATED" in said, said
+        _, report, said = load("--data", '{"id": 7}', "--token=wr0ng")
+        [row] = report["failures"]
+        assert (row["status"], row["text"]) == ("UNAUTHENTICATED", "who is …?"), row
+        assert row["calls"] == report["failed"]["UNAUTHENTICATED"], report
+        text = (FOLDER / "report.json").read_text() + said
+        assert "wr0ng" not in text and "s3same" not in text, text
+    finally:
+        GUARD.token = None
+
+
+@case
+def load_makes_a_number_of_different_calls():
+    GUARD.ids.clear()
+    flags = ["-n", "300", "--warmup", "0", "--duration", "20s", "-H", "x-id: n{{seq}}-{{uuid}}"]
+    report = good("--data", '{"id": {{seq 1}}}', *flags)
+    assert report["ok"] == 300 and report["latency_us"]["mean"] > 0, report
+    assert len(GUARD.ids - {None}) == 300, len(GUARD.ids)
+
+
+@case
+def load_understands_targets_of_grpc():
+    port = PORTS["plain"]
+    for target in [f"dns:///localhost:{port}", f"ipv4:127.0.0.1:1,127.0.0.1:{port}"]:
+        good("--data", '{"id": 7}', target=target)
+    code, _, said = load(target="xds:///users")
+    assert code == 1 and 'the scheme "xds"' in said, said
+
+
+@case
+def load_pays_no_pause_for_the_age_of_connections():
+    pool = futures.ThreadPoolExecutor(max_workers=8)
+    age = [("grpc.max_connection_age_ms", 300), ("grpc.max_connection_age_grace_ms", 200)]
+    server = grpc.server(pool, options=age)
+    user_pb2_grpc.add_UserServiceServicer_to_server(Users(), server)
+    target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    flags = ["--rate", "200", "--duration", "2s", "--connections", "1", "--streams", "8"]
+    report = good("--data", '{"id": 7}', *flags, target=target)
+    server.stop(0)
+    # With a pause of 100 ms at each end, a third of the calls would wait for longer than this.
+    assert report["reconnects"] >= 3 and report["latency_us"]["p90"] < 40_000, report
+    assert report["unconnected_s"] < 0.1, report
+
+
+@case
+def load_calls_our_own_server():
+    good("--data", '{"page_size": 5}', target=OURS, method="ListUsers", learn=True)
+    code, report, said = load("--data", '{"id": 0}', target=OURS, learn=True)
+    assert code == 0 and report["failures"][0]["status"] == "INVALID_ARGUMENT", said
+    assert "id" in report["failures"][0]["text"], report["failures"]
 
 
 if __name__ == "__main__":

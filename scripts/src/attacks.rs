@@ -1,4 +1,5 @@
-//! `cargo x attacks`: every known attack against a real server on both engines, and their table.
+//! `cargo x attacks`: runs every known attack against a real server on both engines, and writes
+//! their table.
 
 use std::fmt::Write;
 use std::fs;
@@ -8,12 +9,12 @@ use crate::bench::table::write_between_markers;
 use crate::failure::{Attempt, Failure};
 use crate::{test, workspace};
 
-/// The file to which the tests add the rows of their attacks.
+/// Variable with the name of the file to which the tests append the rows of their attacks.
 const ROWS_VARIABLE: &str = "CORESPUN_ATTACK_ROWS";
-/// The marker in the file that shows the table.
+/// Marker of the table in its file.
 const MARKER: &str = "attacks";
 
-/// What `cargo x attacks` takes.
+/// Arguments of `cargo x attacks`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Replace the table between the `attacks` markers of this file.
@@ -21,7 +22,7 @@ pub struct Arguments {
     write: Option<PathBuf>,
 }
 
-/// What one engine made of one attack, as the tests wrote it down.
+/// Result of one attack on one engine, as written by the tests.
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
     engine: String,
@@ -30,14 +31,14 @@ struct Row {
     limit: String,
     sent: String,
     memory_mib: String,
-    /// The good client's p99 under attack.
+    /// p99 of the good client under attack.
     p99_ms: String,
-    /// That to its p99 alone.
+    /// Ratio of the good client's p99 under attack to its p99 alone.
     ratio: String,
 }
 
-/// Runs the attacks in their long form, prints their table, and writes it; `true` when each was met
-/// as it should.
+/// Runs the attacks in their long form, prints their table, and writes it; returns true if the
+/// server defended itself against each.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let mut rows = Vec::new();
     let mut held = true;
@@ -93,8 +94,8 @@ impl Row {
     }
 }
 
-/// One line per attack, in the order in which they were first made; both engines in one cell
-/// where they are numbers, and where their answers differ.
+/// Formats one line per attack, in the order of their first run. Both engines share a cell of
+/// numbers, and a cell of responses that differ.
 fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
         "| attack | known as | stopped by | sent | memory above idle, MiB \

@@ -1,8 +1,7 @@
-//! The browser stage: pages in Chromium call our echo by gRPC-Web.
+//! Browser stage: pages in Chromium call our echo service by gRPC-Web.
 //!
-//! The libraries that they use are those that people use, `@connectrpc/connect-web` and `grpc-web`.
-//! They are fetched under the target folder; a machine without Node or Chromium leaves the stage
-//! out, and says so.
+//! The pages use the common libraries, `@connectrpc/connect-web` and `grpc-web`, which are
+//! installed under the target folder. Without Node or Chromium the stage is skipped with a message.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +12,13 @@ use crate::peers;
 use crate::test::{Context, Stage};
 use crate::workspace;
 
-/// What npm installs from, and what it is for.
+/// Files of the npm package that the stage installs.
 const FILES: &[&str] = &["package.json", "package-lock.json", "page.js", "run.js"];
 
-/// The names that Chromium goes by.
+/// Names of the Chromium program.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
-/// Runs all cases on each engine that there is.
+/// Runs all cases on each available engine.
 pub fn run(context: &Context, stage: &mut Stage) {
     let (chromium, folder, keys) = match prepare(context) {
         Ok(found) => found,
@@ -27,7 +26,8 @@ pub fn run(context: &Context, stage: &mut Stage) {
     };
     let mut build = workspace::cargo(&context.root);
     build
-        // With the test cargo chooses the features of all tests, and compiles nothing anew.
+        // Built together with the tests, so that cargo selects equal features and recompiles
+        // nothing.
         .args([
             "build",
             "--quiet",
@@ -56,7 +56,7 @@ pub fn run(context: &Context, stage: &mut Stage) {
     }
 }
 
-/// What is needed beside the server: a browser, what runs in it, and a certificate with its key.
+/// Requirements of a run: the browser, the folder of its scripts, and a certificate with its key.
 type Prepared = (PathBuf, PathBuf, (PathBuf, PathBuf));
 
 fn prepare(context: &Context) -> Result<Prepared, Failure> {
@@ -67,13 +67,13 @@ fn prepare(context: &Context) -> Result<Prepared, Failure> {
     Ok((chromium, folder, keys))
 }
 
-/// The browser of this machine, installed if it has none and lets us.
+/// Returns the browser of this machine; installs it if it is missing and that is permitted.
 fn chromium() -> Result<PathBuf, Failure> {
     if let Some(found) = found() {
         return Ok(found);
     }
     for arguments in [&["update"][..], &["install", "--yes", "chromium"]] {
-        // Without a network it may try for long.
+        // Without a network it may retry for long.
         let mut apt = Command::new("timeout");
         apt.args(["300", "apt-get", "--quiet"])
             .args(arguments)

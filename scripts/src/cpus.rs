@@ -1,4 +1,4 @@
-//! Which CPU a program runs on, so that a server and its generator do not share one.
+//! CPU pinning of programs, so that a server and its load generator do not share a CPU.
 
 use std::process::{Child, Command};
 
@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 
 use crate::failure::{Attempt, Failure};
 
-/// The CPUs this process may use, in order.
+/// Returns the CPUs that this process may use, in order.
 fn allowed() -> Vec<usize> {
     let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
     (0..CpuSet::count())
@@ -15,17 +15,17 @@ fn allowed() -> Vec<usize> {
         .collect()
 }
 
-/// Where the server and the generator of a measurement run: each alone on a CPU, if there are two.
+/// CPUs of server and load generator of a measurement: one each, if there are two.
 #[derive(Clone, Copy)]
 pub struct Placement {
-    /// The server's CPU.
+    /// CPU of the server.
     pub server: Option<usize>,
-    /// The generator's CPU.
+    /// CPU of the load generator.
     pub generator: Option<usize>,
 }
 
 impl Placement {
-    /// Takes the first two CPUs that are allowed; with only one, pins nothing.
+    /// Selects the first two permitted CPUs; with only one, nothing is pinned.
     pub fn choose() -> Self {
         match allowed().as_slice() {
             [server, generator, ..] => Self {
@@ -39,7 +39,7 @@ impl Placement {
         }
     }
 
-    /// One line for the reader of the numbers.
+    /// Returns one line of text for readers of the results.
     pub fn describe(self) -> String {
         match (self.server, self.generator) {
             (Some(server), Some(generator)) => {
@@ -51,7 +51,7 @@ impl Placement {
     }
 }
 
-/// Starts `command` on one CPU: a child inherits the affinity of the thread that starts it.
+/// Starts `command` pinned to one CPU. A child inherits the affinity of the thread that starts it.
 pub fn spawn_on(cpu: Option<usize>, command: &mut Command) -> Result<Child, Failure> {
     let program = command.get_program().to_string_lossy().into_owned();
     let Some(cpu) = cpu else {

@@ -1,5 +1,5 @@
-//! `cargo x drains`: servers drained and restarted under the load of stock grpcio clients, none of
-//! whose calls may fail.
+//! `cargo x drains`: drains and restarts servers under the load of unmodified grpcio clients; no
+//! call may fail.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,20 +16,20 @@ use crate::python::{self, Python};
 use crate::test::{self, Context, Stage};
 use crate::workspace;
 
-/// The marker in the file that shows the table.
+/// Marker of the table in its file.
 const MARKER: &str = "drains";
-/// Between a successor's start and the next drain: grpcio tries an address that has refused it
-/// again after a second, and who drains the second server before that leaves it none.
+/// Pause between a successor's start and the next drain. grpcio retries an address that refused it
+/// after a second, so that draining the second server before that would leave it no server.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Drains in the short form, which is a part of the tests.
+/// Number of drains in the short form, which is part of the tests.
 const SHORT_TURNS: u32 = 4;
-/// How long the clients may take to come to their end.
+/// Longest time until the clients have ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What `cargo x drains` takes.
+/// Arguments of `cargo x drains`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How many drains on each engine.
+    /// Number of drains on each engine.
     #[arg(long, value_name = "N", default_value_t = 100)]
     turns: u32,
     /// Replace the table between the `drains` markers of this file.
@@ -37,15 +37,15 @@ pub struct Arguments {
     write: Option<PathBuf>,
 }
 
-/// What came of the drains on one engine.
+/// Result of the drains on one engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Row {
     engine: String,
     drains: u32,
-    /// Calls a second that the clients can make at most; half of that is the load.
+    /// Largest rate of the clients in calls per second; the load is half of it.
     capacity: u64,
     calls: u64,
-    /// Calls that came after GOAWAY's last stream, and that grpcio made again.
+    /// Calls received after the last stream of GOAWAY, which grpcio retried.
     late: u64,
     failed: u64,
     slowest_ms: u64,
@@ -54,7 +54,7 @@ struct Row {
     cut_calls: u64,
 }
 
-/// Drains on both engines, prints the table, and writes it; `true` when no call failed.
+/// Drains on both engines, prints the table, and writes it; returns true if no call failed.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let context = Context::new(root, "drains-logs")?;
     let mut build = workspace::cargo(root);
@@ -79,7 +79,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     Ok(rows.iter().all(Row::is_clean))
 }
 
-/// The short form, as a part of the cross-language stage.
+/// Runs the short form, as a part of the cross-language stage.
 pub fn short(
     context: &Context,
     python: &Python,
@@ -166,7 +166,7 @@ impl<'a> Rolling<'a> {
         Ok(())
     }
 
-    /// SIGTERM to one server, and a successor on its address once it has ended.
+    /// Sends SIGTERM to one server, and starts a successor on its address once it has ended.
     fn replace(&mut self, place: usize, row: &mut Row) -> Result<(), Failure> {
         let Some(server) = self.servers[place].take() else {
             return Ok(());
@@ -184,7 +184,7 @@ impl<'a> Rolling<'a> {
     }
 }
 
-/// The clients, a program of their own.
+/// Client processes that generate the load.
 struct Load {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
@@ -213,13 +213,13 @@ impl Load {
     fn line(&mut self) -> Result<String, Failure> {
         let mut line = String::new();
         let read = self.output.read_line(&mut line);
-        match read.attempt(|| "hear of drains.py".into())? {
+        match read.attempt(|| "read the output of drains.py".into())? {
             0 => Err(Failure::new("run drains.py", "it has ended")),
             _ => Ok(line),
         }
     }
 
-    /// Ends the load; its last words. Failed calls are printed.
+    /// Ends the load, and returns its last line of output. Failed calls are printed.
     fn end(mut self) -> Result<String, Failure> {
         drop(self.child.stdin.take());
         let report = self.line()?;
@@ -243,13 +243,13 @@ impl Drop for Load {
 }
 
 impl Row {
-    /// Nothing was lost.
+    /// Returns true if nothing was lost.
     fn is_clean(&self) -> bool {
         self.failed == 0 && self.cut_calls == 0 && self.calls > 0
     }
 }
 
-/// The number behind `word` in a line.
+/// Returns the number after `word` in a line.
 fn number_after(line: &str, word: &str) -> Result<u64, Failure> {
     let (_, rest) = line.split_once(word).unwrap_or_default();
     let number = rest.split_whitespace().next().unwrap_or_default();

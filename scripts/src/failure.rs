@@ -1,13 +1,13 @@
-//! The one error of this tool: what was tried, and why it did not work.
+//! Error type of this tool: the attempt, and the reason why it failed.
 
 use std::fmt::{self, Display};
 
-/// A task that could not be carried out; reads "failed to …".
+/// Task that could not be performed; its text reads "failed to …".
 #[derive(Debug)]
 pub struct Failure(String);
 
 impl Failure {
-    /// `what` continues the words "failed to"; `why` is the cause.
+    /// Creates a failure; `what` continues the words "failed to", `why` is the cause.
     pub fn new(what: impl Display, why: impl Display) -> Self {
         Self(format!("failed to {what}: {why}"))
     }
@@ -21,9 +21,9 @@ impl Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Names the attempt in an error that only knows its cause.
+/// Adds the attempt to an error that only knows its cause.
 pub trait Attempt<T> {
-    /// Turns the cause into a [`Failure`]; `what` continues the words "failed to".
+    /// Converts the cause into a [`Failure`]; `what` continues the words "failed to".
     fn attempt(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 

@@ -1,9 +1,9 @@
-//! The interoperability stage: gRPC's own cases, played against our server by the official client
-//! of grpc-go and by clients of ours on Python's grpcio and on grpc-js.
+//! Interoperability stage: gRPC's own test cases against our server, with the official client of
+//! grpc-go, and our clients on Python's grpcio and on grpc-js.
 //!
 //! Each case is one line, `ok interop.go.tls.large_unary`. Without Python there are no
-//! certificates, and the part over TLS is left out. Ahead of the cases ready tools have their turn:
-//! see `probes.rs`.
+//! certificates, and the part over TLS is skipped. Before the cases, common tools are run: see
+//! `probes.rs`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,8 @@ use crate::suites::tool::{self, Tool};
 use crate::test::{Context, Stage};
 use crate::workspace;
 
-/// The official client; `scripts/go` uses the same release, so its modules are fetched once.
+/// Module of the official client. `scripts/go` uses the same release, so that its modules are
+/// fetched once.
 const MODULE: &str = "google.golang.org/grpc/interop/client@v1.85.0";
 
 const TOOL: Tool = Tool {
@@ -25,7 +26,7 @@ const TOOL: Tool = Tool {
     programs: &["client"],
 };
 
-/// The cases that it has.
+/// Cases of the official client.
 const GO_CASES: &[&str] = &[
     "empty_unary",
     "large_unary",
@@ -48,24 +49,24 @@ const GO_CASES: &[&str] = &[
     "orca_oob",
 ];
 
-/// And those of them that can be played at one place only.
+/// Cases that can run in Google's cloud only.
 const GO_CLOUD_CASES: &str = "compute_engine_creds, service_account_creds, jwt_token_creds, \
     per_rpc_creds, oauth2_auth_token, google_default_credentials and \
     compute_engine_channel_credentials take accounts of Google's cloud";
 
-/// What makes it look at load reports.
+/// Policy that makes the official client read load reports.
 const GO_LOAD_POLICY: &str =
     r#"{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}"#;
 
-/// What our clients know of the service.
+/// Schemas that our clients load.
 const SCHEMAS: &[&str] = &["grpc/testing/test.proto", "xds/service/orca/v3/orca.proto"];
 
-/// One way to the server.
+/// Connection settings of one server address.
 struct Way<'a> {
-    /// `plain` or `tls`.
+    /// Name of the settings: `plain` or `tls`.
     name: &'static str,
     server: &'a Server,
-    /// Who vouches for the server, over TLS.
+    /// File of the certificate authority, over TLS.
     authority: Option<&'a Path>,
 }
 
@@ -75,7 +76,7 @@ impl Way<'_> {
     }
 }
 
-/// Plays every case on one engine.
+/// Runs every case on one engine.
 pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     let name = format!("interop-{engine}");
     if let Some(reason) = context.no_uring.as_ref().filter(|_| engine == "uring") {
@@ -100,7 +101,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// The clients that this machine can run.
+/// Clients that this machine can run.
 struct Peers {
     go: Option<PathBuf>,
     python: Option<Python>,
@@ -128,8 +129,7 @@ fn or_skip<T>(stage: &Stage, peer: &str, found: Result<T, Failure>) -> Option<T>
     found.map_err(lacks).ok()
 }
 
-/// Plays the cases of all peers against one server, which speaks TLS if there is a folder of
-/// certificates.
+/// Runs the cases of all clients against one server, over TLS if there is a folder of certificates.
 fn play(
     context: &Context,
     stage: &mut Stage,
@@ -158,7 +158,7 @@ fn play(
     Ok(())
 }
 
-/// The server, asked as the official ones are.
+/// Starts the server with the flags of the official test servers.
 fn serve(
     context: &Context,
     engine: &str,
@@ -180,7 +180,7 @@ fn serve(
     let log = context.logs.join(format!("interop-{engine}-{name}.log"));
     let mut server = Server::start(&mut command, None, &log)?;
     server.check_engine(engine)?;
-    // It listens at every address; we call it at one.
+    // The server listens on every address; the tests call it on one.
     server.address = server.address.replace("[::]", "127.0.0.1");
     Ok(server)
 }
@@ -191,7 +191,7 @@ fn play_go(stage: &mut Stage, programs: &Path, way: &Way<'_>) {
         let mut client = Command::new(programs.join("client"));
         client.args(["--server_host", host, "--server_port", port]);
         client.args(["--test_case", case]);
-        // A case takes a fraction of that, but the machine may have more to do.
+        // A case takes a fraction of this time, but the machine may have other work.
         client.args(["--soak_per_iteration_max_acceptable_latency_ms", "10000"]);
         client.args(["--soak_overall_timeout_seconds", "60"]);
         if case.starts_with("orca") {

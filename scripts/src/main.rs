@@ -1,19 +1,20 @@
-//! `cargo x`: the project's own tasks, written in the project's own language.
+//! `cargo x`: the project's development tasks, written in Rust.
 //!
-//! | task | what it does |
+//! | task | purpose |
 //! |---|---|
 //! | `cargo x tidy` | checks the house rules that neither rustc nor clippy knows |
-//! | `cargo x test` | every check and every test, each stage timed and named |
-//! | `cargo x conformance` | the suites that others wrote, and the page about them |
-//! | `cargo x demo` | the service, then its latency beside tonic's |
-//! | `cargo x attacks` | known attacks against a real server, and their table |
-//! | `cargo x drains` | servers drained under load, and the table of what became of the calls |
-//! | `cargo x overload` | three times what a server can do, with admission and without |
-//! | `cargo x fuzz` | inputs that break a promise, sought by coverage |
-//! | `cargo x bench h2load` | CPU time per RPC against tonic, driven by a foreign generator |
-//! | `cargo x bench costs` | the same for each thing that a server can be told to do |
+//! | `cargo x test` | runs all checks and tests in named, timed stages |
+//! | `cargo x conformance` | runs public conformance suites, and writes their page |
+//! | `cargo x demo` | runs the service, and compares its latency with tonic's |
+//! | `cargo x attacks` | runs known attacks against a real server, and writes their table |
+//! | `cargo x drains` | drains servers under load, and writes the table of results |
+//! | `cargo x overload` | offers a server three times its capacity, with admission on and off |
+//! | `cargo x schemas` | generates and compiles code for schemas of other projects |
+//! | `cargo x fuzz` | searches for inputs that violate an invariant, guided by coverage |
+//! | `cargo x bench h2load` | measures CPU time per RPC against tonic, with h2load |
+//! | `cargo x bench costs` | measures CPU time per RPC for each optional feature |
 //!
-//! **Not here:** any code of the other crates. This one knows the workspace as text and the
+//! **Not here:** code of the other crates. This crate treats the workspace as text, and runs its
 //! programs by their command lines.
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ mod peers;
 mod probes;
 mod process;
 mod python;
+mod schemas;
 mod suites;
 mod test;
 mod tidy;
@@ -51,23 +53,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Check the house rules: imports, unsafe code, sizes, words, papers.
+    /// Check the house rules: imports, unsafe code, sizes, words, documents.
     Tidy(tidy::Arguments),
     /// Run every check and test, or the named stages only.
     Test(test::Arguments),
-    /// Run the suites that others wrote, and print or write the page about them.
+    /// Run public conformance suites, and print or write the page about them.
     Conformance(suites::Arguments),
-    /// Build, serve, drive, and print the latency table beside tonic's.
+    /// Build and load the servers, and print the table of latencies compared with tonic's.
     Demo(demo::Arguments),
-    /// Attack a real server on both engines and print how each attack was met.
+    /// Attack a real server on both engines, and print its response to each attack.
     Attacks(attacks::Arguments),
-    /// Drain servers under the load of Python's clients, none of whose calls may fail.
+    /// Drain servers under the load of Python clients; no call may fail.
     Drains(drains::Arguments),
-    /// Offer a server three times what it can do, with admission and without.
+    /// Load a server with three times its capacity, with admission control and without.
     Overload(overload::Arguments),
-    /// Look for inputs that break a promise of the protocol core.
+    /// Generate and compile code for schemas of other projects.
+    Schemas(schemas::Arguments),
+    /// Search for inputs that violate an invariant of the protocol code.
     Fuzz(fuzz::Arguments),
-    /// Measure with a tool that is not ours.
+    /// Measure with tools of other projects.
     #[command(subcommand)]
     Bench(bench::Task),
 }
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one task; `false` means it ran and found fault.
+/// Runs one task; returns false if it ran and found a fault.
 fn run(task: Task) -> Result<bool, Failure> {
     let root = workspace::root()?;
     match task {
@@ -94,6 +98,7 @@ fn run(task: Task) -> Result<bool, Failure> {
         Task::Attacks(arguments) => attacks::run(&root, &arguments),
         Task::Drains(arguments) => drains::run(&root, &arguments),
         Task::Overload(arguments) => overload::run(&root, &arguments),
+        Task::Schemas(arguments) => schemas::run(&root, &arguments),
         Task::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Task::Bench(bench::Task::H2load(arguments)) => {
             bench::h2load::run(&root, &arguments).map(|()| true)
@@ -125,6 +130,7 @@ mod tests {
         assert!(parse("x attacks --write docs/attacks.md").is_ok());
         assert!(parse("x drains --turns 3 --write docs/drains.md").is_ok());
         assert!(parse("x overload --turns 1 --write docs/overload.md").is_ok());
+        assert!(parse("x schemas etcd --write docs/schemas.md").is_ok());
         assert!(parse("x fuzz all --minutes 0.5").is_ok());
         assert!(parse("x bench h2load --turns 3 --write docs/measurements.md").is_ok());
         assert!(parse("x bench costs --turns 3 --seconds 1 --write docs/measurements.md").is_ok());

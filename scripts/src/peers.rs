@@ -1,7 +1,7 @@
-//! The load generator against servers of other families: grpc-go and grpc-js.
+//! Load generator against servers of other implementations: grpc-go and grpc-js.
 //!
-//! What they need is fetched and built under the target folder; a machine without Go or Node
-//! leaves its part out, and says so.
+//! Their packages are installed under the target folder. Without Go or Node that part is skipped
+//! with a message.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::failure::{Attempt, Failure};
 use crate::process::Server;
 use crate::test::{Context, Stage};
 
-/// The calls that every family must answer well: a name, the method, and its flags.
+/// Calls that every server must answer: name, method, and flags.
 const CASES: &[(&str, &str, &[&str])] = &[
     ("unary", "GetUser", &["--data", r#"{"id": {{rand 1 100}}}"#]),
     (
@@ -29,7 +29,21 @@ const CASES: &[(&str, &str, &[&str])] = &[
     (
         "ping_pong",
         "Lookup",
-        &["--data", r#"{"id": {{seq 1}}}"#, "--messages", "5"],
+        &["--data", r#"{"id": {{rand 1 100}}}"#, "--messages", "5"],
+    ),
+    (
+        "a_number_of_calls",
+        "GetUser",
+        &[
+            "--data",
+            r#"{"id": {{seq 1}}}"#,
+            "-n",
+            "100",
+            "-H",
+            "x-id: {{uuid}}",
+            "--token",
+            "sesame",
+        ],
     ),
     (
         "free_turns",
@@ -55,15 +69,15 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// A family of servers, ready to start.
+/// Implementation of a server, ready to start.
 struct Family {
     name: &'static str,
     program: PathBuf,
     arguments: Vec<PathBuf>,
 }
 
-/// Drives each family that this machine can run, plain and over TLS; the schema comes from the
-/// servers themselves.
+/// Loads each server that this machine can run, plain and over TLS; the schema comes from the
+/// servers' reflection.
 pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     for (name, install) in [("go", go as fn(&Context) -> _), ("node", node)] {
         let family = match install(context) {
@@ -79,7 +93,7 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// Runs a command to its end; its last words say what went wrong.
+/// Runs a command to its end; an error has its last lines of output.
 pub fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
     let output = command.output().attempt(|| what.to_owned())?;
     if output.status.success() {
@@ -108,7 +122,7 @@ fn go(context: &Context) -> Result<Family, Failure> {
     })
 }
 
-/// The folder of the Node programs, with the packages that they need, which are fetched once.
+/// Returns the folder of the Node programs, with their packages, which are installed once.
 pub fn node_folder(context: &Context) -> Result<PathBuf, Failure> {
     let folder = context.target.join("node");
     let files = [
@@ -133,7 +147,7 @@ fn node(context: &Context) -> Result<Family, Failure> {
     })
 }
 
-/// Copies a package's files from one folder to another, and installs there what it needs.
+/// Copies the files of a package to a folder, and installs its dependencies there.
 pub fn npm(from: &Path, files: &[&str], to: &Path) -> Result<(), Failure> {
     fs::create_dir_all(to).attempt(|| format!("make {to:?}"))?;
     for name in files {
@@ -194,7 +208,7 @@ fn start(context: &Context, family: &Family, more: &[&Path]) -> Result<Server, F
     Server::start(&mut command, None, &log)
 }
 
-/// A certificate for localhost that vouches for itself, and its key.
+/// Creates a self-signed certificate for localhost, and its key.
 pub fn certificate(folder: &Path) -> Result<(PathBuf, PathBuf), Failure> {
     fs::create_dir_all(folder).attempt(|| format!("make {folder:?}"))?;
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
@@ -220,7 +234,7 @@ fn judge(stage: &mut Stage, name: &str, run: impl FnOnce() -> Result<(), Failure
     }
 }
 
-/// Runs the generator once; calls must have been made, and none may have failed.
+/// Runs the load generator once; calls must have been made, and none may have failed.
 fn load(
     context: &Context,
     server: &Server,

@@ -1,8 +1,7 @@
-//! What people look at a server with, as it is: grpcurl, and the health probe of the gRPC
-//! ecosystem that orchestrators run.
+//! Common tools that inspect a server: grpcurl, and `grpc_health_probe`, which orchestrators run.
 //!
-//! Each case is one line, `ok probe.tls.grpcurl.list`. A machine without Go leaves both programs
-//! out, one without openssl the part over TLS, and says so.
+//! Each case is one line, `ok probe.tls.grpcurl.list`. Without Go both programs are skipped, and
+//! without openssl the part over TLS, with a message.
 
 mod cases;
 
@@ -20,7 +19,7 @@ use crate::test::{Context, Stage};
 use crate::{peers, python, workspace};
 use cases::Case;
 
-/// grpcurl, as a package at a version.
+/// grpcurl, as a Go package with its version.
 const GRPCURL: (Tool, &str) = (
     Tool {
         folder: "grpcurl-1.9.4",
@@ -29,7 +28,7 @@ const GRPCURL: (Tool, &str) = (
     "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4",
 );
 
-/// The health probe.
+/// Health probe, as a Go package with its version.
 const HEALTH: (Tool, &str) = (
     Tool {
         folder: "grpc-health-probe-0.4.61",
@@ -38,16 +37,16 @@ const HEALTH: (Tool, &str) = (
     "github.com/grpc-ecosystem/grpc-health-probe@v0.4.61",
 );
 
-/// The most that one call may take, however slow the machine is.
+/// Longest time of one call, however slow the machine is.
 const CALL_MAX: Duration = Duration::from_secs(60);
 
-/// How long a server may take until it says that it is about to drain.
+/// Longest time until a server reports that it is about to drain.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
 
-/// The names of our servers' certificate.
+/// Host name in our servers' certificate.
 const HOST: &str = "localhost";
 
-/// Plays every case on one engine.
+/// Runs every case on one engine.
 pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     let probes = match Probes::install(context, stage, engine) {
         Ok(probes) => probes,
@@ -68,14 +67,14 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// The programs that this machine can run, and where they do.
+/// Programs that this machine can run, and their folder.
 struct Probes<'a> {
     engine: &'a str,
     grpcurl: Option<PathBuf>,
     health: Option<PathBuf>,
-    /// Where they run.
+    /// Working folder of the programs.
     folder: PathBuf,
-    /// What the last call had to read, and what was said.
+    /// File with the input of the last call; its output is next to it.
     input: PathBuf,
     log: PathBuf,
 }
@@ -112,7 +111,7 @@ impl<'a> Probes<'a> {
         Server::start_on(command.args(flags), self.engine, &log)
     }
 
-    /// Plays cases of grpcurl, if it is here.
+    /// Runs cases of grpcurl, if it is installed.
     fn curl(&self, stage: &mut Stage, way: &Way, cases: &[Case]) {
         let Some(program) = &self.grpcurl else { return };
         for case in cases {
@@ -124,20 +123,20 @@ impl<'a> Probes<'a> {
         }
     }
 
-    /// Plays cases of the health probe, if it is here.
+    /// Runs cases of the health probe, if it is installed.
     fn check(&self, stage: &mut Stage, way: &Way, cases: &[Case]) {
         for case in cases {
             self.check_within(Duration::ZERO, stage, way, case);
         }
     }
 
-    /// Plays one of them again and again until it holds, or `limit` has passed.
+    /// Repeats a case of the health probe until it succeeds, or `limit` has passed.
     fn check_within(&self, limit: Duration, stage: &mut Stage, way: &Way, case: &Case) {
         let Some(program) = &self.health else { return };
         let start = Instant::now();
         let found = loop {
             let mut command = Command::new(program);
-            // Its own limits of a second are not for a machine that has more to do.
+            // Its own limits of one second are too short for a busy machine.
             command.args(["-connect-timeout", "20s", "-rpc-timeout", "20s"]);
             command.args(&way.health).args(case.flags);
             let found = self.ask(&mut command, case);
@@ -148,7 +147,7 @@ impl<'a> Probes<'a> {
         judge(stage, way, "health", case, found);
     }
 
-    /// Runs a command, and compares what comes of it with what must.
+    /// Runs a command, and compares its result with the expected one.
     fn ask(&self, command: &mut Command, case: &Case) -> Result<(), Failure> {
         let input = &self.input;
         fs::write(input, case.input).attempt(|| format!("write {input:?}"))?;
@@ -186,11 +185,11 @@ fn spaced_once(text: &str) -> String {
     words.join(" ")
 }
 
-/// One way to a server.
+/// Connection settings of one server address.
 struct Way {
     name: &'static str,
     address: String,
-    /// What each program has to be told, the address of the health probe included.
+    /// Flags of each program, including the address for the health probe.
     grpcurl: Vec<String>,
     health: Vec<String>,
 }
@@ -225,16 +224,16 @@ impl Way {
         Self::new("tls", address, &grpcurl, &health)
     }
 
-    /// TLS by those who believe others than the one who vouches for the server.
+    /// Returns TLS settings of clients that trust another authority than the server's.
     fn stranger(server: &Server) -> Self {
         let address = &*server.address;
         Self::new("tls_stranger", address, &[], &["-addr", address, "-tls"])
     }
 }
 
-/// Plain connections, and how a server ends.
+/// Runs the cases on plain connections, and those of a server's end.
 fn plain(context: &Context, stage: &mut Stage, probes: &Probes<'_>) -> Result<(), Failure> {
-    // Outside of the target folder, whose path may be longer than a socket's can be.
+    // Outside of the target folder, whose path may be too long for a socket.
     let socket = format!("corespun-probe-{}.sock", std::process::id());
     let socket = std::env::temp_dir().join(socket);
     let socket = socket.to_string_lossy();
@@ -275,7 +274,7 @@ fn plain(context: &Context, stage: &mut Stage, probes: &Probes<'_>) -> Result<()
     Ok(())
 }
 
-/// TLS, and what is not quite TLS.
+/// Runs the cases over TLS, and with wrong TLS settings.
 fn secure(
     context: &Context,
     stage: &mut Stage,

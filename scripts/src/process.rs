@@ -1,4 +1,4 @@
-//! Programs that run while something else happens: started, watched, measured, stopped by id.
+//! Child processes: started, observed, measured, and stopped by id.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,18 +12,18 @@ use nix::unistd::Pid;
 use crate::cpus::spawn_on;
 use crate::failure::{Attempt, Failure};
 
-/// How long a server may take until it listens, and until it has drained.
+/// Longest time until a server listens, and until it has drained.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
 
-/// A program that serves, and is killed when dropped.
+/// Server process that is killed when dropped.
 pub struct Server {
     name: String,
     child: Child,
     log: PathBuf,
-    /// Where it listens, as it said itself.
+    /// Address of the server, as printed by it.
     pub address: String,
-    /// Its whole line: `listening on ADDRESS engine=… shards=…`, for those of ours.
+    /// Complete first line: `listening on ADDRESS engine=… shards=…`, for our servers.
     pub greeting: String,
 }
 
@@ -46,7 +46,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts a server of ours on any free port and on this engine; one that took another fails.
+    /// Starts one of our servers on any free port with this engine; fails if it uses another
+    /// engine.
     pub fn start_on(command: &mut Command, engine: &str, log: &Path) -> Result<Self, Failure> {
         command.args(["--listen", "127.0.0.1:0", "--engine", engine]);
         let server = Self::start(command, None, log)?;
@@ -96,7 +97,7 @@ impl Server {
         }
     }
 
-    /// A server that quietly took another engine would make a test of the wrong thing.
+    /// Checks that the server uses this engine, so that a fallback does not go unnoticed.
     pub fn check_engine(&self, engine: &str) -> Result<(), Failure> {
         let said = format!("engine={engine}");
         if self.greeting.split_whitespace().any(|word| word == said) {
@@ -106,12 +107,12 @@ impl Server {
         Err(Failure::new(format!("start {}", self.name), why))
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// CPU time of all its threads so far, ended ones included.
+    /// Returns the CPU time of all its threads so far, ended ones included.
     pub fn cpu_time(&self) -> Result<Duration, Failure> {
         let clock = clock_getcpuclockid(pid(&self.child));
         let time = clock.and_then(clock_gettime);
@@ -119,12 +120,12 @@ impl Server {
             .attempt(|| format!("read the CPU clock of {}", self.name))
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
         kill(pid(&self.child), signal).attempt(|| format!("send {signal} to {}", self.name))
     }
 
-    /// Asks it to drain with SIGTERM; anything but a timely exit with 0 is a failure.
+    /// Requests a drain with SIGTERM; anything but a timely exit with 0 is a failure.
     pub fn stop(mut self) -> Result<(), Failure> {
         self.signal(Signal::SIGTERM)?;
         match wait_at_most(&mut self.child, PATIENCE)? {
@@ -137,7 +138,7 @@ impl Server {
         }
     }
 
-    /// Ends it in whatever way works: for the baselines, whose manners are not our concern.
+    /// Ends the process by any means; used for servers of other projects.
     pub fn end(mut self) {
         let _ = kill(pid(&self.child), Signal::SIGTERM);
         let _ = wait_at_most(&mut self.child, Duration::from_secs(2));
@@ -160,7 +161,7 @@ fn program_name(command: &Command) -> String {
         .into_owned()
 }
 
-/// The address and the whole line, once that line is complete.
+/// Returns the address and the complete line, once the line is complete.
 fn greeting(text: &str) -> Option<(&str, &str)> {
     let (complete, _) = text.rsplit_once('\n')?;
     let line = complete
@@ -174,7 +175,7 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(child.id().cast_signed())
 }
 
-/// Waits for the end of `child`; `None` when it outlives `limit`.
+/// Waits for the end of `child`; returns `None` if it outlives `limit`.
 pub fn wait_at_most(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>, Failure> {
     let start = Instant::now();
     loop {
@@ -188,7 +189,7 @@ pub fn wait_at_most(child: &mut Child, limit: Duration) -> Result<Option<ExitSta
     }
 }
 
-/// Kills `child` and everything it started, each by its id, leaves first.
+/// Kills `child` and all its descendants, each by its id, leaves first.
 pub fn kill_tree(child: &mut Child) {
     for id in descendants(child.id()).into_iter().rev() {
         let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGKILL);
@@ -197,7 +198,7 @@ pub fn kill_tree(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// The ids of all processes below `root`, parents before children.
+/// Returns the ids of all descendants of `root`, parents before children.
 fn descendants(root: u32) -> Vec<u32> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -218,7 +219,7 @@ fn descendants(root: u32) -> Vec<u32> {
     family.split_off(1)
 }
 
-/// The parent's id in the text of `/proc/ID/stat`, whose second field may hold anything.
+/// Returns the parent's id in the text of `/proc/ID/stat`, whose second field may contain anything.
 fn parent_in(stat: &str) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()

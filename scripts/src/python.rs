@@ -329,16 +329,21 @@ fn client(
     Ok(())
 }
 
-/// The load generator, all four kinds, against Python's server.
+/// The load generator, all four kinds, against Python's server and ours.
 fn load(
     context: &Context,
     python: &Python,
     stage: &mut Stage,
     engine: &str,
 ) -> Result<(), Failure> {
+    let log = context.logs.join(format!("users-{engine}-load.log"));
+    let mut users = users_on(context, engine, "test-store-load")?;
+    let server = Server::start_on(&mut users, engine, &log)?;
     let mut script = python.script("load_cases.py", "full");
     script.arg(context.target.join("debug/corespun-load"));
-    stage.command(script.arg(context.root.join(FULL)).arg(engine));
+    script.arg(context.root.join(FULL)).arg(engine);
+    stage.command(script.arg(&server.address));
+    finish(server, stage, "load_cases.py_then_drain");
     Ok(())
 }
 

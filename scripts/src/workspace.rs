@@ -1,4 +1,4 @@
-//! Where the workspace lies, which files it has, and how its programs are built.
+//! Workspace: its root, its files, and the build of its programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::process::Command;
 
 use crate::failure::{Attempt, Failure};
 
-/// Folders that hold nothing of ours.
+/// Folders without files of the project.
 const FOREIGN: &[&str] = &["target", "node_modules", "__pycache__", ".git"];
 
-/// The folder of the root `Cargo.toml`.
+/// Returns the folder of the root `Cargo.toml`.
 pub fn root() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().attempt(|| "read the current folder".into())?;
     let holds_workspace = |folder: &&Path| {
@@ -22,7 +22,7 @@ pub fn root() -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::new("find the workspace", format!("none above {here:?}")))
 }
 
-/// Every file below `root` that is ours, as sorted paths relative to it.
+/// Returns the files of the project below `root`, as sorted relative paths.
 pub fn files(root: &Path) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_path_buf()];
@@ -50,7 +50,7 @@ pub fn read(root: &Path, path: &str) -> Result<String, Failure> {
     fs::read_to_string(root.join(path)).attempt(|| format!("read {path}"))
 }
 
-/// The folder that cargo builds into, made if it was missing.
+/// Returns the folder that cargo builds into; creates it if it is missing.
 pub fn target(root: &Path) -> Result<PathBuf, Failure> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let target = root.join(target);
@@ -58,7 +58,7 @@ pub fn target(root: &Path) -> Result<PathBuf, Failure> {
     Ok(target)
 }
 
-/// A fresh, empty folder `name` under the target folder.
+/// Creates a new, empty folder `name` under the target folder.
 pub fn scratch(root: &Path, name: &str) -> Result<PathBuf, Failure> {
     let folder = target(root)?.join(name);
     if folder.exists() {
@@ -68,7 +68,7 @@ pub fn scratch(root: &Path, name: &str) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Builds the named programs for measuring and returns the folder they are in.
+/// Builds the named programs for measurement, and returns their folder.
 pub fn build_release(root: &Path, programs: &[&str]) -> Result<PathBuf, Failure> {
     println!("building {} (release)", programs.join(", "));
     let mut cargo = cargo(root);
@@ -83,10 +83,11 @@ pub fn build_release(root: &Path, programs: &[&str]) -> Result<PathBuf, Failure>
     Ok(target(root)?.join("release"))
 }
 
-/// Cargo, as if a user had called it in `folder`: without what it told this program of itself.
+/// Returns a cargo command as if a user had called it in `folder`, without the variables that cargo
+/// set for this program.
 ///
-/// Build scripts of others look at those variables, and would be run again, and all that depends on
-/// them compiled again, whenever a task follows a call by hand.
+/// Build scripts of other crates read those variables. They would run again, and their dependents
+/// would be compiled again, whenever a task follows a call by hand.
 pub fn cargo(folder: &Path) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(folder);

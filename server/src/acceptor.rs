@@ -1,5 +1,5 @@
-//! Protocols of accepted sockets: HTTP/2, or HTTP/1.1 where something answers it, with TLS or
-//! without.
+//! Protocols of accepted sockets: HTTP/2, or HTTP/1.1 on listeners that offer it, with or without
+//! TLS.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,44 +22,44 @@ use crate::routes::Routes;
 use crate::tally::{Ends, Tallies};
 use crate::valve::Valve;
 
-/// ALPN names of the protocols beside HTTP/2 (RFC 7301 §6), the better one first. Clients that
-/// want HTTP/1.0 alone offer its name alone.
+/// ALPN names offered in addition to HTTP/2 (RFC 7301 §6), in order of preference. A client that
+/// supports only HTTP/1.0 offers `http/1.0` alone.
 const HTTP1: &[&[u8]] = &[b"http/1.1", b"http/1.0"];
 
-/// How one listener is served.
+/// Kind of one listener: plaintext or TLS.
 #[derive(Clone)]
 pub(crate) enum Door {
     Plain,
     Tls(corespun_tls::Acceptor),
 }
 
-/// Gives each socket of a shard its protocol.
+/// Creates the protocol of each socket that a shard accepts.
 pub(crate) struct Acceptor {
     service: Rc<Served>,
-    /// By listener.
+    /// Kind of each listener, by listener index.
     doors: Vec<Door>,
-    /// By listener: a trusted proxy is on the other side.
+    /// True for each listener, by index, whose peers are trusted proxies.
     proxies: Vec<bool>,
     lifetimes: Lifetimes,
     occupancy: Arc<Occupancy>,
 }
 
-/// What all connections of a shard share.
+/// State shared by all connections of a shard.
 struct Served {
     routes: Rc<Routes>,
     config: Config,
-    /// `config` for a trusted proxy.
+    /// Variant of `config` for connections from a trusted proxy.
     proxy_config: Config,
     limit_counts: Arc<LimitCounts>,
     cut_counts: CutCounts,
     valve: Rc<Valve>,
-    /// Where connections are counted, on a server that can be asked about them.
+    /// Connection counters of the shard, if the server offers channelz.
     tallies: Option<Rc<Tallies>>,
-    /// Callers of HTTP/1.1 find something: plain answers, or calls by gRPC-Web.
+    /// True if HTTP/1.1 is served: for plain requests, probes or gRPC-Web.
     has_http1: bool,
 }
 
-/// What the acceptors of all shards share.
+/// State shared by the acceptors of all shards.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) occupancy: Arc<Occupancy>,
@@ -100,7 +100,7 @@ impl Acceptor {
         }
     }
 
-    /// Takes the peers of these listeners for trusted proxies, or not.
+    /// Sets, by listener, whether its peers are trusted proxies.
     pub(crate) fn trust(&mut self, proxies: Vec<bool>) {
         self.proxies = proxies;
     }
@@ -155,9 +155,9 @@ impl Accept for Acceptor {
 }
 
 impl Acceptor {
-    /// Closes a connection that there is no place for.
+    /// Closes a connection that exceeds the maximum number of connections.
     fn refuse(&self, peer: &Peer) -> Box<dyn Protocol> {
-        tracing::debug!(?peer, "no more connections are taken");
+        tracing::debug!(?peer, "closed a connection beyond the maximum number");
         let mut hits = LimitHits::NONE;
         hits.add(Limit::Connections, 1);
         self.service.limit_counts.add(&hits);
@@ -165,12 +165,12 @@ impl Acceptor {
     }
 }
 
-/// Peer of an accepted socket, and the terms of its connection.
+/// Peer of an accepted socket and the settings of its connection.
 struct Caller {
     is_proxy: bool,
     service: Rc<Served>,
     name: Option<Rc<str>>,
-    /// Both addresses, where connections are counted.
+    /// Addresses of both ends, if connections are counted.
     ends: Option<Ends>,
     unix: Option<UnixPeer>,
     tls: Option<TlsPeer>,
@@ -180,8 +180,8 @@ struct Caller {
 }
 
 impl Caller {
-    /// Returns the protocol of a caller that has not agreed on one: HTTP/2, or what the first
-    /// bytes say where HTTP/1.1 is answered too.
+    /// Returns the protocol of a client that negotiated none: HTTP/2, or detection from the first
+    /// bytes if HTTP/1.1 is served too.
     fn detected(self) -> Box<dyn Protocol> {
         let now = turn_time();
         if !self.service.has_http1 {
@@ -222,7 +222,8 @@ impl Guest for Caller {
             .counting_in(Arc::clone(&service.limit_counts))
             .behind(Rc::clone(&service.valve))
             .belonging(service.cut_counts.clone(), self.place);
-        // Admission judges by the length of turns, and bounds the time of all calls by itself.
+        // Admission control measures the length of turns, and bounds the time of all calls by
+        // itself.
         if service.config.admission.is_none() {
             connection = connection.sharing_time();
         }
@@ -271,7 +272,7 @@ fn secured(tls: &corespun_tls::Acceptor, caller: Caller) -> Box<dyn Protocol> {
     }
 }
 
-/// A caller whose TLS handshake is under way; taken when it is done.
+/// Client whose TLS handshake is in progress; taken when the handshake completes.
 struct Secured(Option<Caller>);
 
 impl Inside for Secured {
@@ -298,7 +299,7 @@ impl Inside for Secured {
     }
 }
 
-/// Closes a socket that nothing can run on.
+/// Protocol that closes its socket at once.
 struct Closed;
 
 impl Protocol for Closed {

@@ -1,6 +1,6 @@
-//! Whom a shard turns away when it has more to do than it can: settings, and the verdicts.
+//! Admission control: settings, and the reasons to refuse a call when a shard is overloaded.
 //!
-//! Off unless asked for, since only who runs a server knows how long its callers may wait.
+//! Off by default, because only the operator of a server knows how long its clients can wait.
 
 mod controller;
 mod gauge;
@@ -11,15 +11,17 @@ pub(crate) use controller::Controller;
 pub(crate) use gauge::Gauge;
 pub use gauge::Signals;
 
-/// How long work may wait for its shard before new calls are refused; see
+/// Settings of admission control: the queueing delay above which a shard refuses new calls; see
 /// [`Config::admission`](crate::Config::admission).
 ///
-/// A shard is overloaded once all that comes has waited longer than `target` for a whole
-/// `interval`: a burst passes, a queue that stands does not. From then on it takes up a target's
-/// worth of work in each turn, and further calls get RESOURCE_EXHAUSTED with
-/// `grpc-retry-pushback-ms` before their message is decoded, until the wait of an interval is half
-/// the target on average. At any time calls that have waited longer than their callers do get
-/// DEADLINE_EXCEEDED instead of a handler.
+/// A shard is overloaded when the queueing delay of all its work has exceeded `target` for a whole
+/// `interval`. A burst does not trigger it; a standing queue does. While overloaded, the shard
+/// processes `target` worth of work in each turn. It refuses all further calls with
+/// RESOURCE_EXHAUSTED and `grpc-retry-pushback-ms` before it decodes their message. Overload ends
+/// when the average delay over an interval is at most half of `target`.
+///
+/// Independent of overload, a call that has waited past its deadline gets DEADLINE_EXCEEDED and its
+/// handler is not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     pub(crate) target: Duration,
@@ -28,7 +30,7 @@ pub struct Admission {
 }
 
 impl Default for Admission {
-    /// A target of 2 ms and an interval of 100 ms; no method is exempt but those of health.
+    /// Returns a target of 2 ms and an interval of 100 ms; only the methods of health are exempt.
     fn default() -> Self {
         Self {
             target: Duration::from_millis(2),
@@ -39,41 +41,42 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// As [`Admission::default`].
+    /// Returns the settings of [`Admission::default`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long work may wait for its shard. An overloaded shard takes up so much work in a turn;
-    /// what comes meanwhile waits for the next one, so that calls take up to twice as long as this.
-    /// Some ten times what a call costs keeps the shard at work; much more only adds waiting.
+    /// Sets the queueing delay that is acceptable, 2 ms by default. An overloaded shard processes
+    /// this much work in a turn, and calls that arrive meanwhile wait for the next turn, so that
+    /// calls take up to twice this long. About ten times the cost of one call keeps the shard busy;
+    /// a much larger target only adds latency.
     pub fn target(mut self, target: Duration) -> Self {
         self.target = target;
         self
     }
 
-    /// How long the wait must stay above the target until calls are refused: as long as bursts may
-    /// last.
+    /// Sets the time for which the delay must exceed the target before calls are refused, 100 ms by
+    /// default. Choose the length of the longest burst to accept.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// Never refuses calls of a method, `/package.Service/Method`, or of a whole service,
-    /// `/package.Service/*`. A server does not start that has no such method.
+    /// Exempts a method, `/package.Service/Method`, or a whole service, `/package.Service/*`, from
+    /// refusal. A server does not start if it has no such method.
     pub fn exempt(mut self, method: impl Into<String>) -> Self {
         self.exempt.push(method.into());
         self
     }
 }
 
-/// Why a call is turned away.
+/// Reason to refuse a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It has waited longer than its caller does.
+    /// The deadline of the call has passed while it waited.
     Late,
-    /// The shard is overloaded; when the caller may come again.
+    /// The shard is overloaded; the client may retry after `pushback`.
     Overloaded { pushback: Duration },
-    /// The shard keeps too many bytes; when the caller may come again.
+    /// The shard holds too many bytes; the client may retry after `pushback`.
     Full { pushback: Duration },
 }

@@ -1,4 +1,5 @@
-//! What tasks leave for their connection, and the touch that makes it look.
+//! Completed work that tasks leave for their connection, and the wakeup that makes the connection
+//! collect it.
 
 use std::cell::{Cell, RefCell};
 use std::mem;
@@ -10,26 +11,27 @@ use corespun_http2::StreamKey;
 use corespun_runtime::{SocketHandle, give_buffer, take_buffer};
 use prost::Message;
 
-/// A unary call that had to wait and is done: its framed message, or its status.
+/// Result of a unary call that ran as a task: its framed message, or its status.
 pub(crate) struct Completion {
     pub(crate) stream: StreamKey,
     pub(crate) outcome: Result<Framed, Status>,
 }
 
-/// An encoded message behind its prefix, with the metadata around it.
+/// Encoded message with its five-byte prefix, and the metadata before and after it.
 pub(crate) struct Framed {
     pub(crate) bytes: Vec<u8>,
     pub(crate) encoding: Encoding,
-    /// Of the message alone, for those who count.
+    /// Size of the message alone, for observers.
     pub(crate) size: MessageBytes,
     pub(crate) parts: Option<Box<ResponseParts>>,
 }
 
 impl Framed {
-    /// Encodes a response as the call's form and the response itself ask for.
+    /// Encodes a response in the form that the call and the response ask for.
     ///
     /// # Errors
-    /// RESOURCE_EXHAUSTED when the message is over the limit on those to send.
+    ///
+    /// RESOURCE_EXHAUSTED when the message exceeds the limit on sent messages.
     pub(crate) fn new<R: Message>(response: Response<R>, sending: Sending) -> Result<Self, Status> {
         let framing = sending.choose(response.encoding());
         let (message, parts) = response.into_parts();
@@ -51,7 +53,7 @@ impl Framed {
     }
 }
 
-/// One per connection, shared with the tasks of its calls.
+/// Wakeup list of one connection, shared with the tasks of its calls.
 pub(crate) struct Bell {
     socket: SocketHandle,
     rung: RefCell<Vec<u64>>,
@@ -75,17 +77,17 @@ impl Bell {
         self.kept_bytes.set(self.kept_bytes.get() + bytes);
     }
 
-    /// Counts it no longer.
+    /// Stops counting a request message that waited for interceptors.
     pub(crate) fn keep_no_more(&self, bytes: usize) {
         self.kept_bytes.set(self.kept_bytes.get() - bytes);
     }
 
-    /// Bytes of request messages that wait for interceptors.
+    /// Returns the number of bytes of request messages that wait for interceptors.
     pub(crate) fn kept_bytes(&self) -> usize {
         self.kept_bytes.get()
     }
 
-    /// The socket that it touches.
+    /// Returns the socket that the bell wakes.
     pub(crate) fn socket(&self) -> SocketHandle {
         self.socket
     }
@@ -99,13 +101,13 @@ impl Bell {
         mem::take(&mut self.completions.borrow_mut())
     }
 
-    /// Exchanges what was rung with `scratch`, which is empty.
+    /// Swaps the list of stream tokens that asked for service with `scratch`, which is empty.
     pub(crate) fn swap_rung(&self, scratch: &mut Vec<u64>) {
         debug_assert!(scratch.is_empty());
         mem::swap(&mut *self.rung.borrow_mut(), scratch);
     }
 
-    /// Asks for another turn of the connection.
+    /// Requests another turn of the connection.
     pub(crate) fn touch(&self) {
         self.socket.touch();
     }

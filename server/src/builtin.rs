@@ -1,4 +1,4 @@
-//! Services about the server itself, each one line to add: health, reflection and channelz.
+//! Built-in services about the server itself: health, reflection and channelz.
 
 pub(crate) mod channelz;
 pub(crate) mod health;
@@ -14,17 +14,17 @@ use health::Health;
 use probes::Probes;
 use reflection::{Reflection, ReflectionAlpha, Schema};
 
-/// Which of these services a server offers.
+/// Built-in services that a server offers.
 #[derive(Clone, Default)]
 pub(crate) struct Builtin {
     pub(crate) health: Option<Health>,
-    /// Probes without gRPC are answered with these statuses too.
+    /// True if plain HTTP probes are answered with the same statuses.
     pub(crate) probes: bool,
     pub(crate) reflection: Option<Offer>,
     pub(crate) channelz: Option<Channelz>,
 }
 
-/// Reflection, asked for. The schema is made by the first shard and shared by all.
+/// Reflection as requested. The first shard builds the schema, and all shards share it.
 #[derive(Clone, Default)]
 pub(crate) struct Offer {
     sets: Vec<&'static [u8]>,
@@ -52,7 +52,7 @@ impl Offer {
 }
 
 impl Builtin {
-    /// Adds what is offered to a shard whose own services are all there.
+    /// Adds the requested built-in services to a shard, after all services of the user.
     pub(crate) fn add_to(&self, routes: &mut Routes) -> Result<(), Error> {
         if let Some(health) = &self.health {
             health.add_services(routes.services());
@@ -73,7 +73,7 @@ impl Builtin {
         Ok(())
     }
 
-    /// The server is about to drain.
+    /// Marks the server as draining.
     pub(crate) fn close(&self) {
         if let Some(health) = &self.health {
             health.close();

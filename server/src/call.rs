@@ -1,4 +1,4 @@
-//! One call's life, and what is known of a request head.
+//! State of one call, and the parsed form of a request head.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,39 +13,39 @@ use crate::routes::Route;
 use crate::watch::Watch;
 use crate::web::WebForm;
 
-/// A request head that was read, and where it leads. Kept for as long as the caller repeats it.
+/// Parsed request head and its target. Kept for reuse while the client repeats the same head.
 pub(crate) struct Known {
     pub(crate) head: Rc<RequestHead>,
     pub(crate) target: Target,
     pub(crate) form: ReplyForm,
 }
 
-/// What a request's head and the server's settings decide about the reply.
+/// Properties of the reply, from the request head and the server's settings.
 #[derive(Clone, Copy)]
 pub(crate) struct ReplyForm {
     pub(crate) content_type: ContentType,
     pub(crate) sending: Sending,
-    /// The call comes from a browser.
+    /// Form of a gRPC-Web call; `None` for a native call.
     pub(crate) web: Option<WebForm>,
 }
 
-/// Where a request head leads.
+/// Target of a request head: a method, a plain request, or a response that is ready.
 pub(crate) enum Target {
     Method(Route),
     Refused(HeadError),
-    /// Not a call at all.
+    /// Plain request: not a gRPC call.
     Plain(Box<PlainHead>),
-    /// The answer is known already.
+    /// Response that needs no handler.
     Ready(Box<PlainResponse>),
 }
 
 impl Known {
-    /// The method is answered however busy the server is.
+    /// Returns true if the method is exempt from admission control.
     pub(crate) fn is_exempt(&self) -> bool {
         matches!(&self.target, Target::Method(route) if route.exempt)
     }
 
-    /// What a handler gets beside the messages.
+    /// Returns the request parts that a handler receives in addition to the messages.
     pub(crate) fn parts(&self, deadline: Option<Duration>, compressed: bool) -> RequestParts {
         RequestParts {
             head: Some(Rc::clone(&self.head)),
@@ -56,24 +56,24 @@ impl Known {
     }
 }
 
-/// What stands in a stream's slot. `id` tells whether it is still the same stream.
+/// Contents of a stream's slot. `id` detects a slot that was reused by another stream.
 #[derive(Default)]
 pub(crate) enum Call {
-    /// No call, or one that has been answered.
+    /// No call, or a call that has been answered.
     #[default]
     Vacant,
-    /// The one request message is coming.
+    /// The request message is being received.
     Collecting(Box<Collecting>),
-    /// The one request message is here, and its handler is not to be started yet.
+    /// The request message is complete, and its handler waits to be started.
     Parked(Box<Collecting>),
-    /// The same, for the common case that nothing of it has come yet.
+    /// The request message is expected, and no byte of it has arrived: the common case.
     Expecting {
         id: u32,
         known: Rc<Known>,
         deadline: Option<Duration>,
         heard: Duration,
     },
-    /// A unary handler waits as a task.
+    /// A unary handler runs as a task.
     Waiting {
         id: u32,
         known: Rc<Known>,
@@ -88,23 +88,23 @@ pub(crate) enum Call {
         task: JoinHandle<()>,
         watch: Option<Box<Watch>>,
     },
-    /// A plain request whose body is coming.
+    /// A plain request whose body is being received.
     Plain(Box<PlainCall>),
 }
 
-/// A request message that has come whole, without its prefix.
+/// Complete request message, without its prefix.
 #[derive(Clone, Copy)]
 pub(crate) struct Whole<'a> {
-    /// As encoded: inflated, if it came compressed.
+    /// Encoded message, decompressed if it was received compressed.
     pub(crate) bytes: &'a [u8],
-    /// How many bytes of it travelled.
+    /// Size of the message on the wire, in bytes.
     pub(crate) wire_bytes: usize,
-    /// It came compressed.
+    /// True if the message was received compressed.
     pub(crate) compressed: bool,
 }
 
 impl<'a> Whole<'a> {
-    /// A message that came as it was encoded.
+    /// Creates a message that was received uncompressed.
     pub(crate) fn uncompressed(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -113,7 +113,7 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// Its size, for those who count.
+    /// Returns the size of the message, for observers.
     pub(crate) fn size(self) -> MessageBytes {
         MessageBytes {
             plain: self.bytes.len(),
@@ -122,7 +122,7 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// A request message of which a part has come.
+/// Request message that has been received in part.
 pub(crate) struct Collecting {
     pub(crate) id: u32,
     pub(crate) known: Rc<Known>,
@@ -131,15 +131,15 @@ pub(crate) struct Collecting {
     pub(crate) body: Vec<u8>,
 }
 
-/// A request that has not come whole.
+/// Request that is not complete.
 pub(crate) struct Incomplete {
     pub(crate) id: u32,
     pub(crate) deadline: Option<Duration>,
-    /// When the latest part of it came; `None` if nothing more has to come.
+    /// Moment at which the latest part was received; `None` if the request is complete.
     pub(crate) heard: Option<Duration>,
 }
 
-/// A plain request of which the head has come.
+/// Plain request whose head has been received.
 pub(crate) struct PlainCall {
     pub(crate) id: u32,
     pub(crate) known: Rc<Known>,
@@ -159,8 +159,8 @@ impl Call {
         }
     }
 
-    /// What bounds the rest of the request, while it has not come whole: a handler that runs
-    /// watches over its own deadline.
+    /// Returns the deadline and progress of a request that is not complete. A handler that runs
+    /// enforces its own deadline.
     pub(crate) fn incomplete(&self) -> Option<Incomplete> {
         match self {
             Self::Collecting(collecting) => Some(Incomplete {
@@ -192,7 +192,7 @@ impl Call {
         }
     }
 
-    /// Drops the handler, if one runs.
+    /// Cancels the handler if one runs.
     pub(crate) fn cancel(self) {
         match self {
             Self::Waiting { task, .. } | Self::Streaming { task, .. } => task.abort(),

@@ -1,16 +1,16 @@
-//! Telling work outside of a handler that the handler's call is no longer wanted.
+//! Cancellation of work that a handler has started outside of itself.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// Held by a handler for as long as it runs, it tells others when the call was cancelled.
+/// Guard that a handler holds while it runs, to signal cancellation to other tasks.
 ///
-/// A call that is cancelled (the caller reset it, its deadline passed, the connection was lost)
-/// has its handler's future dropped where it waits, and with it everything that the handler
-/// owns. What the handler owns needs no more than that. What it has *started* does: a task, or a
-/// thread, that goes on without it. Such work asks a [`CancelWatch`].
+/// A call is cancelled when the client resets it, its deadline passes, or its connection is lost.
+/// The future of its handler is then dropped at its current await point, with everything it owns.
+/// Work that the handler owns therefore needs no further signal. Work that it has *started*, such
+/// as a task or a thread, continues without it. Such work checks a [`CancelWatch`].
 ///
 /// ```
 /// use corespun_server::CancelGuard;
@@ -36,7 +36,7 @@ pub struct CancelGuard {
     state: Rc<RefCell<State>>,
 }
 
-/// Learns from a [`CancelGuard`] how its handler ended.
+/// Observer of how the handler of a [`CancelGuard`] ended.
 #[derive(Clone, Debug)]
 pub struct CancelWatch {
     state: Rc<RefCell<State>>,
@@ -44,25 +44,25 @@ pub struct CancelWatch {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether the handler was dropped before its end, once it has ended.
+    /// True if the handler was dropped before it finished; `None` while it runs.
     cancelled: Option<bool>,
     waiting: Vec<Waker>,
 }
 
 impl CancelGuard {
-    /// A guard for the handler that holds it.
+    /// Creates a guard for the handler that holds it.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A watch for work that goes on beside the handler.
+    /// Returns a watch for work that runs outside of the handler.
     pub fn watch(&self) -> CancelWatch {
         CancelWatch {
             state: Rc::clone(&self.state),
         }
     }
 
-    /// Says that the handler has come to its own end.
+    /// Records that the handler has finished by itself.
     pub fn disarm(self) {
         self.end(false);
     }
@@ -83,12 +83,12 @@ impl Drop for CancelGuard {
 }
 
 impl CancelWatch {
-    /// Whether the handler was dropped before its end.
+    /// Returns true if the handler was dropped before it finished.
     pub fn is_cancelled(&self) -> bool {
         self.state.borrow().cancelled == Some(true)
     }
 
-    /// Waits for the handler to end; true when it was dropped before its end.
+    /// Waits for the handler to end; returns true if it was dropped before it finished.
     pub async fn ended(&self) -> bool {
         poll_fn(|context| {
             let mut state = self.state.borrow_mut();

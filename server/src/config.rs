@@ -1,4 +1,4 @@
-//! What every connection of a server keeps to.
+//! Configuration of the connections of a server.
 
 use std::time::Duration;
 
@@ -10,57 +10,59 @@ use crate::admission::Admission;
 use crate::lifetime::Lifetime;
 use crate::web::GrpcWeb;
 
-/// Bytes that the calls of a shard may keep where memory is not short: 64 of the largest messages,
-/// or all that eight connections may keep at their worst.
+/// Bytes that the calls of a shard may hold if memory is not limited: 64 messages of the default
+/// largest size, or the worst case of eight connections.
 pub(crate) const SHARD_BYTES_MAX: usize = 256 << 20;
-/// The part of the memory that the calls of all shards may keep together. As much again is taken
-/// by the buffers of the kernel and by messages while they are encoded, and half is for handlers.
+/// Divisor of the memory limit for what the calls of all shards may hold together. Kernel buffers
+/// and messages being encoded take about as much again, and half is left for handlers.
 const MEMORY_SHARE: u64 = 4;
 
-/// The part of a shard's share, where memory is short, from which on a freed buffer goes back to
-/// the system: what is freed in smaller ones finds new users soon.
+/// Divisor of a shard's share of memory: where memory is limited, freed buffers of at least this
+/// part of it are returned to the system. Smaller ones are soon reused.
 const FREED_PARTS: usize = 32;
 
 /// Limits of a server's connections and calls.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The bounds of HTTP/2. A call whose stream is reset no longer counts as open, because its
-    /// handler is dropped at once; only what `spawn_blocking` already runs for it goes on, on the
-    /// bounded number of threads that there are for that.
+    /// Limits of HTTP/2. A call whose stream is reset no longer counts as open, because its handler
+    /// is dropped at once. Only work that `spawn_blocking` already runs for it continues, on a
+    /// bounded number of threads.
     pub http2: Limits,
-    /// How long connections live, and how the ends of each make sure of each other.
+    /// Lifetime and keepalive of connections.
     pub lifetime: Lifetime,
-    /// The largest request message in bytes, inflated if it came compressed; a larger one gets
-    /// RESOURCE_EXHAUSTED.
+    /// Largest request message in bytes, after decompression; a larger one gets RESOURCE_EXHAUSTED.
     pub message_bytes_max: usize,
-    /// The largest body of a plain request in bytes; a larger one gets 413. See
+    /// Largest body of a plain request in bytes; a larger one gets 413. See
     /// [`ServerBuilder::plain`](crate::ServerBuilder::plain).
     pub plain_body_bytes_max: usize,
-    /// The largest message to send in bytes, before it is compressed; a larger one ends its call
-    /// with RESOURCE_EXHAUSTED.
+    /// Largest message to send in bytes, before compression; a larger one ends its call with
+    /// RESOURCE_EXHAUSTED.
     pub send_bytes_max: usize,
-    /// What request messages may be compressed as; other calls get UNIMPLEMENTED.
+    /// Compressions accepted in request messages; other calls get UNIMPLEMENTED.
     pub accept_encodings: Encodings,
-    /// What messages are compressed as for callers that accept it; a service, a
-    /// [`Response`](corespun_codec::Response) or a [`Sender`](corespun_codec::Sender) may choose
-    /// otherwise.
+    /// Compression of sent messages, if the client accepts it. A service, a
+    /// [`Response`](corespun_codec::Response) or a [`Sender`](corespun_codec::Sender) may override
+    /// it.
     pub encoding: Encoding,
-    /// Whether and when a shard refuses calls that would wait too long for it.
+    /// Admission control; `None` never refuses a call for its queueing delay.
     pub admission: Option<Admission>,
-    /// Memory in bytes that the calls of one shard may keep together: requests that are coming and
-    /// responses that have not gone out, of all connections, each of which has bounds of its own in
-    /// [`Limits`]. From three quarters of it on, callers wait for credit; at the bound no call is
-    /// started, except on one connection at a time. A quarter beyond it, or one message, the call
-    /// that keeps most ends with RESOURCE_EXHAUSTED, and new calls get that status. `None` follows
-    /// the memory of the container: see [`ServerBuilder::bind`](crate::ServerBuilder::bind).
+    /// Memory in bytes that the calls of one shard may hold together: requests being received and
+    /// responses not yet sent, over all connections. Each connection has its own bounds in
+    /// [`Limits`].
+    ///
+    /// From three quarters of this bound on, clients wait for flow-control credit. At the bound no
+    /// call is started, except on one connection at a time. At a quarter above the bound, or one
+    /// message above it, the call that holds the most ends with RESOURCE_EXHAUSTED, and new calls
+    /// get that status. `None` derives the bound from the memory of the container: see
+    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind).
     pub shard_bytes_max: Option<usize>,
     /// Origins whose pages may call by gRPC-Web; `None` serves no browsers.
     pub grpc_web: Option<GrpcWeb>,
 }
 
 impl Config {
-    /// Sets the bounds for a peer that is a trusted proxy, as [`Limits::behind_proxy`] does; its
-    /// PINGs are counted as other frames without use are, and not as strikes.
+    /// Sets the limits for a peer that is a trusted proxy, as [`Limits::behind_proxy`] does. Its
+    /// PINGs are counted like other frames without effect, not as ping strikes.
     pub(crate) fn behind_proxy(mut self) -> Self {
         self.http2 = self.http2.behind_proxy();
         self.lifetime.keepalive_min_time = Duration::ZERO;
@@ -69,10 +71,14 @@ impl Config {
 }
 
 impl Default for Config {
-    /// As gRPC servers in other languages: messages of up to 4 MiB come in and any go out, all
-    /// compressions are read and none is written; plain bodies of up to 64 KiB, and the bounds of
-    /// [`Limits::default`] and [`Lifetime::default`]. No call is refused for the time it would
-    /// wait. A shard keeps 256 MiB, or less where memory is short.
+    /// Returns the defaults, which match gRPC servers in other languages where those have one.
+    ///
+    /// - Received messages are at most 4 MiB; sent messages have no bound.
+    /// - All compressions are accepted, and none is used for sending.
+    /// - Plain bodies are at most 64 KiB.
+    /// - HTTP/2 and lifetime have [`Limits::default`] and [`Lifetime::default`].
+    /// - No call is refused for its queueing delay.
+    /// - A shard holds at most 256 MiB, or less where memory is limited.
     fn default() -> Self {
         Self {
             http2: Limits::default(),
@@ -89,8 +95,8 @@ impl Default for Config {
     }
 }
 
-/// The bytes that the calls of each of `shards` may keep if a process has `memory_bytes`; `None`
-/// where memory is not short.
+/// Returns the bytes that the calls of each of `shards` may hold in a process with `memory_bytes`;
+/// `None` if memory is not limited.
 pub(crate) fn short_shard_bytes(memory_bytes: Option<u64>, shards: usize) -> Option<usize> {
     let share = memory_bytes? / MEMORY_SHARE / shards.max(1) as u64;
     let share = usize::try_from(share).unwrap_or(usize::MAX);
@@ -98,8 +104,8 @@ pub(crate) fn short_shard_bytes(memory_bytes: Option<u64>, shards: usize) -> Opt
 }
 
 impl Config {
-    /// Fits what is kept to the memory limit of the process: by its calls, unless told otherwise,
-    /// and by its allocator of what they have freed.
+    /// Adapts memory use to the memory limit of the process: the bytes that calls may hold, unless
+    /// set explicitly, and the freed memory that the allocator keeps.
     pub(crate) fn fit_memory(&mut self, memory_bytes: Option<u64>, shards: usize) {
         let short = short_shard_bytes(memory_bytes, shards);
         if let Some(share) = short {

@@ -1,4 +1,4 @@
-//! One caller's connection: HTTP/2 events to calls, replies to output.
+//! Server side of one connection: turns HTTP/2 events into calls, and replies into output.
 
 mod backlog;
 mod bounds;
@@ -38,57 +38,57 @@ use crate::tally::{Counted, Tally};
 use crate::valve::Seat;
 use crate::web::{Asked, GrpcWeb, WebForm};
 
-/// A gRPC connection on the server's side; a [`Protocol`] for any pump.
+/// Server side of a gRPC connection; a [`Protocol`] that any socket driver can run.
 pub struct Connection {
     http2: corespun_http2::Connection,
     routes: Rc<Routes>,
     bell: Rc<Bell>,
     blocks: ReplyBlocks,
-    /// Calls by stream slot.
+    /// Calls, by stream slot.
     calls: Vec<Call>,
-    /// Request heads by memo slot.
+    /// Parsed request heads, by memo slot.
     known: Vec<Option<Rc<Known>>>,
     peer: Option<Rc<str>>,
     identity: Option<Rc<PeerIdentity>>,
     message_bytes_max: usize,
     plain_body_bytes_max: usize,
-    /// How messages go out where nothing else is asked for.
+    /// Default framing of sent messages.
     sending: Framing,
     accept_encodings: Encodings,
-    /// Whose pages may call, if browsers are served.
+    /// Origins that may call by gRPC-Web; `None` serves no browsers.
     web: Option<GrpcWeb>,
     text_bodies: TextBodies,
-    /// When the drain's first half ends.
+    /// Moment at which the final GOAWAY of a drain is sent.
     drain_due: Option<Duration>,
-    /// The next moment that concerns a request that has not come whole, or an earlier one.
+    /// Moment of the next check of incomplete requests; may be earlier than needed.
     request_due: Option<Duration>,
-    /// How long such a request may go without a byte.
+    /// Longest time that an incomplete request may go without receiving a byte.
     request_progress_max: Duration,
     limit_counts: Option<Arc<LimitCounts>>,
     cut_counts: Option<CutCounts>,
-    /// What the connection counts as among all of the server.
+    /// Slot of this connection in the server's connection count.
     place: Option<Place>,
     life: Option<Box<Life>>,
-    /// Tells calls that the connection drains.
+    /// Notifies calls that the connection drains.
     drain: Rc<Drain>,
-    /// What is counted for those who ask about connections, on a server that can be asked.
+    /// Counters for channelz, if the server offers it.
     tally: Option<Counted>,
-    /// Where rung tokens are taken to; empty in between.
+    /// Scratch list of stream tokens taken from the bell; empty between uses.
     rung: Vec<u64>,
     backlog: Backlog,
-    /// Output after which what is left of the input waits for the next turn, in bytes.
+    /// Bytes of output after which the rest of the input waits for the next turn.
     turn_output_bytes_max: usize,
     /// Bytes of requests that may wait for interceptors before no further calls are started.
     kept_bytes_max: usize,
-    /// Calls that wait for room for their reply.
+    /// Complete requests that wait for space for their reply.
     parking: Parking,
-    /// The connection's place among those of its shard, if they share anything.
+    /// Registration in the memory accounting of the shard, if the connection has a valve.
     seat: Option<Seat>,
     closing: bool,
 }
 
 impl Connection {
-    /// A connection that serves `routes` to `peer`. `socket` is how tasks reach it again.
+    /// Creates a connection that serves `routes` to `peer`; tasks wake it through `socket`.
     pub fn new(
         routes: Rc<Routes>,
         config: &Config,
@@ -140,52 +140,53 @@ impl Connection {
             seat: None,
             closing: false,
         };
-        // The peer's time to speak begins now, not with its first byte.
+        // The time for the peer's preface begins now, not with its first byte.
         connection.advance_http2(now);
         connection.live(&config.lifetime, now);
         connection
     }
 
-    /// Adds the limits that the peer exceeds to the counts of a shard.
+    /// Counts the limits that the peer exceeds in the counters of a shard.
     pub(crate) fn counting_in(mut self, counts: Arc<LimitCounts>) -> Self {
         self.limit_counts = Some(counts);
         self
     }
 
-    /// Adds to the counts of the server what is cut off, and keeps its place there.
+    /// Counts calls that are cut off in the server's counters, and holds the connection's slot in
+    /// its connection count.
     pub(crate) fn belonging(mut self, cut_counts: CutCounts, place: Place) -> Self {
         self.cut_counts = Some(cut_counts);
         self.place = Some(place);
         self
     }
 
-    /// The same, counted for those who ask about connections.
+    /// Attaches the channelz counters of this connection.
     pub(crate) fn counted(mut self, tally: Counted) -> Self {
         self.tally = Some(tally);
         self
     }
 
-    /// Counts something, where anything is counted.
+    /// Updates the channelz counters, if the server offers channelz.
     fn count(&self, note: impl FnOnce(&Tally)) {
         if let Some(tally) = &self.tally {
             note(tally);
         }
     }
 
-    /// Ends a call that gets no answer.
+    /// Ends a call without a response.
     #[inline(always)]
     fn drop_call(&self, call: Call) {
         self.count(|tally| tally.note_cut(&call));
         call.cancel();
     }
 
-    /// The same with what is known of the peer beyond its address.
+    /// Sets the peer's identity: its TLS certificate or Unix credentials.
     pub fn with_identity(mut self, identity: Rc<PeerIdentity>) -> Self {
         self.identity = Some(identity);
         self
     }
 
-    /// Gives HTTP/2 a buffer from the shard's pool, so that an idle connection owns none.
+    /// Lends HTTP/2 a buffer from the shard's pool, so that an idle connection owns none.
     fn lend_output(&mut self) {
         if self.http2.wants_output() {
             self.http2.lend_output(corespun_runtime::take_buffer());
@@ -226,7 +227,7 @@ impl Connection {
         }
     }
 
-    /// Takes the call of a stream out of its slot; vacant when there is none.
+    /// Takes the call of a stream out of its slot; returns `Vacant` if there is none.
     fn take_call(&mut self, stream: StreamKey) -> Call {
         match self.calls.get_mut(stream.slot as usize) {
             Some(call) if call.id() == Some(stream.id) => std::mem::take(call),
@@ -234,7 +235,7 @@ impl Connection {
         }
     }
 
-    /// Puts a call into its stream's slot. What is there belongs to a stream that is gone.
+    /// Puts a call into its stream's slot. A previous entry belongs to a stream that has ended.
     fn put_call(&mut self, stream: StreamKey, call: Call) {
         let slot = stream.slot as usize;
         if slot >= self.calls.len() {
@@ -244,7 +245,7 @@ impl Connection {
         self.drop_call(gone);
     }
 
-    /// Ends everything at once: the peer is gone or has broken the protocol.
+    /// Ends all calls at once, because the peer has closed or broken the connection.
     fn abandon(&mut self) {
         self.closing = true;
         self.backlog.clear();
@@ -266,7 +267,7 @@ impl Connection {
         }
     }
 
-    /// Reads the head of a new header block and finds where it leads.
+    /// Parses the head of a new header block and finds its target.
     fn read_head(&self) -> Known {
         let mut head = RequestHead {
             peer: self.peer.clone(),
@@ -316,7 +317,7 @@ impl Connection {
         }
     }
 
-    /// Decides how a request is to be answered.
+    /// Builds the reusable form of a request head, with the properties of its reply.
     fn know(&self, head: RequestHead, target: Target, web: Option<WebForm>) -> Known {
         let own = match &target {
             Target::Method(route) => route.scope.encoding,
@@ -416,7 +417,7 @@ impl Protocol for Connection {
         }
         self.settle();
         self.count(|tally| tally.set_windows(self.http2.windows()));
-        // Also a peer that has ended gets the rest of its replies, as far as its windows go.
+        // A peer that has closed its side still gets its replies, as far as its windows permit.
         let finished = self.closing || self.http2.is_finished();
         if finished && !self.http2.has_output() {
             Flow::Close
@@ -448,7 +449,7 @@ impl Protocol for Connection {
     fn cut(&mut self, _now: Duration) {
         self.note_cut();
         if !self.closing {
-            self.cut_calls("the server shut down, and its calls have had their grace");
+            self.cut_calls("the server shut down, and the grace period is over");
         }
     }
 }

@@ -1,20 +1,20 @@
-//! What the end of a server has cut off.
+//! Counts of connections and calls that the end of a server cut off.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What was still open when a server ended: because the grace of its drain was over, or because it
-/// was told to end at once.
+/// Connections and calls that were still open when a server ended, because the grace of its drain
+/// was over or it was told to end at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CutOff {
     /// Connections that had not ended.
     pub connections: u64,
-    /// Calls on them that had not ended, or whose replies had not gone out whole.
+    /// Calls that had not ended, or whose replies were not fully sent.
     pub calls: u64,
-    /// Calls that came after the last one that their connection's GOAWAY admitted. They were not
-    /// processed, and their callers were told so: gRPC makes such calls again by itself.
+    /// Calls received after the last stream that the GOAWAY of their connection admitted. They were
+    /// not processed and GOAWAY says so, so gRPC clients retry them by themselves.
     pub late_calls: u64,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for CutOff {
     }
 }
 
-/// The counts while they grow; all clones show the same.
+/// Running counts; all clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CutCounts(Arc<Counts>);
 
@@ -44,7 +44,7 @@ struct Counts {
 }
 
 impl CutCounts {
-    /// A connection is cut off with so many calls.
+    /// Counts a connection that is cut off with `calls` open calls.
     pub(crate) fn add_connection(&self, calls: usize) {
         self.0.connections.fetch_add(1, Ordering::Relaxed);
         self.0.calls.fetch_add(calls as u64, Ordering::Relaxed);

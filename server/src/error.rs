@@ -1,27 +1,27 @@
-//! Why a server did not start or did not end well.
+//! Errors of starting and running a server.
 
 use std::fmt;
 
 use corespun_runtime::{RunError, StartError};
 use corespun_tls::ConfigError;
 
-/// A failure of the server as a whole; calls report theirs to their callers.
+/// Failure of the server as a whole; a failed call is reported to its client instead.
 pub enum Error {
-    /// The address to listen on makes no sense; the text names it.
+    /// The address to listen on is invalid; the text names it.
     Address(String),
     /// No address to listen on was given.
     NoAddress,
-    /// A method that is to be exempt from admission is not served; the text names it.
+    /// A method that is exempt from admission is not served; the text names it.
     Exempt(String),
-    /// An origin of pages that no browser would send: this one.
+    /// An allowed origin that no browser would send; the text names it.
     Origin(String),
-    /// The schemas of the services do not go together; the text names the file.
+    /// The schemas of the services contradict each other; the text names the file.
     Reflection(String),
-    /// A key or a certificate is of no use.
+    /// A key or a certificate is unusable.
     Tls(ConfigError),
-    /// The runtime did not start, or a service's factory failed.
+    /// The runtime did not start, or the factory of a service failed.
     Start(StartError),
-    /// The server ran and did not end well.
+    /// The server ran and ended with an error.
     Run(RunError),
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The same as `Display`, for `main` prints an error that it returns in this form.
+/// Formats like `Display`, because `main` prints the error that it returns with `Debug`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

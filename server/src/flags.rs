@@ -1,4 +1,4 @@
-//! The flags that every server binary shares.
+//! Command-line flags common to all server programs.
 
 mod lifetime;
 mod limits;
@@ -21,7 +21,7 @@ pub use overload::{AdmissionFlag, AdmissionFlagError, OverloadFlags};
 pub use sizes::SizeFlags;
 use sizes::parse_send_time;
 
-/// Where and how to serve; flatten it into a `clap` parser.
+/// Addresses and settings of a server; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Flags {
     /// Addresses to listen on.
@@ -33,12 +33,12 @@ pub struct Flags {
     )]
     pub listen: Vec<String>,
 
-    /// Address to listen on without TLS, whatever the other flags say; repeatable
+    /// Address to listen on without TLS, whatever the TLS flags say; repeatable
     #[arg(long, value_name = "ADDR")]
     pub listen_plaintext: Vec<String>,
 
-    /// Address to listen on for trusted proxies alone, whose connections do not end for a flood of
-    /// wasted calls or frames; repeatable
+    /// Address to listen on for trusted proxies only, whose connections are not closed for floods
+    /// of useless calls or frames; repeatable
     #[arg(long = "listen-proxy", value_name = "ADDR")]
     pub listen_proxy: Vec<String>,
 
@@ -46,15 +46,16 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 
-    /// PEM file with the private key of that certificate
+    /// PEM file with the private key of the server's certificate
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
-    /// PEM file with the authorities of client certificates, which are required then
+    /// PEM file with the CA certificates that sign client certificates; clients must then present
+    /// one
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_client_ca: Option<PathBuf>,
 
-    /// Lets clients in that show no certificate
+    /// Accept clients that present no certificate
     #[arg(long, requires = "tls_client_ca")]
     pub tls_client_optional: bool,
 
@@ -67,32 +68,33 @@ pub struct Flags {
     #[arg(long, value_name = "LIST")]
     pub cpus: Option<CpuList>,
 
-    /// Kernel interface: auto, uring or epoll; auto takes io_uring where every shard can have it
+    /// Kernel interface: auto, uring or epoll; auto is io_uring if every shard can have it, else
+    /// epoll
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: Engine,
 
-    /// Microseconds that a busy shard may wait for more calls: less CPU time, more latency
+    /// Microseconds that a busy shard may wait to collect more calls: saves CPU time, adds latency
     #[arg(long, value_name = "MICROS", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub coalesce_us: u32,
 
-    /// Bounds on peers other than the default ones
+    /// Limits on peers that differ from the defaults
     #[command(flatten)]
     pub limits: LimitFlags,
 
-    /// Bounds on single messages
+    /// Limits on single messages
     #[command(flatten)]
     pub sizes: SizeFlags,
 
-    /// How long connections live
+    /// Lifetime of connections
     #[command(flatten)]
     pub lifetime: LifetimeFlags,
 
-    /// What happens to calls that are too many
+    /// Limits of load and memory for a shard
     #[command(flatten)]
     pub overload: OverloadFlags,
 
-    /// Origins whose pages may call by gRPC-Web; none turns it off.
+    /// Origins whose pages may call by gRPC-Web; none disables gRPC-Web.
     #[arg(
         help = "Origin whose pages may call: https://app.example, or * for all; repeatable",
         long,
@@ -100,19 +102,19 @@ pub struct Flags {
     )]
     pub web_origin: Vec<String>,
 
-    /// Time that a caller may take to read one send, such as 90s or never [default: 60s]
+    /// Time that a client may take to read one send, such as 90s or never [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = parse_send_time)]
     pub send_time_max: Option<Duration>,
 
-    /// Seconds to go on after SIGTERM before draining, while health says NOT_SERVING
+    /// Seconds between SIGTERM and the start of the drain, with health already NOT_SERVING
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain_delay: u32,
 
-    /// Seconds that a drain may take before what is left is cut off
+    /// Seconds that a drain may take before remaining calls are cut off
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub grace: u32,
 
-    /// What to log, such as info or corespun_runtime=debug
+    /// Log filter, such as info or corespun_runtime=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
 }
@@ -200,7 +202,8 @@ mod tests {
         line.flags.apply(Server::builder()).config
     }
 
-    /// A new field fails to compile here: it wants a flag, or a reason to have none.
+    /// Checks at compile time that each setting has a flag: a new field needs a flag, or a reason
+    /// to have none.
     #[test]
     fn every_setting_has_its_flag() {
         let Config {
@@ -225,7 +228,7 @@ mod tests {
         assert_eq!((send_bytes_max, shard_bytes_max), (7, Some(7 << 10)));
         assert_eq!(admission, Some(Admission::new()));
         assert!(grpc_web.is_some());
-        // No limits, but what a program chooses for its messages.
+        // Not limits, but choices of a program for its own messages.
         assert_eq!(accept_encodings, Encodings::ALL);
         assert_eq!(encoding, Encoding::Identity);
     }

@@ -1,4 +1,4 @@
-//! Handlers behind one face, whatever their four shapes and message types.
+//! Uniform interface to handlers, for all four method kinds and any message type.
 
 mod streaming;
 mod unary;
@@ -18,15 +18,15 @@ use crate::call::ReplyForm;
 use crate::reply::Reply;
 use crate::surround::Terms;
 
-/// A unary call's framed response, when it is there.
+/// Future of a unary call's framed response.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Framed, Status>>>>;
 
 /// A registered method.
 pub(crate) trait Handler {
-    /// Which side streams.
+    /// Returns the kind of the method: which sides stream.
     fn kind(&self) -> Kind;
 
-    /// Answers a unary request, whose message came without its prefix. A task when the answer
+    /// Runs a unary call on a complete message without its prefix. The handler becomes a task if it
     /// has to wait.
     fn call(
         &self,
@@ -35,10 +35,10 @@ pub(crate) trait Handler {
         reply: &mut Reply<'_>,
     ) -> Option<JoinHandle<()>>;
 
-    /// The same from within a task.
+    /// Runs a unary call from within a task and returns the future of its response.
     fn call_later(&self, message: &[u8], parts: RequestParts, form: ReplyForm) -> Later;
 
-    /// Starts a streaming call; `message` is the one request of a server-streaming call.
+    /// Starts a streaming call; `message` is the single request of a server-streaming call.
     fn start(
         &self,
         message: Option<&[u8]>,
@@ -47,20 +47,21 @@ pub(crate) trait Handler {
     ) -> Result<JoinHandle<()>, Status>;
 }
 
-/// What the caller of a handler that panicked is told.
+/// Returns the status of a call whose handler panicked.
 pub(crate) fn panicked() -> Status {
     Status::unknown("the handler panicked")
 }
 
-/// What the caller gets whose time is up.
+/// Returns the status of a call whose deadline has passed.
 pub(crate) fn expired() -> Status {
     Status::deadline_exceeded("the deadline passed before the call was done")
 }
 
-/// Runs a handler to its end or its panic, either of which becomes an outcome.
+/// Runs a handler to its end; a panic becomes a status.
 ///
 /// # Errors
-/// DEADLINE_EXCEEDED when its time is up first.
+///
+/// DEADLINE_EXCEEDED when the deadline passes first.
 pub(crate) async fn guarded<T, F>(
     mut future: Pin<Box<F>>,
     terms: Terms,

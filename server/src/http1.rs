@@ -1,14 +1,15 @@
-//! HTTP/1.1 for callers that speak nothing better: a probe, a scraper, a browser without TLS.
+//! HTTP/1.1 for clients without HTTP/2: probes, metrics scrapers, and browsers without TLS.
 //!
 //! ```text
-//!   socket ──▶ head, body ──▶ an HTTP/2 client in memory ──▶ Connection ──▶ calls, as ever
+//!   socket ──▶ head, body ──▶ an HTTP/2 client in memory ──▶ Connection ──▶ calls
 //!   socket ◀── head, chunks ◀── its events ◀─────────────────────┘
 //! ```
 //!
-//! Each request becomes a stream of an HTTP/2 connection that never leaves memory. So a call that
-//! comes this way is one like all others (deadlines, interceptors, limits, a panic), windows hold
-//! a fast side back for a slow one, and this room knows HTTP/1.1 (RFC 9112) and nothing of gRPC.
-//! The detour costs a caller some microseconds; what native callers pay for it is nothing.
+//! Each request becomes a stream of an HTTP/2 connection that exists only in memory. So such a call
+//! is like all others: deadlines, interceptors, limits and panics behave in the same way, and
+//! flow-control windows slow a fast side down. This module knows HTTP/1.1 (RFC 9112) and nothing of
+//! gRPC. The detour costs some microseconds for each request, and nothing for native HTTP/2
+//! clients.
 
 mod answer;
 mod body;
@@ -24,15 +25,15 @@ pub(crate) use wrong_port::answer_plaintext;
 
 use std::borrow::Cow;
 
-/// A request that is refused before it becomes a stream. The connection ends with it, since where
-/// the next one begins is no longer certain.
+/// Request refused before it becomes a stream. The connection is closed, because the start of the
+/// next request is no longer certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Refusal {
-    /// The HTTP status.
+    /// HTTP status.
     status: u16,
-    /// What was wrong, for whoever reads the answer.
+    /// Reason for the client, in plain text.
     why: Cow<'static, str>,
-    /// The peer gets no answer, because it speaks no HTTP.
+    /// True if nothing is sent, because the peer does not speak HTTP.
     is_silent: bool,
 }
 
@@ -45,8 +46,9 @@ impl Refusal {
         }
     }
 
-    /// A first line that is none of HTTP's. It may be a broken preface of HTTP/2, whose sender must
-    /// find the connection ended (RFC 9113 §3.4), so nothing is said in HTTP/1.1.
+    /// Returns a silent refusal of a first line that is not HTTP. It may be a broken HTTP/2
+    /// preface, whose sender must see the connection closed (RFC 9113 §3.4), so no HTTP/1.1
+    /// response is sent.
     fn foreign() -> Self {
         Self {
             is_silent: true,
@@ -59,10 +61,10 @@ impl Refusal {
     }
 }
 
-/// The version that a request names.
+/// HTTP version of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
-    /// HTTP/1.0: one request, and no chunks.
+    /// HTTP/1.0: one request, and no chunked bodies.
     One0,
     /// HTTP/1.1.
     One1,

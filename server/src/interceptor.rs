@@ -1,11 +1,11 @@
-//! Code around calls: asked ahead of the handler, told of the end.
+//! Interceptors: code that runs before the handler of a call and at the end of the call.
 //!
-//! Interceptors of the server come first, then those of the service, each in the order in which
-//! they were added. They see calls of methods that exist: a request that leads nowhere, or is no
-//! call at all, is refused before. Of a call with one request message they are asked once that is
-//! there, of one with many when its head is.
+//! Interceptors of the server run first, then those of the service, each in the order in which they
+//! were added. They see only calls of methods that exist. An unknown path, or a request that is not
+//! a gRPC call, is refused before. For a call with one request message they run once that message
+//! is complete; for a request stream they run when its head is received.
 //!
-//! Most have nothing to wait for. A function is enough for them, and adds no allocation to a call:
+//! Most interceptors do not wait. For these a function is enough, and adds no allocation to a call:
 //!
 //! ```
 //! use corespun_codec::Status;
@@ -25,9 +25,9 @@
 //! let server = Server::builder().intercept(|_shard| Ok(authenticate));
 //! ```
 //!
-//! One that has to wait, for another service say, is an async function behind
-//! [`intercept_async`]; its calls become tasks. One that wants all of it implements
-//! [`Interceptor`]. Layers of `tower` that need no body are interceptors by
+//! An interceptor that has to wait, for another service for example, is an async function in
+//! [`intercept_async`]; its calls become tasks. For full control, implement [`Interceptor`].
+//! `tower` layers that need no body become interceptors with
 //! [`intercept_tower`](crate::intercept_tower).
 
 use std::future::ready;
@@ -47,46 +47,49 @@ use crate::call::ReplyForm;
 use crate::surround::{Surround, surround};
 use crate::watch::Ends;
 
-/// Code around every call of a server or a service.
+/// Interceptor of the calls of a server or a service.
 ///
-/// One is made on each shard, so it may keep what it likes in cells. Whatever panics in it
-/// becomes UNKNOWN for the call at hand.
+/// One instance is created on each shard, so it may hold its state in cells. A panic in it becomes
+/// UNKNOWN for the current call.
 pub trait Interceptor: 'static {
-    /// Looks at a call ahead of its handler, at once.
+    /// Examines a call before its handler, without waiting.
     ///
     /// # Errors
-    /// The answer to give instead of the handler's; a [`Status`] is one.
+    ///
+    /// The response to send in place of the handler's; a [`Status`] converts into one.
     fn start(&self, call: &mut Incoming) -> Result<Step, Answer> {
         let _ = call;
         Ok(Step::Pass)
     }
 
-    /// Goes on with a call for which [`Interceptor::start`] has answered [`Step::Wait`]. The
-    /// call's deadline is watched over meanwhile.
+    /// Continues a call for which [`Interceptor::start`] has returned [`Step::Wait`]. The deadline
+    /// of the call is enforced meanwhile.
     ///
     /// # Errors
-    /// As [`Interceptor::start`], from the future.
+    ///
+    /// The future fails as [`Interceptor::start`] does.
     fn wait<'a>(&'a self, call: &'a mut Incoming) -> Waiting<'a> {
         let _ = call;
         Box::pin(ready(Ok(())))
     }
 
-    /// A call has ended that this interceptor was asked about, the last interceptor first. What
-    /// belongs to one call alone is better told by [`Incoming::on_end`].
+    /// Reports the end of a call that this interceptor has examined; the last interceptor is called
+    /// first. For code that concerns a single call use [`Incoming::on_end`].
     fn end(&self, ended: &Ended<'_>) {
         let _ = ended;
     }
 }
 
-/// What an interceptor waits for; then the call goes on, or gets the answer.
+/// Future of an interceptor that waits; it resolves to `Ok` to continue, or to the response to
+/// send.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), Answer>> + 'a>>;
 
-/// How a call goes on.
+/// Continuation of a call after an interceptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// To the next interceptor, then to the handler.
+    /// Continues with the next interceptor, then the handler.
     Pass,
-    /// Into [`Interceptor::wait`] of this one: the call becomes a task.
+    /// Continues in [`Interceptor::wait`] of this interceptor; the call becomes a task.
     Wait,
 }
 
@@ -100,7 +103,7 @@ where
     }
 }
 
-/// An interceptor that waits, of an async function or closure.
+/// Returns an interceptor that waits, made of an async function or closure.
 ///
 /// ```
 /// use corespun_server::{Incoming, intercept_async};
@@ -134,8 +137,8 @@ where
     }
 }
 
-/// An interceptor that has calls watched: `start` is asked about each, and says who, if anybody,
-/// hears of its messages and its end.
+/// Returns an interceptor that observes calls. `start` is called for each call, and returns the
+/// observer of its messages and its end, or `None`.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -169,7 +172,7 @@ where
     }
 }
 
-/// A call on its way to its handler: all of its request but the messages.
+/// Call before it reaches its handler: the request without its messages.
 pub struct Incoming {
     method: &'static str,
     kind: Kind,
@@ -187,61 +190,61 @@ impl Incoming {
         }
     }
 
-    /// What is called: `/package.Service/Name`.
+    /// Returns the path of the method, `/package.Service/Name`.
     pub fn method(&self) -> &'static str {
         self.method
     }
 
-    /// Which side streams.
+    /// Returns the kind of the method: which sides stream.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What the handler's request will be, without the message: peer, deadline, authority and so
-    /// on.
+    /// Returns the request as the handler will receive it, without the message: peer, deadline,
+    /// authority and so on.
     pub fn request(&self) -> &Request<()> {
         &self.request
     }
 
-    /// The metadata.
+    /// Returns the metadata.
     pub fn metadata(&self) -> &MetadataMap {
         self.request.metadata()
     }
 
-    /// The metadata, to change it for those who come after. That of callers who send the same head
-    /// again and again is shared, and is copied first.
+    /// Returns the metadata for changes that later interceptors and the handler see. The metadata
+    /// of a client that repeats the same head is shared between its calls, and is copied first.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         self.request.metadata_mut()
     }
 
-    /// What is handed on to the handler, and to interceptors that come after.
+    /// Returns the extensions that later interceptors and the handler receive.
     pub fn extensions(&self) -> &Extensions {
         self.request.extensions()
     }
 
-    /// The same, to change it.
+    /// Returns the extensions for changes that later interceptors and the handler see.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         self.request.extensions_mut()
     }
 
-    /// Has `tell` called when the call ends, with what it holds: a span, a permit, a timer. Comes
-    /// ahead of every [`Interceptor::end`].
+    /// Registers a callback for the end of the call, which may own a span, a permit or a timer. It
+    /// runs before every [`Interceptor::end`].
     pub fn on_end(&mut self, tell: impl FnOnce(&Ended<'_>) + 'static) {
         self.ends.push(Box::new(tell));
     }
 
-    /// Lets `observer` hear of the call's messages, the request included, and of its end.
+    /// Registers an observer of the call's messages, including the request, and of its end.
     pub fn observe(&mut self, observer: Rc<dyn CallObserver>) {
         self.ends.observe(observer);
     }
 
-    /// Has every poll of the handler, and of interceptors behind this one that wait, happen inside
-    /// `inner`, and inside of what was added before.
+    /// Registers a scope for every poll of the handler, and of later interceptors that wait.
+    /// `inner` is entered within scopes that were registered before.
     pub fn surround(&mut self, inner: Rc<dyn Surround>) {
         surround(self.extensions_mut(), inner);
     }
 
-    /// The call, with an empty one of the same method left in its place.
+    /// Takes the call, and leaves an empty one of the same method in its place.
     pub(crate) fn take(&mut self) -> Self {
         let empty = Self::new(self.method, self.kind, RequestParts::default());
         std::mem::replace(self, empty)
@@ -261,7 +264,7 @@ impl std::fmt::Debug for Incoming {
     }
 }
 
-/// How a call ended.
+/// Outcome of a call.
 pub struct Ended<'a> {
     pub(crate) method: &'static str,
     pub(crate) head: &'a RequestHead,
@@ -270,37 +273,38 @@ pub struct Ended<'a> {
 }
 
 impl Ended<'_> {
-    /// What was called: `/package.Service/Name`.
+    /// Returns the path of the method, `/package.Service/Name`.
     pub fn method(&self) -> &'static str {
         self.method
     }
 
-    /// The request's head, with its metadata and peer, as it came to the first interceptor.
+    /// Returns the request head with metadata and peer, as the first interceptor received it.
     pub fn head(&self) -> &RequestHead {
         self.head
     }
 
-    /// What the caller is told; CANCELLED when it has gone before.
+    /// Returns the outcome sent to the client; CANCELLED if the client had left before.
     ///
     /// # Errors
+    ///
     /// The status, when it is not OK.
     pub fn outcome(&self) -> Result<(), &Status> {
         self.outcome
     }
 
-    /// The code alone.
+    /// Returns the status code of the outcome.
     pub fn code(&self) -> Code {
         self.outcome.map_or_else(Status::code, |()| Code::Ok)
     }
 
-    /// The time from when the first interceptor was asked until the last of the answer was handed
+    /// Returns the time from the first interceptor's start until the end of the response was handed
     /// to the connection.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 }
 
-/// What a caller gets in place of the handler's answer: a status, or one whole response.
+/// Response in place of the handler's: a status, or one message.
 pub struct Answer(Content);
 
 enum Content {
@@ -309,12 +313,12 @@ enum Content {
 }
 
 impl Answer {
-    /// One message that the handler might have answered, with its metadata and OK behind it.
+    /// Creates a response of one message with its metadata, followed by OK.
     pub fn response<R: Message + 'static>(response: Response<R>) -> Self {
         Self(Content::Response(Box::new(response)))
     }
 
-    /// The answer as a task of a unary call leaves it.
+    /// Encodes the response as the result of a unary call's task.
     pub(crate) fn framed(self, form: ReplyForm) -> Result<Framed, Status> {
         match self.0 {
             Content::Status(status) => Err(status),
@@ -322,7 +326,7 @@ impl Answer {
         }
     }
 
-    /// The answer as that of a stream.
+    /// Sends the response on a stream.
     pub(crate) fn finish(self, finisher: Finisher) {
         match self.0 {
             Content::Status(status) => finisher.finish(Err(status)),
@@ -346,7 +350,7 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-/// A response of any message type.
+/// Response of any message type.
 trait Whole {
     fn framed(self: Box<Self>, form: ReplyForm) -> Result<Framed, Status>;
     fn finish(self: Box<Self>, finisher: Finisher);

@@ -1,18 +1,18 @@
-//! Ready-made `tower` layers as interceptors.
+//! Adapter that runs `tower` layers as interceptors.
 //!
-//! A layer wraps a service; what it wraps here is a [`Gate`] that lets the call through to its
-//! handler and answers once that has ended. So a layer may look at the request and change it,
-//! refuse it, let it wait, and hold something for as long as the call lasts, streams included:
+//! A layer wraps a service. Here that service is a [`Gate`], which lets the call through to its
+//! handler and resolves once the call has ended. So a layer may examine, change, refuse or delay
+//! the request, and hold a resource for as long as the call lasts, streams included:
 //!
-//! - sound: `ConcurrencyLimitLayer` (a permit is held until the call's end),
+//! - Supported: `ConcurrencyLimitLayer` (a permit is held until the end of the call),
 //!   `GlobalConcurrencyLimitLayer`, `LoadShedLayer`, `FilterLayer` and `AsyncFilterLayer`,
-//!   `MapRequestLayer`, and one's own of that kind. Limits hold per shard, unless the layer shares
-//!   its state between clones of it that were handed to each shard's factory.
-//! - not sound: layers that keep time or start tasks (`TimeoutLayer`, `RateLimitLayer`,
-//!   `BufferLayer`, `tower-http`'s), for they ask for a tokio runtime, which a shard is not: their
-//!   panic becomes UNKNOWN. Deadlines are watched over without any layer.
-//! - not possible: layers that read or change messages, for there is no body; and a verdict after
-//!   the handler has started: what a layer answers then is no longer heard.
+//!   `MapRequestLayer`, and custom layers of this kind. Limits hold per shard, unless clones of the
+//!   layer share their state and one is given to the factory of each shard.
+//! - Not supported: layers that measure time or start tasks (`TimeoutLayer`, `RateLimitLayer`,
+//!   `BufferLayer`, those of `tower-http`). They need a tokio runtime, and a shard is none: their
+//!   panic becomes UNKNOWN. Deadlines are enforced without any layer.
+//! - Impossible: layers that read or change messages, because there is no body; and a decision
+//!   after the handler has started: the response of a layer is ignored then.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -27,10 +27,10 @@ use tower_service::Service;
 
 use crate::interceptor::{Answer, Ended, Incoming, Interceptor, Step, Waiting};
 
-/// An interceptor that asks `layer` about each call. The calls become tasks, as those of
-/// [`intercept_async`](crate::intercept_async) do.
+/// Returns an interceptor that passes each call through `layer`. The calls become tasks, as those
+/// of [`intercept_async`](crate::intercept_async) do.
 ///
-/// An error of the layer becomes the call's status: the [`Status`] that it is, or has as its
+/// An error of the layer becomes the status of the call: the [`Status`] that it is or has as its
 /// source, else UNAVAILABLE with its text.
 ///
 /// ```
@@ -50,11 +50,11 @@ where
     Layered(layer.layer(Gate(())))
 }
 
-/// The innermost service: lets the call through, and answers when it has ended.
+/// Innermost service: lets the call through, and resolves when the call has ended.
 #[derive(Clone, Debug)]
 pub struct Gate(());
 
-/// How one call goes through a gate; travels with the call as an extension.
+/// State of one call in a gate; carried as an extension of the call.
 #[derive(Default)]
 struct Passage {
     admitted: RefCell<Option<Incoming>>,
@@ -79,7 +79,7 @@ impl Service<Incoming> for Gate {
     }
 }
 
-/// A call that the [`Gate`] has let through: ready when it has ended.
+/// Future of a call that the [`Gate`] has let through; resolves when the call has ended.
 pub struct Passing(Option<Rc<Passage>>);
 
 impl Future for Passing {
@@ -90,7 +90,7 @@ impl Future for Passing {
             let text = "a layer let another call through than the one it was asked about";
             return Poll::Ready(Err(Status::internal(text)));
         };
-        // Whoever sets the outcome polls right after.
+        // The code that sets the outcome polls this future directly afterwards.
         passage.outcome.take().map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -137,7 +137,7 @@ where
     }
 }
 
-/// The call has ended: its layers hear how, and let go of what they held for it.
+/// Ends a call in its layers: they receive its outcome, and release what they held for it.
 fn release(passage: &Passage, held: impl Future, ended: &Ended<'_>) {
     let outcome = ended.outcome().map_err(Status::clone);
     passage.outcome.set(Some(outcome));
@@ -145,7 +145,7 @@ fn release(passage: &Passage, held: impl Future, ended: &Ended<'_>) {
     drop(pin!(held).poll(&mut context));
 }
 
-/// The status in an error, or one made of its text.
+/// Returns the status in an error, or one made of its text.
 fn refused(error: impl Into<Box<dyn Error + Send + Sync>>) -> Answer {
     let error = error.into();
     let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);

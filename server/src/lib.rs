@@ -1,4 +1,4 @@
-//! The gRPC server: where sockets, HTTP/2 and messages meet.
+//! gRPC server: joins sockets, HTTP/2 and messages.
 //!
 //! ```text
 //!   runtime pump ──▶ Connection::receive ──▶ http2 events ──▶ Call ──▶ Handler
@@ -6,11 +6,11 @@
 //!   runtime pump ◀── Connection::transmit ◀── http2 output ◀── Reply ◀────┘
 //! ```
 //!
-//! A unary request that lies whole in one read is decoded from the kernel's buffer, its handler
-//! is polled in place, and its reply is encoded straight into the connection's output. Only a
-//! handler that has to wait becomes a task; a streaming one is a task from its start and speaks
-//! with its connection through a [`corespun_codec::pipe`]. Requests that are no calls go to the
-//! one handler of [`ServerBuilder::plain`], if there is one.
+//! A unary request that is complete in one read is decoded from the kernel's buffer. Its handler is
+//! polled in place, and its reply is encoded directly into the connection's output. A handler
+//! becomes a task only if it has to wait. A streaming handler is a task from its start and
+//! communicates with its connection through a [`corespun_codec::pipe`]. Requests that are not gRPC
+//! calls go to the handler of [`ServerBuilder::plain`], if there is one.
 //!
 //! ```no_run
 //! use std::rc::Rc;

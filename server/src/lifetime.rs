@@ -1,53 +1,53 @@
-//! How long connections live, and how each end makes sure of the other (gRFC A8 and A9).
+//! Lifetime and keepalive of connections (gRFC A8 and A9).
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use corespun_http2::{Keepalive, PingPolicy};
 
-/// How far ages and keepalive times are moved at random, as a share of them: connections that were
-/// made at once must not all end at once.
+/// Random variation of ages and keepalive times, as a fraction, so that connections opened together
+/// do not end together.
 const JITTER_SHARE: f64 = 0.1;
 
-/// What a client may do without calls unless it is permitted more (gRFC A8).
+/// Minimum interval between PINGs of a client without calls, unless it is permitted more (gRFC A8).
 const IDLE_PING_INTERVAL_MIN: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// PINGs that come too early and are forgiven (gRFC A8).
+/// Number of early PINGs that are tolerated (gRFC A8).
 const PING_STRIKES_MAX: u32 = 2;
 
-/// Bounds on the life of connections, by the names that gRPC gives them. [`Duration::MAX`] stands
-/// for no bound.
+/// Limits on the lifetime of connections, with the names of gRPC. [`Duration::MAX`] means no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lifetime {
-    /// The silence of a caller after which a PING asks whether it is still there; moved by up to
-    /// 10 % for each connection.
+    /// Time without data from the client after which a keepalive PING is sent; varied by up to 10 %
+    /// for each connection.
     pub keepalive_time: Duration,
-    /// How long the caller may be silent after that. Then the connection is closed.
+    /// Time to wait for data after a keepalive PING before the connection is closed.
     pub keepalive_timeout: Duration,
-    /// How often a caller may send PING. Who does so sooner is forgiven twice, then gets GOAWAY
-    /// with ENHANCE_YOUR_CALM and `too_many_pings`; what the server sends on calls takes that back.
-    /// Zero: PINGs are bounded as other frames without use are, by
+    /// Minimum interval between PINGs of a client. Two early PINGs are tolerated; the next one ends
+    /// the connection with GOAWAY, ENHANCE_YOUR_CALM and `too_many_pings`. Frames that the server
+    /// sends on calls reset the count. Zero counts PINGs like other frames without effect, by
     /// [`glitch_budget`](corespun_http2::Limits::glitch_budget).
     pub keepalive_min_time: Duration,
-    /// Callers may send PING as often while they have no call; otherwise every two hours.
+    /// True if clients without a call may send PINGs at the same interval; otherwise every two
+    /// hours.
     pub permit_without_stream: bool,
-    /// The age at which a connection drains (GOAWAY, twice), so that callers come back by way of
-    /// their resolver or balancer; moved by up to 10 % for each connection.
+    /// Age at which a connection drains (GOAWAY, twice), so that clients reconnect through their
+    /// resolver or load balancer; varied by up to 10 % for each connection.
     pub max_connection_age: Duration,
-    /// How long calls may take after that, from the second GOAWAY on. Those left are ended with
-    /// UNAVAILABLE, and the connection is closed.
+    /// Time that calls may take to end after the maximum age, from the second GOAWAY on. Remaining
+    /// calls end with UNAVAILABLE, and the connection is closed.
     pub max_connection_age_grace: Duration,
-    /// How long a connection may be without a call before it drains. Measured in quarters, so that
-    /// it takes up to a quarter more.
+    /// Time without a call after which a connection drains. Checked in quarters, so that the drain
+    /// may begin up to a quarter later.
     pub max_connection_idle: Duration,
-    /// Connections that a server has at once, over all its shards. One more is closed before
-    /// anything is said on it, which callers take for a failed attempt and repeat later.
+    /// Maximum number of connections of a server, over all its shards. A further one is closed
+    /// before anything is sent on it; clients treat that as a failed attempt and retry later.
     pub max_connections: usize,
 }
 
 impl Default for Lifetime {
-    /// As gRPC servers in other languages: silent callers are asked after two hours and have 20 s,
-    /// PINGs may come every five minutes, and nothing else is bounded.
+    /// Returns the defaults of gRPC servers in other languages: keepalive PING after two hours with
+    /// 20 s to answer, client PINGs every five minutes, and no other limit.
     fn default() -> Self {
         Self {
             keepalive_time: Duration::from_secs(2 * 60 * 60),
@@ -83,7 +83,7 @@ impl Lifetime {
         }
     }
 
-    /// The same with its times moved by `share` of them.
+    /// Returns the limits with their times changed by the fraction `share`.
     fn moved(&self, share: f64) -> Self {
         let moved = |span: Duration| {
             let seconds = span.as_secs_f64() * (1.0 + share);
@@ -97,7 +97,7 @@ impl Lifetime {
     }
 }
 
-/// Where the lifetimes of a shard's connections come from.
+/// Generator of the lifetimes of a shard's connections.
 pub(crate) struct Lifetimes {
     given: Lifetime,
     random: RandomState,
@@ -113,7 +113,7 @@ impl Lifetimes {
         }
     }
 
-    /// What holds for one more connection.
+    /// Returns the limits of one more connection, with random variation.
     pub(crate) fn draw(&mut self) -> Lifetime {
         self.drawn += 1;
         let unit = self.random.hash_one(self.drawn) as f64 / u64::MAX as f64;

@@ -1,4 +1,4 @@
-//! How often the callers of a server exceeded each limit, for operators.
+//! Counts of exceeded limits, for operators.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,17 +7,16 @@ use corespun_http2::{Limit, LimitHits};
 
 use crate::throttle::Throttle;
 
-/// The counts of a server, readable from any thread while it runs and after.
+/// Counts of exceeded limits of a server, readable from any thread while it runs and after.
 ///
-/// Cheap to clone; all clones show the same counts. Counting costs something only when a limit
-/// is exceeded.
+/// Cheap to clone; all clones share the counts. Counting costs nothing until a limit is exceeded.
 #[derive(Clone, Debug, Default)]
 pub struct LimitStats {
     shards: Arc<Mutex<Vec<Arc<LimitCounts>>>>,
 }
 
 impl LimitStats {
-    /// How often each limit was exceeded, on all shards, since the server began.
+    /// Returns how often each limit was exceeded since the server started, summed over all shards.
     pub fn total(&self) -> LimitHits {
         let mut total = LimitHits::NONE;
         for hits in self.by_shard() {
@@ -27,13 +26,14 @@ impl LimitStats {
         total
     }
 
-    /// The same for each shard that has started, in the order of their start.
+    /// Returns how often each limit was exceeded on each shard, in the order in which the shards
+    /// started.
     pub fn by_shard(&self) -> Vec<LimitHits> {
         let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         shards.iter().map(|counts| counts.snapshot()).collect()
     }
 
-    /// The counts of one more shard.
+    /// Adds the counts of one more shard.
     pub(crate) fn add_shard(&self) -> Arc<LimitCounts> {
         let counts = Arc::<LimitCounts>::default();
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,12 +42,12 @@ impl LimitStats {
     }
 }
 
-/// What the connections of one shard add to. Atomic only so that others may read: one thread
-/// writes, and only when a limit was exceeded.
+/// Counts of one shard, written by its connections. Atomic only so that other threads can read: one
+/// thread writes, and only when a limit was exceeded.
 #[derive(Debug)]
 pub(crate) struct LimitCounts {
     counts: Box<[AtomicU64]>,
-    /// Rate limit of log lines about ends.
+    /// Rate limit of log lines about closed connections.
     pub(crate) throttle: Throttle,
 }
 

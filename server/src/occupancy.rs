@@ -1,17 +1,17 @@
-//! How many connections a server has, over all its shards.
+//! Number of connections of a server, over all its shards.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The connections that are open, and how many may be. Asked when one is accepted or closed, and
-/// by no call.
+/// Number of open connections and its maximum. Accessed when a connection is accepted or closed,
+/// never by a call.
 #[derive(Debug)]
 pub(crate) struct Occupancy {
     open: AtomicUsize,
     max: usize,
 }
 
-/// The place of one connection, free again when this is dropped.
+/// One counted connection; dropping it frees its place.
 #[derive(Debug)]
 pub(crate) struct Place(Arc<Occupancy>);
 
@@ -21,7 +21,7 @@ impl Occupancy {
         Arc::new(Self { open, max })
     }
 
-    /// A place for one more; `None` when there is none.
+    /// Returns a place for one more connection; `None` at the maximum.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
         let more = |open: usize| (open < self.max).then_some(open + 1);
         let entered = self

@@ -1,11 +1,12 @@
-//! How many calls a server's shards turned away to stay on time and within their memory.
+//! Counts of calls that were refused for overload or lack of memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Calls that were turned away, since the server began.
+        /// Counts of calls refused or ended for overload or lack of memory, since the server
+        /// started.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct OverloadHits {
@@ -18,8 +19,8 @@ macro_rules! counts {
             }
         }
 
-        /// What one shard adds to. Atomic only so that others may read: one thread writes, and
-        /// only when a call is turned away.
+        /// Counts of one shard. Atomic only so that other threads can read: one thread writes, and
+        /// only when a call is refused.
         #[derive(Debug, Default)]
         pub(crate) struct OverloadCounts {
             $(pub(crate) $name: Count,)*
@@ -34,21 +35,23 @@ macro_rules! counts {
 }
 
 counts! {
-    /// RESOURCE_EXHAUSTED, as they would have waited longer than the target of
-    /// [`Admission`](crate::Admission).
+    /// Calls refused with RESOURCE_EXHAUSTED, because they would have waited longer than the target
+    /// of [`Admission`](crate::Admission).
     overloaded,
-    /// DEADLINE_EXCEEDED without a handler, as they had waited longer than their callers do.
+    /// Calls ended with DEADLINE_EXCEEDED without a handler, because they had waited past their
+    /// deadline.
     late,
-    /// Calls refused with RESOURCE_EXHAUSTED because the shard kept far more than
+    /// Calls refused with RESOURCE_EXHAUSTED, because the shard held far more than
     /// [`Config::shard_bytes_max`](crate::Config::shard_bytes_max).
     full,
-    /// Calls ended for that reason, each the one that made its connection keep most.
+    /// Calls ended because the shard held far too many bytes, each the one that made its connection
+    /// hold the most.
     shed,
     /// Times a shard became overloaded.
     episodes,
 }
 
-/// One number that only goes up.
+/// Counter that only increases.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 
@@ -58,15 +61,15 @@ impl Count {
     }
 }
 
-/// The counts of a server, readable from any thread while it runs and after. Cheap to clone; all
-/// clones show the same counts.
+/// Overload counts of a server, readable from any thread while it runs and after. Cheap to clone;
+/// all clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct OverloadStats {
     shards: Arc<Mutex<Vec<Arc<OverloadCounts>>>>,
 }
 
 impl OverloadStats {
-    /// The counts of all shards together.
+    /// Returns the counts of all shards together.
     pub fn total(&self) -> OverloadHits {
         let mut total = OverloadHits::default();
         for hits in self.by_shard() {
@@ -75,13 +78,13 @@ impl OverloadStats {
         total
     }
 
-    /// The counts of each shard that has started, in the order of their start.
+    /// Returns the counts of each shard that has started, in the order of their start.
     pub fn by_shard(&self) -> Vec<OverloadHits> {
         let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         shards.iter().map(|counts| counts.snapshot()).collect()
     }
 
-    /// The counts of one more shard.
+    /// Adds the counts of one more shard.
     pub(crate) fn add_shard(&self) -> Arc<OverloadCounts> {
         let counts = Arc::<OverloadCounts>::default();
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);

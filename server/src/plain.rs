@@ -1,8 +1,8 @@
-//! Requests that are no calls: what a browser, a probe or `curl` asks beside gRPC.
+//! Plain requests: HTTP requests that are not gRPC calls, from browsers, probes or `curl`.
 //!
-//! One synchronous handler per shard answers every request whose content type is not gRPC's. It
-//! is meant for small things such as `/healthz` or `/metrics`: the whole body of the request is
-//! collected first, and the whole body of the answer is handed over at once.
+//! One synchronous handler per shard answers every request whose content type is not gRPC's. It is
+//! meant for small resources such as `/healthz` or `/metrics`. The whole request body is collected
+//! before the handler runs, and the whole response body is returned at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use bytes::Bytes;
 use corespun_codec::head;
 use corespun_http2::{HeaderList, Token};
 
-/// The handler of one shard.
+/// Plain-request handler of one shard.
 pub(crate) type Plain = dyn Fn(&PlainRequest<'_>) -> PlainResponse;
 
-/// The head of a plain request, kept for as long as its body is coming.
+/// Head of a plain request, kept while its body is received.
 pub(crate) struct PlainHead {
     fields: HeaderList,
     method: String,
@@ -23,7 +23,7 @@ pub(crate) struct PlainHead {
 }
 
 impl PlainHead {
-    /// Keeps a header list, unless it asks for a call.
+    /// Copies a header list, unless it asks for a gRPC call.
     pub(crate) fn read(fields: &HeaderList, peer: Option<&Rc<str>>) -> Option<Self> {
         let text = |token| String::from_utf8_lossy(fields.first(token).unwrap_or_default());
         let content_type = fields.first(Token::ContentType).unwrap_or_default();
@@ -35,20 +35,20 @@ impl PlainHead {
         })
     }
 
-    /// Fields were dropped for a limit, so that the request is not known whole.
+    /// Returns true if fields were dropped for a limit, so that the request is incomplete.
     pub(crate) fn is_cut(&self) -> bool {
         self.fields.overflowed()
     }
 
-    /// The request says itself that its body has more than `max` bytes.
+    /// Returns true if the request announces a body of more than `max` bytes.
     pub(crate) fn announces_more_than(&self, max: usize) -> bool {
         let length = self.fields.first(Token::ContentLength);
         let length = length.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         length.is_some_and(|length: u64| length > max as u64)
     }
 
-    /// `host` names another host than `:authority`, which makes the request malformed (RFC 9113
-    /// §8.3.1). Calls are not held to it: gRFC A41 has `host` ignored there.
+    /// Returns true if `host` and `:authority` name different hosts, which makes the request
+    /// malformed (RFC 9113 §8.3.1). Not applied to calls, because gRFC A41 ignores `host` there.
     pub(crate) fn is_misdirected(&self) -> bool {
         let first = |token| Some(without_port(self.fields.first(token)?, &self.fields));
         match (first(Token::Authority), first(Token::Host)) {
@@ -57,21 +57,21 @@ impl PlainHead {
         }
     }
 
-    /// Returns whether a value begins or ends with a blank, which makes the request malformed (RFC
-    /// 9113 §8.2.1). Calls are not held to it: gRPC says that such blanks may be stripped.
+    /// Returns true if a value begins or ends with a blank, which makes the request malformed (RFC
+    /// 9113 §8.2.1). Not applied to calls, because gRPC permits such blanks to be stripped.
     pub(crate) fn has_blank_edge(&self) -> bool {
         let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
         let mut values = self.fields.iter().map(|field| field.value);
         values.any(|value| is_blank(value.first()) || is_blank(value.last()))
     }
 
-    /// The answer is to have a head only (RFC 9110 §9.3.2).
+    /// Returns true if the response is to have a head only (RFC 9110 §9.3.2).
     pub(crate) fn wants_no_body(&self) -> bool {
         self.method == "HEAD"
     }
 }
 
-/// A host without the port that its scheme implies (RFC 3986 §6.2.3).
+/// Returns a host without the port that its scheme implies (RFC 3986 §6.2.3).
 fn without_port<'a>(host: &'a [u8], fields: &HeaderList) -> &'a [u8] {
     let port: &[u8] = match fields.first(Token::Scheme) {
         Some(b"http") => b":80",
@@ -81,24 +81,24 @@ fn without_port<'a>(host: &'a [u8], fields: &HeaderList) -> &'a [u8] {
     host.strip_suffix(port).unwrap_or(host)
 }
 
-/// A request that is no call, with its whole body.
+/// Plain HTTP request with its whole body.
 pub struct PlainRequest<'a> {
     pub(crate) head: &'a PlainHead,
     pub(crate) body: &'a [u8],
 }
 
 impl<'a> PlainRequest<'a> {
-    /// The method, such as `GET`.
+    /// Returns the method, such as `GET`.
     pub fn method(&self) -> &'a str {
         &self.head.method
     }
 
-    /// The path without its query; empty for CONNECT, which has none.
+    /// Returns the path without its query; empty for CONNECT, which has none.
     pub fn path(&self) -> &'a str {
         self.split_path().0
     }
 
-    /// What follows the first `?` of the path.
+    /// Returns the text after the first `?` of the path.
     pub fn query(&self) -> Option<&'a str> {
         self.split_path().1
     }
@@ -110,34 +110,34 @@ impl<'a> PlainRequest<'a> {
         }
     }
 
-    /// The value of the first field of this lower-case name.
+    /// Returns the value of the first field with this lower-case name.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         let mut headers = self.headers();
         headers.find_map(|(field, value)| (field == name.as_bytes()).then_some(value))
     }
 
-    /// All fields in the order of the wire, pseudo-headers such as `:path` first.
+    /// Returns all fields in the order of the wire, pseudo-headers such as `:path` first.
     pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let fields = self.head.fields.iter();
         fields.map(|field| (field.name, field.value))
     }
 
-    /// The body; at most [`Config::plain_body_bytes_max`](crate::Config::plain_body_bytes_max)
-    /// bytes.
+    /// Returns the body; at most
+    /// [`Config::plain_body_bytes_max`](crate::Config::plain_body_bytes_max) bytes.
     pub fn body(&self) -> &'a [u8] {
         self.body
     }
 
-    /// Who asks, as text.
+    /// Returns the client's address as text.
     pub fn peer(&self) -> Option<&'a str> {
         self.head.peer.as_deref()
     }
 }
 
-/// The answer to a [`PlainRequest`].
+/// Response to a [`PlainRequest`].
 ///
-/// `content-length` is written by the server. The body of an answer to HEAD, and that of a 204 or
-/// 304, stays behind.
+/// The server writes `content-length`. The body of a response to HEAD, and that of a 204 or 304, is
+/// not sent.
 ///
 /// ```
 /// # use corespun_server::{PlainRequest, PlainResponse};
@@ -159,7 +159,7 @@ pub struct PlainResponse {
 }
 
 impl PlainResponse {
-    /// An answer with this HTTP status, 200 to 599, and this body.
+    /// Creates a response with this HTTP status, 200 to 599, and this body.
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self {
             status,
@@ -168,36 +168,36 @@ impl PlainResponse {
         }
     }
 
-    /// Adds a field behind those there are. The name is in lower case, and neither of them may
-    /// have characters that RFC 9113 §8.2.1 forbids: such an answer goes out as a 500, with the
-    /// reason in the log.
+    /// Appends a field. The name must be in lower case, and neither name nor value may have
+    /// characters that RFC 9113 §8.2.1 forbids: such a response is sent as a 500, with the reason
+    /// in the log.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = name.as_bytes();
         self.fields.push(Token::of(name), name, value.as_ref());
         self
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub(crate) fn status(&self) -> u16 {
         self.status
     }
 
-    /// The fields besides `:status` and `content-length`.
+    /// Returns the fields other than `:status` and `content-length`.
     pub(crate) fn fields(&self) -> &HeaderList {
         &self.fields
     }
 
-    /// The body as the handler gave it.
+    /// Returns the body that the handler set.
     pub(crate) fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// An answer of this status never has a body (RFC 9110 §15.3.5, §15.4.5).
+    /// Returns true if a response with this status never has a body (RFC 9110 §15.3.5, §15.4.5).
     pub(crate) fn is_bodiless(&self) -> bool {
         matches!(self.status, 204 | 304)
     }
 
-    /// Why this may not go out, if so.
+    /// Returns the reason why the response is invalid, if it is.
     fn fault(&self) -> Option<String> {
         if !(200..600).contains(&self.status) {
             return Some(format!("its status is {}, not 200 to 599", self.status));
@@ -218,7 +218,7 @@ impl PlainResponse {
     }
 }
 
-/// Asks the handler. Its panic, and an answer that breaks HTTP, become a 500.
+/// Calls the handler. A panic, or a response that violates HTTP, becomes a 500.
 pub(crate) fn ask(handler: &Plain, request: &PlainRequest<'_>) -> PlainResponse {
     let Ok(response) = catch_unwind(AssertUnwindSafe(|| handler(request))) else {
         return PlainResponse::new(500, "the handler panicked\n");
@@ -226,8 +226,8 @@ pub(crate) fn ask(handler: &Plain, request: &PlainRequest<'_>) -> PlainResponse 
     match response.fault() {
         None => response,
         Some(fault) => {
-            tracing::error!(path = request.path(), %fault, "failed to send a plain answer");
-            PlainResponse::new(500, "the answer breaks HTTP\n")
+            tracing::error!(path = request.path(), %fault, "failed to send a plain response");
+            PlainResponse::new(500, "the response violates HTTP\n")
         }
     }
 }

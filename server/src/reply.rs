@@ -1,4 +1,4 @@
-//! A reply on its way out: head, message and trailers straight into the connection's output.
+//! Reply to a call: head, message and trailers, written directly into the connection's output.
 
 mod away;
 mod size;
@@ -20,15 +20,15 @@ use crate::tally::Tally;
 use crate::watch::Watch;
 use crate::web::GrpcWeb;
 
-/// The blocks that nearly every reply repeats, as this connection's encoder writes them: two
-/// bytes for the head, one for the trailers, once the peer's table has them.
+/// Header blocks that nearly every reply repeats, as this connection's encoder writes them: two
+/// bytes for the head and one for the trailers, once the peer's table has them.
 #[derive(Default)]
 pub(crate) struct ReplyBlocks {
     head: BlockCache,
     trailers: BlockCache,
 }
 
-/// The reply to one call.
+/// Reply to one call.
 pub(crate) struct Reply<'a> {
     pub(crate) http2: &'a mut Connection,
     pub(crate) blocks: &'a mut ReplyBlocks,
@@ -36,19 +36,19 @@ pub(crate) struct Reply<'a> {
     pub(crate) stream: StreamKey,
     pub(crate) form: ReplyForm,
     pub(crate) web: Option<&'a GrpcWeb>,
-    /// Who wants to know how the call ends, if there are interceptors.
+    /// Watch that reports the end of the call, if there are interceptors.
     pub(crate) watch: Option<Watch>,
-    /// Where what goes out is counted.
+    /// Channelz counters of the connection.
     pub(crate) tally: Option<&'a Tally>,
 }
 
 impl Reply<'_> {
-    /// What a task needs to answer later.
+    /// Returns the bell and the stream, with which a task can reply later.
     pub(crate) fn claim(&self) -> (Rc<Bell>, StreamKey) {
         (Rc::clone(self.bell), self.stream)
     }
 
-    /// A whole unary response.
+    /// Sends a complete unary response.
     pub(crate) fn response<R: Message>(&mut self, response: Response<R>) {
         let framing = self.form.sending.choose(response.encoding());
         if framing.encoding != Encoding::Identity {
@@ -98,7 +98,8 @@ impl Reply<'_> {
         }
     }
 
-    /// The same for a message that goes out compressed, whose length is known only then.
+    /// Sends a complete unary response with a compressed message, whose length is known only after
+    /// compression.
     fn compressed<R: Message>(&mut self, response: Response<R>) {
         match Framed::new(response, self.form.sending) {
             Ok(framed) => self.framed(framed),
@@ -106,7 +107,7 @@ impl Reply<'_> {
         }
     }
 
-    /// The same for a response that was encoded by a task.
+    /// Sends a complete unary response that a task has encoded.
     pub(crate) fn framed(&mut self, framed: Framed) {
         let parts: Option<&ResponseParts> = framed.parts.as_deref();
         if let Some(parts) = parts
@@ -122,7 +123,7 @@ impl Reply<'_> {
         self.ok(parts.map(|parts| &parts.trailers));
     }
 
-    /// A framed message in a buffer of the pool.
+    /// Sends a framed message that is in a buffer of the pool.
     fn bytes(&mut self, framed: Vec<u8>) {
         if let Some(form) = self.form.web {
             self.web_body(form, &framed, false);
@@ -133,7 +134,8 @@ impl Reply<'_> {
         }
     }
 
-    /// Sends framed messages. Gives their buffer back, unless it waits for windows as it is.
+    /// Sends framed messages. Returns their buffer, unless it waits for flow-control windows as it
+    /// is.
     pub(crate) fn body(&mut self, framed: Vec<u8>) -> Option<Vec<u8>> {
         match self.form.web {
             Some(form) => {
@@ -144,8 +146,8 @@ impl Reply<'_> {
         }
     }
 
-    /// The response head; it goes out with the first message at the earliest, so that an error
-    /// before that can be told without one (gRFC A6).
+    /// Sets the response head. It is sent with the first message at the earliest, so that an error
+    /// before that needs no head (gRFC A6).
     pub(crate) fn head(&mut self, metadata: Option<&MetadataMap>, encoding: Encoding) {
         let metadata = metadata.filter(|metadata| !metadata.is_empty());
         let content_type = self.form.content_type;
@@ -175,8 +177,8 @@ impl Reply<'_> {
         }
     }
 
-    /// Trailers of a call that went well, or of one that failed after all because its caller does
-    /// not take them.
+    /// Sends the trailers of a successful call, or of one that fails now because its client does
+    /// not accept them.
     pub(crate) fn ok(&mut self, trailers: Option<&MetadataMap>) {
         if let Some(trailers) = trailers
             && let Err(status) = self.check_trailers(trailers)
@@ -204,7 +206,7 @@ impl Reply<'_> {
         }
     }
 
-    /// Trailers after a head that is out already.
+    /// Sends trailers after a head that has been sent.
     pub(crate) fn trailers(&mut self, outcome: &Result<(), Status>, metadata: &MetadataMap) {
         match outcome {
             Ok(()) => self.ok(Some(metadata)),
@@ -223,22 +225,22 @@ impl Reply<'_> {
         }
     }
 
-    /// An error in place of a response: head and trailers in one block ("Trailers-Only").
+    /// Sends an error in place of a response: head and trailers in one block ("Trailers-Only").
     pub(crate) fn status(&mut self, status: &Status) {
         self.trailers_only(b"200", status, &MetadataMap::new());
     }
 
-    /// The same, with trailing metadata that a handler has set before it failed.
+    /// Sends an error in place of a response, with trailing metadata that the handler has set.
     pub(crate) fn status_with(&mut self, status: &Status, metadata: &MetadataMap) {
         self.trailers_only(b"200", status, metadata);
     }
 
-    /// The answer to a request that is no call.
+    /// Sends the response to a request that is not a gRPC call.
     pub(crate) fn refuse(&mut self, error: &HeadError) {
         self.trailers_only(error.http_status_text(), &error.status, &MetadataMap::new());
     }
 
-    /// Tells those who watch the call of its one message.
+    /// Reports the single message of the call to its observers.
     fn count(&self, message: MessageBytes) {
         if let Some(watch) = &self.watch {
             watch.sent(message);
@@ -273,7 +275,7 @@ impl Reply<'_> {
     }
 }
 
-/// A field worth an entry in the peer's table.
+/// Returns a field that is worth an entry in the peer's table.
 fn constant<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
     Field {
         name,
@@ -282,7 +284,7 @@ fn constant<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
     }
 }
 
-/// A field that differs from call to call.
+/// Returns a field that differs between calls.
 pub(crate) fn literal<'a>((name, value): (&'a [u8], &'a [u8])) -> Field<'a> {
     Field {
         name,

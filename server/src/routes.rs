@@ -1,4 +1,4 @@
-//! Paths to handlers. Generated code registers each method of a service here, once per shard.
+//! Map of paths to handlers. Generated code registers each method of a service, once per shard.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -14,40 +14,41 @@ use crate::plain::{Plain, PlainRequest, PlainResponse};
 use crate::service::{Scope, Service};
 use crate::surround::Terms;
 
-/// What tells whether a server lives is answered also when it has no time for calls.
+/// Path prefix of health, which is exempt from admission control: a liveness check must be answered
+/// under overload too.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
-/// The methods of one shard.
+/// Methods of one shard.
 #[derive(Default)]
 pub struct Routes {
     methods: BTreeMap<&'static str, Route>,
     services: Vec<&'static str>,
     plain: Option<Rc<Plain>>,
-    /// The services' schemas, each once.
+    /// Schemas of the services, without duplicates.
     schemas: Vec<&'static [u8]>,
-    /// What holds for the methods that are being added.
+    /// Settings of the methods that are being added.
     scope: Rc<Scope>,
 }
 
-/// A method, and what holds for its calls.
+/// Method and the settings of its calls.
 #[derive(Clone)]
 pub(crate) struct Route {
-    /// `/package.Service/Name`.
+    /// Path of the method, `/package.Service/Name`.
     pub(crate) method: &'static str,
     pub(crate) handler: Rc<dyn Handler>,
     pub(crate) scope: Rc<Scope>,
-    /// Calls are never turned away to keep the shard on time.
+    /// True if calls are exempt from admission control.
     pub(crate) exempt: bool,
 }
 
 impl Routes {
-    /// No methods yet.
+    /// Creates a map without methods.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No methods yet; `interceptors` are asked about the calls of all that are added, in this
-    /// order.
+    /// Creates a map without methods; `interceptors` run, in this order, for the calls of all
+    /// methods that are added.
     pub fn intercepted(interceptors: Vec<Rc<dyn Interceptor>>) -> Self {
         let scope = Scope {
             encoding: None,
@@ -68,7 +69,7 @@ impl Routes {
         service.register(self);
     }
 
-    /// Adds methods in a scope that differs from the one around it.
+    /// Adds methods with settings that differ from the enclosing ones.
     pub(crate) fn within(&mut self, scope: Scope, add: impl FnOnce(&mut Self)) {
         let around = std::mem::replace(&mut self.scope, Rc::new(scope));
         add(self);
@@ -90,8 +91,8 @@ impl Routes {
         self.methods.insert(path, route);
     }
 
-    /// Exempts a method, or all of a service (`/package.Service/*`), from admission; false when
-    /// there is none.
+    /// Exempts a method, or a whole service (`/package.Service/*`), from admission control; returns
+    /// false if there is none.
     pub(crate) fn exempt(&mut self, pattern: &str) -> bool {
         let mut found = false;
         for (path, route) in &mut self.methods {
@@ -105,12 +106,12 @@ impl Routes {
         found
     }
 
-    /// Names of the services, in the order they were added.
+    /// Returns the names of the services, in the order in which they were added.
     pub fn services(&self) -> &[&'static str] {
         &self.services
     }
 
-    /// Descriptor sets of the services that have one.
+    /// Returns the descriptor sets of the services that have one.
     pub fn schemas(&self) -> &[&'static [u8]] {
         &self.schemas
     }
@@ -128,7 +129,7 @@ impl Routes {
         self.insert(method.path(), Rc::new(unary));
     }
 
-    /// Adds a method that answers one request with any number of messages.
+    /// Adds a server-streaming method.
     pub fn server_streaming<S, Q, R, F, Fut>(
         &mut self,
         method: Method<Q, R>,
@@ -156,7 +157,7 @@ impl Routes {
         self.insert(method.path(), Rc::new(start));
     }
 
-    /// Adds a method that answers any number of messages with one.
+    /// Adds a client-streaming method.
     pub fn client_streaming<S, Q, R, F, Fut>(
         &mut self,
         method: Method<Q, R>,
@@ -182,7 +183,7 @@ impl Routes {
         self.insert(method.path(), Rc::new(start));
     }
 
-    /// Adds a method with any number of messages both ways.
+    /// Adds a bidirectional streaming method.
     pub fn bidi_streaming<S, Q, R, F, Fut>(
         &mut self,
         method: Method<Q, R>,
@@ -205,7 +206,7 @@ impl Routes {
         self.insert(method.path(), Rc::new(start));
     }
 
-    /// Sets the handler of requests that are no calls, in place of one set before; see
+    /// Sets the handler of plain requests; replaces an earlier one. See
     /// [`ServerBuilder::plain`](crate::ServerBuilder::plain).
     pub fn plain<H>(&mut self, handler: H)
     where
@@ -214,12 +215,12 @@ impl Routes {
         self.plain = Some(Rc::new(handler));
     }
 
-    /// The handler of requests that are no calls, if there is one.
+    /// Returns the handler of plain requests, if there is one.
     pub(crate) fn plain_handler(&self) -> Option<&Rc<Plain>> {
         self.plain.as_ref()
     }
 
-    /// The method at a path, or UNIMPLEMENTED saying what is not known.
+    /// Returns the method at a path, or UNIMPLEMENTED with the unknown name.
     pub(crate) fn find(&self, path: &[u8]) -> Result<Route, Status> {
         let text = String::from_utf8_lossy(path);
         if let Some(route) = self.methods.get(&*text) {

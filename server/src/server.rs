@@ -1,4 +1,4 @@
-//! The server as a whole: its start, its shards, and its end.
+//! Start, shards and end of a server.
 
 mod bound;
 mod builder;
@@ -18,60 +18,72 @@ pub use bound::Bound;
 use builder::Listen;
 pub use builder::ServerBuilder;
 
-/// Why a service could not be made: whatever its factory says.
+/// Error of a service's factory: the reason why the service could not be created.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How often the files of certificates are looked at for a change.
+/// Interval between checks of certificate files for changes.
 const RELOAD_PAUSE: Duration = Duration::from_secs(5);
 
-/// A gRPC server; see [`Server::builder`].
+/// Server entry point; see [`Server::builder`].
 pub struct Server(());
 
 impl Server {
-    /// Starts to describe a server.
+    /// Creates a builder for a server.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::new()
     }
 }
 
 impl ServerBuilder {
-    /// Listens, makes the services, and returns once all shards serve.
+    /// Listens, creates the services, and returns once all shards serve.
     ///
     /// # Errors
-    /// An address makes no sense or is taken, a key or certificate is of no use, the engine that
-    /// was asked for by name is refused, or a factory failed.
+    ///
+    /// An address is invalid or in use, a key or certificate is unusable, the engine selected by
+    /// name is unavailable, or a factory failed.
     pub fn start(self) -> Result<Running, Error> {
         self.bind()?.start()
     }
 
-    /// As [`serve`](Self::serve), with a line in the log about what was cut off.
+    /// Runs the server like [`serve`](Self::serve), and logs the number of calls that were cut off.
     ///
     /// # Errors
+    ///
     /// As [`ServerBuilder::start`], or a shard failed.
     pub fn run(self) -> Result<(), Error> {
         self.bind()?.run()
     }
 
-    /// Starts, says so on stderr, serves until SIGTERM or SIGINT, then drains: health says that
-    /// nothing serves, the delay of [`drain_delay`](Self::drain_delay) passes, every connection
-    /// gets GOAWAY and every call is told (see [`Draining`](corespun_codec::Draining)), and the
-    /// calls under way finish within the [`grace`](Self::grace). Those left then end with
-    /// UNAVAILABLE. A second signal ends at once, without a word to them. All of these are the end
-    /// that was asked for, no failure; what was cut off is told. SIGHUP reads keys and certificates
-    /// again; without TLS it does nothing, nor do other signals that have no use here.
+    /// Runs the server until SIGTERM or SIGINT, drains it, and returns the counts of what was cut
+    /// off.
     ///
-    /// A thread that was started before this must block SIGTERM and SIGINT: one that does not
-    /// lets the kernel end the process there, without a drain.
+    /// The start is announced on stderr. A drain has these steps:
+    ///
+    /// - Health reports NOT_SERVING, and the delay of [`drain_delay`](Self::drain_delay) passes.
+    /// - Every connection gets GOAWAY, and every call is notified (see
+    ///   [`Draining`](corespun_codec::Draining)).
+    /// - Calls in progress may finish within the [`grace`](Self::grace). Calls left then end with
+    ///   UNAVAILABLE.
+    ///
+    /// A second signal ends the server at once, without a status for open calls. All of these are a
+    /// requested end, not an error.
+    ///
+    /// SIGHUP reloads keys and certificates; without TLS it does nothing. Other signals for which
+    /// the server has no use are ignored too.
+    ///
+    /// A thread that was started before this must block SIGTERM and SIGINT. Otherwise the kernel
+    /// may deliver the signal to that thread and end the process without a drain.
     ///
     /// # Errors
+    ///
     /// As [`ServerBuilder::start`], or a shard failed.
     pub fn serve(self) -> Result<CutOff, Error> {
         self.bind()?.serve()
     }
 }
 
-/// Has the runtime listen on every address. Returns what stands behind each, and whether its peers
-/// are trusted proxies.
+/// Makes the runtime listen on every address. Returns the kind of each listener, and whether its
+/// peers are trusted proxies.
 fn open_doors(
     mut runtime: RuntimeBuilder,
     listen: Vec<Listen>,
@@ -93,7 +105,7 @@ fn open_doors(
     Ok((runtime, doors, proxies))
 }
 
-/// A server that runs on threads of its own.
+/// Server that runs on its own threads.
 pub struct Running {
     runtime: corespun_runtime::Running,
     limit_stats: LimitStats,
@@ -104,36 +116,37 @@ pub struct Running {
 }
 
 impl Running {
-    /// The addresses as bound: port 0 has become a real one.
+    /// Returns the bound addresses, with the real port in place of port 0.
     pub fn addresses(&self) -> &[Address] {
         self.runtime.addresses()
     }
 
-    /// The engine that drives the sockets.
+    /// Returns the engine that drives the sockets.
     pub fn engine(&self) -> Engine {
         self.runtime.engine()
     }
 
-    /// How many shards serve.
+    /// Returns the number of shards.
     pub fn shards(&self) -> usize {
         self.runtime.shards()
     }
 
-    /// How often callers exceeded each limit.
+    /// Returns the counts of exceeded limits.
     pub fn limit_stats(&self) -> &LimitStats {
         &self.limit_stats
     }
 
-    /// How many calls were turned away to stay on time and within memory.
+    /// Returns the counts of calls refused for overload or lack of memory.
     pub fn overload_stats(&self) -> &OverloadStats {
         &self.overload_stats
     }
 
-    /// Reads the files of keys and certificates again; answers whether they had changed. Without
-    /// TLS there is nothing to read.
+    /// Reloads keys and certificates from their files; returns true if they had changed. Does
+    /// nothing without TLS.
     ///
     /// # Errors
-    /// The files are of no use; what was served before goes on being served.
+    ///
+    /// The files are unusable; the previous keys and certificates stay in use.
     pub fn reload_tls(&self) -> Result<bool, Error> {
         match &self.tls {
             Some(tls) => Ok(tls.reload()?),
@@ -141,9 +154,10 @@ impl Running {
         }
     }
 
-    /// Drains, without delay, and waits for the end; what was cut off.
+    /// Drains without delay, waits for the end, and returns the counts of what was cut off.
     ///
     /// # Errors
+    ///
     /// A shard failed.
     pub fn stop(self) -> Result<CutOff, Error> {
         self.builtin.close();

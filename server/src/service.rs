@@ -1,4 +1,4 @@
-//! What a service is, and settings that hold for one service alone.
+//! The [`Service`] trait, and settings of a single service.
 
 use std::rc::Rc;
 
@@ -7,20 +7,20 @@ use corespun_codec::Encoding;
 use crate::interceptor::Interceptor;
 use crate::routes::Routes;
 
-/// A service that can be served: what the generated `…Server` types are.
+/// Service that a server can offer; implemented by the generated `…Server` types.
 pub trait Service {
-    /// Its full name, `package.Service`.
+    /// Full name of the service, `package.Service`.
     const NAME: &'static str;
 
-    /// The schema, a serialized `google.protobuf.FileDescriptorSet` with all imports; empty when
-    /// reflection is to know no more than the name.
+    /// Schema for reflection: a serialized `google.protobuf.FileDescriptorSet` with all imports;
+    /// empty to publish only the name.
     const DESCRIPTOR_SET: &'static [u8] = &[];
 
-    /// Adds its methods.
+    /// Adds the methods of the service.
     fn register(self, routes: &mut Routes);
 
-    /// The same service with its messages compressed as `encoding` for callers that accept it,
-    /// whatever the server's setting is; [`Encoding::Identity`] keeps them plain.
+    /// Compresses the messages of this service with `encoding` if the client accepts it, whatever
+    /// the server's setting is; [`Encoding::Identity`] turns compression off.
     fn compress(self, encoding: Encoding) -> Scoped<Self>
     where
         Self: Sized,
@@ -28,8 +28,8 @@ pub trait Service {
         Scoped::new(self).compress(encoding)
     }
 
-    /// The same service with an interceptor around its calls, behind those of the server and those
-    /// that were added to the service before.
+    /// Adds an interceptor for the calls of this service, after those of the server and those added
+    /// to the service before.
     fn intercept(self, interceptor: impl Interceptor) -> Scoped<Self>
     where
         Self: Sized,
@@ -38,22 +38,22 @@ pub trait Service {
     }
 }
 
-/// What holds for the calls of some methods.
+/// Settings of the calls of some methods.
 #[derive(Clone, Default)]
 pub(crate) struct Scope {
-    /// What messages go out compressed as; `None` leaves it to the server's setting.
+    /// Compression of sent messages; `None` uses the server's setting.
     pub(crate) encoding: Option<Encoding>,
-    /// Who is asked about each call, in order.
+    /// Interceptors of each call, in order.
     pub(crate) interceptors: Vec<Rc<dyn Interceptor>>,
 }
 
 impl Scope {
-    /// Somebody is asked about calls, and told of their end.
+    /// Returns true if there are interceptors.
     pub(crate) fn is_watched(&self) -> bool {
         !self.interceptors.is_empty()
     }
 
-    /// This scope inside another.
+    /// Merges this scope into the enclosing one.
     fn inside(self, around: &Self) -> Self {
         Self {
             encoding: self.encoding.or(around.encoding),
@@ -62,7 +62,7 @@ impl Scope {
     }
 }
 
-/// A service with settings of its own.
+/// Service with settings of its own.
 pub struct Scoped<S> {
     service: S,
     scope: Scope,
@@ -76,13 +76,13 @@ impl<S: Service> Scoped<S> {
         }
     }
 
-    /// As [`Service::compress`]; what was said before is forgotten.
+    /// Sets compression like [`Service::compress`]; replaces an earlier setting.
     pub fn compress(mut self, encoding: Encoding) -> Self {
         self.scope.encoding = Some(encoding);
         self
     }
 
-    /// As [`Service::intercept`], behind those that were added before.
+    /// Adds an interceptor like [`Service::intercept`], after those added before.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.scope.interceptors.push(Rc::new(interceptor));
         self

@@ -1,5 +1,5 @@
-//! What is in force whenever a call's handler is polled: a span that is entered, a context that is
-//! current. Other tasks of the shard run outside of it.
+//! Scopes that are entered for every poll of a call's handler, such as a tracing span or a current
+//! context. Other tasks of the shard run outside of them.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use corespun_codec::{Extensions, RequestParts};
 
-/// Put around every poll of a call's handler, and of the interceptors that wait behind the one
-/// that added it; see [`Incoming::surround`](crate::Incoming::surround).
+/// Scope of every poll of a call's handler, and of waiting interceptors after the one that added
+/// it; see [`Incoming::surround`](crate::Incoming::surround).
 ///
-/// A call is polled again and again until it is done; each [`Surround::enter`] is followed by one
+/// A call is polled until it is done. Each [`Surround::enter`] is followed by one
 /// [`Surround::leave`], also when the handler panics, before anything else of the shard runs.
 pub trait Surround {
-    /// The handler is about to be polled.
+    /// Enters the scope, before the handler is polled.
     fn enter(&self);
 
-    /// The poll has returned.
+    /// Leaves the scope, after the poll has returned.
     fn leave(&self);
 }
 
-/// One inside another.
+/// Scope within another scope.
 struct Nested {
     outer: Surroundings,
     inner: Rc<dyn Surround>,
@@ -41,11 +41,11 @@ impl Surround for Nested {
     }
 }
 
-/// All that surrounds a call; travels among its extensions.
+/// All scopes of a call; carried in its extensions.
 #[derive(Clone)]
 pub(crate) struct Surroundings(Rc<dyn Surround>);
 
-/// Adds `inner`, inside of what is there.
+/// Adds `inner` within the existing scopes.
 pub(crate) fn surround(extensions: &mut Extensions, inner: Rc<dyn Surround>) {
     let all = match extensions.remove::<Surroundings>() {
         Some(outer) => Rc::new(Nested { outer, inner }),
@@ -54,15 +54,15 @@ pub(crate) fn surround(extensions: &mut Extensions, inner: Rc<dyn Surround>) {
     extensions.insert(Surroundings(all));
 }
 
-/// What a handler is polled under.
+/// Conditions under which a handler is polled: its deadline and its scopes.
 pub(crate) struct Terms {
-    /// When its time is up.
+    /// Deadline of the handler.
     pub(crate) deadline: Option<Duration>,
     around: Option<Surroundings>,
 }
 
 impl Terms {
-    /// Those of a call that goes to its handler.
+    /// Returns the conditions of a call that goes to its handler.
     pub(crate) fn of(parts: &RequestParts) -> Self {
         Self {
             deadline: parts.deadline,
@@ -70,7 +70,7 @@ impl Terms {
         }
     }
 
-    /// A time alone.
+    /// Returns conditions with a deadline only.
     pub(crate) fn until(deadline: Option<Duration>) -> Self {
         Self {
             deadline,
@@ -78,7 +78,7 @@ impl Terms {
         }
     }
 
-    /// Does `work` inside of what surrounds the call; a panic of either is caught.
+    /// Runs `work` within the scopes of the call; catches a panic of either.
     pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> thread::Result<T> {
         match &self.around {
             None => catch_unwind(AssertUnwindSafe(work)),
@@ -88,7 +88,7 @@ impl Terms {
 }
 
 impl Surroundings {
-    /// Out of the way of the many calls that have none.
+    /// Runs `work` within scopes; a separate function, because most calls have none.
     #[cold]
     #[inline(never)]
     fn run<T>(&self, work: impl FnOnce() -> T) -> thread::Result<T> {
@@ -99,7 +99,7 @@ impl Surroundings {
     }
 }
 
-/// What surrounds a call so far.
+/// Returns the scopes that a call has so far.
 pub(crate) fn around(extensions: &Extensions) -> Option<Surroundings> {
     match extensions.is_empty() {
         true => None,
@@ -107,7 +107,7 @@ pub(crate) fn around(extensions: &Extensions) -> Option<Surroundings> {
     }
 }
 
-/// While this lives, what surrounds a call is in force.
+/// Guard that keeps the scopes of a call entered.
 struct Entered<'a>(&'a Surroundings);
 
 impl<'a> Entered<'a> {
@@ -123,7 +123,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Has `work` polled inside of what surrounds a call.
+/// Polls `work` within the scopes of a call.
 pub(crate) async fn within<F>(around: Option<Surroundings>, mut work: F) -> F::Output
 where
     F: Future + Unpin,

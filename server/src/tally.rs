@@ -1,7 +1,7 @@
-//! What each connection of a shard counts, for those who look at a server from outside.
+//! Counters of the connections of a shard, for channelz.
 //!
-//! The numbers are plain cells of the connection's own shard: whoever wants them asks there. A
-//! server that nobody can ask keeps none.
+//! The counters are plain cells of their own shard, and queries are run there. A server without
+//! channelz has none.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,21 +15,21 @@ use corespun_runtime::Address;
 use crate::call::Call;
 
 thread_local! {
-    /// The connections of the shard that this thread runs.
+    /// Counters of the shard that runs on this thread.
     static HERE: RefCell<Option<Rc<Tallies>>> = const { RefCell::new(None) };
 }
 
-/// Calls, by how they ended.
+/// Numbers of calls by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
     pub(crate) started: u64,
-    /// Answered with OK.
+    /// Calls answered with OK.
     pub(crate) succeeded: u64,
-    /// Answered with another status.
+    /// Calls answered with another status.
     pub(crate) failed: u64,
-    /// Ended without an answer: cancelled, refused, or cut off with their connection.
+    /// Calls without a response: cancelled, refused, or cut off with their connection.
     pub(crate) cut: u64,
-    /// When the latest one started.
+    /// Moment at which the latest call started.
     pub(crate) last: Option<Duration>,
 }
 
@@ -43,15 +43,15 @@ impl AddAssign for Calls {
     }
 }
 
-/// Messages in one direction.
+/// Number of messages in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Messages {
     pub(crate) count: u64,
-    /// When the latest one went or came.
+    /// Moment of the latest message.
     pub(crate) last: Option<Duration>,
 }
 
-/// What a connection is, for as long as it lives.
+/// Addresses and peer identity of a connection; constant during its life.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ends {
     pub(crate) local: Option<Address>,
@@ -59,18 +59,18 @@ pub(crate) struct Ends {
     pub(crate) identity: Option<Rc<PeerIdentity>>,
 }
 
-/// What one connection counts.
+/// Counters of one connection.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// Unique in the process.
+    /// Id of the connection, unique in the process.
     pub(crate) id: i64,
     pub(crate) ends: Ends,
-    /// The moment of the turn at hand.
+    /// Moment of the current turn.
     turn: Cell<Duration>,
     calls: Cell<Calls>,
     received: Cell<Messages>,
     sent: Cell<Messages>,
-    /// Bytes that we may send, and that the peer may, when something was last sent.
+    /// Send window and receive window in bytes at the time of the latest send.
     windows: Cell<(usize, usize)>,
 }
 
@@ -91,7 +91,7 @@ impl Tally {
         self.windows.get()
     }
 
-    /// What is noted from here on happens at `now`.
+    /// Sets the moment of the events counted from here on.
     pub(crate) fn begin_turn(&self, now: Duration) {
         self.turn.set(now);
     }
@@ -108,7 +108,7 @@ impl Tally {
         });
     }
 
-    /// A call was answered.
+    /// Counts a call that was answered.
     pub(crate) fn note_end(&self, is_ok: bool) {
         self.change(|calls| match is_ok {
             true => calls.succeeded += 1,
@@ -116,7 +116,7 @@ impl Tally {
         });
     }
 
-    /// A call ends without an answer.
+    /// Counts a call that ends without a response.
     pub(crate) fn note_cut(&self, call: &Call) {
         match call {
             Call::Vacant | Call::Plain(_) => return,
@@ -129,12 +129,12 @@ impl Tally {
         self.note_cut_early();
     }
 
-    /// The same for a call that stands in no slot.
+    /// Counts a call that ends without a response and occupies no slot.
     pub(crate) fn note_cut_early(&self) {
         self.change(|calls| calls.cut += 1);
     }
 
-    /// So many messages were read and written.
+    /// Counts messages read and written.
     pub(crate) fn note_messages(&self, (read, written): (u32, u32)) {
         self.add(&self.received, read);
         self.add(&self.sent, written);
@@ -164,29 +164,29 @@ impl Tally {
     }
 }
 
-/// The connections of one shard.
+/// Counters of the connections of one shard.
 #[derive(Debug, Default)]
 pub(crate) struct Tallies {
     live: RefCell<BTreeMap<i64, Rc<Tally>>>,
-    /// What the connections have counted that are gone.
+    /// Call counts of closed connections.
     gone: Cell<Calls>,
 }
 
 impl Tallies {
-    /// Begins to count on the shard of this thread.
+    /// Starts to count on the shard of this thread.
     pub(crate) fn begin() -> Rc<Self> {
         let tallies = Rc::new(Self::default());
         HERE.set(Some(Rc::clone(&tallies)));
         tallies
     }
 
-    /// Asks the shard of this thread; `None` where nothing is counted.
+    /// Queries the shard of this thread; returns `None` if nothing is counted.
     pub(crate) fn ask<T>(question: impl FnOnce(&Self) -> T) -> Option<T> {
         let here = HERE.with_borrow(Clone::clone)?;
         Some(question(&here))
     }
 
-    /// Counts one more connection, until what this gives is dropped.
+    /// Adds a connection, until the returned handle is dropped.
     pub(crate) fn add(self: &Rc<Self>, id: i64, ends: Ends, now: Duration) -> Counted {
         let tally = Rc::new(Tally {
             id,
@@ -202,7 +202,7 @@ impl Tallies {
         Counted { tallies, tally }
     }
 
-    /// The calls of all connections that there are and were.
+    /// Returns the call counts of all open and closed connections.
     pub(crate) fn calls(&self) -> Calls {
         let mut sum = self.gone.get();
         for tally in self.live.borrow().values() {
@@ -211,20 +211,21 @@ impl Tallies {
         sum
     }
 
-    /// Up to `max` connections with ids from `start`, in their order, each as `describe` puts it.
+    /// Returns up to `max` connections with ids from `start`, in order, each converted by
+    /// `describe`.
     pub(crate) fn page<T>(&self, start: i64, max: usize, describe: impl Fn(&Tally) -> T) -> Vec<T> {
         let live = self.live.borrow();
         let page = live.range(start..).take(max);
         page.map(|(_, tally)| describe(tally)).collect()
     }
 
-    /// The connection of this id, if it is one of this shard.
+    /// Returns the connection with this id, if it belongs to this shard.
     pub(crate) fn find<T>(&self, id: i64, describe: impl FnOnce(&Tally) -> T) -> Option<T> {
         self.live.borrow().get(&id).map(|tally| describe(tally))
     }
 }
 
-/// A connection that is counted; once dropped, its calls are added to those of the shard.
+/// Handle of a counted connection; dropping it adds its calls to those of the shard.
 #[derive(Debug)]
 pub(crate) struct Counted {
     tallies: Rc<Tallies>,

@@ -1,12 +1,13 @@
-//! Bound on log lines that peers cause.
+//! Rate limit of log lines that peers cause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Lines of one kind a second that a shard writes.
+/// Log lines of one kind that a shard writes in a second.
 const LINES_PER_SECOND: u64 = 3;
 
-/// Counts lines by the second. One thread writes; atomic because it lies beside what others read.
+/// Counter of log lines in the current second. One thread writes it; it is atomic because it is
+/// stored with counters that other threads read.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     second: AtomicU64,
@@ -15,7 +16,8 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Admits a line at `now`: the number of lines left out before it. `None` leaves it out.
+    /// Admits a log line at `now` and returns the number of lines dropped before it; `None` drops
+    /// the line.
     pub(crate) fn admit(&self, now: Duration) -> Option<u64> {
         let second = now.as_secs();
         if self.second.swap(second, Ordering::Relaxed) != second {

@@ -1,4 +1,4 @@
-//! What the connections of a shard share, so that together they stay within its time and memory.
+//! Shared limits of the connections of a shard: queueing delay and memory.
 
 mod memory;
 
@@ -14,16 +14,16 @@ use crate::admission::{Gauge, Refusal, Signals};
 use crate::config::{Config, SHARD_BYTES_MAX};
 use crate::overload_stats::OverloadCounts;
 
-/// Callers that are refused together are told different times, so that they do not come back
-/// together: so many, spread over as many parts of the first.
+/// Number of different retry delays, assigned in turn. They spread the retries of clients that were
+/// refused together. Step *n* adds *n* / [`SPREAD_PART`] of the delay.
 const SPREAD: u32 = 8;
 const SPREAD_PART: u32 = 16;
-/// When callers may come again whom a shard without room has refused.
+/// Retry delay of calls that are refused for lack of memory, before it is spread.
 const FULL_PUSHBACK: Duration = Duration::from_millis(250);
 
-/// One for each shard: how long its work waits, and how many bytes its connections keep.
+/// Limits of one shard: the delay of its work, and the bytes that its connections hold.
 ///
-/// Neither lock nor atomic: all who share it are on one thread.
+/// Has no lock and no atomic: all users are on one thread.
 #[derive(Debug)]
 pub struct Valve {
     gauge: Option<RefCell<Gauge>>,
@@ -33,8 +33,8 @@ pub struct Valve {
 }
 
 impl Valve {
-    /// The valve of the current shard, which from here on measures how long work waits for it, if
-    /// that is what `config` asks for.
+    /// Creates the limits of the current shard. With admission control in `config`, the shard
+    /// measures queueing delays from here on.
     ///
     /// # Panics
     ///
@@ -43,12 +43,12 @@ impl Valve {
         Self::counting_in(config, Arc::default())
     }
 
-    /// The same, told by `signals` how long work waits.
+    /// Creates the limits of a shard whose queueing delays come from `signals`.
     pub fn with_signals(config: &Config, signals: Signals) -> Rc<Self> {
         Rc::new(Self::build(config, signals, Arc::default()))
     }
 
-    /// The same as [`Valve::new`], with counts that others read.
+    /// Creates the limits of the current shard, with counts that other threads read.
     pub(crate) fn counting_in(config: &Config, counts: Arc<OverloadCounts>) -> Rc<Self> {
         if config.admission.is_some() {
             corespun_runtime::measure_lag();
@@ -73,7 +73,8 @@ impl Valve {
         }
     }
 
-    /// Whether a call is to be turned away that is come to in the turn of `now`, and why.
+    /// Returns the reason to refuse the call that is reached next in the turn of `now`, or `None`
+    /// if it may run.
     #[inline(always)]
     pub(crate) fn refuse(&self, now: Duration, deadline: Option<Duration>) -> Option<Refusal> {
         if self.is_full() {
@@ -122,19 +123,19 @@ impl Valve {
         pushback + pushback * (nth % SPREAD) / SPREAD_PART
     }
 
-    /// Bytes that the connections of the shard keep: requests that are coming, and replies that
-    /// have not gone out.
+    /// Returns the bytes that the connections of the shard hold: incoming requests, and replies
+    /// that are not fully sent.
     pub fn bytes(&self) -> usize {
         self.memory.bytes()
     }
 
-    /// They keep more than waiting could hold back.
+    /// Returns true if the connections hold more than flow control can hold back.
     #[inline(always)]
     fn is_full(&self) -> bool {
         self.memory.is_over()
     }
 
-    /// Counts a call that was ended for the sake of the shard's memory.
+    /// Counts a call that was ended to free memory of the shard.
     pub(crate) fn note_shed(&self) {
         self.counts.shed.increment();
     }

@@ -1,4 +1,4 @@
-//! Waiting for a call's end on behalf of its interceptors.
+//! Notification of a call's end to its interceptors.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,18 +12,18 @@ use corespun_runtime::now;
 use crate::interceptor::Ended;
 use crate::service::Scope;
 
-/// What one call wants told about its end.
+/// Callback for the end of one call.
 type Tell = Box<dyn FnOnce(&Ended<'_>)>;
 
-/// How far a call has come among its interceptors, and what it wants told at its end. Shared by
-/// the call and its watch, but only once there is something to share: most calls never own one.
+/// Interceptors that a call has passed, and its callbacks for the end. Shared by the call and its
+/// watch; allocated only when first needed, because most calls need none.
 #[derive(Clone, Default)]
 pub(crate) struct Ends(Option<Rc<Shared>>);
 
 #[derive(Default)]
 struct Shared {
     tell: RefCell<Vec<Tell>>,
-    /// Interceptors that were asked while the call was waiting.
+    /// Number of interceptors that ran while the call waited.
     reached: Cell<usize>,
     observers: RefCell<Vec<Rc<dyn CallObserver>>>,
 }
@@ -51,21 +51,21 @@ impl Ends {
         self.shared().observers.borrow_mut().push(observer);
     }
 
-    /// Who hears of the call's messages, if anybody does.
+    /// Returns the tap for the call's messages, if it has observers.
     pub(crate) fn tap(&self) -> Option<Rc<dyn Tap>> {
         let shared = self.0.as_ref()?;
         let is_observed = !shared.observers.borrow().is_empty();
         is_observed.then(|| Rc::clone(shared) as Rc<dyn Tap>)
     }
 
-    /// A request message goes to the handler.
+    /// Reports a request message that goes to the handler.
     pub(crate) fn received(&self, message: MessageBytes) {
         if let Some(shared) = &self.0 {
             shared.received(message);
         }
     }
 
-    /// From here on the call goes its way apart from its watch.
+    /// Returns a second handle, for the part of the call that runs separately from its watch.
     pub(crate) fn share(&mut self) -> Self {
         self.shared();
         self.clone()
@@ -82,13 +82,13 @@ impl Ends {
     }
 }
 
-/// Tells the interceptors of a call how it ended; dropped before that, that it was cancelled.
+/// Guard that reports the end of a call to its interceptors; dropped early, it reports CANCELLED.
 pub(crate) struct Watch {
     scope: Rc<Scope>,
     method: &'static str,
     head: Rc<RequestHead>,
     started: Duration,
-    /// How many interceptors were asked, as far as is known here.
+    /// Number of interceptors that ran, as far as this side knows.
     pub(crate) reached: usize,
     pub(crate) ends: Ends,
     done: bool,
@@ -107,14 +107,14 @@ impl Watch {
         }
     }
 
-    /// The response message goes out.
+    /// Reports the response message.
     pub(crate) fn sent(&self, message: MessageBytes) {
         if let Some(shared) = &self.ends.0 {
             shared.sent(message);
         }
     }
 
-    /// The call has ended.
+    /// Reports the end of the call.
     pub(crate) fn end(mut self, outcome: Result<(), &Status>) {
         self.tell(outcome);
     }
@@ -152,8 +152,7 @@ impl Drop for Watch {
     }
 }
 
-/// The call is over: a panic of whoever hears of that has no caller to be told to. The panic hook
-/// has written it down.
+/// Runs a callback and ignores its panic: the call is over, and the panic hook has logged it.
 fn unharmed(tell: impl FnOnce()) {
     drop(catch_unwind(AssertUnwindSafe(tell)));
 }

@@ -1,8 +1,8 @@
-//! gRPC-Web: calls by pages in a browser, which sees neither trailers nor HTTP/2 frames.
+//! gRPC-Web: calls by browser pages, which have no access to trailers or HTTP/2 frames.
 //!
-//! A call of this kind is one of HTTP/2's like any other until its reply is written: the status
-//! comes as one more frame of the body, and in the text form all of the body is base64
-//! (`PROTOCOL-WEB.md` of gRPC). What else a browser wants are the answers of CORS.
+//! Such a call is an ordinary HTTP/2 call until its reply is written. Its status is sent as one
+//! more frame of the body, and in the text form the whole body is base64 (`PROTOCOL-WEB.md` of
+//! gRPC). Browsers also need the CORS responses.
 
 mod cors;
 mod form;
@@ -17,19 +17,19 @@ pub(crate) use text::TextDecoder;
 
 use crate::error::Error;
 
-/// How long browsers may remember that a page may call; Chromium's own bound is as much.
+/// Default time for which browsers may cache a preflight response; Chromium's own maximum.
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// How long a connection may stay without a request; longer than browsers keep one by themselves.
+/// Longest time that a connection may stay without a request; longer than browsers keep one.
 const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// Whose pages may call, when gRPC-Web is turned on; see
+/// Origins whose pages may call by gRPC-Web, and CORS settings; see
 /// [`ServerBuilder::grpc_web`](crate::ServerBuilder::grpc_web).
 ///
-/// A page may always call the origin that it came from. Any other origin has to be allowed: what
-/// is answered to others has no CORS fields, so that their browser keeps it from them. Callers
-/// that are no browsers are not held back by CORS: who may call what is for interceptors to say.
-///
+/// A page may always call the origin that it came from. Any other origin has to be allowed: a
+/// response to any other page has no CORS fields, so that the browser withholds it from the page.
+/// CORS does not restrict clients that are not browsers: access control is the task of
+/// interceptors.
 /// ```
 /// # use corespun_server::GrpcWeb;
 /// let web = GrpcWeb::new().allow_origin("https://app.example").allow_credentials();
@@ -39,7 +39,7 @@ pub struct GrpcWeb(Arc<Rules>);
 
 #[derive(Clone, Debug)]
 struct Rules {
-    /// As browsers write them: `https://app.example`.
+    /// Allowed origins in the form that browsers send: `https://app.example`.
     origins: Vec<String>,
     any: bool,
     credentials: bool,
@@ -48,7 +48,7 @@ struct Rules {
 }
 
 impl GrpcWeb {
-    /// For pages of the server's own origin.
+    /// Creates settings that serve pages of the server's own origin.
     pub fn new() -> Self {
         Self(Arc::new(Rules {
             origins: Vec::new(),
@@ -63,9 +63,9 @@ impl GrpcWeb {
         Arc::make_mut(&mut self.0)
     }
 
-    /// Lets pages of this origin call too: scheme, host, and port if it is not the scheme's own,
-    /// such as `https://app.example` or `http://localhost:8080`. The server does not start with
-    /// one that no browser could send.
+    /// Allows calls by pages of this origin: scheme, host, and port if it is not the default of the
+    /// scheme, such as `https://app.example` or `http://localhost:8080`. The server does not start
+    /// with an origin that no browser could send.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         let mut origin = origin.into();
         origin.make_ascii_lowercase();
@@ -73,26 +73,28 @@ impl GrpcWeb {
         self
     }
 
-    /// Lets the pages of all origins call.
+    /// Allows calls by pages of all origins.
     pub fn allow_any_origin(mut self) -> Self {
         self.rules().any = true;
         self
     }
 
-    /// Lets browsers send cookies and client certificates along, and pages see the answers. For
-    /// origins that are allowed by name only: any page could act for its visitor otherwise.
+    /// Allows browsers to send cookies and client certificates, and pages to read the responses.
+    /// Applies only to origins that are allowed by name, because otherwise any page could act for
+    /// its visitor.
     pub fn allow_credentials(mut self) -> Self {
         self.rules().credentials = true;
         self
     }
 
-    /// How long browsers may remember the answer to "may this page call"; 2 hours by default.
+    /// Sets the time for which browsers may cache a preflight response; 2 hours by default.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.rules().max_age = age;
         self
     }
 
-    /// How long a connection of HTTP/1.1 may stay open without a request; 5 minutes by default.
+    /// Sets the longest time that an HTTP/1.1 connection may stay open without a request; 5 minutes
+    /// by default.
     pub fn idle_time_max(mut self, bound: Duration) -> Self {
         self.rules().idle_max = bound;
         self
@@ -102,7 +104,7 @@ impl GrpcWeb {
         self.0.idle_max
     }
 
-    /// Finds an origin that no browser would send, and so would allow nobody.
+    /// Checks that browsers could send every allowed origin.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.0.origins.iter().find(|origin| !is_origin(origin)) {
             Some(origin) => Err(Error::Origin(origin.clone())),
@@ -117,7 +119,8 @@ impl Default for GrpcWeb {
     }
 }
 
-/// Whether a text is an origin as browsers write it (RFC 6454 §6.2): no path, no default port.
+/// Returns true if a text is an origin as browsers write it (RFC 6454 §6.2): no path, no default
+/// port.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else {
         return false;

@@ -1,4 +1,4 @@
-//! The client's side: whom to believe and what to show, and sockets wrapped with it.
+//! TLS of clients: trusted authorities, the client's own certificate, and the wrapping of sockets.
 
 use std::fmt;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::role::Client;
 use crate::server::HANDSHAKE_MAX;
 use crate::trust::Roots;
 
-/// How a client speaks TLS 1.2 and 1.3. Nothing is read before [`load`](Self::load).
+/// TLS 1.2 and 1.3 configuration of a client. No file is read before [`load`](Self::load).
 #[derive(Clone, Debug)]
 pub struct ClientTlsConfig {
     roots: Roots,
@@ -31,7 +31,8 @@ pub struct ClientTlsConfig {
 }
 
 impl ClientTlsConfig {
-    /// Believes these authorities, shows no certificate, agrees to `h2`.
+    /// Creates a configuration that trusts these authorities, presents no certificate, and
+    /// negotiates `h2`.
     pub fn new(roots: Roots) -> Self {
         Self {
             roots,
@@ -42,15 +43,16 @@ impl ClientTlsConfig {
         }
     }
 
-    /// Shows servers that ask for it a certificate chain, the client's own first, with its private
-    /// key, each from a PEM file.
+    /// Presents a certificate chain, the client's own certificate first, and its private key, each
+    /// from a PEM file, to servers that request one.
     pub fn identity_files(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
         let (chain, key) = (Pem::file(chain.as_ref()), Pem::file(key.as_ref()));
         self.identity = Some(Identity { chain, key });
         self
     }
 
-    /// The same as PEM text.
+    /// Presents a certificate chain and its private key, both as PEM text, to servers that request
+    /// one.
     pub fn identity(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         let chain = Pem::text("client certificate chain", chain.as_ref());
         let key = Pem::text("client private key", key.as_ref());
@@ -58,20 +60,21 @@ impl ClientTlsConfig {
         self
     }
 
-    /// The name that the server's certificate must be for, in place of the host connected to.
+    /// Sets the name that the server's certificate must be valid for, in place of the host
+    /// connected to.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
     }
 
-    /// The protocols to offer, the best first (ALPN). Default: `h2` alone. Servers that choose none
-    /// are refused; with an empty list nothing is offered and nobody refused.
+    /// Sets the protocols to offer (ALPN), in order of preference. Default: `h2` alone. Servers
+    /// that choose none are refused. An empty list offers nothing and refuses no server.
     pub fn alpn(mut self, protocols: &[&[u8]]) -> Self {
         self.alpn = protocols.iter().map(|found| found.to_vec()).collect();
         self
     }
 
-    /// How long a handshake may take. Default: 10 seconds.
+    /// Sets the longest time of a handshake. Default: 10 seconds.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -80,8 +83,9 @@ impl ClientTlsConfig {
     /// Reads keys and certificates.
     ///
     /// # Errors
-    /// A file cannot be read or is broken, key and certificate do not belong together, or the
-    /// server name is none; the text names the file.
+    ///
+    /// A file cannot be read or is invalid, key and certificate do not belong together, or the
+    /// server name is not a valid name; the text names the file.
     pub fn load(self) -> Result<Connector, ConfigError> {
         let provider = Arc::new(ring::default_provider());
         let verifier = self.roots.verifier(&provider)?;
@@ -123,8 +127,8 @@ fn name(text: &str) -> Result<ServerName<'static>, ConfigError> {
         .map_err(|_| ConfigError::ServerName(text.to_owned()))
 }
 
-/// Wraps connected sockets. Cheap to clone, on any thread; its clones share what they remember of
-/// servers for resumption.
+/// Wraps connected sockets in TLS. Cheap to clone, usable on any thread. Clones share the sessions
+/// that they can resume.
 #[derive(Clone)]
 pub struct Connector {
     config: Arc<rustls::ClientConfig>,
@@ -133,12 +137,14 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// TLS on a connected socket; `inside` is what the handshake leads to. The certificate must be
-    /// for `host`, a name or an IP address without a port, unless
-    /// [`server_name`](ClientTlsConfig::server_name) says otherwise. `peer` is whom logs name.
+    /// Wraps a connected socket in TLS; `inside` creates the protocol within after the handshake.
+    ///
+    /// The certificate must be valid for `host`, a name or an IP address without a port, unless
+    /// [`server_name`](ClientTlsConfig::server_name) sets another name. `peer` is the name in logs.
     ///
     /// # Errors
-    /// `host` is no name that a certificate could be for.
+    ///
+    /// `host` is not a name that a certificate could be valid for.
     pub fn connect(
         &self,
         host: &str,
@@ -156,9 +162,10 @@ impl Connector {
         Ok(Box::new(Tls::new(role, self.terms, peer, inside, now)))
     }
 
-    /// Whether `host` can be connected to, without doing so.
+    /// Checks that a certificate could be valid for `host`, without a connection.
     ///
     /// # Errors
+    ///
     /// As [`connect`](Self::connect).
     pub fn check_host(&self, host: &str) -> Result<(), ConfigError> {
         match &self.server_name {

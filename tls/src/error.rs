@@ -1,33 +1,33 @@
-//! What can be wrong with keys and certificates, and how a connection fails.
+//! Errors of keys and certificates, and of TLS connections.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why keys and certificates cannot be used.
+/// Reason why keys and certificates cannot be used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A file cannot be read.
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system answered.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A file, or text given in its place, does not hold what it should.
+    /// A file, or text given in its place, has invalid content.
     Content {
-        /// The file, or what the text was given as.
+        /// Path of the file, or description of the text.
         name: String,
-        /// What is wrong with it.
+        /// Reason why the content is invalid.
         reason: String,
     },
     /// A private key belongs to another certificate.
     Mismatch {
-        /// Where the certificate came from.
+        /// Path of the certificate file, or description of the text.
         certificate: String,
-        /// Where the key came from.
+        /// Path of the key file, or description of the text.
         key: String,
     },
     /// The name is neither a host name nor an IP address, so no certificate can be checked for it.
@@ -66,21 +66,22 @@ impl std::error::Error for ConfigError {
     }
 }
 
-/// How a connection failed, before or after its handshake.
+/// Failure of a connection, before or after its handshake.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// TLS itself: a certificate that does not hold, an alert of the peer, a broken record.
+    /// Failure of TLS itself: an invalid certificate, an alert of the peer, or a broken record.
     Tls(rustls::Error),
-    /// The first bytes are no TLS record: the peer speaks something else.
+    /// The first bytes are not a TLS record: the peer speaks another protocol.
     Plaintext,
-    /// The peer did not take part in the choice of a protocol (RFC 7301), or chose none of ours.
+    /// The peer did not negotiate a protocol (RFC 7301), or chose none of ours.
     Alpn,
-    /// The handshake took longer than this.
+    /// The handshake took longer than this limit.
     Slow(Duration),
-    /// The socket ended during the handshake.
+    /// The socket was closed during the handshake.
     Ended,
-    /// The socket ended without `close_notify` (RFC 8446, section 6.1): something may be missing.
+    /// The socket was closed without `close_notify` (RFC 8446, section 6.1), so data may be
+    /// missing.
     Truncated,
 }
 

@@ -1,4 +1,4 @@
-//! What a handshake settles, and what it leads to.
+//! Result of a handshake, and the factory of the protocol that runs inside TLS.
 
 use corespun_runtime::Protocol;
 use rustls::pki_types::CertificateDer;
@@ -7,24 +7,24 @@ use webpki::EndEntityCert;
 use crate::error::Error;
 use crate::role::Role;
 
-/// What both ends have agreed on, and who the peer has proved to be.
+/// Negotiated parameters of a connection, and the verified identity of the peer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// The peer's certificates in DER, its own first; checked, and empty when it showed none.
+    /// Verified certificates of the peer in DER, its own first; empty if it presented none.
     pub certificates: Vec<Vec<u8>>,
-    /// The names in the peer's own certificate: hosts (`users.example`) and URIs
-    /// (`spiffe://example/users`), as its authority vouches for them (RFC 5280, section 4.2.1.6).
+    /// Names in the peer's own certificate, verified by its issuer: hosts (`users.example`) and
+    /// URIs (`spiffe://example/users`) (RFC 5280, section 4.2.1.6).
     pub names: Vec<String>,
-    /// The name that the client asked for (SNI), on the server's side.
+    /// Name that the client requested (SNI); set on the server side only.
     pub server_name: Option<String>,
-    /// The protocol agreed on (ALPN), such as `h2`.
+    /// Negotiated protocol (ALPN), such as `h2`.
     pub alpn: Vec<u8>,
-    /// The version, such as `TLSv1_3`.
+    /// TLS version, such as `TLSv1_3`.
     pub version: &'static str,
-    /// The cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
+    /// Cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
     pub cipher: &'static str,
-    /// The handshake was cut short with what both ends remembered of an earlier one.
+    /// True if the handshake resumed an earlier session.
     pub resumed: bool,
 }
 
@@ -56,17 +56,18 @@ fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     all.map(str::to_owned).collect()
 }
 
-/// What runs inside TLS. A closure will do where a failure need not be known.
+/// Factory of the protocol that runs inside TLS. A closure is enough if failures need not be
+/// handled.
 pub trait Inside {
-    /// The handshake is done: answers the protocol that gets the plain bytes. Called at most once.
+    /// Returns the protocol that gets the plain bytes, after the handshake. Called at most once.
     fn open(&mut self, handshake: Handshake) -> Box<dyn Protocol>;
 
-    /// The connection failed, before or after [`open`](Self::open). Called at most once, ahead of
-    /// the [`End`](corespun_runtime::Input::End) that the protocol gets.
+    /// Handles the failure of the connection, before or after [`open`](Self::open). Called at most
+    /// once, before the [`End`](corespun_runtime::Input::End) that the protocol gets.
     fn fail(&mut self, _error: &Error) {}
 
-    /// Returns the answer, unencrypted, to a peer whose `first` bytes are not TLS; empty by
-    /// default. Called at most once, ahead of [`fail`](Self::fail).
+    /// Returns the unencrypted response to a peer whose `first` bytes are not TLS; empty by
+    /// default. Called at most once, before [`fail`](Self::fail).
     fn answer_plaintext(&mut self, _first: &[u8]) -> Vec<u8> {
         Vec::new()
     }

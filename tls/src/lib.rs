@@ -1,14 +1,15 @@
-//! TLS as a protocol that wraps another: sans-io, by rustls.
+//! TLS as a [`Protocol`](corespun_runtime::Protocol) that wraps another one: sans-io, with rustls.
 //!
 //! ```text
 //!   runtime pump ──▶ Tls::receive ──▶ records decrypted in place ──▶ inner.receive
 //!   runtime pump ◀── Tls::transmit ◀── encrypted into the output ◀── inner.transmit
 //! ```
 //!
-//! An [`Acceptor`] or a [`Connector`] wraps a socket; both are loaded from a description
-//! ([`TlsConfig`], [`ClientTlsConfig`]) and shared by all shards. The protocol inside is made when
-//! the handshake is done, by an [`Inside`] that is told who the peer is. Deadlines, drains, touches
-//! and backpressure pass through: the wrapped protocol cannot tell its socket from a plain one.
+//! An [`Acceptor`] or a [`Connector`] wraps a socket. Both are loaded from a configuration
+//! ([`TlsConfig`], [`ClientTlsConfig`]) and shared by all shards. After the handshake, an
+//! [`Inside`] creates the wrapped protocol, given the identity of the peer. Deadlines, drains,
+//! wakeups and backpressure pass through: the wrapped protocol cannot distinguish its socket from a
+//! plain one.
 //!
 //! ```no_run
 //! use std::rc::Rc;
@@ -19,7 +20,7 @@
 //!     TlsConfig::from_pem_files("server.pem", "server.key").client_ca("clients.pem").load()
 //! }
 //!
-//! /// What is spoken on a socket of this peer, once it has shown its certificate.
+//! /// Returns the protocol of this peer's socket, which starts after a valid certificate.
 //! fn accept(
 //!     acceptor: &Acceptor,
 //!     peer: Peer,
@@ -34,10 +35,10 @@
 //! }
 //! ```
 //!
-//! An idle connection owns no buffer. Time is passed in, but for the validity of certificates and
-//! the age of session tickets, which rustls asks the system's calendar for.
+//! An idle connection owns no buffer. Time is passed in, with two exceptions: rustls reads the
+//! system's calendar for the validity of certificates and the age of session tickets.
 //!
-//! **Not here:** sockets, HTTP, and who may call what.
+//! **Not here:** sockets, HTTP, access control.
 #![forbid(unsafe_code)]
 
 mod client;

@@ -1,4 +1,4 @@
-//! Keys and certificates as text (PEM, RFC 7468), from files or given in place.
+//! Keys and certificates in PEM (RFC 7468), from files or as text.
 
 use std::fmt;
 use std::fs;
@@ -13,11 +13,11 @@ use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::error::ConfigError;
 
-/// Where PEM text comes from. A file is read anew at each load.
+/// Source of PEM text. A file is read again at each load.
 #[derive(Clone)]
 pub(crate) enum Pem {
     File(PathBuf),
-    /// Text given in place, and what it was given as.
+    /// Text, and a description of it.
     Text(&'static str, Arc<[u8]>),
 }
 
@@ -30,7 +30,10 @@ impl Pem {
         Self::Text(role, text.into())
     }
 
+    /// Returns the PEM text.
+    ///
     /// # Errors
+    ///
     /// The file cannot be read.
     pub(crate) fn read(&self) -> Result<Arc<[u8]>, ConfigError> {
         match self {
@@ -56,7 +59,10 @@ impl Pem {
         }
     }
 
-    fn certificates(&self, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    pub(crate) fn certificates(
+        &self,
+        text: &[u8],
+    ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
         match found {
             Ok(found) if found.is_empty() => Err(self.wrong("it holds no certificate")),
@@ -73,14 +79,14 @@ impl Pem {
     }
 }
 
-/// Says where, never what: the text may be a private key.
+/// Shows the source and never the content, which may be a private key.
 impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())
     }
 }
 
-/// A certificate chain, the end's own certificate first, and its private key.
+/// Certificate chain, the own certificate first, and its private key.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) chain: Pem,
@@ -88,10 +94,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Makes of both texts what signs handshakes.
+    /// Creates the key that signs handshakes from the texts of chain and key.
     ///
     /// # Errors
-    /// One of them is broken, or they do not belong together.
+    ///
+    /// One of them is invalid, or they do not belong together.
     pub(crate) fn certify(
         &self,
         chain: &[u8],
@@ -106,7 +113,7 @@ impl Identity {
             .map_err(|error| self.key.wrong(error))?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
-            // A kind of key that does not tell its public half is not known to be wrong.
+            // A key type without an accessible public half cannot be compared, so it is accepted.
             Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
                 Ok(certified)
             }
@@ -119,10 +126,11 @@ impl Identity {
     }
 }
 
-/// The certificates of an authority file as roots of trust.
+/// Returns the certificates of an authority file as trust anchors.
 ///
 /// # Errors
-/// The text is broken or holds no certificate, or one is not fit to be a root.
+///
+/// The text is invalid or holds no certificate, or a certificate is not usable as a trust anchor.
 pub(crate) fn roots(pem: &Pem, text: &[u8]) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in pem.certificates(text)? {

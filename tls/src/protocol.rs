@@ -1,4 +1,4 @@
-//! TLS on a socket: records on one side, the wrapped protocol's plain bytes on the other.
+//! TLS on a socket: records on the outside, plain bytes of the wrapped protocol on the inside.
 
 mod records;
 
@@ -12,48 +12,48 @@ use crate::handshake::{Handshake, Inside};
 use crate::role::Role;
 use records::Met;
 
-/// How long a drain waits for a handshake under way, whose calls nobody has seen yet.
+/// Longest time that a drain waits for a handshake in progress, which has no calls yet.
 const DRAIN_HANDSHAKE_MAX: Duration = Duration::from_secs(1);
 
-/// How far the connection has come.
+/// State of the connection.
 enum Stage {
     Handshake {
-        /// When it is given up.
+        /// Deadline of the handshake.
         until: Duration,
-        /// The peer has sent something.
+        /// True if the peer has sent any byte.
         begun: bool,
     },
     Open {
         inner: Box<dyn Protocol>,
-        /// The inner protocol has been told of the end.
+        /// True if the inner protocol has received the end of input.
         ended: bool,
     },
-    /// Nothing more is received; what is left is to send an alert.
+    /// Failed: nothing more is received, and only an alert is left to send.
     Failed,
 }
 
-/// What a connection keeps to.
+/// Settings of a connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms {
-    /// Refuses a peer that agrees to no application protocol.
+    /// True if a peer that negotiates no application protocol is refused.
     pub(crate) alpn: bool,
     pub(crate) handshake_timeout: Duration,
 }
 
-/// One TLS connection, wrapped around the protocol that [`Inside`] makes of its handshake.
+/// TLS connection around the protocol that [`Inside`] creates after the handshake.
 pub(crate) struct Tls<R: Role> {
     role: R,
     inside: Box<dyn Inside>,
     stage: Stage,
     terms: Terms,
-    /// Records that have not come whole; from the shard's pool, and back when empty.
+    /// Incomplete records, in a buffer of the shard's pool that is returned when empty.
     incoming: Vec<u8>,
-    /// Records of the handshake, alerts and the like.
+    /// Records of handshake, alerts and other control data to send.
     outgoing: Vec<u8>,
-    /// Whom logs name.
+    /// Peer name in logs.
     peer: Rc<str>,
     draining: bool,
-    /// The peer's end may have cut something off: close after the last words.
+    /// True if the peer may have been cut off: the connection closes after the remaining output.
     truncated: bool,
 }
 
@@ -99,12 +99,12 @@ impl<R: Role> Tls<R> {
         if self.incoming.capacity() == 0 {
             self.incoming = take_buffer();
         }
-        // The one copy inward: records are decrypted in place, and the input is not ours to change.
+        // The one copy on the way in: records are decrypted in place, and the input is read-only.
         self.incoming.extend_from_slice(bytes);
         self.process(now);
     }
 
-    /// Does all that the records at hand ask for.
+    /// Processes the received records until more input is needed.
     fn process(&mut self, now: Duration) {
         let mut at = 0;
         while !matches!(self.stage, Stage::Failed) {
@@ -113,7 +113,7 @@ impl<R: Role> Tls<R> {
             if matches!(met, Met::More) {
                 continue;
             }
-            // What follows may look at the records again, from the first that is not used up.
+            // The next step may read the records again, from the first unprocessed one.
             self.incoming.drain(..at.min(self.incoming.len()));
             at = 0;
             match met {
@@ -135,7 +135,7 @@ impl<R: Role> Tls<R> {
         }
     }
 
-    /// The handshake is done, and nothing runs inside yet.
+    /// Returns true if the handshake is done and the inner protocol is not created yet.
     fn is_to_open(&self) -> bool {
         matches!(self.stage, Stage::Handshake { .. }) && !self.role.state().is_handshaking()
     }
@@ -161,16 +161,16 @@ impl<R: Role> Tls<R> {
         self.stage = Stage::Open { inner, ended };
     }
 
-    /// Ends a connection that TLS itself has nothing against.
+    /// Ends a connection for a reason that is not an error of TLS.
     fn refuse(&mut self, now: Duration, error: Error) {
         let mut last = std::mem::take(&mut self.outgoing);
-        // Failing to say goodbye changes nothing.
+        // A failure to send `close_notify` has no consequence.
         let _ = self.seal(&[], Flow::Close, &mut last);
         self.outgoing = last;
         self.fail(now, error);
     }
 
-    /// The peer sends no more.
+    /// Handles the end of the peer's data.
     fn end(&mut self, now: Duration) {
         match &mut self.stage {
             Stage::Open { inner, ended } => {
@@ -183,7 +183,7 @@ impl<R: Role> Tls<R> {
         }
     }
 
-    /// The socket ended, which an orderly peer announces with `close_notify` first.
+    /// Handles the end of the socket, which a correct peer announces with `close_notify` first.
     fn socket_ended(&mut self, now: Duration) {
         if let Stage::Open { ended: false, .. } = self.stage {
             tracing::debug!(peer = &*self.peer, "{}", Error::Truncated);
@@ -193,7 +193,7 @@ impl<R: Role> Tls<R> {
         self.end(now);
     }
 
-    /// Ends the connection with the alert that rustls has ready for this error, if any.
+    /// Ends the connection, with the alert that rustls has for this error, if any.
     fn fail(&mut self, now: Duration, error: Error) {
         tracing::debug!(peer = &*self.peer, %error, "TLS connection failed");
         self.collect_alert();
@@ -211,7 +211,7 @@ impl<R: Role> Tls<R> {
         }
     }
 
-    /// Hands over what the inner protocol has, encrypted.
+    /// Encrypts the output of the inner protocol.
     fn transmit_inner(&mut self, out: &mut Vec<u8>) -> Flow {
         let Stage::Open { inner, .. } = &mut self.stage else {
             return Flow::Open;
@@ -293,7 +293,7 @@ impl<R: Role> Protocol for Tls<R> {
         matches!(&self.stage, Stage::Open { inner, .. } if inner.has_backlog())
     }
 
-    /// A handshake under way is finished first: its peer is told to go elsewhere, not cut off.
+    /// Lets a handshake in progress finish first, so that its peer gets GOAWAY and is not cut off.
     fn drain(&mut self, now: Duration) {
         self.draining = true;
         match &mut self.stage {

@@ -1,4 +1,4 @@
-//! The two ends of TLS behind one face, so that the protocol is written once.
+//! Common interface to both roles of TLS, so that the protocol is implemented once.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,23 +14,23 @@ use rustls::unbuffered::UnbufferedStatus;
 pub(crate) trait Role: 'static {
     type Data;
 
-    /// Looks at the records in `incoming` up to the next thing that asks for an action.
+    /// Processes the records in `incoming` up to the next one that needs an action.
     fn process<'c, 'i>(
         &'c mut self,
         incoming: &'i mut [u8],
     ) -> UnbufferedStatus<'c, 'i, Self::Data>;
 
-    /// What is known of the connection.
+    /// Returns the state of the connection.
     fn state(&self) -> &CommonState;
 
-    /// The name that the client asked for (SNI, RFC 6066), on the server's side.
+    /// Returns the name that the client requested (SNI, RFC 6066), on the server side.
     fn server_name(&self) -> Option<&str>;
 
-    /// The first bytes of a record of this version can be no others.
+    /// Returns true if a record of this TLS version can begin with this byte.
     fn may_begin_with(first: u8) -> bool;
 }
 
-/// The types of the records that can come first (RFC 8446, section 5.1).
+/// Types of the records that can come first (RFC 8446, section 5.1).
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 
@@ -87,8 +87,8 @@ impl Role for Server {
     }
 }
 
-/// Answers every client with the same certificate, and remembers the name that one asked for:
-/// an unbuffered connection of rustls does not tell it. One per connection.
+/// Certificate resolver of one connection. It answers every client with the same certificate, and
+/// records the requested name, which an unbuffered connection of rustls does not expose.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     key: Arc<CertifiedKey>,
@@ -105,7 +105,7 @@ impl Resolver {
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         if let Some(name) = hello.server_name() {
-            // Asked twice after a retry request (RFC 8446, section 4.1.4); the name is the same.
+            // Called twice after a retry request (RFC 8446, section 4.1.4); the name is equal.
             let _ = self.name.set(name.into());
         }
         Some(Arc::clone(&self.key))

@@ -1,4 +1,4 @@
-//! The server's side: what to show and whom to ask for a certificate, and sockets wrapped with it.
+//! TLS of servers: the certificate, requests for client certificates, and the wrapping of sockets.
 
 mod watch;
 
@@ -20,13 +20,13 @@ use crate::pem::{self, Identity, Pem};
 use crate::protocol::{Terms, Tls};
 use crate::role::{Resolver, Server};
 
-/// How long a handshake may take unless set otherwise.
+/// Default of the longest time of a handshake.
 pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
-/// How a server speaks TLS 1.2 and 1.3: its certificate, and whose certificates it asks for.
+/// TLS 1.2 and 1.3 configuration of a server: its certificate, and the client certificates that it
+/// accepts.
 ///
-/// Nothing is read before [`load`](Self::load), and files are read again by each
-/// [`Acceptor::reload`].
+/// No file is read before [`load`](Self::load). Each [`Acceptor::reload`] reads the files again.
 #[derive(Clone)]
 pub struct TlsConfig {
     identity: Identity,
@@ -35,7 +35,7 @@ pub struct TlsConfig {
     handshake_timeout: Duration,
 }
 
-/// Whose certificates a server accepts.
+/// Client certificates that a server accepts.
 #[derive(Clone)]
 struct Clients {
     roots: Pem,
@@ -52,12 +52,14 @@ impl TlsConfig {
         }
     }
 
-    /// A certificate chain, the server's own first, and its private key, each in a PEM file.
+    /// Creates a configuration with a certificate chain, the server's own certificate first, and
+    /// its private key, each in a PEM file.
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
         Self::new(Pem::file(chain.as_ref()), Pem::file(key.as_ref()))
     }
 
-    /// The same as PEM text. There is nothing to reload then.
+    /// Creates a configuration with a certificate chain and its private key, both as PEM text,
+    /// which is never reloaded.
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         Self::new(
             Pem::text("certificate chain", chain.as_ref()),
@@ -65,13 +67,12 @@ impl TlsConfig {
         )
     }
 
-    /// Asks clients for a certificate by an authority in this PEM file, and refuses those without
-    /// one (mutual TLS).
+    /// Requires a client certificate issued by an authority in this PEM file (mutual TLS).
     pub fn client_ca(self, roots: impl AsRef<Path>) -> Self {
         self.with_clients(Pem::file(roots.as_ref()))
     }
 
-    /// The same as PEM text.
+    /// Requires a client certificate issued by an authority in this PEM text (mutual TLS).
     pub fn client_ca_pem(self, roots: impl AsRef<[u8]>) -> Self {
         self.with_clients(Pem::text("client authorities", roots.as_ref()))
     }
@@ -82,8 +83,8 @@ impl TlsConfig {
         self
     }
 
-    /// Lets clients without a certificate in all the same; one that is shown still has to hold.
-    /// Without client authorities no certificate is asked for, and this changes nothing.
+    /// Accepts clients without a certificate too; a presented one must still be valid. Has no
+    /// effect without client authorities, because no certificate is requested then.
     pub fn client_auth_optional(mut self) -> Self {
         if let Some(clients) = &mut self.clients {
             clients.optional = true;
@@ -91,15 +92,16 @@ impl TlsConfig {
         self
     }
 
-    /// Protocols to agree on, the best first (ALPN, RFC 7301). Default: `h2` alone. A client that
-    /// agrees to none is refused; with an empty list nothing is negotiated and every client is let
-    /// in. A server that answers HTTP/1.1 adds `http/1.1`, and lets clients without ALPN in.
+    /// Sets the protocols to negotiate (ALPN, RFC 7301), in order of preference. Default: `h2`
+    /// alone. A client that offers none of them is refused. With an empty list nothing is
+    /// negotiated and every client is accepted. A server that also serves HTTP/1.1 adds `http/1.1`,
+    /// and accepts clients without ALPN.
     pub fn alpn(mut self, protocols: &[&[u8]]) -> Self {
         self.alpn = protocols.iter().map(|found| found.to_vec()).collect();
         self
     }
 
-    /// How long a handshake may take. Default: 10 seconds.
+    /// Sets the longest time of a handshake. Default: 10 seconds.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -108,7 +110,8 @@ impl TlsConfig {
     /// Reads keys and certificates.
     ///
     /// # Errors
-    /// A file cannot be read or is broken, or key and certificate do not belong together; the text
+    ///
+    /// A file cannot be read or is invalid, or key and certificate do not belong together; the text
     /// names the file.
     pub fn load(self) -> Result<Acceptor, ConfigError> {
         let texts = self.read()?;
@@ -133,8 +136,8 @@ impl TlsConfig {
         })
     }
 
-    /// Makes of the texts what connections are served with. Tickets of `before` stay good, unless
-    /// they may speak for clients that `before` trusted and these texts do not.
+    /// Builds the state for new connections from the PEM texts. Tickets of `before` stay valid,
+    /// unless they may belong to clients that `before` trusted and these texts do not.
     fn build(&self, texts: &Texts, before: Option<&Loaded>) -> Result<Loaded, ConfigError> {
         let provider = Arc::new(ring::default_provider());
         let key = self
@@ -195,7 +198,7 @@ impl fmt::Debug for TlsConfig {
     }
 }
 
-/// The certificate of no connection.
+/// Certificate resolver that is used by no connection.
 #[derive(Debug)]
 struct NoCertificate;
 
@@ -205,7 +208,7 @@ impl rustls::server::ResolvesServerCert for NoCertificate {
     }
 }
 
-/// What was read: chain, key, client authorities.
+/// PEM texts as read: chain, key, client authorities.
 #[derive(Hash)]
 struct Texts {
     chain: Arc<[u8]>,
@@ -214,7 +217,8 @@ struct Texts {
 }
 
 impl Texts {
-    /// Tells these texts from others, without keeping a private key for it.
+    /// Returns a fingerprint of the texts, so that a change is detected without a copy of the
+    /// private key.
     fn print(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
@@ -222,46 +226,48 @@ impl Texts {
     }
 }
 
-/// What new connections are served with.
+/// State for new connections.
 struct Loaded {
     key: Arc<CertifiedKey>,
-    /// All but the certificate.
+    /// Configuration without the certificate.
     config: rustls::ServerConfig,
     roots: Option<Arc<[u8]>>,
-    /// The fingerprint of the texts.
+    /// Fingerprint of the texts.
     print: u64,
 }
 
 struct Shared {
     config: TlsConfig,
     current: RwLock<Arc<Loaded>>,
-    /// The fault that was logged last, if it lasts.
+    /// Fault that was logged last, while it persists.
     told: Mutex<Option<String>>,
 }
 
-/// Wraps accepted sockets. Cheap to clone; all shards share the certificate and the keys of
-/// session tickets, so that a client may resume on any of them.
+/// Wraps accepted sockets in TLS. Cheap to clone. All shards share the certificate and the keys of
+/// session tickets, so that a client can resume on any of them.
 #[derive(Clone)]
 pub struct Acceptor {
     shared: Arc<Shared>,
-    /// Protocols that are agreed on where the client has none of the others.
+    /// Protocols to negotiate if the client offers none of the configured ones.
     fallbacks: &'static [&'static [u8]],
 }
 
 impl Acceptor {
-    /// Adds protocols behind those of [`TlsConfig::alpn`], the best first, and lets clients in that
-    /// take no part in the choice (RFC 7301): their [`Handshake::alpn`](crate::Handshake::alpn) is
-    /// empty, and their first bytes have to tell. Without effect where nothing is negotiated.
+    /// Adds protocols after those of [`TlsConfig::alpn`], in order of preference, and accepts
+    /// clients without ALPN (RFC 7301). The [`Handshake::alpn`](crate::Handshake::alpn) of such a
+    /// client is empty, and its first bytes must identify its protocol. Has no effect if nothing is
+    /// negotiated.
     pub fn with_fallbacks(mut self, protocols: &'static [&'static [u8]]) -> Self {
         self.fallbacks = protocols;
         self
     }
 
-    /// Wraps an accepted socket in TLS; `inside` makes the protocol within, `peer` is its name in
+    /// Wraps an accepted socket in TLS; `inside` creates the protocol within, `peer` is the name in
     /// logs.
     ///
     /// # Errors
-    /// The library refuses the settings, whatever the peer does.
+    ///
+    /// The TLS library rejects the settings; never the fault of the peer.
     pub fn accept(
         &self,
         peer: Rc<str>,
@@ -290,11 +296,12 @@ impl Acceptor {
         Ok(Box::new(Tls::new(role, terms, peer, inside, now)))
     }
 
-    /// Reads the files again, and serves new connections with what they hold; those that are open
-    /// stay as they are. Answers whether anything had changed.
+    /// Reads the files again, and uses their content for new connections; open connections are not
+    /// affected. Returns true if anything had changed.
     ///
     /// # Errors
-    /// As [`TlsConfig::load`]; what was served before goes on being served.
+    ///
+    /// As [`TlsConfig::load`]; the previous content stays in use.
     pub fn reload(&self) -> Result<bool, ConfigError> {
         let texts = self.shared.config.read()?;
         let before = self.current();

@@ -1,4 +1,4 @@
-//! Who passes each rule, and what those are told who do not.
+//! Callers that pass each rule, and the statuses of those that do not.
 
 use super::*;
 use corespun_codec::{Code, TlsPeer, UnixPeer};
@@ -67,7 +67,7 @@ fn who_may_call_what() {
         ("/user.UserService/GetUser", by(Some(&reader), None), None),
         ("/user.UserService/GetUser", by(Some(&writer), None), denied),
         ("/user.UserService/GetUser", by(None, None), unknown),
-        // TLS alone is not knowing the client.
+        // TLS without a client certificate does not identify the client.
         ("/user.UserService/GetUser", by(None, Some(&shown)), unknown),
         ("/user.UserService/GetUser", by(None, Some(&client)), denied),
         (
@@ -93,7 +93,7 @@ fn who_may_call_what() {
         ("/known.Service/Any", by(Some(&reader), None), None),
         ("/known.Service/Any", by(None, Some(&shown)), unknown),
         ("/shut.Service/Any", by(Some(&root), Some(&admin)), denied),
-        // Neither another spelling nor a name that no rule has gets past the rules.
+        // Neither another spelling nor an unlisted name bypasses the rules.
         ("/other.Service/Any", by(Some(&root), Some(&admin)), denied),
         ("open.Service/Any", by(None, None), denied),
         ("/open.service/Any", by(None, None), denied),
@@ -121,7 +121,7 @@ fn what_a_refusal_says() {
         say("/user.UserService/GetUser"),
         "/user.UserService/GetUser needs scope \"read\""
     );
-    // Whose name would do is not for strangers to know.
+    // The refusal does not reveal which name would pass.
     assert_eq!(
         say("/admin.Admin/Any"),
         "/admin.Admin/Any needs another certificate or another user or another subject"

@@ -1,4 +1,4 @@
-//! A guard in front of a server that is called over sockets.
+//! Guard of a server that is called over sockets.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const ROOT: Method<String, String> = Method::new("/test.Greeter/Root", Kind::Una
 
 struct Greeter;
 
-/// Answers whom the token speaks of.
+/// Returns the subject of the token.
 async fn greet(_: Rc<Greeter>, request: Request<String>) -> Result<Response<String>, Status> {
     let claims = request.extensions().get::<Rc<Claims>>();
     let subject = claims.and_then(|claims| claims.subject.clone());

@@ -1,4 +1,4 @@
-//! Whoever signs tokens for these tests.
+//! Issuer of tokens for these tests.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,10 +9,10 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::{Value, json};
 
 pub const SECRET: &[u8; 32] = b"thirty-two bytes that are secret";
-/// Made for these tests, and of no use elsewhere.
+/// Key made for these tests only.
 const RSA: &[u8] = include_bytes!("rsa-test-only.pem");
 
-/// A moment so many seconds from now, in seconds since 1970.
+/// Returns the moment `seconds` from now, in seconds since 1970.
 pub fn in_seconds(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.expect("after 1970").as_secs() as i64 + seconds
@@ -39,7 +39,7 @@ impl Issuer {
         Self::new(Algorithm::HS384, EncodingKey::from_secret(SECRET), None)
     }
 
-    /// An issuer that nobody knows.
+    /// Returns an issuer that no verifier accepts.
     pub fn other() -> Self {
         let key = EncodingKey::from_secret(b"quite another secret, as long   ");
         Self::new(Algorithm::HS256, key, None)
@@ -50,7 +50,7 @@ impl Issuer {
         Self::new(Algorithm::RS256, key, None)
     }
 
-    /// With a fresh key.
+    /// Returns an issuer with a new ES256 key.
     pub fn es256() -> Self {
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
         let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a key");
@@ -72,7 +72,7 @@ impl Issuer {
         encode(&self.head, claims, &self.key).expect("a token")
     }
 
-    /// What a verifier needs to know of this issuer.
+    /// Returns the keys that verify tokens of this issuer.
     pub fn keys(&self) -> Result<Keys, KeyError> {
         match &self.public {
             Some(pem) => Keys::es256_pem(pem.as_bytes()),
@@ -88,13 +88,13 @@ impl Issuer {
     }
 }
 
-/// A JWK Set of what may be known of these issuers.
+/// Returns a JWK Set of the public keys of these issuers.
 pub fn set(issuers: &[&Issuer]) -> Value {
     let keys: Vec<Value> = issuers.iter().map(|issuer| issuer.jwk()).collect();
     json!({ "keys": keys })
 }
 
-/// A token whose claims were changed after it was signed.
+/// Returns a token whose claims were changed after it was signed.
 pub fn tamper(token: &str) -> String {
     let mut parts: Vec<&str> = token.split('.').collect();
     let other = Issuer::hs256().token(&json!({ "sub": "root", "exp": in_seconds(600) }));
@@ -103,7 +103,7 @@ pub fn tamper(token: &str) -> String {
     parts.join(".")
 }
 
-/// A token signed by HMAC with the text of an RSA key, which is known to everybody.
+/// Returns a token signed by HMAC with the text of a public RSA key as the secret.
 pub fn signed_with_public_key(claims: &Value) -> String {
     let jwk = Issuer::rs256().jwk();
     let modulus = jwk["n"].as_str().expect("a modulus");
@@ -111,14 +111,14 @@ pub fn signed_with_public_key(claims: &Value) -> String {
     encode(&Header::new(Algorithm::HS256), claims, &key).expect("a token")
 }
 
-/// A token with this head and no signature.
+/// Returns a token with this header and no signature.
 pub fn unsigned(head: &str, claims: &Value) -> String {
     let signed = Issuer::hs256().token(claims);
     let claims = signed.split('.').nth(1).expect("claims");
     format!("{}.{claims}.", base64(head))
 }
 
-/// Base64 for URLs, without padding (RFC 4648, section 5).
+/// Encodes as base64 for URLs, without padding (RFC 4648, section 5).
 fn base64(text: &str) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut out = String::new();

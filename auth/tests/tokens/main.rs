@@ -1,4 +1,4 @@
-//! Tokens of every kind, good and bad, and keys that change.
+//! Valid and invalid tokens of every kind, and keys that change.
 
 mod calls;
 mod issuer;
@@ -20,7 +20,7 @@ fn good() -> Value {
     })
 }
 
-/// The claims of `good` with some of them changed; `null` leaves one out.
+/// Returns the claims of `good` with some of them changed; `null` removes one.
 fn but(changes: Value) -> Value {
     let mut claims = good();
     let (all, changes) = (claims.as_object_mut(), changes.as_object().cloned());
@@ -56,14 +56,14 @@ fn the_three_algorithms() {
     for issuer in [Issuer::hs256(), Issuer::rs256(), Issuer::es256()] {
         let verifier = strict(issuer.keys());
         let token = issuer.token(&good());
-        // The second time it is known already.
+        // The second time the token is in the cache.
         for _ in 0..2 {
             let claims = verifier.verify(&token).expect("a good token");
             assert_eq!(claims.subject.as_deref(), Some("ada"));
             assert!(claims.has_scope("read") && !claims.has_scope("rea"));
             assert_eq!(claims.all["iss"], "https://issuer.test");
         }
-        refused(verifier.verify(&tamper(&token)), "signature does not hold");
+        refused(verifier.verify(&tamper(&token)), "signature is invalid");
         refused(verifier.verify(&Issuer::other().token(&good())), "");
     }
 }
@@ -89,7 +89,7 @@ fn every_bad_claim_is_named() {
     for (changes, reason) in cases {
         refused(verifier.verify(&issuer.token(&but(changes))), reason);
     }
-    // Within the leeway clocks may differ.
+    // Clocks may differ within the leeway.
     let edge = json!({ "exp": in_seconds(-30), "nbf": in_seconds(30), "aud": ["x", "users"] });
     assert!(verifier.verify(&issuer.token(&but(edge.clone()))).is_ok());
     let exact = strict(issuer.keys()).leeway(Duration::ZERO);
@@ -113,7 +113,7 @@ fn a_token_ends_also_when_it_is_known() {
     refused(verifier.verify(&token), "has expired");
 }
 
-/// What has broken verifiers elsewhere: the token decides how it is checked.
+/// Checks that a token cannot choose its own algorithm, a known attack on verifiers.
 #[test]
 fn a_token_does_not_choose_its_algorithm() {
     let rsa = Issuer::rs256();
@@ -236,7 +236,7 @@ fn keys_of_a_set_are_told_apart() {
     let third = Issuer::es256();
     refused(
         verifier.verify(&third.token(&good())),
-        "signature does not hold",
+        "signature is invalid",
     );
     refused(
         verifier.verify(&third.named("third").token(&good())),
@@ -245,7 +245,7 @@ fn keys_of_a_set_are_told_apart() {
     let liar = Issuer::es256().named("first");
     refused(
         verifier.verify(&liar.token(&good())),
-        "signature does not hold",
+        "signature is invalid",
     );
 }
 

@@ -1,4 +1,4 @@
-//! Frames that are cheap to send and cost the server work, memory, or an answer each.
+//! Floods of frames that are cheap to send and cost the server work, memory, or a response each.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use super::seen::{Answer, CALM, Seen};
 use super::trial::{self, Attack};
 use super::wire::{self, END, INITIAL_WINDOW_SIZE};
 
-/// A flood by a peer that does not read ends either way: nobody knows which bound it meets first.
+/// Outcomes of a flood by a peer that does not read; either bound may be reached first.
 const CALM_OR_THROTTLED: &[Answer] = &[CALM, Answer::Throttled];
-/// Three strikes, as gRPC counts them.
+/// Setting that bounds PINGs: three strikes, as in gRPC.
 const PINGS: &str = "`keepalive_min_time`";
 const GLITCHES: &str = "`glitch_budget`";
 const SETTINGS_FLOOD: &str = "CVE-2019-9515";
-/// More frames than any budget grants at once.
+/// Number of frames; more than any budget grants at once.
 const FRAMES: usize = 60_000;
 
 #[test]
@@ -72,7 +72,7 @@ fn replies() {
     );
 }
 
-/// Opens calls that wait, then changes INITIAL_WINDOW_SIZE to and fro.
+/// Opens calls that wait, then changes INITIAL_WINDOW_SIZE back and forth.
 fn move_windows(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let block = wire::request(wire::LOOKUP);
@@ -80,7 +80,7 @@ fn move_windows(target: SocketAddr) -> io::Result<Seen> {
         let stream = peer.open();
         peer.send(&wire::headers(stream, 0, &block));
     }
-    // Few at a time, so that each is paid by its own cost and not by the queue of replies.
+    // Few at a time, so that the bound on their own cost is reached and not that of queued replies.
     let there = wire::settings(&[(INITIAL_WINDOW_SIZE, 1)]);
     let back = wire::settings(&[(INITIAL_WINDOW_SIZE, 1 << 20)]);
     let batch = [there, back].concat().repeat(8);
@@ -213,9 +213,9 @@ fn frames_without_use() {
     );
 }
 
-/// Sends one frame until the server has had enough.
+/// Sends one frame until the server ends the connection.
 fn flood(mut peer: Peer, deaf: bool, frame: &[u8]) -> io::Result<Seen> {
-    // Few at a time when reading, so that it is the frames that cost and not a queue of replies.
+    // Few at a time when reading, so that the cost is that of the frames and not of queued replies.
     let at_once = if deaf { 200 } else { 32 };
     peer.deaf = deaf;
     let batch = frame.repeat(at_once);
@@ -227,7 +227,7 @@ fn flood(mut peer: Peer, deaf: bool, frame: &[u8]) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Sends one frame over and over on a call that takes a stream of messages.
+/// Repeats one frame on a call that accepts a stream of messages.
 fn on_an_import(target: SocketAddr, frame: impl Fn(u32) -> Vec<u8>) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let stream = peer.open();

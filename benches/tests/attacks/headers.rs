@@ -59,7 +59,7 @@ fn continuation_flood() {
     );
 }
 
-/// HEADERS without END_HEADERS, then as many CONTINUATION frames as are taken.
+/// Sends HEADERS without END_HEADERS, then CONTINUATION frames for as long as they are accepted.
 fn continue_without_end(target: SocketAddr, frames: usize, piece: &[u8]) -> io::Result<Seen> {
     const BATCH: usize = 20;
     let mut peer = Peer::connect(target)?;
@@ -169,12 +169,12 @@ fn compression_state() {
     );
 }
 
-/// A field of one byte that is put into the table.
+/// Returns a field of one byte that is inserted into the table.
 fn tiny() -> Vec<u8> {
     wire::inserted(b"a", b"")
 }
 
-/// A request with more in its block.
+/// Sends a request with additional bytes in its header block.
 fn bomb(target: SocketAddr, more: &[u8]) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let stream = peer.open();
@@ -183,7 +183,7 @@ fn bomb(target: SocketAddr, more: &[u8]) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Opens streaming calls whose heads differ, so that none is recognised, and keeps them open.
+/// Opens streaming calls with different heads, so that none is in the cache, and keeps them open.
 fn hold_tiny_fields(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::with_settings(target, &[(wire::INITIAL_WINDOW_SIZE, 0)])?;
     for call in 0..1000u32 {

@@ -1,4 +1,4 @@
-//! Stream identifiers and frames where they do not belong, and ends that are announced wrongly.
+//! Invalid stream identifiers, misplaced frames, and wrong announcements of ends.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ const PROTOCOL: &[Answer] = &[Answer::GoAway(ErrorCode::PROTOCOL_ERROR)];
 const CLOSED_STREAM: &[Answer] = &[Answer::GoAway(ErrorCode::STREAM_CLOSED)];
 const FRAME_SIZE: &[Answer] = &[Answer::GoAway(ErrorCode::FRAME_SIZE_ERROR)];
 
-/// Shakes hands, says `bytes`, and listens.
+/// Completes the handshake, sends `bytes`, and reads.
 fn say(target: SocketAddr, bytes: &[u8]) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     peer.send(bytes);

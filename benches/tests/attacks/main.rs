@@ -1,18 +1,18 @@
-//! Known attacks on HTTP/2 servers, each against a real server process while others use it.
+//! Known attacks on HTTP/2 servers, each against a real server process that serves other clients.
 //!
-//! Every attack must be met with the answer that `docs/attacks.md` names, may make the server hold
-//! at most 64 MiB more than idle, and must leave a well-behaved client alone: all its calls end
-//! well, and its p99 is at most three times what it was just before.
+//! The server must respond to each attack as `docs/attacks.md` says. An attack may make it hold at
+//! most 64 MiB more than when idle. A well-behaved client must not be affected: all its calls
+//! succeed, and its p99 is at most three times the value before the attack.
 //!
-//! | room | what |
+//! | module | contents |
 //! |---|---|
-//! | `wire` | frames and header blocks, unchecked |
-//! | `peer`, `seen` | an attacker's connection, and what it reads |
-//! | `server`, `witness`, `place` | the server, the good client, and where each runs |
-//! | `trial` | one attack, judged |
-//! | the others | the attacks, by family |
+//! | `wire` | frames and header blocks, without validation |
+//! | `peer`, `seen` | connection of an attacker, and the responses that it reads |
+//! | `server`, `witness`, `place` | server, well-behaved client, and the CPUs of both |
+//! | `trial` | one attack, with its verdict |
+//! | others | attacks, by family |
 //!
-//! `CORESPUN_ENGINE` chooses what drives the server's sockets.
+//! `CORESPUN_ENGINE` selects the engine of the server.
 
 mod floods;
 mod headers;
@@ -31,5 +31,5 @@ mod witness;
 
 use corespun_benches::services::user;
 
-/// The server under attack.
+/// Program of the server under attack.
 const SERVER: &str = env!("CARGO_BIN_EXE_bench-corespun");

@@ -1,4 +1,4 @@
-//! One connection of an attacker: writes whatever it is given, reads frames, obeys nothing.
+//! Connection of an attacker: writes given bytes, reads frames, follows no rules.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,32 +13,33 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::seen::Seen;
 use super::wire;
 
-/// A server that takes no byte for so long has stopped reading.
+/// Time after which a server that accepts no byte has stopped reading.
 const STALL: Duration = Duration::from_millis(300);
-/// How long an answer that must come is waited for.
+/// Longest wait for a response that must come.
 pub const PATIENCE: Duration = Duration::from_secs(8);
-/// What an attacker rests after each write. The rate of an attack is bounded so that on a machine
-/// of two CPUs it is the server's answer that is measured, and not who gets how much of a CPU.
+/// Pause of an attacker after each write. It bounds the rate of an attack, so that on a machine
+/// with two CPUs the result depends on the server and not on the share of CPU time.
 const REST: Duration = Duration::from_micros(250);
-/// The PING that tells that all before it has been met.
+/// Payload of the PING whose acknowledgement shows that the server has processed everything before
+/// it.
 const LAST_PING: u64 = 0x5e77_1ed0;
-/// The window of a connection before any WINDOW_UPDATE (RFC 9113 §6.9.2).
+/// Connection window before any WINDOW_UPDATE, in bytes (RFC 9113 §6.9.2).
 const WINDOW_BYTES_INITIAL: usize = 65_535;
 
-/// An attacker's end of a connection.
+/// Attacker's end of a connection.
 pub struct Peer {
     stream: TcpStream,
     inbox: Vec<u8>,
     decoder: Decoder,
     list: HeaderList,
-    /// Acknowledgements to be written.
+    /// Acknowledgements to write.
     owed: Vec<u8>,
-    /// Reads nothing while it sends.
+    /// True if it reads nothing while it sends.
     pub deaf: bool,
-    /// Acknowledges the server's SETTINGS.
+    /// True if it acknowledges the server's SETTINGS.
     pub polite: bool,
     next_stream: u32,
-    /// What the server's connection window admits, in bytes.
+    /// Remaining send window of the connection, in bytes.
     credit: usize,
     greeted: bool,
     settled: bool,
@@ -46,7 +47,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A TCP connection on which nothing was said yet.
+    /// Opens a TCP connection and sends nothing.
     pub fn silent(target: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(target)?;
         stream.set_nonblocking(true)?;
@@ -67,12 +68,12 @@ impl Peer {
         })
     }
 
-    /// A connection after its handshake.
+    /// Opens a connection and completes its handshake.
     pub fn connect(target: SocketAddr) -> io::Result<Self> {
         Self::with_settings(target, &[])
     }
 
-    /// The same with SETTINGS of the attacker's choice.
+    /// Opens a connection with these SETTINGS and completes its handshake.
     pub fn with_settings(target: SocketAddr, entries: &[(u16, u32)]) -> io::Result<Self> {
         let mut peer = Self::silent(target)?;
         peer.send(&[wire::PREFACE, &wire::settings(entries)].concat());
@@ -87,22 +88,22 @@ impl Peer {
         }
     }
 
-    /// The next stream identifier of a client.
+    /// Returns the next stream identifier of a client.
     pub fn open(&mut self) -> u32 {
         let stream = self.next_stream;
         self.next_stream += 2;
         stream
     }
 
-    /// Rests, then writes as [`Self::send_at_once`] does.
+    /// Pauses, then writes as [`Self::send_at_once`] does.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         std::thread::sleep(REST);
         self.write_owed();
         self.send_at_once(bytes)
     }
 
-    /// Writes all of `bytes`, reading meanwhile unless deaf; false when the server has ended the
-    /// connection or takes no more.
+    /// Writes all of `bytes`, and reads meanwhile unless deaf; returns false when the server has
+    /// ended the connection or accepts no more bytes.
     pub fn send_at_once(&mut self, mut bytes: &[u8]) -> bool {
         let mut moved = Instant::now();
         while !bytes.is_empty() {
@@ -135,7 +136,7 @@ impl Peer {
         true
     }
 
-    /// Sends a body in frames of the largest size, as the connection's window admits.
+    /// Sends a body in frames of the largest size, as the connection's window permits.
     pub fn upload(&mut self, stream: u32, mut body: &[u8]) -> bool {
         while !body.is_empty() {
             if self.credit == 0 {
@@ -168,12 +169,13 @@ impl Peer {
         }
     }
 
-    /// Reads whatever comes for so long.
+    /// Reads for the given time.
     pub fn read_for(&mut self, span: Duration) {
         self.read_until(span, |_| false);
     }
 
-    /// Says PING and reads until its return or the end: whatever was sent has then been met.
+    /// Sends PING and reads until its acknowledgement or the end: the server has then processed
+    /// everything before it.
     pub fn settle(mut self) -> Seen {
         self.deaf = false;
         if self.send(&wire::ping(LAST_PING)) {
@@ -194,7 +196,7 @@ impl Peer {
     fn wait(&self, what: PollFlags, span: Duration) {
         let mut sets = [PollFd::new(self.stream.as_fd(), what)];
         let span = PollTimeout::from(span.as_millis() as u16);
-        // Whatever it says, the next read or write will tell.
+        // Errors are ignored here, because the next read or write reports them.
         let _ = poll(&mut sets, span);
     }
 
@@ -205,7 +207,7 @@ impl Peer {
         }
     }
 
-    /// Takes what has come, without waiting.
+    /// Reads what has arrived, without waiting.
     fn read_available(&mut self) {
         let mut buffer = [0; 64 << 10];
         while !self.seen.ended {

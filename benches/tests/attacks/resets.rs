@@ -1,4 +1,4 @@
-//! Streams that end before their time: cancelled by the attacker, or by us because of it.
+//! Streams that end early: cancelled by the attacker, or reset by the server because of it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use super::seen::{Answer, CALM, Seen};
 use super::trial::{self, Attack};
 use super::wire::{self, Field, block};
 
-/// More streams than any budget grants at once.
+/// Number of streams; more than any budget grants at once.
 const STREAMS: usize = 2000;
-/// Streams sent in one write.
+/// Number of streams sent in one write.
 const BATCH: usize = 50;
 
 const BUDGET: &str = "`reset_budget`";
@@ -122,7 +122,7 @@ fn made_you_reset() {
     trial::run(&[], &of_frames);
 }
 
-/// A way to make the server reset streams, which the budget for resets must pay for.
+/// Returns an attack that makes the server reset streams, which must use up the budget for resets.
 const fn made(name: &'static str, round: fn(SocketAddr) -> io::Result<Seen>) -> Attack {
     Attack {
         name,
@@ -160,13 +160,13 @@ fn made_you_reset_by_requests() {
     trial::run(&[], &of_requests);
 }
 
-/// A call whose body is still to come.
+/// Returns the head of a call whose body is not sent yet.
 fn opened(stream: u32) -> Vec<u8> {
     wire::headers(stream, 0, wire::request(wire::LOOKUP))
 }
 
-/// Opens stream after stream and makes the server reset each with `code`. The window for replies
-/// is closed, so that a call which was answered is still there to be offended.
+/// Opens streams and makes the server reset each with `code`. The window for replies is closed, so
+/// that a call whose reply waits is still open and can be reset.
 fn provoke(
     target: SocketAddr,
     code: ErrorCode,
@@ -195,7 +195,7 @@ fn provoke(
     }
 }
 
-/// Heads between the soft and the hard bound: each is answered, none reaches a handler.
+/// Sends heads between the soft and the hard limit: each is answered, none reaches a handler.
 fn oversize_lists(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let long = [b'x'; 2500];
@@ -216,7 +216,7 @@ fn oversize_lists(target: SocketAddr) -> io::Result<Seen> {
     }
 }
 
-/// Calls that wait for their bodies, up to the limit and on.
+/// Opens calls that wait for their bodies, up to the limit and beyond.
 fn too_many_streams(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     for _ in 0..STREAMS / BATCH {

@@ -1,29 +1,29 @@
-//! What an attacker reads off the wire, and what that amounts to.
+//! Responses that an attacker receives, and the verdict on them.
 
 use std::fmt::{self, Display};
 
 use corespun_http2::ErrorCode;
 
-/// How the server meets an attack.
+/// Response of the server to an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The connection ends with GOAWAY of this code.
     GoAway(ErrorCode),
-    /// Streams end with RST_STREAM of this code; the connection lives.
+    /// Streams end with RST_STREAM of this code; the connection stays open.
     Reset(ErrorCode),
-    /// Calls end with this gRPC status; the connection lives.
+    /// Calls end with this gRPC status; the connection stays open.
     Status(u16),
-    /// Requests are answered with this HTTP status; the connection lives.
+    /// Requests are answered with this HTTP status; the connection stays open.
     Http(u16),
-    /// The socket is closed without a word that names a fault.
+    /// The socket is closed without a frame that names an error.
     Closed,
     /// The server stops reading until the attacker reads.
     Throttled,
-    /// What the attacker asks for is lawful, and is served within the limits.
+    /// The requests are valid, and are served within the limits.
     Served,
 }
 
-/// The answer to whoever asks for more than it may.
+/// Response to a peer that exceeds a budget.
 pub const CALM: Answer = Answer::GoAway(ErrorCode::ENHANCE_YOUR_CALM);
 
 impl Display for Answer {
@@ -40,24 +40,25 @@ impl Display for Answer {
     }
 }
 
-/// What came back on one connection of an attacker.
+/// Responses on one connection of an attacker.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// The code of the last GOAWAY.
+    /// Code of the last GOAWAY.
     pub go_away: Option<ErrorCode>,
-    /// RST_STREAM frames by code; NO_ERROR, which follows an early reply, is left out.
+    /// RST_STREAM frames by code, without NO_ERROR, which follows an early reply.
     pub resets: Vec<(ErrorCode, usize)>,
-    /// The last `grpc-status` other than 0.
+    /// Last `grpc-status` other than 0.
     pub status: Option<u16>,
-    /// The last `:status` other than 200.
+    /// Last `:status` other than 200.
     pub http_status: Option<u16>,
-    /// Header blocks: replies that have begun, and ends of calls.
+    /// Number of header blocks: starts of replies, and ends of calls.
     pub heads: usize,
-    /// DATA with payload. A small reply is one frame, so these are handlers that were reached.
+    /// Number of DATA frames with payload. A small reply is one frame, so this is the number of
+    /// handlers reached.
     pub messages: usize,
-    /// The server ended the connection.
+    /// True if the server ended the connection.
     pub ended: bool,
-    /// The server took no more bytes for a while.
+    /// True if the server accepted no more bytes for a while.
     pub stalled: bool,
 }
 
@@ -72,7 +73,7 @@ impl Seen {
         }
     }
 
-    /// The weightiest of the answers.
+    /// Returns the most severe of the responses.
     pub fn answer(&self) -> Answer {
         if let Some(code) = self.go_away.filter(|code| *code != ErrorCode::NO_ERROR) {
             return Answer::GoAway(code);
@@ -92,7 +93,7 @@ impl Seen {
     }
 }
 
-/// Everything that was sent against the attack, in the order of its weight.
+/// Lists all defences of the server against the attack, the most severe first.
 impl Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let last = self.answer();

@@ -1,4 +1,4 @@
-//! The server under attack: a process of its own, watched through `/proc`.
+//! Server under attack: a separate process, observed through `/proc`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,20 +12,20 @@ use nix::unistd::Pid;
 use super::SERVER;
 use super::place::let_go_first;
 
-/// How long it may take until it listens, and until it has drained.
+/// Longest time until the server listens, and until it has drained.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Process of [`SERVER`] with one shard; killed when dropped.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// Address of the server.
     pub address: SocketAddr,
-    /// What drives its sockets, as it said itself.
+    /// Engine of the server, as it reports it.
     pub engine: String,
 }
 
 impl Server {
-    /// Starts it on `cpu` with further flags.
+    /// Starts the server on `cpu` with additional flags.
     pub fn start(cpu: Option<usize>, flags: &[&str]) -> Self {
         let mut command = Command::new(SERVER);
         command.args(["--listen", "127.0.0.1:0", "--log", "error"]);
@@ -54,7 +54,7 @@ impl Server {
         let address = address.parse().expect("an address");
         let engine = engine.trim_start_matches("engine=").to_owned();
         let_go_first(child.id());
-        // What it says later must not fill the pipe.
+        // Later output must not fill the pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|l| eprintln!("{l}")));
         Self {
             child,
@@ -63,17 +63,17 @@ impl Server {
         }
     }
 
-    /// Resident memory now, in KiB.
+    /// Returns the current resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
         self.memory_kib("VmRSS:")
     }
 
-    /// The most memory that was resident since [`Self::forget_peak`], in KiB.
+    /// Returns the peak of resident memory since [`Self::forget_peak`], in KiB.
     pub fn peak_kib(&self) -> u64 {
         self.memory_kib("VmHWM:")
     }
 
-    /// Lets the peak begin anew from what is resident now (proc(5), `clear_refs`).
+    /// Resets the peak to the current resident memory (proc(5), `clear_refs`).
     pub fn forget_peak(&self) {
         let path = format!("/proc/{}/clear_refs", self.child.id());
         fs::write(&path, "5").unwrap_or_else(|error| panic!("failed to write {path}: {error}"));
@@ -89,7 +89,7 @@ impl Server {
             .unwrap_or_else(|| panic!("{path} has no {field}"))
     }
 
-    /// Asks it to drain; it must exit with success.
+    /// Requests a drain, and checks that the server exits with success.
     pub fn stop(mut self) {
         let id = Pid::from_raw(self.child.id().cast_signed());
         kill(id, Signal::SIGTERM).expect("failed to signal the server");

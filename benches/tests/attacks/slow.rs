@@ -1,7 +1,7 @@
-//! Peers that take their time: half a handshake, half a header block, half a request.
+//! Slow peers: half a handshake, half a header block, half a request.
 //!
-//! The server runs with limits of a second where the defaults are ten or sixty, so that the tests
-//! need not wait as long; the mechanism is the same.
+//! The server runs with limits of one second where the defaults are ten or sixty, to shorten the
+//! tests. The mechanism is not affected.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use super::seen::{Answer, CALM, Seen};
 use super::trial::{self, Attack};
 use super::wire::{self, HEADERS};
 
-/// What the server's limits are set to, and how often a slow peer says a byte.
+/// Limits of the server, and the interval between the bytes of a slow peer.
 const FLAGS: &[&str] = &[
     "--limit",
     "preface_time_max=1s",
@@ -29,13 +29,13 @@ const FLAGS: &[&str] = &[
     "request_progress_time_max=1s",
 ];
 const DRIP: Duration = Duration::from_millis(50);
-/// Between fifty new connections: the server shall accept them beside its calls.
+/// Pause after fifty new connections, so that the server can accept them while it serves calls.
 const REST: Duration = Duration::from_millis(2);
-/// A peer that is still tolerated after so long has found a way around the limit.
+/// Time after which a peer that is still connected has circumvented the limit.
 const TOLERATED: Duration = Duration::from_secs(4);
 
-/// To whom has not said the preface. The time for the first SETTINGS runs as well, but where both
-/// end at once the preface is what is missing.
+/// Response to a peer that has not sent the preface. The time for the first SETTINGS runs too, but
+/// if both end at once the missing preface is reported.
 const NO_PREFACE: &[Answer] = &[Answer::GoAway(ErrorCode::PROTOCOL_ERROR)];
 const LATE_SETTINGS: &[Answer] = &[Answer::GoAway(ErrorCode::SETTINGS_TIMEOUT)];
 
@@ -124,7 +124,7 @@ fn half_open_connections() {
     trial::run(&["--limit", "preface_time_max=2s"], &attacks);
 }
 
-/// Sends a byte now and then until the server has had enough.
+/// Sends a byte at a time until the server ends the connection.
 fn drip(mut peer: Peer, bytes: &[u8]) -> io::Result<Seen> {
     let start = Instant::now();
     for byte in bytes {
@@ -141,7 +141,7 @@ fn drip(mut peer: Peer, bytes: &[u8]) -> io::Result<Seen> {
     )))
 }
 
-/// Requests that announce a message and send half of it.
+/// Sends requests that announce a message and contain half of it.
 fn slow_body(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     for _ in 0..100 {
@@ -154,10 +154,10 @@ fn slow_body(target: SocketAddr) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Connections that say the first half of the preface, all held until the server has closed all.
+/// Opens connections with half a preface, and waits until the server has closed all of them.
 fn half_open(target: SocketAddr) -> io::Result<Seen> {
     const WANTED: usize = 10_000;
-    /// What this process needs besides.
+    /// Number of open files that this process needs for other purposes.
     const OTHERS: usize = 200;
     let may = usize::try_from(raise_open_files()).unwrap_or(usize::MAX);
     let count = WANTED.min(may.saturating_sub(OTHERS));

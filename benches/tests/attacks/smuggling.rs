@@ -1,8 +1,8 @@
-//! Requests that two readers could understand in two ways: each is refused, and none of them
+//! Requests that two implementations could interpret differently: each must be refused before it
 //! reaches a handler.
 //!
-//! Every case has a connection of its own, on which a plain call goes ahead: its reply shows that
-//! a handler would have been heard.
+//! Every case has its own connection, on which a valid call is made first. Its reply shows that a
+//! reached handler would be noticed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use super::wire::{self, END, Field, GET_USER, block, head};
 const MALFORMED: Answer = Answer::Reset(ErrorCode::PROTOCOL_ERROR);
 const UNIMPLEMENTED: Answer = Answer::Status(12);
 
-/// Header fields beside those of a plain request.
+/// Header fields in addition to those of a valid request.
 type More = &'static [Field<'static>];
 
 const NAMES: &[More] = &[
@@ -77,7 +77,7 @@ const LENGTHS: &[More] = &[
     &[(b"content-length", b"18446744073709551623")],
 ];
 
-/// Paths that lead nowhere, however another reader might bend them.
+/// Paths without a handler, however another implementation might normalise them.
 const PATHS: &[&[u8]] = &[
     b"user.UserService/GetUser",
     b"//user.UserService/GetUser",
@@ -188,7 +188,7 @@ fn without(name: &[u8]) -> Vec<Field<'static>> {
     fields
 }
 
-/// Runs all cases; what was seen in the last of them.
+/// Runs all cases; returns the responses of the last one.
 fn each<T: Copy>(cases: &[T], run: impl Fn(T) -> io::Result<Seen>) -> io::Result<Seen> {
     let mut last = Seen::default();
     for case in cases {
@@ -197,8 +197,8 @@ fn each<T: Copy>(cases: &[T], run: impl Fn(T) -> io::Result<Seen>) -> io::Result
     Ok(last)
 }
 
-/// Makes a plain call, then one with these fields: the second must be answered as expected, and
-/// bring no message.
+/// Makes a valid call, then one with these fields: the second must get the expected response and no
+/// message.
 fn refused(target: SocketAddr, fields: &[Field<'_>], expected: Answer) -> io::Result<Seen> {
     let body = wire::data(3, END, &wire::user_request());
     met(
@@ -234,7 +234,7 @@ fn met(
     )))
 }
 
-/// Pseudo-header fields that are unknown, repeated, missing, empty, or come too late.
+/// Sends pseudo-header fields that are unknown, repeated, missing, empty, or too late.
 fn pseudo(target: SocketAddr) -> io::Result<Seen> {
     let refused = |fields: &[Field<'_>]| refused(target, fields, MALFORMED);
     for more in PSEUDO {
@@ -259,7 +259,7 @@ fn pseudo(target: SocketAddr) -> io::Result<Seen> {
     refused(&connect)
 }
 
-/// Field sections behind the body that say more than they may, or do not end the stream.
+/// Sends trailers with forbidden fields, or without the end of the stream.
 fn trailers(target: SocketAddr) -> io::Result<Seen> {
     let cases: [(u8, &[Field<'_>]); 5] = [
         (END, &[(b":path", b"/x")]),

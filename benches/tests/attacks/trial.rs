@@ -1,11 +1,11 @@
-//! One attack, judged: what the server answered, what it held, what others felt.
+//! Trial of one attack: response of the server, its memory, and the effect on other clients.
 //!
-//! The well-behaved client is measured alone, under attack, and alone again. Of its calls all must
-//! end well, and of up to three tries the quietest counts, because the machine has other work too.
+//! The well-behaved client is measured alone, under attack, and alone again. All its calls must
+//! succeed. The best of up to three tries counts, because the machine has other work too.
 //!
-//! The short form says whether an attack does harm: it is part of every test run. The long form
-//! says how much, in a row of the table: its windows are long enough for a p99 that is not a matter
-//! of two calls.
+//! The short form checks that an attack does no harm and is part of every test run. The long form
+//! measures the harm for a row of the table: its windows are long enough for a p99 that does not
+//! depend on two calls.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -19,31 +19,33 @@ use super::seen::{Answer, Seen};
 use super::server::Server;
 use super::witness::{Window, Witness};
 
-/// What the server may hold above what it held idle.
+/// Memory that the server may hold above its idle state, in KiB.
 const MEMORY_KIB_MAX: u64 = 64 << 10;
-/// How much later a good client's slowest calls may be than when it is alone.
+/// Largest ratio of a good client's p99 under attack to its p99 alone.
 const RATIO_MAX: f64 = 3.0;
 const TRIES_MAX: usize = 3;
-/// Calls before the server counts as idle: its buffers are made by then.
+/// Number of calls before the server counts as idle; its buffers are allocated by then.
 const WARM_CALLS: usize = 100;
-/// Rows of the table are added to the file of this name, and then the long form is measured.
+/// Variable with the name of a file. If it is set, the long form is measured and rows of the table
+/// are appended to the file.
 const ROWS_VARIABLE: &str = "CORESPUN_ATTACK_ROWS";
 
-/// How thoroughly the good client is measured.
+/// Parameters of the measurement of the good client.
 struct Form {
-    /// From one of its calls to the next.
+    /// Interval between two calls of the client.
     interval: Duration,
-    /// Rounds of an attack are repeated for so long.
+    /// Time for which rounds of an attack are repeated.
     attacked: Duration,
-    /// The client is measured alone for so long, before and after.
+    /// Time for which the client is measured alone, before and after.
     alone: Duration,
-    /// Below this p99 nobody is hurt, and the ratio of two small numbers is the machine's noise.
+    /// p99 below which there is no harm, and the ratio of two small numbers is noise.
     p99_floor: Duration,
-    /// Above this p99 an attack is tried again for its ratio; for a table, whoever is hurt or not.
+    /// p99 above which an attack is tried again to improve its ratio; for the table, with or
+    /// without harm.
     retry_floor: Duration,
 }
 
-/// 200 calls under attack.
+/// Short form: 200 calls under attack.
 const SHORT: Form = Form {
     interval: Duration::from_millis(2),
     attacked: Duration::from_millis(400),
@@ -52,8 +54,9 @@ const SHORT: Form = Form {
     retry_floor: Duration::from_millis(5),
 };
 
-/// 2000 calls under attack and as many without, so that twenty are beyond each p99. The floor is
-/// about what two replies of 1 MiB take to be made, behind one of which a call may have to wait.
+/// Long form: 2000 calls under attack and as many without, so that twenty calls are beyond each
+/// p99. The floor is about the time to create two replies of 1 MiB, behind one of which a call may
+/// have to wait.
 const LONG: Form = Form {
     interval: Duration::from_micros(500),
     attacked: Duration::from_secs(1),
@@ -62,21 +65,21 @@ const LONG: Form = Form {
     retry_floor: Duration::ZERO,
 };
 
-/// A way to hurt a server.
+/// Attack on a server.
 pub struct Attack {
     pub name: &'static str,
-    /// Where it became known; empty for what never had a number.
+    /// CVE number; empty if the attack never had one.
     pub cve: &'static str,
-    /// What stands against it: a field of the limits, or a section of RFC 9113.
+    /// Defence against the attack: a field of the limits, or a section of RFC 9113.
     pub limit: &'static str,
-    /// The server must meet every round with one of these.
+    /// Permitted responses of the server to every round.
     pub expected: &'static [Answer],
-    /// One round, on connections of its own; the error says what else was wrong.
+    /// Runs one round on its own connections; the error describes any other fault.
     pub round: fn(SocketAddr) -> io::Result<Seen>,
 }
 
 impl Attack {
-    /// An attack that never had a number.
+    /// Creates an attack that never had a CVE number.
     pub const fn new(
         name: &'static str,
         limit: &'static str,
@@ -112,7 +115,7 @@ impl Try {
     }
 }
 
-/// A server, its good client, and what it held before any attack.
+/// Server, its good client, and its memory before any attack.
 struct Scene {
     form: Form,
     rows: Option<OsString>,
@@ -120,14 +123,16 @@ struct Scene {
     server: Server,
     witness: Witness,
     idle_kib: u64,
-    /// What the client saw alone after the last attack, which is also before the next.
+    /// Measurement of the client alone after the last attack, which is also the one before the
+    /// next.
     calm: Window,
 }
 
-/// Runs attacks one after the other against one server, which must survive them all.
+/// Runs attacks in order against one server, which must survive them all.
 ///
 /// # Panics
-/// When one of them was not met as it should be; the text names each.
+///
+/// When a response to an attack is wrong; the text names each.
 pub fn run(flags: &[&str], attacks: &[Attack]) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,7 +172,7 @@ impl Scene {
         scene
     }
 
-    /// Tries an attack until it is quiet, writes its row down, and says what was wrong.
+    /// Tries an attack until the client is not affected, writes its row, and returns the faults.
     fn judge(&mut self, attack: &Attack) -> Vec<String> {
         let mut best: Option<Try> = None;
         for _ in 0..TRIES_MAX {
@@ -228,8 +233,8 @@ impl Scene {
         self.witness.window(from, Instant::now())
     }
 
-    /// Repeats rounds on a thread that gives way to the good client; what the server sent in the
-    /// last of them, and what was wrong in the first that went wrong.
+    /// Repeats rounds on a thread with low priority; returns the responses of the server in the
+    /// last round, and the faults of the first round that failed.
     fn attack(&self, attack: &Attack) -> (String, Vec<String>) {
         let attacker = || {
             self.place.become_attacker();

@@ -1,4 +1,4 @@
-//! Flow control turned against the server: windows that overflow, never open, or open by a byte.
+//! Attacks with flow control: windows that overflow, never open, or open by one byte.
 
 use std::io;
 use std::net::SocketAddr;
@@ -145,7 +145,7 @@ fn downloads() {
     );
 }
 
-/// An open call, and then what the attack says about it.
+/// Opens a call, and then sends the bytes of the attack for it.
 fn said(target: SocketAddr, what: impl Fn(u32) -> Vec<u8>) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let stream = peer.open();
@@ -154,7 +154,7 @@ fn said(target: SocketAddr, what: impl Fn(u32) -> Vec<u8>) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Opens windows by a byte though nothing is sent in them.
+/// Opens windows by one byte each although nothing is sent in them.
 fn useless_updates(target: SocketAddr, on_stream: bool) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let stream = peer.open();
@@ -168,8 +168,8 @@ fn useless_updates(target: SocketAddr, on_stream: bool) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Sends more than a window's worth of messages to handlers that cannot get rid of their first
-/// reply, and so read no further.
+/// Sends more than a window of messages to handlers that cannot send their first reply, and so do
+/// not read further.
 fn overrun(target: SocketAddr, streams: usize) -> io::Result<Seen> {
     let mut peer = Peer::with_settings(target, &[(INITIAL_WINDOW_SIZE, 0)])?;
     let message = wire::padded_request(MIB, 16_384);
@@ -190,7 +190,7 @@ fn overrun(target: SocketAddr, streams: usize) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Requests of 4 MiB, of each of which the first is sent, whatever the streams' windows say.
+/// Sends the first MiB of requests of 4 MiB each, whatever the windows of the streams are.
 fn unfinished_uploads(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::connect(target)?;
     let body = vec![0; MIB];
@@ -206,7 +206,7 @@ fn unfinished_uploads(target: SocketAddr) -> io::Result<Seen> {
     Ok(peer.settle())
 }
 
-/// Calls whose replies are a mebibyte each.
+/// Makes calls whose replies are 1 MiB each.
 fn ask_for_mebibytes(mut peer: Peer, calls: usize) -> Peer {
     let head = wire::request(wire::UNARY_CALL);
     let body = wire::payload_request(MIB);
@@ -226,11 +226,11 @@ fn unread_socket(target: SocketAddr) -> io::Result<Seen> {
     peer.deaf = true;
     let peer = ask_for_mebibytes(peer, 1000);
     std::thread::sleep(Duration::from_millis(300));
-    // What it says once it is read: replies, and what became of the rest.
+    // Reads the rest of the output: replies, and the ends of the other calls.
     Ok(peer.settle())
 }
 
-/// Replies that wait for windows, which then open by one byte at a time.
+/// Requests replies that wait for windows, then opens these by one byte at a time.
 fn dribble(target: SocketAddr) -> io::Result<Seen> {
     let mut peer = Peer::with_settings(target, &[(INITIAL_WINDOW_SIZE, 0)])?;
     let head = wire::request(wire::UNARY_CALL);

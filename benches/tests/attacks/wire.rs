@@ -1,7 +1,7 @@
-//! Frames and header blocks as an attacker writes them, straight from RFC 9113 §4 and RFC 7541.
+//! Frames and header blocks of an attacker, as in RFC 9113 §4 and RFC 7541.
 //!
-//! Nothing here is checked: a stream of zero, a length that lies and a field with a line break
-//! are what this file is for.
+//! Nothing is validated here: stream 0, wrong lengths and fields with line breaks are the purpose
+//! of this file.
 
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub const HEAD_BYTES: usize = 9;
@@ -16,7 +16,7 @@ pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 pub const CONTINUATION: u8 = 9;
-/// A type that no document names.
+/// Frame type that no document defines.
 pub const UNKNOWN: u8 = 0xbe;
 
 /// END_STREAM, and ACK of SETTINGS and PING.
@@ -28,7 +28,7 @@ pub const PADDED: u8 = 0x8;
 pub const HEADER_TABLE_SIZE: u16 = 1;
 pub const INITIAL_WINDOW_SIZE: u16 = 4;
 
-/// One frame, whatever its parts.
+/// Encodes a frame with any contents.
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
     let mut bytes = (payload.len() as u32).to_be_bytes()[1..].to_vec();
@@ -42,7 +42,7 @@ pub fn data(stream: u32, flags: u8, body: &[u8]) -> Vec<u8> {
     frame(DATA, flags, stream, body)
 }
 
-/// HEADERS whose block is whole.
+/// Encodes HEADERS with a complete block.
 pub fn headers(stream: u32, flags: u8, block: impl AsRef<[u8]>) -> Vec<u8> {
     frame(HEADERS, flags | END_HEADERS, stream, block)
 }
@@ -69,7 +69,7 @@ pub fn window_update(stream: u32, increment: u32) -> Vec<u8> {
     frame(WINDOW_UPDATE, 0, stream, increment.to_be_bytes())
 }
 
-/// GOAWAY of NO_ERROR with `debug` data.
+/// Encodes GOAWAY of NO_ERROR with `debug` data.
 pub fn go_away(stream: u32, last: u32, debug: &[u8]) -> Vec<u8> {
     let payload = [&last.to_be_bytes(), &[0; 4][..], debug].concat();
     frame(GOAWAY, 0, stream, payload)
@@ -80,7 +80,7 @@ pub fn priority(stream: u32, depends_on: u32) -> Vec<u8> {
     frame(PRIORITY, 0, stream, payload)
 }
 
-/// An HPACK integer below the bits `high` (RFC 7541 §5.1).
+/// Encodes an HPACK integer below the bits `high` (RFC 7541 §5.1).
 fn integer(value: usize, prefix_bits: u32, high: u8, out: &mut Vec<u8>) {
     let full = (1usize << prefix_bits) - 1;
     if value < full {
@@ -103,10 +103,10 @@ fn literal(first: u8, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A field as bytes, because a malformed one need not be text.
+/// Field as bytes, because a malformed one need not be text.
 pub type Field<'a> = (&'a [u8], &'a [u8]);
 
-/// A header block that leaves the table alone: literals without indexing.
+/// Encodes a header block that does not use the table: literals without indexing.
 pub fn block(fields: &[Field<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in fields {
@@ -115,21 +115,21 @@ pub fn block(fields: &[Field<'_>]) -> Vec<u8> {
     out
 }
 
-/// One field that is inserted into the table.
+/// Encodes a field that is inserted into the table.
 pub fn inserted(name: &[u8], value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     literal(0x40, name, value, &mut out);
     out
 }
 
-/// One field by its index; the newest insertion has 62.
+/// Encodes a field by its index; the newest insertion has 62.
 pub fn indexed(index: usize) -> Vec<u8> {
     let mut out = Vec::new();
     integer(index, 7, 0x80, &mut out);
     out
 }
 
-/// A size update of the table.
+/// Encodes a size update of the table.
 pub fn table_size(bytes: usize) -> Vec<u8> {
     let mut out = Vec::new();
     integer(bytes, 5, 0x20, &mut out);
@@ -142,7 +142,7 @@ pub const IMPORT_USERS: &[u8] = b"/user.UserService/ImportUsers";
 pub const UNARY_CALL: &[u8] = b"/grpc.testing.BenchmarkService/UnaryCall";
 pub const STREAMING_CALL: &[u8] = b"/grpc.testing.BenchmarkService/StreamingCall";
 
-/// The fields that a gRPC request cannot do without.
+/// Returns the fields that every gRPC request needs.
 pub fn head(path: &[u8]) -> [Field<'_>; 6] {
     [
         (b":method", b"POST"),
@@ -154,17 +154,17 @@ pub fn head(path: &[u8]) -> [Field<'_>; 6] {
     ]
 }
 
-/// The header block of a plain request.
+/// Encodes the header block of a valid gRPC request.
 pub fn request(path: &[u8]) -> Vec<u8> {
     block(&head(path))
 }
 
-/// The same with more fields at the end.
+/// Encodes the header block of a gRPC request with additional fields at its end.
 pub fn request_with(path: &[u8], more: &[Field<'_>]) -> Vec<u8> {
     block(&[&head(path)[..], more].concat())
 }
 
-/// A gRPC message with its five-byte prefix.
+/// Encodes a gRPC message with its five-byte prefix.
 pub fn message(body: &[u8]) -> Vec<u8> {
     let mut out = vec![0];
     out.extend((body.len() as u32).to_be_bytes());
@@ -172,7 +172,7 @@ pub fn message(body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// `user.UserRequest { id: 1 }`.
+/// Encodes `user.UserRequest { id: 1 }`.
 pub fn user_request() -> Vec<u8> {
     message(&[0x08, 1])
 }
@@ -186,14 +186,15 @@ fn varint(value: usize, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-/// `grpc.testing.SimpleRequest { response_size }`.
+/// Encodes `grpc.testing.SimpleRequest { response_size }`.
 pub fn payload_request(response_size: usize) -> Vec<u8> {
     let mut body = vec![0x10];
     varint(response_size, &mut body);
     message(&body)
 }
 
-/// The same, made up to about `len` bytes by a field that nobody knows.
+/// Encodes `grpc.testing.SimpleRequest { response_size }`, padded to about `len` bytes with an
+/// unknown field.
 pub fn padded_request(response_size: usize, len: usize) -> Vec<u8> {
     const UNKNOWN_FIELD: u8 = 15 << 3 | 2;
     const REST_BYTES: usize = 32;
@@ -205,7 +206,7 @@ pub fn padded_request(response_size: usize, len: usize) -> Vec<u8> {
     message(&body)
 }
 
-/// A whole unary call of `GetUser`: two frames.
+/// Encodes a complete unary call of `GetUser`: two frames.
 pub fn whole_call(stream: u32) -> Vec<u8> {
     [
         headers(stream, 0, request(GET_USER)),

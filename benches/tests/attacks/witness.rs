@@ -1,7 +1,7 @@
-//! The well-behaved client: steady unary calls on a connection of its own, in an open loop.
+//! Well-behaved client: steady unary calls on its own connection, as an open loop.
 //!
-//! Latency counts from when a call was meant to start, so that a call which waits behind a busy
-//! server, or for its turn on a busy client, counts as late.
+//! Latency is measured from the intended start of a call, so that a call counts as late if it waits
+//! behind a busy server, or for its turn on a busy client.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,39 +15,39 @@ use corespun_runtime::{Engine, LocalConfig, LocalShard, now, sleep_until, spawn}
 use super::place::go_first;
 use super::user::{UserRequest, user_service_methods::GET_USER};
 
-/// How long the last call of a window is waited for.
+/// Longest wait for the last call of a window.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A call: when it was meant to start, and once it is done, what became of it.
+/// Call with its intended start, and its outcome once it is done.
 struct Call {
     start: Instant,
     done: Option<(Duration, Result<(), String>)>,
 }
 
-/// The client's thread.
+/// Thread of the client.
 pub struct Witness {
     calls: Arc<Mutex<Vec<Call>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the client saw in a span of time.
+/// Measurements of the client during a span of time.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
     /// Latencies of all calls.
     pub latencies: Vec<Duration>,
-    /// Calls that did not end well.
+    /// Errors of failed calls.
     pub failures: Vec<String>,
 }
 
 impl Window {
-    /// Adds another.
+    /// Adds the measurements of another window.
     pub fn join(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
         self.failures.extend(other.failures);
     }
 
-    /// The latency that one call in a hundred exceeds.
+    /// Returns the 99th percentile of the latencies.
     pub fn p99(&self) -> Duration {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -60,7 +60,7 @@ impl Window {
 }
 
 impl Witness {
-    /// Begins to call `server` once in each `interval`, on `cpu`.
+    /// Starts to call `server` once in each `interval`, on `cpu`.
     pub fn start(server: SocketAddr, cpu: Option<usize>, interval: Duration) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -79,7 +79,7 @@ impl Witness {
         }
     }
 
-    /// Waits until so many calls have ended.
+    /// Waits until `count` calls have ended.
     pub fn wait_for_calls(&self, count: usize) {
         let asked = Instant::now();
         while asked.elapsed() < PATIENCE {
@@ -93,7 +93,7 @@ impl Witness {
         panic!("the good client has not made {count} calls in {PATIENCE:?}");
     }
 
-    /// What became of the calls that were meant to start between two moments.
+    /// Returns the measurements of the calls with an intended start between two moments.
     pub fn window(&self, from: Instant, to: Instant) -> Window {
         let asked = Instant::now();
         loop {
@@ -105,7 +105,7 @@ impl Witness {
         }
     }
 
-    /// `None` while a call is under way, unless it is late.
+    /// Returns `None` while a call is in progress, unless it is late.
     fn try_window(&self, from: Instant, to: Instant, late: bool) -> Option<Window> {
         let calls = self.calls.lock().expect("the witness panicked");
         // A call that was due but could not begin yet belongs to the window as well.
@@ -133,7 +133,7 @@ impl Drop for Witness {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // Its panic was reported where it happened.
+            // A panic of the thread was already reported.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! The end of a connection in words: the status that its calls end with.
+//! Statuses of calls whose connection ends.
 
 use corespun_codec::Status;
 use corespun_http2::{Cause, ConnectionError};
@@ -6,8 +6,8 @@ use corespun_http2::{Cause, ConnectionError};
 use super::{Phase, Session};
 
 impl Session {
-    /// Status of calls whose connection the server has closed or reset. It names the reason of the
-    /// server's GOAWAY, if there was one.
+    /// Returns the status of calls whose connection the server has closed or reset. It names the
+    /// reason of the server's GOAWAY, if there was one.
     #[cold]
     pub(crate) fn lost(&self) -> Status {
         let how = match (self.farewell(), &self.phase) {
@@ -21,7 +21,7 @@ impl Session {
         Status::unavailable(format!("the connection to {peer} was lost: {how}"))
     }
 
-    /// Status of calls whose connection cannot go on because of what the server did.
+    /// Returns the status of calls whose connection failed because of the server's behaviour.
     #[cold]
     pub(super) fn broken(&self, error: &ConnectionError) -> Status {
         let (peer, reason) = (&self.peer, self.http2.reason(error));
@@ -34,25 +34,26 @@ impl Session {
         Status::unavailable(format!("the connection to {peer} ended: {code}: {reason}"))
     }
 
-    /// Status of a call that the server certainly has not seen, since it takes no new ones.
+    /// Returns the status of a call that the server certainly has not processed, because it accepts
+    /// no new ones.
     #[cold]
     pub(super) fn unseen(&self) -> Status {
         let reason = self.farewell().unwrap_or_default();
         let peer = &self.peer;
-        Status::unavailable(format!("{peer} has not seen the call: {reason}"))
+        Status::unavailable(format!("{peer} has not processed the call: {reason}"))
     }
 
-    /// Status for those who ask for a connection that takes no new calls.
+    /// Returns the status for a request of a connection that accepts no new calls.
     #[cold]
     pub(super) fn leaving(&self) -> Status {
         let reason = self.farewell().map(|farewell| format!(": {farewell}"));
         let (peer, reason) = (&self.peer, reason.unwrap_or_default());
         Status::unavailable(format!(
-            "{peer} takes no new calls on this connection{reason}"
+            "{peer} accepts no new calls on this connection{reason}"
         ))
     }
 
-    /// The server's latest GOAWAY: its code, and its debug data as text.
+    /// Returns the server's latest GOAWAY: its code, and its debug data as text.
     fn farewell(&self) -> Option<String> {
         let (code, debug) = self.http2.peer_go_away()?;
         Some(match debug {

@@ -1,4 +1,4 @@
-//! What the blocks of responses mean, remembered for as long as the server repeats them.
+//! Cache of parsed response headers and trailers, used while the server repeats them.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,30 +9,30 @@ use corespun_http2::{Block, HeaderList, MEMO_SLOTS, Overflow};
 
 use crate::call::Foreign;
 
-/// What a response's head means when messages follow it.
+/// Parsed response head that is followed by messages.
 #[derive(Clone)]
 pub(super) enum Opening {
-    /// Messages follow; the metadata ahead of them, and what they are compressed as.
+    /// Metadata of the head, and the compression of the messages that follow.
     Messages(MetadataMap, Encoding),
-    /// The response is not gRPC.
+    /// Head of a response that is not gRPC.
     Foreign(Box<Foreign>),
 }
 
-/// What trailers mean.
+/// Parsed trailers.
 #[derive(Clone)]
 pub(super) struct Verdict {
     pub(super) status: Status,
-    /// The trailers do have a `grpc-status`.
+    /// True if the trailers have a `grpc-status`.
     pub(super) is_given: bool,
 }
 
-/// One head in both its meanings: the same bytes may come with END_STREAM or without.
+/// Parsed head in both forms, because the same bytes may arrive with or without END_STREAM.
 struct Head {
     opening: Result<Opening, Status>,
     ended: Status,
 }
 
-/// The blocks of one connection by memo slot.
+/// Parsed header blocks of one connection, by memo slot.
 #[derive(Default)]
 pub(super) struct Known {
     heads: [Option<Rc<Head>>; MEMO_SLOTS],
@@ -40,7 +40,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What a head with messages to follow means.
+    /// Returns the parsed form of a head that is followed by messages.
     pub(super) fn opening(&mut self, block: Block, list: &HeaderList) -> Result<Opening, Status> {
         match self.head(block, list) {
             Some(head) => head.opening.clone(),
@@ -48,7 +48,7 @@ impl Known {
         }
     }
 
-    /// What a head means that ends its stream (trailers-only).
+    /// Returns the status in a head that ends its stream (Trailers-Only).
     pub(super) fn ended(&mut self, block: Block, list: &HeaderList) -> Status {
         match self.head(block, list) {
             Some(head) => head.ended.clone(),
@@ -71,7 +71,7 @@ impl Known {
         self.heads[memo].as_ref()
     }
 
-    /// What trailers mean.
+    /// Returns the parsed form of trailers.
     pub(super) fn verdict(&mut self, block: Block, list: &HeaderList) -> Rc<Verdict> {
         let seen = match block {
             Block::Seen { memo } => self.trailers[usize::from(memo)].clone(),
@@ -133,13 +133,13 @@ fn read_trailers(list: &HeaderList) -> Verdict {
     }
 }
 
-/// How a call ends whose server does not say.
+/// Returns the status of a call whose server sent none.
 pub(super) fn no_status() -> Status {
     Status::unknown("the server ended the call without grpc-status")
 }
 
-/// Reads trailers of which fields were dropped. An error keeps its code and says so; a call that
-/// went well may not look complete.
+/// Parses trailers of which fields were dropped. An error keeps its code and mentions the drop; an
+/// OK becomes an error, because the response would look complete.
 fn read_overflowed(list: &HeaderList, overflow: Overflow) -> Status {
     let status = Status::from_trailers_or(fields(list), || Status::ok(""));
     if status.code() == Code::Ok {

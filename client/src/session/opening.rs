@@ -1,4 +1,4 @@
-//! Calls on their way to a stream: in order, no more at once than the server admits.
+//! Queue of calls that wait for a stream: in order, up to the server's limit on concurrent streams.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
@@ -13,13 +13,13 @@ use crate::outgoing::Outgoing;
 
 /// Reason why a call has no stream.
 pub(crate) enum Unopened {
-    /// The connection takes no new calls: use another.
+    /// The connection accepts no new calls; another one is needed.
     Gone,
     /// The call cannot be sent to this server.
     Refused(Status),
 }
 
-/// Calls that wait for a stream, each by its ticket; tickets rise.
+/// Calls that wait for a stream, each with a ticket; tickets increase.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: VecDeque<(u64, Option<Waker>)>,
@@ -27,7 +27,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// It is the turn of whoever holds `ticket`, or holds none yet.
+    /// Returns true if the holder of `ticket`, or a call without one, may open its stream.
     fn is_turn(&self, ticket: Option<u64>) -> bool {
         self.waiting
             .front()
@@ -77,7 +77,7 @@ impl Queue {
 }
 
 impl Session {
-    /// Opens a stream with the request's head when it is this call's turn.
+    /// Opens a stream with the request head when it is this call's turn.
     pub(crate) fn poll_open(
         &mut self,
         context: &mut Context<'_>,
@@ -110,22 +110,22 @@ impl Session {
         Poll::Pending
     }
 
-    /// Gives a place in the queue up.
+    /// Leaves the queue.
     pub(crate) fn leave_queue(&mut self, ticket: u64) {
         self.queue.leave(ticket);
         self.wake_next();
     }
 
-    /// Wakes the first call in the queue if it can open its stream; it wakes the one behind it.
+    /// Wakes the first call in the queue if it can open its stream; that call wakes the next one.
     pub(super) fn wake_next(&mut self) {
         if self.http2.can_open() {
             self.queue.wake_first();
         }
     }
 
-    /// Sends the one request of a call behind its head, encoded in place where it goes out plain
-    /// and the windows admit it whole. The message is one that `framing` measures; answers how many
-    /// bytes of it travel.
+    /// Sends the single request of a call after its head. The message is encoded in place if it is
+    /// not compressed and fits into the windows. `framing` must be able to measure it. Returns its
+    /// size on the wire in bytes.
     pub(crate) fn send_message<Q: Message>(
         &mut self,
         stream: StreamKey,

@@ -1,4 +1,4 @@
-//! Responses coming in: heads, the bytes of messages, trailers, and ends before their time.
+//! Incoming responses: heads, message bytes, trailers, and early ends.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl Session {
         self.end_call(stream, status);
     }
 
-    /// The server has ended the stream: so do we, if there was more to send.
+    /// Ends a call whose stream the server has ended; resets the stream if there was more to send.
     fn end_call(&mut self, stream: StreamKey, status: Status) {
         if let Some(call) = self.take_call(stream) {
             self.http2.reset(stream, ErrorCode::NO_ERROR);
@@ -89,7 +89,7 @@ impl Session {
             // The server's clock was ahead of ours.
             expired()
         } else if let Some(foreign) = foreign {
-            // A page that was cut off says more than how it was.
+            // A truncated error page is more informative than the reset that truncated it.
             foreign.into_status(None)
         } else {
             Status::from_reset(code.0)
@@ -102,7 +102,7 @@ impl Session {
     }
 }
 
-/// The call of a stream.
+/// Returns the call of a stream.
 pub(super) fn at(calls: &mut [Option<Call>], stream: StreamKey) -> Option<&mut Call> {
     let call = calls.get_mut(stream.slot as usize)?.as_mut()?;
     (call.id == stream.id).then_some(call)

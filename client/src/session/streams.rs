@@ -1,4 +1,4 @@
-//! What calls have left: output, credit and ends of their pipes.
+//! Work that calls leave for the connection: output, flow-control credit and ends of pipes.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use super::response::at;
 use crate::call::{Call, Shape, Streamed};
 
 impl Session {
-    /// A pipe for the messages of a stream.
+    /// Creates a pipe for the messages of a stream.
     pub(crate) fn pipe(&self, stream: StreamKey, framing: Framing) -> Pipe {
         let bell = Rc::clone(&self.bell);
         let token = stream.to_token();
@@ -24,8 +24,8 @@ impl Session {
         pipe
     }
 
-    /// Lets a call take its course through `pipe`; the flag tells whether it may be sent again
-    /// once it has failed.
+    /// Stores a streaming call that uses `pipe`. Returns a flag that is set when the call fails and
+    /// may be retried.
     pub(crate) fn put_streamed(
         &mut self,
         stream: StreamKey,
@@ -47,7 +47,7 @@ impl Session {
         unprocessed
     }
 
-    /// A call has rung: a unary one only does when nobody waits for it any more.
+    /// Serves a call that has rung; a unary call rings only when its caller has dropped it.
     pub(super) fn on_rung(&mut self, stream: StreamKey) {
         let Some(call) = at(&mut self.calls, stream) else {
             return;
@@ -62,7 +62,7 @@ impl Session {
         self.move_output(stream);
     }
 
-    /// Moves the requests that were written on to HTTP/2, and ends them when they are done.
+    /// Passes written requests to HTTP/2, and ends them when they are complete.
     pub(super) fn move_output(&mut self, stream: StreamKey) {
         let Self { http2, calls, .. } = self;
         let Some(Shape::Streamed(streamed)) = at(calls, stream).map(|call| &call.shape) else {

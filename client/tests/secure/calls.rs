@@ -1,4 +1,4 @@
-//! Calls that succeed, and what the server knows of their caller.
+//! Successful calls over TLS, and the peer identity that the server sees.
 
 use corespun_client::Channel;
 use corespun_codec::Request;

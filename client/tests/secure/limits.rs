@@ -1,4 +1,5 @@
-//! Limits behind TLS: who goes over them is told, counted and let go, and others live on.
+//! Limits behind TLS: a peer that exceeds them gets the reason, is counted and disconnected; others
+//! are unaffected.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,10 +16,10 @@ use crate::world::{HOST, World, ask, channel, mirror};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
-/// The end of a GOAWAY with ENHANCE_YOUR_CALM, and the reason.
+/// End of a GOAWAY with ENHANCE_YOUR_CALM, and the reason.
 const CALM: &[u8] = b"\0\0\0\x0bglitch_budget: 5 frames of no use without streams and data";
 
-/// A peer that says what it has to say at once, and notes the answer.
+/// Peer that sends all of its bytes at once, and records the response.
 #[derive(Clone)]
 struct Peer {
     says: Vec<u8>,

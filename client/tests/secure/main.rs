@@ -1,4 +1,5 @@
-//! Calls over TLS and Unix sockets: whom both ends see, who is refused, certificates that change.
+//! Calls over TLS and Unix sockets: identities that both ends see, refusals, and certificate
+//! changes.
 
 #[path = "../../../tls/tests/tls/authority.rs"]
 mod authority;

@@ -1,4 +1,4 @@
-//! Who does not get through, and what it is told.
+//! Refused TLS connections, and the errors that their clients get.
 
 use corespun_client::{Channel, ClientTlsConfig, Config, Roots};
 use corespun_codec::{Code, Status};
@@ -44,7 +44,7 @@ fn a_failed_handshake_is_a_status_that_says_why() {
         ] {
             check(ask(&channel).await, reason);
         }
-        // None of it has harmed the server.
+        // The server still works.
         assert!(ask(&channel(&tls, world.known_client())).await.is_ok());
         server.stop().expect("a clean end");
     });

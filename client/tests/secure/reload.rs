@@ -1,4 +1,4 @@
-//! Certificates that are replaced while calls are made.
+//! Replacement of certificates while calls are made.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::world::{HOST, World, ask, channel, mirror};
 
 const REPLACEMENTS: usize = 20;
 
-/// Calls until told to stop: counts what succeeded, and keeps what did not.
+/// Load generator that counts successful calls and keeps errors until it is stopped.
 #[derive(Default)]
 struct Load {
     stop: Cell<bool>,
@@ -23,7 +23,7 @@ struct Load {
 }
 
 impl Load {
-    /// Adds one caller, which makes a connection of its own, or one for each call.
+    /// Adds one client with its own connection, or with a new one for each call if `renews`.
     fn add(self: &Rc<Self>, open: impl Fn() -> Channel + 'static, renews: bool) {
         let load = self.clone();
         load.running.set(load.running.get() + 1);
@@ -58,7 +58,7 @@ impl Load {
     }
 }
 
-/// The certificate that the server shows now.
+/// Returns the certificate that the server presents now.
 async fn shown(world: &World, address: &Address) -> Vec<u8> {
     struct Look(Rc<RefCell<Option<Vec<u8>>>>);
     impl Inside for Look {
@@ -86,7 +86,7 @@ async fn shown(world: &World, address: &Address) -> Vec<u8> {
     }
 }
 
-/// Something that does nothing: the look ends with the handshake.
+/// Returns a protocol that does nothing: the test needs only the handshake.
 fn idle() -> Box<dyn Protocol> {
     struct Idle;
     impl Protocol for Idle {
@@ -149,7 +149,7 @@ fn a_changed_file_is_noticed_and_a_broken_one_is_not_used() {
         assert_eq!(shown(&world, &address).await, old);
         next.key = key;
         world.replace(&next);
-        // The server looks by itself every few seconds.
+        // The server checks its files by itself every few seconds.
         let limit = now() + Duration::from_secs(30);
         while shown(&world, &address).await == old {
             assert!(now() < limit, "the change goes unnoticed");

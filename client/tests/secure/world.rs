@@ -1,4 +1,4 @@
-//! A server that tells callers what it knows of them, and the certificates of both.
+//! Server that reports the identity of its clients, and the certificates of both.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use corespun_server::{Routes, Server, ServerBuilder, Service, TlsConfig};
 
 use crate::authority::{Authority, Folder, Issued};
 
-/// The name that the server has.
+/// Host name of the server.
 pub const HOST: &str = "corespun.test";
 
 pub const WHO: Method<String, String> = Method::new("/test.Mirror/Who", Kind::Unary);
@@ -20,7 +20,8 @@ pub const ECHO: Method<String, String> = Method::new("/test.Mirror/Echo", Kind::
 
 struct Mirror;
 
-/// What is known of the caller, as one line; a message that is more than a word comes back.
+/// Returns the client's identity as one line; a message of more than one word is returned
+/// unchanged.
 async fn who(_: Rc<Mirror>, request: Request<String>) -> Result<Response<String>, Status> {
     if request.get_ref().len() > 100 {
         return Ok(Response::new(request.into_inner()));
@@ -65,7 +66,7 @@ impl Service for Mirror {
     }
 }
 
-/// An authority, the files of a server that it vouches for, and clients that believe it.
+/// Certificate authority, files of a server with its certificate, and clients that trust it.
 pub struct World {
     pub authority: Authority,
     pub clients: Authority,
@@ -90,7 +91,7 @@ impl World {
         self.folder.0.join(name)
     }
 
-    /// Gives the server other files, as an administrator would: each whole from the first moment.
+    /// Replaces the server's files atomically, as an administrator would.
     pub fn replace(&self, issued: &Issued) {
         for (name, text) in [("server.key", &issued.key), ("server.pem", &issued.chain)] {
             let fresh = self.folder.write("fresh", text);
@@ -106,19 +107,19 @@ impl World {
         self.tls().client_ca(self.path("clients.pem"))
     }
 
-    /// A client that believes the authority, whatever address it connects to.
+    /// Returns a client configuration that trusts the authority, for any address.
     pub fn client(&self) -> ClientTlsConfig {
         ClientTlsConfig::new(self.authority.roots()).server_name(HOST)
     }
 
-    /// The same with a certificate of its own.
+    /// Returns a client configuration that trusts the authority and presents a certificate.
     pub fn known_client(&self) -> ClientTlsConfig {
         let issued = self.clients.issue(&["client.test", "spiffe://test/client"]);
         self.client().identity(issued.chain, issued.key)
     }
 }
 
-/// A server of the mirror without an address so far.
+/// Returns a server of the mirror service without an address.
 pub fn mirror(engine: Engine) -> ServerBuilder {
     Server::builder()
         .shards(2)
@@ -127,7 +128,7 @@ pub fn mirror(engine: Engine) -> ServerBuilder {
         .service(|_shard| Ok(Mirror))
 }
 
-/// A channel that connects when it is used.
+/// Returns a channel that connects when it is used.
 pub fn channel(target: &str, tls: ClientTlsConfig) -> Channel {
     let config = Config {
         tls: Some(tls.load().expect("a connector")),

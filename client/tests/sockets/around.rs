@@ -1,4 +1,4 @@
-//! Interceptors of a channel: what they see, change, answer and hear of, in every kind of call.
+//! Interceptors of a channel in every kind of call: what they read, change, answer and observe.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::{PLENTY, granted, text};
 
 type Log = Rc<RefCell<Vec<String>>>;
 
-/// Writes down what it is asked and told.
+/// Logs every call to it.
 struct Logger {
     name: &'static str,
     log: Log,
@@ -79,7 +79,7 @@ impl Interceptor for Logger {
     }
 }
 
-/// Writes down sizes and the end.
+/// Logs message sizes and the end.
 struct Ear(Log);
 
 impl CallObserver for Ear {
@@ -104,7 +104,7 @@ fn listening(log: &Log) -> impl Interceptor {
     observe(move |_call: &Calling| Some(ear.clone() as _))
 }
 
-/// Runs a test with a channel to a server of its own.
+/// Runs a test with a channel to its own server.
 fn with_channel(config: Config, test: impl AsyncFn(Channel)) {
     on_each_engine(async |engine: Engine| {
         let server = serve("127.0.0.1:0", engine, PLENTY);
@@ -276,7 +276,7 @@ fn messages_are_heard_with_their_sizes() {
     });
 }
 
-/// Tells the handler which trace the call came in, where `Upper` answers it.
+/// Reports the trace of the call to the handler; `Upper` returns it.
 fn tell_trace(call: &mut Incoming) -> Result<(), Status> {
     let told = call
         .metadata()

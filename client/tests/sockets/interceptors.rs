@@ -1,4 +1,4 @@
-//! Interceptors and settings of a whole server, made once on each shard.
+//! Interceptors and settings of a whole server, created once on each shard.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use corespun_server::Incoming;
 use crate::engines::on_each_engine;
 use crate::words::{ECHO, UPPER, builder};
 
-/// Interceptors made so far, on all shards of all servers.
+/// Number of interceptors created so far, on all shards of all servers.
 static MADE: AtomicUsize = AtomicUsize::new(0);
 
 #[test]

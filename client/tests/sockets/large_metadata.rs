@@ -1,4 +1,4 @@
-//! Large trailers between our own ends: read whole, or a status that says why not.
+//! Large trailers between our client and our server: complete, or a status that gives the reason.
 
 use corespun_client::{Channel, Config};
 use corespun_codec::{Code, MetadataMap, Status};
@@ -6,7 +6,7 @@ use corespun_codec::{Code, MetadataMap, Status};
 use super::words::{UPPER, serve};
 use super::{PLENTY, on_each_engine, text};
 
-/// The outcome of a call on a channel that announces header lists of up to `limit` bytes.
+/// Returns the outcome of a call on a channel that announces header lists of up to `limit` bytes.
 async fn call(address: &str, limit: Option<usize>, word: &str) -> Result<MetadataMap, Status> {
     let mut config = Config::default();
     if let Some(limit) = limit {

@@ -1,4 +1,4 @@
-//! Servers that do not speak HTTP/2, and servers that vanish: the reason that callers are told.
+//! Servers that do not speak HTTP/2, or disconnect: the reasons that callers get.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -10,7 +10,7 @@ use corespun_codec::Code;
 use super::words::UPPER;
 use super::{on_each_engine, text};
 
-/// A server that says `words` to each of its next callers and then leaves.
+/// Starts a server that sends `words` to each of its next clients and then disconnects.
 fn stranger(words: &'static [u8]) -> (SocketAddr, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -51,7 +51,7 @@ fn what_a_stranger_said_first_is_passed_on() {
     });
 }
 
-/// GOAWAY with a reason behind lawful SETTINGS, and the end of the socket.
+/// GOAWAY with a reason after valid SETTINGS, and the end of the socket.
 #[test]
 fn the_reason_of_a_server_that_leaves_is_passed_on() {
     on_each_engine(async |_| {

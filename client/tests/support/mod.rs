@@ -1,4 +1,4 @@
-//! A client's connection joined in memory to a server that does what its test says.
+//! Client connection joined in memory to a scripted server.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{Config as Http2Config, ErrorCode, Event, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle, yield_now};
 
-/// How often both sides have their turn before a test looks: enough for anything to settle.
+/// Number of turns of both sides before a test checks: enough to reach a steady state.
 const ROUNDS: usize = 8;
 
-/// What the server saw.
+/// Event that the server received.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
     /// A request head.
@@ -28,15 +28,15 @@ pub enum Seen {
 pub struct Pair {
     pub client: Connection,
     pub server: corespun_http2::Connection,
-    /// The time of both sides.
+    /// Clock of both sides.
     pub now: Duration,
-    /// What the client's transmit last answered.
+    /// Latest result of the client's `transmit`.
     pub flow: Flow,
     /// Fields of the last request head.
     pub fields: Vec<(String, String)>,
-    /// Gives credit for what came back at once.
+    /// True if the server returns flow-control credit at once.
     pub releases: bool,
-    /// How many bytes the client gets at a time.
+    /// Number of bytes that the client receives at a time.
     pub piece: usize,
 }
 
@@ -61,7 +61,8 @@ impl Pair {
         (pair, channel)
     }
 
-    /// Lets tasks run and bytes move until all is quiet; what the server saw meanwhile.
+    /// Runs tasks and moves bytes until nothing changes; returns the events that the server
+    /// received.
     pub async fn settle(&mut self) -> Vec<Seen> {
         let mut seen = Vec::new();
         for _ in 0..ROUNDS {
@@ -106,7 +107,7 @@ impl Pair {
         }
     }
 
-    /// Settles, and expects whole unary requests and nothing else: their streams.
+    /// Settles, and expects only complete unary requests; returns their streams.
     pub async fn requests(&mut self) -> Vec<StreamKey> {
         let mut streams = Vec::new();
         for seen in self.settle().await {
@@ -119,7 +120,7 @@ impl Pair {
         streams
     }
 
-    /// Settles, and expects one whole unary request.
+    /// Settles, and expects one complete unary request; returns its stream.
     pub async fn request(&mut self) -> StreamKey {
         let streams = self.requests().await;
         assert_eq!(streams.len(), 1);
@@ -135,7 +136,7 @@ impl Pair {
         self.server.send_headers(stream, fields, None, end_stream);
     }
 
-    /// The head of a response with messages to follow.
+    /// Sends the head of a response that is followed by messages.
     pub fn head(&mut self, stream: StreamKey) {
         self.headers(stream, &HEAD, false);
     }
@@ -148,12 +149,12 @@ impl Pair {
         self.headers(stream, &[("grpc-status", status)], true);
     }
 
-    /// The end of a call that went well without any message.
+    /// Sends the end of a successful call without a message.
     pub fn trailers_only(&mut self, stream: StreamKey) {
         self.headers(stream, &[HEAD[0], HEAD[1], ("grpc-status", "0")], true);
     }
 
-    /// A whole response.
+    /// Sends a complete response.
     pub fn respond(&mut self, stream: StreamKey, text: &str) {
         self.head(stream);
         self.message(stream, text);

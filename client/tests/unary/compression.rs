@@ -1,4 +1,4 @@
-//! What goes out and comes in compressed.
+//! Compressed requests and responses of unary calls.
 
 use corespun_client::Config;
 use corespun_codec::message::Framing;
@@ -27,8 +27,8 @@ fn framed(encoding: Encoding, text: &str) -> Vec<u8> {
     out
 }
 
-/// One unary call of a client with `config`, answered by `script`: its outcome, and the fields of
-/// its request's head that speak of encodings.
+/// Runs one unary call of a client with `config`, answered by `script`; returns its outcome, and
+/// the encoding fields of its request head.
 fn answered(
     config: &Config,
     script: impl FnOnce(&mut Pair, StreamKey),

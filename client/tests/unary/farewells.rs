@@ -1,4 +1,4 @@
-//! Connections that end or never begin: the reason that calls are told.
+//! Connections that end or never begin: the reasons that calls get.
 
 use corespun_client::{Channel, Config, Connection};
 use corespun_codec::{Code, Request, Status};
@@ -7,20 +7,20 @@ use corespun_runtime::{Flow, Input, Protocol, SocketHandle, block_on, yield_now}
 use super::support::{Pair, framed};
 use super::{hello, say};
 
-/// SETTINGS that announce header lists of up to `bytes`.
+/// Returns SETTINGS that announce header lists of up to `bytes`.
 fn settings(bytes: u32) -> Vec<u8> {
     [&b"\0\0\x06\x04\0\0\0\0\0\0\x06"[..], &bytes.to_be_bytes()].concat()
 }
 
-/// GOAWAY with the last stream, a code and debug data.
+/// Returns GOAWAY with the last stream, a code and debug data.
 fn go_away(last: u32, code: u32, debug: &[u8]) -> Vec<u8> {
     let len = 8 + debug.len() as u8;
     let head = [0, 0, len, 7, 0, 0, 0, 0, 0];
     [&head[..], &last.to_be_bytes(), &code.to_be_bytes(), debug].concat()
 }
 
-/// Expects a call on a connection that gets `input`, in pieces of one byte and in one, and then
-/// its end, to fail with UNAVAILABLE and a message with `parts` in it.
+/// Expects a call to fail with UNAVAILABLE and a message that contains `parts`, on a connection
+/// that receives `input`, in single bytes and in one piece, and then ends.
 fn check(what: &str, input: &[u8], parts: &[&str]) {
     for piece in [1, input.len().max(1)] {
         block_on(async {
@@ -122,7 +122,7 @@ fn limits_that_a_server_breaks_are_named() {
     .unwrap();
 }
 
-/// A head that the server does not want to get is not sent, and the connection goes on.
+/// A head above the server's limit is not sent, and the connection continues.
 #[test]
 fn heads_over_the_servers_limit_are_not_sent() {
     block_on(async {
@@ -162,7 +162,7 @@ fn heads_over_the_servers_limit_are_not_sent() {
     .unwrap();
 }
 
-/// Trailers that the client itself has no room for: an error keeps its code, an OK is none.
+/// Trailers above the client's own limit: an error keeps its code, an OK becomes an error.
 #[test]
 fn trailers_over_the_clients_limit_end_their_call_alone() {
     let mut config = Config::default();

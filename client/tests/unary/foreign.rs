@@ -1,4 +1,4 @@
-//! Responses that are not gRPC: the status they end in, for one response and for a stream.
+//! Responses that are not gRPC: the status that they become, for one response and for a stream.
 
 use corespun_codec::{Code, Kind, Method, Request, Status};
 use corespun_http2::{ErrorCode, StreamKey};
@@ -13,7 +13,7 @@ const PAGE: &[u8] = b"<html>sorry</html>";
 
 type Script<'a> = dyn Fn(&mut Pair, StreamKey) + 'a;
 
-/// The outcome of a server-streaming call: how many messages came, and the end.
+/// Returns the outcome of a server-streaming call: the number of messages, and the end.
 fn streamed(script: &Script<'_>) -> (usize, Result<(), Status>) {
     let outcome = block_on(async {
         let (mut pair, channel) = Pair::new(100);
@@ -40,7 +40,7 @@ fn streamed(script: &Script<'_>) -> (usize, Result<(), Status>) {
     outcome.unwrap()
 }
 
-/// Expects both kinds of calls to end with `code` and a message that has `parts` in it.
+/// Expects both kinds of calls to end with `code` and a message that contains `parts`.
 fn check(what: &str, script: &Script<'_>, code: Code, parts: &[&str]) {
     let (messages, streamed) = streamed(script);
     assert_eq!(messages, 0, "{what}");

@@ -1,4 +1,4 @@
-//! The head of a response whose call fails: the caller has it all the same.
+//! Response heads of failed calls, which the caller can still read.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const JOIN: Method<String, String> = Method::new("/test.Words/Join", Kind::Clien
 
 type Script = fn(&mut Pair, StreamKey);
 
-/// The outcome of a client-streaming call.
+/// Returns the outcome of a client-streaming call.
 fn joined(script: impl FnOnce(&mut Pair, StreamKey)) -> Status {
     let outcome = block_on(async {
         let (mut pair, channel) = Pair::new(100);
@@ -90,7 +90,7 @@ fn failed_calls_with_one_response_carry_the_head() {
     }
 }
 
-/// The outcome of a unary call, whose stream may still be open on the server's side.
+/// Returns the outcome of a unary call, whose stream may still be open on the server's side.
 fn unary(script: impl FnOnce(&mut Pair, StreamKey)) -> Status {
     let outcome = block_on(async {
         let (mut pair, channel) = Pair::new(100);

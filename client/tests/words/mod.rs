@@ -1,4 +1,4 @@
-//! A service of strings on a server of its own, for clients on real sockets.
+//! Service of strings on its own server, for clients on real sockets.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ pub const JOIN: Method<String, String> = Method::new("/test.Words/Join", Kind::C
 pub const ECHO: Method<String, String> = Method::new("/test.Words/Echo", Kind::BidiStreaming);
 pub const NOWHERE: Method<String, String> = Method::new("/test.Words/Nowhere", Kind::Unary);
 
-/// `Sleep` handlers that run, and the most that ever ran at once.
+/// Number of `Sleep` handlers that run, and its maximum so far.
 pub static ASLEEP: AtomicUsize = AtomicUsize::new(0);
 pub static ASLEEP_MOST: AtomicUsize = AtomicUsize::new(0);
 
@@ -120,20 +120,20 @@ impl Service for Words {
     }
 }
 
-/// A server on `address` that admits `limit` calls at once.
+/// Starts a server on `address` that admits `limit` concurrent calls.
 pub fn serve(address: &str, engine: Engine, limit: u32) -> Running {
     let set = |config: &mut Config| config.http2.concurrent_streams_max = limit;
     serve_with(address, engine, set)
 }
 
-/// A server with settings of the test's own.
+/// Starts a server with custom settings.
 pub fn serve_with(address: &str, engine: Engine, set: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::default();
     set(&mut config);
     builder(address, engine).config(config).start().unwrap()
 }
 
-/// A server that can be told more before it starts.
+/// Returns a builder for a server that needs more settings.
 pub fn builder(address: &str, engine: Engine) -> ServerBuilder {
     Server::builder()
         .listen(address)

@@ -53,7 +53,7 @@ fn run(body: &[u8], limit: usize, cuts: &[usize]) -> Outcome {
     (messages, end)
 }
 
-/// The same by cutting one message after the other from the front.
+/// Reads the messages of a body by cutting one after the other from the front.
 fn split(body: &[u8], limit: usize) -> Outcome {
     let (mut messages, mut rest) = (Vec::new(), body);
     loop {
@@ -74,7 +74,7 @@ fn split(body: &[u8], limit: usize) -> Outcome {
     }
 }
 
-/// How a stream ends that stops with a part of a message.
+/// Returns the outcome of a stream that ends with a part of a message.
 fn finished(mut deframer: Deframer, part: &[u8]) -> Result<(), String> {
     deframer.push(part);
     deframer.end().map_err(|status| status.to_string())

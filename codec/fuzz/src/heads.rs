@@ -71,7 +71,7 @@ pub fn request_head(data: &[u8]) {
     }
 }
 
-/// What was read of a head can be written, and reads back the same.
+/// Writes a parsed head, and checks that it reads back as an equal head.
 fn write_again(path: &[u8], head: &RequestHead) {
     let Ok(path) = str::from_utf8(path) else {
         return;
@@ -126,7 +126,7 @@ pub fn response_head(data: &[u8]) {
     survives(&Status::from_trailers(list.iter().copied()));
 }
 
-/// What the gRPC layer says of a call, and nobody's metadata may.
+/// Names of fields that the gRPC layer sends about a call, and metadata must not have.
 const OWN: [&[u8]; 3] = [b"grpc-status", b"grpc-message", b"grpc-status-details-bin"];
 
 /// A status is the same after a journey in trailers, whatever metadata came with it.

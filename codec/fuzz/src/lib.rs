@@ -1,5 +1,5 @@
-//! What a fuzzer feeds to `corespun-codec`: plain functions that take any bytes and panic when a
-//! promise is broken.
+//! Fuzz targets of `corespun-codec`: plain functions that take any bytes and panic if a guarantee
+//! is broken.
 //!
 //! - [`deframer`]: any split gives the same messages and the same end; limits hold.
 //! - [`request_head`]: a head is read, or refused with a status that can be sent; what was read can

@@ -60,7 +60,7 @@ fn binary_values(data: &[u8]) {
     }
 }
 
-/// What a `-bin` field of a request comes to, if it is lawful and one value.
+/// Returns the value of a `-bin` field of a request, if it is lawful and a single value.
 fn read_bin(wire: &[u8]) -> Option<Vec<u8>> {
     let mut head = corespun_codec::RequestHead::default();
     let fields: [(&[u8], &[u8]); 4] = [

@@ -1,4 +1,4 @@
-//! Every encoding in both directions, at the limit, over it, and broken in every place.
+//! Tests of every encoding in both directions: at the limit, over it, and with broken input.
 
 use super::*;
 use crate::Code;

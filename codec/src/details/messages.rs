@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use prost::Message;
 use prost_types::Any;
 
-/// What `grpc-status-details-bin` holds: the status once more, and details of any types.
+/// Content of `grpc-status-details-bin`: the status again, with details of any types.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct RpcStatus {
     #[prost(int32, tag = "1")]
@@ -16,50 +16,50 @@ pub(super) struct RpcStatus {
     pub(super) details: Vec<Any>,
 }
 
-/// Why a call failed, for programs: a constant reason within a domain.
+/// Reason that a call failed, for programs: a constant within a domain.
 #[derive(Clone, PartialEq, Message)]
 pub struct ErrorInfo {
-    /// The reason in `UPPER_SNAKE_CASE`, unique within the domain.
+    /// Reason in `UPPER_SNAKE_CASE`, unique within the domain.
     #[prost(string, tag = "1")]
     pub reason: String,
-    /// Who gives the reason, mostly the name of a service.
+    /// Source of the reason, mostly the name of a service.
     #[prost(string, tag = "2")]
     pub domain: String,
-    /// More about this one error.
+    /// Additional data about this error.
     #[prost(map = "string, string", tag = "3")]
     pub metadata: HashMap<String, String>,
 }
 
-/// When the call may be tried again.
+/// Delay before the call may be retried.
 #[derive(Clone, PartialEq, Message)]
 pub struct RetryInfo {
-    /// The least time to wait; [`RetryInfo::delay`] gives it as a span of std.
+    /// Minimum time to wait; [`RetryInfo::delay`] returns it as a `Duration` of std.
     #[prost(message, optional, tag = "1")]
     pub retry_delay: Option<prost_types::Duration>,
 }
 
 impl RetryInfo {
-    /// The least time to wait; `None` when it is absent or negative.
+    /// Returns the minimum time to wait; `None` if it is absent or negative.
     pub fn delay(&self) -> Option<std::time::Duration> {
         std::time::Duration::try_from(self.retry_delay?).ok()
     }
 }
 
-/// What a developer may want to know; not for strangers.
+/// Debugging information for developers; do not send it to strangers.
 #[derive(Clone, PartialEq, Message)]
 pub struct DebugInfo {
-    /// Where it happened, the innermost frame first.
+    /// Stack trace of the error, innermost frame first.
     #[prost(string, repeated, tag = "1")]
     pub stack_entries: Vec<String>,
-    /// Anything else.
+    /// Additional information.
     #[prost(string, tag = "2")]
     pub detail: String,
 }
 
-/// Which quotas are used up.
+/// Quotas that are used up.
 #[derive(Clone, PartialEq, Message)]
 pub struct QuotaFailure {
-    /// One for each quota.
+    /// Violations, one for each quota.
     #[prost(message, repeated, tag = "1")]
     pub violations: Vec<QuotaViolation>,
 }
@@ -67,18 +67,18 @@ pub struct QuotaFailure {
 /// One quota that is used up.
 #[derive(Clone, PartialEq, Message)]
 pub struct QuotaViolation {
-    /// Whose quota it is.
+    /// Owner of the quota, such as a client or a project.
     #[prost(string, tag = "1")]
     pub subject: String,
-    /// What it is, and how it was passed.
+    /// Description of the quota and of the violation.
     #[prost(string, tag = "2")]
     pub description: String,
 }
 
-/// What is not as the call needs it to be.
+/// Conditions that the call requires and that do not hold.
 #[derive(Clone, PartialEq, Message)]
 pub struct PreconditionFailure {
-    /// One for each condition.
+    /// Violations, one for each condition.
     #[prost(message, repeated, tag = "1")]
     pub violations: Vec<PreconditionViolation>,
 }
@@ -86,96 +86,96 @@ pub struct PreconditionFailure {
 /// One condition that does not hold.
 #[derive(Clone, PartialEq, Message)]
 pub struct PreconditionViolation {
-    /// A constant of the service, such as `TOS`.
+    /// Constant of the service, such as `TOS`.
     #[prost(string, tag = "1")]
     pub r#type: String,
-    /// What the condition is about.
+    /// Subject of the condition.
     #[prost(string, tag = "2")]
     pub subject: String,
-    /// What to do about it.
+    /// Advice on how to meet the condition.
     #[prost(string, tag = "3")]
     pub description: String,
 }
 
-/// Which fields of the request are wrong.
+/// Invalid fields of the request.
 #[derive(Clone, PartialEq, Message)]
 pub struct BadRequest {
-    /// One for each field.
+    /// Violations, one for each field.
     #[prost(message, repeated, tag = "1")]
     pub field_violations: Vec<FieldViolation>,
 }
 
-/// One field of a request that is wrong.
+/// One invalid field of a request.
 #[derive(Clone, PartialEq, Message)]
 pub struct FieldViolation {
-    /// The path to the field, such as `user.emails[1].address`.
+    /// Path to the field, such as `user.emails[1].address`.
     #[prost(string, tag = "1")]
     pub field: String,
-    /// Why it is wrong.
+    /// Reason that the field is invalid, for people.
     #[prost(string, tag = "2")]
     pub description: String,
-    /// The same for programs, in `UPPER_SNAKE_CASE`.
+    /// Reason that the field is invalid, for programs, in `UPPER_SNAKE_CASE`.
     #[prost(string, tag = "3")]
     pub reason: String,
-    /// The same for people, in their language.
+    /// Reason that the field is invalid, for users, in their language.
     #[prost(message, optional, tag = "4")]
     pub localized_message: Option<LocalizedMessage>,
 }
 
-/// What to name when asking about this request.
+/// Identification of a request in a report of a problem.
 #[derive(Clone, PartialEq, Message)]
 pub struct RequestInfo {
-    /// An opaque name that the service can find in its logs.
+    /// Opaque name that the service can find in its logs.
     #[prost(string, tag = "1")]
     pub request_id: String,
-    /// What was used to serve it, such as an encrypted stack trace.
+    /// Data used to serve the request, such as an encrypted stack trace.
     #[prost(string, tag = "2")]
     pub serving_data: String,
 }
 
-/// Which resource the call failed on.
+/// Resource that the call failed on.
 #[derive(Clone, PartialEq, Message)]
 pub struct ResourceInfo {
-    /// What kind of thing it is.
+    /// Type of the resource.
     #[prost(string, tag = "1")]
     pub resource_type: String,
-    /// Its name.
+    /// Name of the resource.
     #[prost(string, tag = "2")]
     pub resource_name: String,
-    /// Whose it is.
+    /// Owner of the resource.
     #[prost(string, tag = "3")]
     pub owner: String,
-    /// What went wrong with it.
+    /// Description of the error on the resource.
     #[prost(string, tag = "4")]
     pub description: String,
 }
 
-/// Where to read on.
+/// Links to further information.
 #[derive(Clone, PartialEq, Message)]
 pub struct Help {
-    /// Where to.
+    /// List of links.
     #[prost(message, repeated, tag = "1")]
     pub links: Vec<HelpLink>,
 }
 
-/// One place to read on at.
+/// One link to further information.
 #[derive(Clone, PartialEq, Message)]
 pub struct HelpLink {
-    /// What is there.
+    /// Description of the link's content.
     #[prost(string, tag = "1")]
     pub description: String,
-    /// Where it is.
+    /// URL of the link.
     #[prost(string, tag = "2")]
     pub url: String,
 }
 
-/// A message to show to the user as it is.
+/// Message to show to the user as it is.
 #[derive(Clone, PartialEq, Message)]
 pub struct LocalizedMessage {
-    /// The language, as in RFC 5646: `en-GB`.
+    /// Language as in RFC 5646, such as `en-GB`.
     #[prost(string, tag = "1")]
     pub locale: String,
-    /// The message in it.
+    /// Text of the message in that language.
     #[prost(string, tag = "2")]
     pub message: String,
 }

@@ -1,4 +1,4 @@
-//! All types of details there and back, and what other peers may send.
+//! Tests of all types of details in both directions, and of details from other peers.
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn details_come_through_trailers() {
     assert_eq!(delay, Some(Duration::from_millis(1500)));
 }
 
-/// The bytes that the schema of google.rpc gives, written out by hand.
+/// The wire form equals that of the google.rpc schema, written out by hand.
 #[test]
 fn the_wire_form_is_that_of_google_rpc() {
     let mut details = ErrorDetails::new();

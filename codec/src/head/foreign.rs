@@ -1,17 +1,16 @@
-//! Responses that are not gRPC, such as the error page of a proxy, and the status they end a call
-//! with.
+//! Responses that are not gRPC, such as the error page of a proxy, and the resulting status.
 
 use crate::{Code, Status};
 use std::fmt::Write;
 
-/// Bytes of the body that the status quotes.
+/// Number of bytes of the body that the status quotes.
 const BODY_BYTES_SHOWN: usize = 256;
 
-/// Bytes of the content type that the status quotes.
+/// Number of bytes of the content type that the status quotes.
 const CONTENT_TYPE_BYTES_SHOWN: usize = 128;
 
-/// A response whose `:status` is not 200 or whose content type is not gRPC: its head and the
-/// first 256 bytes of its body. A call that gets one never ends with OK.
+/// Response whose `:status` is not 200 or whose content type is not gRPC: its head and the first
+/// 256 bytes of its body. A call that gets one never ends with OK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignResponse {
     http_status: u16,
@@ -19,7 +18,7 @@ pub struct ForeignResponse {
     body: Quote,
 }
 
-/// The beginning of a peer's text.
+/// Beginning of a peer's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Quote {
     bytes: Vec<u8>,
@@ -49,7 +48,7 @@ impl Quote {
 }
 
 impl ForeignResponse {
-    /// Starts with a response's head; `content_type` is `None` when the head has none.
+    /// Creates it from a response's head; `content_type` is `None` if the head has none.
     pub(super) fn new(http_status: u16, content_type: Option<&[u8]>) -> Self {
         let content_type = content_type.map(|value| {
             let mut quote = Quote::default();
@@ -63,7 +62,7 @@ impl ForeignResponse {
         }
     }
 
-    /// Takes a piece of the body. Only the first 256 bytes of the body are kept.
+    /// Takes a piece of the body, of which the first 256 bytes are kept.
     pub fn push(&mut self, bytes: &[u8]) {
         self.body.push(bytes, BODY_BYTES_SHOWN);
     }

@@ -1,9 +1,9 @@
-//! The first block of a response, as a client reads it and a server writes it.
+//! First header block of a response: parsing on a client, writing on a server.
 
 use super::{ContentType, Field, ForeignResponse, encoding, subtype};
 use crate::{Encoding, Encodings, MetadataMap, Status};
 
-/// Meaning of a response's first block (client).
+/// Result of parsing a response's first block (client).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseStart {
     /// A gRPC response: messages in this encoding follow, then trailers. A `grpc-status` in this
@@ -16,9 +16,9 @@ pub enum ResponseStart {
     Foreign(ForeignResponse),
 }
 
-/// Reads a response's first block, 1xx blocks skipped. `end_stream` says that nothing follows.
-/// `metadata` is written anew. Of a trailers-only response it stays empty, because that metadata
-/// belongs to the status.
+/// Parses a response's first block; 1xx blocks are skipped. `end_stream` is true if nothing
+/// follows. `metadata` is overwritten. For a trailers-only response it stays empty, because that
+/// metadata belongs to the status.
 ///
 /// # Errors
 /// INTERNAL when the block is malformed or the messages are in an encoding that is not known here:
@@ -62,7 +62,7 @@ pub fn parse_response<'a>(
     Ok(ResponseStart::Open(encoding))
 }
 
-/// The fields that are metadata even in a block that messages follow.
+/// Returns the fields that are metadata even in a block that messages follow.
 fn ahead_of_messages<'a>(
     fields: impl Iterator<Item = Field<'a>>,
 ) -> impl Iterator<Item = Field<'a>> {
@@ -89,7 +89,7 @@ fn parse_http_status(value: &[u8]) -> Option<u16> {
     }
 }
 
-/// The fields of a response's first block: `:status`, `content-type`, then the metadata.
+/// Returns the fields of a response's first block: `:status`, `content-type`, then the metadata.
 pub fn response_fields(
     content_type: ContentType,
     metadata: &MetadataMap,

@@ -1,4 +1,4 @@
-//! Heads: what a server refuses and how, and how a client reads an answer.
+//! Tests of heads: requests that a server refuses, and responses that a client reads.
 
 use super::*;
 use crate::Code;
@@ -17,7 +17,8 @@ fn bytes<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = Field<'a>
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
 }
 
-/// The call above with `changes`: a field of the same name is replaced, an empty value removes it.
+/// Parses the call above with `changes`: a field with an existing name replaces it, an empty value
+/// removes it.
 fn request(changes: &[(&str, &str)]) -> Result<(String, RequestHead), HeadError> {
     let mut fields: Vec<_> = CALL
         .into_iter()

@@ -1,29 +1,30 @@
-//! Messages with their limit and their compression: how one direction of a call is framed.
+//! Framing of one direction of a call: size limit and compression.
 
 use super::{PREFIX_BYTES, encode, length, too_long, write_prefix};
 use crate::{Encoding, Encodings, Status, compression};
 use prost::Message;
 
-/// How the messages of one direction of a call are framed.
+/// Framing of the messages of one direction of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Framing {
-    /// What the messages are compressed as whose flag says so: the call's `grpc-encoding`.
+    /// Encoding of messages whose compressed flag is set: the call's `grpc-encoding`.
     pub encoding: Encoding,
-    /// The largest message in bytes, before it is compressed and after it was inflated.
+    /// Largest message in bytes, before compression and after decompression.
     pub bytes_max: usize,
 }
 
-/// How one end of a call may send its messages.
+/// Framings that one end of a call may use to send its messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sending {
-    /// How it does unless it is told otherwise.
+    /// Default framing.
     pub framing: Framing,
-    /// What the peer reads.
+    /// Encodings that the peer accepts.
     pub accepted: Encodings,
 }
 
 impl Sending {
-    /// How messages go out when `wished` is asked for: plain when the peer would not read that.
+    /// Returns the framing for messages in the `wished` encoding: uncompressed if the peer does not
+    /// accept it.
     pub fn choose(self, wished: Option<Encoding>) -> Framing {
         let encoding = wished.unwrap_or(self.framing.encoding);
         Framing {
@@ -37,17 +38,17 @@ impl Sending {
     }
 }
 
-/// A message that came, as it was sent.
+/// Received message in its wire form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Without the prefix.
+    /// Bytes without the prefix.
     pub bytes: &'a [u8],
-    /// It has its compressed flag set.
+    /// True if the compressed flag is set.
     pub compressed: bool,
 }
 
 impl Framing {
-    /// Messages of up to `bytes_max`, none of them compressed.
+    /// Returns a framing for messages of up to `bytes_max`, none of them compressed.
     pub const fn plain(bytes_max: usize) -> Self {
         Self {
             encoding: Encoding::Identity,
@@ -55,7 +56,7 @@ impl Framing {
         }
     }
 
-    /// Appends `message` behind its prefix, compressed where that makes it smaller.
+    /// Appends `message` after its prefix, compressed if that makes it smaller.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED when the message is over the limit or longer than a prefix can say
@@ -88,7 +89,7 @@ impl Framing {
         Ok(())
     }
 
-    /// The length of a message that may be sent.
+    /// Returns the length of a message, if it may be sent.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED when it may not, as for [`Framing::encode`].
@@ -103,7 +104,7 @@ impl Framing {
         }
     }
 
-    /// The first message in `bytes`, and what follows it; `None` when it is not there in full.
+    /// Returns the first message in `bytes` and the bytes after it; `None` if it is incomplete.
     ///
     /// # Errors
     /// INTERNAL for a compressed message without an encoding or a prefix of unknown form;
@@ -120,9 +121,9 @@ impl Framing {
         Ok(rest.split_at_checked(len).map(frame))
     }
 
-    /// Returns the message in a frame. A compressed one is inflated into `plain`, which is written
-    /// anew. No bytes are the empty message even where the flag is set: some peers compress every
-    /// message but the empty one.
+    /// Returns the message in a frame. A compressed message is decompressed into `plain`, which is
+    /// overwritten. A frame without bytes is the empty message even if the flag is set: some peers
+    /// compress every message but the empty one.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED when it inflates over the limit, INTERNAL when it is malformed.
@@ -135,7 +136,7 @@ impl Framing {
         Ok(plain)
     }
 
-    /// The length that a prefix says, when the message may be received at all.
+    /// Returns the length in a prefix, if a message of that form and length may be received.
     pub(super) fn check(self, prefix: &[u8; PREFIX_BYTES]) -> Result<usize, Status> {
         let len = length(prefix);
         match prefix[0] {

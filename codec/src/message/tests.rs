@@ -1,4 +1,4 @@
-//! Messages: prefixes, limits, and the deframer under any split.
+//! Tests of messages: prefixes, limits, and the deframer under any split.
 
 use super::*;
 use crate::Code;
@@ -13,7 +13,7 @@ fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// Everything that comes out when `pieces` go in, each drained at once.
+/// Returns every message that comes out if `pieces` go in, each drained at once, and the result.
 fn deframed(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Result<(), Status>) {
     let mut deframer = Deframer::new(limit);
     let mut messages = Vec::new();

@@ -1,4 +1,4 @@
-//! Metadata: order, duplicates, what is refused, and what the wire may bring.
+//! Tests of metadata: order, duplicates, refused pairs, and fields from the wire.
 
 use super::*;
 use crate::generator::Generator;

@@ -1,22 +1,22 @@
-//! Messages on their way from a sender to its connection, and the bound on them.
+//! Messages on the way from a sender to its connection, with a limit on their bytes.
 
 use crate::message::PREFIX_BYTES;
 
-/// Bytes of one call that wait for the connection while windows are open, at most. A message that
-/// is larger waits alone.
+/// Largest number of bytes of one call that wait for the connection while windows are open. A
+/// message that is larger waits alone.
 pub const OUTPUT_BYTES_HIGH: usize = 64 << 10;
 
-/// Bytes of one call that wait while windows are closed: enough to fill a frame when they open,
-/// little enough for thousands of calls that nobody reads.
+/// Largest number of bytes of one call that wait while windows are closed: enough to fill a frame
+/// when they open, and few enough for thousands of calls that are not read.
 pub const OUTPUT_BYTES_STALLED: usize = 8 << 10;
 
 /// Framed messages, in a buffer that the connection takes and gives back.
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) bytes: Vec<u8>,
-    /// Bytes taken by the connection that wait there for windows.
+    /// Number of bytes taken by the connection that wait there for windows.
     queued: usize,
-    /// Bytes that may wait here and there.
+    /// Limit on the bytes that wait here and in the connection.
     bytes_max: usize,
 }
 
@@ -35,7 +35,7 @@ impl Output {
         self.queued + self.bytes.len()
     }
 
-    /// Returns whether less than half of the bound is taken, so that a message of any size fits.
+    /// Returns `true` if less than half of the limit is used, so that a message of any size fits.
     fn is_low(&self) -> bool {
         self.waiting() <= self.bytes_max / 2
     }
@@ -45,19 +45,19 @@ impl Output {
         self.bytes_max.saturating_sub(self.waiting())
     }
 
-    /// Returns whether a message may be added. Its length is computed only if that matters.
+    /// Returns `true` if a message may be added. Its length is computed only if that matters.
     #[inline]
     pub(super) fn admits(&self, message_bytes: impl FnOnce() -> usize) -> bool {
         self.is_low() || PREFIX_BYTES + message_bytes() <= self.room()
     }
 
-    /// Drops what waits here.
+    /// Drops the messages that wait here.
     pub(super) fn discard(&mut self) {
         self.bytes = Vec::new();
     }
 
-    /// Follows the windows: `queued` bytes wait for them, `sendable` more could go now. Returns
-    /// whether a sender that waits may go on.
+    /// Adjusts the limit to the windows: `queued` bytes wait for them, `sendable` more could be
+    /// sent now. Returns `true` if a waiting sender may continue.
     pub(super) fn pace(&mut self, queued: usize, sendable: usize) -> bool {
         self.queued = queued;
         self.bytes_max = sendable
@@ -70,7 +70,7 @@ impl Output {
         self.is_low()
     }
 
-    /// Makes room at once for a sender that had to wait, and so has much to send.
+    /// Reserves memory at once for a sender that had to wait, and so has much to send.
     pub(super) fn reserve(&mut self) {
         if self.bytes.is_empty() && self.bytes.capacity() < self.room() {
             self.bytes = Vec::with_capacity(self.room());

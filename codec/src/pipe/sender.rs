@@ -1,4 +1,4 @@
-//! The writing end.
+//! Writing end of a pipe.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -31,7 +31,8 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Changes the metadata that goes ahead of the first message; false when it has gone.
+    /// Changes the metadata that is sent before the first message. Returns `false` if it has been
+    /// sent.
     pub fn with_metadata(&mut self, change: impl FnOnce(&mut MetadataMap)) -> bool {
         match &mut self.state.borrow_mut().initial {
             Some(metadata) => {
@@ -43,16 +44,16 @@ impl<T> Sender<T> {
     }
 
     /// Sends the head with its metadata now instead of with the first message, for callers that
-    /// wait for it (server). From then on an error no longer comes in place of a response, which
-    /// is what a caller's retry policy looks at.
+    /// wait for it (server). After that an error no longer replaces the whole response, which is
+    /// what a caller's retry policy depends on.
     pub fn send_headers(&mut self) {
         self.state.borrow_mut().send_head();
     }
 
-    /// Compresses the messages as `encoding` ([`Encoding::Identity`] for not at all), whatever the
-    /// server's settings are. False, and nothing changed, when the peer does not accept that, or
-    /// when the head has gone, which says what messages are compressed as: so always on a client,
-    /// whose request says it.
+    /// Sets the encoding of the messages ([`Encoding::Identity`] for none), whatever the server's
+    /// settings are. Returns `false` and changes nothing if the peer does not accept that encoding,
+    /// or if the head, which states the encoding, has been sent. On a client it is always `false`,
+    /// because the request has stated the encoding.
     pub fn set_encoding(&mut self, encoding: Encoding) -> bool {
         let mut state = self.state.borrow_mut();
         let possible = state.side == Side::Server
@@ -65,31 +66,31 @@ impl<T> Sender<T> {
         possible
     }
 
-    /// Whether the messages from here on are compressed, when the call is at all: off keeps what
-    /// is secret apart from what an observer of lengths could guess by it.
+    /// Turns compression of later messages on or off, if the call is compressed at all. Turn it off
+    /// for a secret, which an observer could otherwise guess from the length of a message.
     pub fn set_compression(&mut self, on: bool) {
         self.state.borrow_mut().compresses = on;
     }
 
-    /// Changes the metadata that goes with the status (server).
+    /// Changes the metadata that is sent with the status (server).
     pub fn with_trailers(&mut self, change: impl FnOnce(&mut MetadataMap)) {
         change(&mut self.state.borrow_mut().trailers);
     }
 
-    /// Whether the server has ended the call well, ahead of the last message (client).
+    /// Returns `true` if the server has ended the call with OK before the last message (client).
     pub fn is_answered(&self) -> bool {
         let state = self.state.borrow();
         state.side == Side::Client && matches!(state.end, Some(Ok(_)))
     }
 
-    /// Returns the bytes of messages, with 5 for each one, that can be sent before
+    /// Returns the number of bytes, including 5 for each message, that can be sent before
     /// [`Sender::send`] waits: up to 64 KiB while the peer reads, up to 8 KiB while it does not.
-    /// Handlers that read a store fetch no more rows than that.
+    /// Handlers that read a store need not fetch more rows than that.
     pub fn room(&self) -> usize {
         self.state.borrow().output.room()
     }
 
-    /// Says that no more messages come.
+    /// Ends the messages.
     pub fn finish(self) {}
 }
 
@@ -112,7 +113,7 @@ impl<T: Message> Sender<T> {
             match &state.end {
                 Some(Err(status)) => return Poll::Ready(Err(status.clone())),
                 Some(Ok(_)) if state.side == Side::Client => {
-                    let text = "the server has ended the call and takes no more messages";
+                    let text = "the server has ended the call and accepts no more messages";
                     return Poll::Ready(Err(Status::cancelled(text)));
                 }
                 _ => {}

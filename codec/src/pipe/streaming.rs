@@ -1,4 +1,4 @@
-//! The reading end.
+//! Reading end of a pipe.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -19,9 +19,9 @@ use crate::{Draining, Extensions, MessageBytes, MetadataMap, RequestParts, Statu
 pub struct Streaming<T> {
     state: Rc<RefCell<State>>,
     parts: RequestParts,
-    /// What came ahead of the messages (client).
+    /// Metadata received before the messages (client).
     metadata: MetadataMap,
-    /// What came behind them (client).
+    /// Trailing metadata (client).
     trailers: MetadataMap,
     ended: bool,
     types: PhantomData<fn() -> T>,
@@ -39,14 +39,14 @@ impl<T> Streaming<T> {
         }
     }
 
-    /// The same stream with what came with its request (server).
+    /// Adds the parts of the request to the stream (server).
     pub fn with_parts(mut self, parts: RequestParts) -> Self {
         self.parts = parts;
         self
     }
 
-    /// What came ahead of the messages: the caller's metadata on a server; on a client the
-    /// server's, which is there once the first message is.
+    /// Returns the metadata received before the messages: the caller's on a server, the server's on
+    /// a client. On a client it is there once the first message is.
     pub fn metadata(&self) -> &MetadataMap {
         match &self.parts.head {
             Some(head) => &head.metadata,
@@ -54,35 +54,36 @@ impl<T> Streaming<T> {
         }
     }
 
-    /// What came with the status, once the stream has ended (client).
+    /// Returns the metadata received with the status, once the stream has ended (client).
     pub fn trailers(&self) -> &MetadataMap {
         &self.trailers
     }
 
-    /// When the call must have ended, as a time since the epoch of the process (server).
+    /// Returns the moment by which the call must have ended, as a time since the epoch of the
+    /// process (server).
     pub fn deadline(&self) -> Option<Duration> {
         self.parts.deadline
     }
 
-    /// Who calls (server).
+    /// Returns the address of the caller (server).
     pub fn peer(&self) -> Option<&str> {
         self.parts.head.as_ref()?.peer.as_deref()
     }
 
-    /// What was added to the request on its way.
+    /// Returns the values that interceptors added to the request.
     pub fn extensions(&self) -> &Extensions {
         &self.parts.extensions
     }
 
-    /// Is ready once the connection drains that the call came on, so that a call which lasts can
-    /// come to an end of its own (server).
+    /// Returns a future that is ready once the connection of the call drains, so that a long call
+    /// can end by itself (server).
     pub fn draining(&self) -> Draining {
         let head = self.parts.head.as_ref();
         head.map_or_else(Draining::default, |head| head.draining())
     }
 
-    /// Changes the metadata that goes ahead of the response (server); false when it has gone. What
-    /// the response itself brings comes behind it.
+    /// Changes the metadata that is sent before the response (server). Returns `false` if it has
+    /// been sent. Metadata of the response itself is added after it.
     pub fn with_response_metadata(&mut self, change: impl FnOnce(&mut MetadataMap)) -> bool {
         match &mut self.state.borrow_mut().initial {
             Some(metadata) => {
@@ -116,13 +117,12 @@ impl<T> Streaming<T> {
         }
     }
 
-    /// Lets `tap` hear of the messages from now on.
+    /// Sets the observer of the messages from now on.
     pub fn set_tap(&self, tap: Rc<dyn Tap>) {
         self.state.borrow_mut().tap = Some(tap);
     }
 
-    /// Whether the last message came compressed; how well callers compress is what one may want to
-    /// know.
+    /// Returns `true` if the last message arrived compressed.
     pub fn is_compressed(&self) -> bool {
         self.state.borrow().deframer.was_compressed()
     }
@@ -152,7 +152,7 @@ impl<T> Streaming<T> {
 }
 
 impl<T: Message + Default> Streaming<T> {
-    /// The next message; `None` when the peer has ended well.
+    /// Returns the next message; `None` once the peer has ended without an error.
     ///
     /// # Errors
     /// The status that the call ended with, or INTERNAL when a message is malformed. After an
@@ -244,8 +244,8 @@ impl<T: Message + Default> Stream for Streaming<T> {
 }
 
 impl<T> Streaming<T> {
-    /// Tells whoever listens how the call has ended, outside of the state's borrow: what they do
-    /// then may end in the other half of this call.
+    /// Reports the outcome of the call to the observer, outside of the state's borrow: the
+    /// observer's code may reach the other half of this call.
     fn tell_end(&self, outcome: Result<(), &Status>) {
         let mut state = self.state.borrow_mut();
         if state.side == Side::Server {

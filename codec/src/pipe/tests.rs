@@ -1,4 +1,4 @@
-//! Both ends of a pipe, driven by hand.
+//! Tests of both ends of a pipe, without a connection.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -20,7 +20,7 @@ impl Doorbell for Rings {
     }
 }
 
-/// Notes that it was woken.
+/// Waker that records that it was woken.
 #[derive(Default)]
 struct Woken(AtomicBool);
 
@@ -168,7 +168,7 @@ fn a_client_ends_by_dropping_its_sender_and_cancels_by_dropping_its_reader() {
     assert_eq!(rings.0.get(), 2);
 }
 
-/// A message that takes `bytes` with its prefix.
+/// Returns a message that takes `bytes` including its prefix.
 fn sized(bytes: usize) -> String {
     let text = "x".repeat(bytes);
     let over = PREFIX_BYTES + text.encoded_len() - bytes;

@@ -1,8 +1,8 @@
-//! The fields of a status within what its receiver takes of a header list.
+//! Fields of a status that fit the receiver's limit on a header list.
 //!
-//! The code always goes out. The message comes next and may lose its end; details and metadata go
-//! whole or not at all, and the message says what was left out: a caller must not take a part for
-//! the whole.
+//! The code is always sent. The message comes next and may be cut. Details and metadata are sent
+//! whole or not at all, and the message names what was left out, so that a caller does not take a
+//! part for the whole.
 
 use super::Status;
 use crate::head::{FIELD_OVERHEAD_BYTES, Field, list_bytes};
@@ -12,18 +12,18 @@ const STATUS: &[u8] = b"grpc-status";
 const MESSAGE: &[u8] = b"grpc-message";
 const DETAILS: &[u8] = b"grpc-status-details-bin";
 
-/// Bytes of a long message, as encoded, that come before details and metadata.
+/// Number of bytes of a long message, as encoded, that take precedence over details and metadata.
 const MESSAGE_BYTES_KEPT: usize = 1 << 10;
 
-/// Most bytes of the note on what was left out.
+/// Largest note on what was left out, in bytes.
 const NOTE_BYTES_MAX: usize = 200;
 
 /// Room in a header list, in bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them (RFC 9113 §6.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListRoom {
-    /// Largest list that the receiver takes; `usize::MAX` for any.
+    /// Largest list that the receiver accepts; `usize::MAX` for no limit.
     pub limit: usize,
-    /// Bytes of it that fields ahead of the status take.
+    /// Number of bytes taken by fields before the status.
     pub used: usize,
 }
 
@@ -39,7 +39,7 @@ impl ListRoom {
     }
 }
 
-/// Sizes of the fields of a status, in bytes; 0 for those that are not there.
+/// Sizes of the fields of a status, in bytes; 0 for absent ones.
 struct Sizes {
     code: usize,
     message: usize,
@@ -63,8 +63,8 @@ fn size(name: &[u8], value_bytes: usize) -> usize {
 
 impl Status {
     /// Returns the fields to send as trailers: `grpc-status`, `grpc-message` and
-    /// `grpc-status-details-bin` where there is something to say, then the metadata.
-    /// `scratch` holds the encoded texts; what it held before is gone.
+    /// `grpc-status-details-bin` unless they are empty, then the metadata. `scratch` holds the
+    /// encoded texts; its earlier content is lost.
     pub fn fields<'a>(
         &'a self,
         scratch: &'a mut Vec<u8>,
@@ -76,8 +76,8 @@ impl Status {
     /// status's own, within `room`.
     ///
     /// A message that is too long is cut at a character. Details and metadata that have no room
-    /// beside the first KiB of the message are left out, each as a whole. The message then ends in
-    /// a note that says so. The code goes out in any case.
+    /// next to the first KiB of the message are left out, each as a whole. The message then ends
+    /// in a note about them. The code is always sent.
     pub fn fields_within<'a>(
         &'a self,
         more: &'a MetadataMap,
@@ -182,7 +182,7 @@ fn note(omitted: &[String], limit: usize) -> String {
     }
 }
 
-/// The beginning of a text that is no longer than `bytes_max` when it is percent-encoded.
+/// Returns the beginning of a text that has at most `bytes_max` bytes when percent-encoded.
 fn beginning(text: &str, bytes_max: usize) -> &str {
     let mut encoded = 0;
     for (at, character) in text.char_indices() {
@@ -204,7 +204,8 @@ mod tests {
     use super::*;
     use crate::Code;
 
-    /// The fields within `limit`, their size, and the status that is read of them.
+    /// Returns the fields within `limit`, their size, and the status that a receiver reads from
+    /// them.
     fn sent(status: &Status, more: &MetadataMap, room: ListRoom) -> (usize, Status) {
         let mut scratch = b"left over".to_vec();
         let fields = status.fields_within(more, room, &mut scratch);

@@ -1,4 +1,4 @@
-//! Status: what goes into trailers, what comes out of them, and the two foreign tables.
+//! Tests of status: to trailers, from trailers, and the tables for HTTP status and RST_STREAM.
 
 use super::*;
 use crate::generator::Generator;

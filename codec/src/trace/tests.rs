@@ -1,4 +1,4 @@
-//! Contexts from metadata and back, and how long they are current.
+//! Tests of contexts from metadata and back, and of the current context.
 
 use std::cell::Cell;
 use std::future::pending;

@@ -1,4 +1,4 @@
-//! `echo`: shows what a call carries beside its messages.
+//! `echo`: server that shows the parts of a call other than its messages.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -8,11 +8,11 @@ use corespun::server::{Flags, Log, conclude};
 use corespun::{Encoding, Server, Service};
 use corespun_examples::echo::{AccessLog, Echo, authenticate};
 
-/// Answers what it is told, metadata included.
+/// Echoes calls, including their metadata.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// What to compress replies as for callers that accept it: gzip, deflate or zstd
+    /// Compression of replies for clients that accept it: gzip, deflate or zstd
     #[arg(long, value_name = "ENCODING", default_value = "identity", value_parser = encoding)]
     compress: Encoding,
 

@@ -1,4 +1,4 @@
-//! `heavy`: serves heavy calls, or makes them and says how they ended.
+//! `heavy`: server and client of heavy calls; the client prints their outcomes.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use corespun::server::Flags;
 use corespun::{Channel, Server};
 use corespun_examples::heavy::{Load, Peer};
 
-/// Serves calls that are lawful and heavy, or makes them
+/// Serves valid but heavy calls, or makes them
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -20,12 +20,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Part {
-    /// Serves until SIGTERM
+    /// Serve until SIGTERM
     Serve {
         #[command(flatten)]
         flags: Box<Flags>,
     },
-    /// Makes calls at the same time on one channel, and prints `N ok, N failed` and the memory used
+    /// Make concurrent calls on one channel, and print `N ok, N failed` and the memory used
     Call {
         /// Server to call
         #[arg(long, value_name = "TARGET")]
@@ -56,20 +56,20 @@ enum Shape {
     },
     /// Request streams of messages of 100,000 bytes
     Uploads {
-        /// Messages of a stream
+        /// Number of messages in a stream
         count: usize,
         /// Milliseconds before the server reads
         late_ms: usize,
-        /// Milliseconds before it reads each further message
+        /// Milliseconds before the server reads each further message
         pause_ms: usize,
     },
     /// Response streams of messages of 100,000 bytes
     Downloads {
-        /// Messages of a stream
+        /// Number of messages in a stream
         count: usize,
         /// Milliseconds before the client reads
         late_ms: usize,
-        /// Milliseconds before it reads each further message
+        /// Milliseconds before the client reads each further message
         pause_ms: usize,
     },
 }
@@ -144,7 +144,7 @@ fn run(part: Part) -> Result<bool, Box<dyn Error>> {
     }
 }
 
-/// Most memory that was ever resident, in KiB: `VmHWM` (proc(5)).
+/// Returns the peak of resident memory in KiB: `VmHWM` (proc(5)).
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));

@@ -11,7 +11,7 @@ use corespun_examples::interop::proto::grpc::testing::test_service_server::TestS
 use corespun_examples::interop::proto::xds::service::orca::v3::open_rca_service_server as orca;
 use corespun_examples::interop::{Interop, Load, LoadReports};
 
-/// Answers the interoperability tests of gRPC clients in all languages.
+/// Serves the interoperability tests of gRPC clients in all languages.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -19,12 +19,12 @@ struct Arguments {
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// Whether to speak TLS [default: if there is a certificate]
+    /// Use of TLS, true or false [default: true if there is a certificate]
     #[arg(long = "use_tls", value_name = "BOOL", action = ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     use_tls: Option<bool>,
 
-    /// The same as --tls-cert
+    /// Alias of --tls-cert
     #[arg(
         long = "tls_cert_file",
         value_name = "FILE",
@@ -32,7 +32,7 @@ struct Arguments {
     )]
     tls_cert_file: Option<PathBuf>,
 
-    /// The same as --tls-key
+    /// Alias of --tls-key
     #[arg(long = "tls_key_file", value_name = "FILE", conflicts_with = "tls_key")]
     tls_key_file: Option<PathBuf>,
 
@@ -41,7 +41,7 @@ struct Arguments {
 }
 
 impl Arguments {
-    /// The flags of all servers, with what the official ones mean put into them.
+    /// Returns the flags of all servers, with those of the official test server converted to them.
     fn into_flags(self) -> Result<Flags, String> {
         let mut flags = self.flags;
         if let Some(port) = self.port {

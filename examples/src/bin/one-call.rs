@@ -1,7 +1,7 @@
-//! `one-call`: makes one unary call and stays until its connection ends.
+//! `one-call`: client that makes one unary call and stays until its connection ends.
 //!
-//! h2specd plays the server: it breaks a rule of HTTP/2 and looks at what the client does to the
-//! connection. How the call ends is only told.
+//! h2specd is the server: it violates HTTP/2 and examines the reaction of the client on the
+//! connection. The outcome of the call is only printed.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -20,7 +20,7 @@ use corespun::server::conclude;
 use corespun::{Channel, Request};
 use corespun_examples::user::{UserRequest, user_service_methods};
 
-/// How long a server may keep us.
+/// Longest time that a server may keep the client.
 const STAY_MAX: Duration = Duration::from_secs(2);
 
 /// Calls a server once.
@@ -30,7 +30,7 @@ struct Arguments {
     /// Address of the server, such as http://127.0.0.1:50051/
     url: String,
 
-    /// How sockets are driven: auto, uring or epoll
+    /// Kernel interface: auto, uring or epoll
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: Engine,
 }
@@ -69,17 +69,17 @@ async fn call(url: &str) -> Result<(), Box<dyn Error>> {
             Err(status) => say(&status),
         }
     }
-    // The channel lives until then: without it the connection would end of itself.
+    // The channel must live until then, otherwise it would close the connection itself.
     poll_fn(|context| end.poll(context)).await;
     Ok(())
 }
 
-/// Prints a line, if anybody reads it.
+/// Prints a line; ignores a closed stdout.
 fn say(line: &dyn Display) {
     let _ = writeln!(stdout(), "{line}");
 }
 
-/// Whether the connection has ended, and who waits for that.
+/// Notification of the connection's end.
 #[derive(Default)]
 struct End {
     ended: Cell<bool>,
@@ -96,7 +96,7 @@ impl End {
     }
 }
 
-/// A connection whose end is told: its socket drops it then.
+/// Connection that reports its end when its socket drops it.
 struct Watched {
     connection: Connection,
     end: Rc<End>,

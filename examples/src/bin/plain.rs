@@ -1,7 +1,7 @@
-//! `plain`: a server for whoever speaks HTTP/2 without gRPC. GET of any path greets, POST echoes,
-//! or greets when there is nothing to echo.
+//! `plain`: server for HTTP/2 clients without gRPC. GET of any path returns a greeting; POST
+//! returns its body, or a greeting if the body is empty.
 //!
-//! The public conformance suites, which know no gRPC, run against it.
+//! The public conformance suites, which do not know gRPC, run against it.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `users-client`: calls all four kinds of the user service and checks the answers.
+//! `users-client`: calls the user service with all four kinds of calls and checks the responses.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -13,10 +13,10 @@ use corespun::server::conclude;
 use corespun_examples::tour;
 use corespun_examples::user::user_service_client::UserServiceClient;
 
-/// How long it may take to reach the server.
+/// Longest time to reach the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Calls each method of a user service and checks what it answers.
+/// Calls each method of a user service and checks its responses.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -29,7 +29,7 @@ struct Arguments {
     )]
     target: String,
 
-    /// How sockets are driven: auto, uring or epoll
+    /// Kernel interface: auto, uring or epoll
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     engine: Engine,
 }
@@ -55,12 +55,12 @@ fn call(Arguments { target, engine }: &Arguments) -> Result<(), Box<dyn Error>> 
     })
 }
 
-/// Prints a line, if anybody reads it.
+/// Prints a line; ignores a closed stdout.
 fn say(line: &dyn Display) {
     let _ = writeln!(stdout(), "{line}");
 }
 
-/// An id from which three are free in all likelihood, however often this ran before.
+/// Returns an id from which three ids are free in all likelihood, however often the program ran.
 fn fresh_id() -> i32 {
     let random = RandomState::new().hash_one(std::process::id());
     1_000_000 + (random % 500_000_000) as i32

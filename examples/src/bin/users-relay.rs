@@ -1,4 +1,4 @@
-//! `users-relay`: the user service in front of another one, with the traces of both in one.
+//! `users-relay`: user service that forwards to another one, with the spans of both in one trace.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -10,11 +10,11 @@ use corespun_examples::Relay;
 use corespun_examples::telemetry::{Telemetry, TraceFlags};
 use corespun_examples::user::user_service_server::UserServiceServer;
 
-/// Hands calls of the user service on to another server.
+/// Forwards calls of the user service to another server.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The server to ask, such as http://127.0.0.1:50051
+    /// Server to forward to, such as http://127.0.0.1:50051
     #[arg(long, value_name = "TARGET")]
     next: String,
 

@@ -12,11 +12,11 @@ use corespun_examples::telemetry::{Telemetry, TraceFlags};
 use corespun_examples::user::user_service_server::UserServiceServer;
 use corespun_examples::{Store, Users};
 
-/// Serves users from an SQLite database, which is created and filled when it is not there.
+/// Serves users from an SQLite database, which is created and filled if it does not exist.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The database file
+    /// Path of the database file
     #[arg(long, value_name = "PATH", default_value = "users.db")]
     db: PathBuf,
 
@@ -42,8 +42,8 @@ fn serve(Arguments { db, traces, flags }: Arguments) -> Result<(), Box<dyn Error
         .reflection()
         .channelz()
         .bind()?;
-    // After the port is found free, and before the shards start: they would race to create the
-    // table.
+    // After the port is known to be free, and before the shards start, which would race to create
+    // the table.
     if Store::create(&db)? {
         tracing::info!(path = %db.display(), "filled a new database");
     }

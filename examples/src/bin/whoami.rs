@@ -1,4 +1,5 @@
-//! `whoami`: tells callers what the server knows of them, over TLS, mutual TLS or a Unix socket.
+//! `whoami`: tells clients the identity that the server sees, over TLS, mutual TLS or a Unix
+//! socket.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use corespun::{Request, Response, Server, Status};
 use corespun_examples::whoami::mirror_server::{Mirror, MirrorServer};
 use corespun_examples::whoami::{Caller, Process, Question, Tls};
 
-/// Tells callers what the server knows of them.
+/// Tells clients the identity that the server sees.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -1,8 +1,8 @@
-//! The official cases as our client plays them, against a test service in any language.
+//! Official test cases with our client, against a test service in any language.
 //!
-//! Each is what gRPC's `doc/interop-test-descriptions.md` says under its name. Our client cancels a
-//! call by dropping it, and then nobody is left to be told CANCELLED: the cancelling cases look at
-//! what follows on the same connection instead.
+//! Each case follows gRPC's `doc/interop-test-descriptions.md`. Our client cancels a call by
+//! dropping it, so that no one can observe CANCELLED. The cancelling cases check later calls on the
+//! same connection instead.
 
 mod calls;
 mod compression;
@@ -16,19 +16,19 @@ use corespun::{Channel, Code, Request, Status};
 use super::proto::grpc::testing::Payload;
 use super::proto::grpc::testing::test_service_client::TestServiceClient;
 
-/// How long each call may take.
+/// Timeout of each call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The payload of the large request, in bytes.
+/// Payload of the large request, in bytes.
 const LARGE_REQUEST: usize = 271_828;
-/// The payload of the large response, in bytes.
+/// Payload of the large response, in bytes.
 const LARGE_RESPONSE: i32 = 314_159;
 /// Payloads of the requests of a stream, in bytes.
 const REQUESTS: [usize; 4] = [27_182, 8, 1_828, 45_904];
 /// Payloads of the responses of a stream, in bytes.
 const RESPONSES: [i32; 4] = [31_415, 9, 2_653, 58_979];
 
-/// The cases that there are.
+/// Names of the cases.
 pub const NAMES: &[&str] = &[
     "empty_unary",
     "large_unary",
@@ -54,7 +54,7 @@ pub const NAMES: &[&str] = &[
     "orca_oob",
 ];
 
-/// What a server did that it should not have done.
+/// Behaviour of a server that violates a test case.
 #[derive(Debug)]
 pub struct Deviation(String);
 
@@ -72,10 +72,12 @@ impl From<Status> for Deviation {
     }
 }
 
-/// Plays the case of this name. The channel has to accept gzip, or compression has nothing to show.
+/// Runs the case of this name. The channel has to accept gzip, otherwise the compression cases test
+/// nothing.
 ///
 /// # Errors
-/// How the server deviates from it, or that there is no such case.
+///
+/// The deviation of the server, or that there is no such case.
 pub async fn run(name: &str, channel: &Channel) -> Result<(), Deviation> {
     let client = &TestServiceClient::new(channel.clone());
     match name {
@@ -118,7 +120,7 @@ fn zeros(size: usize) -> Option<Payload> {
     })
 }
 
-/// A payload must consist of as many zeros as were asked for.
+/// Checks that a payload consists of the requested number of zeros.
 fn check_zeros(payload: Option<&Payload>, size: i32) -> Result<(), Deviation> {
     let body = payload.map_or(&[][..], |payload| &payload.body);
     check(

@@ -1,4 +1,4 @@
-//! The load that the server was asked to report, and the service that reports it.
+//! Load that the server was asked to report, and the service that reports it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,19 +10,20 @@ use super::proto::xds::data::orca::v3::OrcaLoadReport;
 use super::proto::xds::service::orca::v3::OrcaLoadReportRequest;
 use super::proto::xds::service::orca::v3::open_rca_service_server::OpenRcaService;
 
-/// The shortest time between two reports. Real backends insist on 30 seconds; a test cannot wait
-/// for that.
+/// Shortest interval between two reports. Real backends require 30 seconds; a test cannot wait that
+/// long.
 pub const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// The load of the whole server: whichever shard is told of it, those who watch on another hear.
-/// The last report holds; that only one test runs at a time is for those who run them.
+/// Load of the whole server, shared by all shards: watchers on any shard see a change. Only the
+/// latest report counts, so only one test may run at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Load {
     report: Arc<Mutex<OrcaLoadReport>>,
 }
 
 impl Load {
-    /// From now on this is the load. What a report costs a request is no matter of the server's.
+    /// Sets the load. The cost of a single request in the report is ignored, because it is not the
+    /// server's.
     pub fn set(&self, asked: TestOrcaReport) {
         let report = OrcaLoadReport {
             request_cost: Default::default(),
@@ -37,7 +38,7 @@ impl Load {
     }
 }
 
-/// The report that a request asks for.
+/// Returns the report that a request asks for.
 pub(super) fn report(asked: TestOrcaReport) -> OrcaLoadReport {
     OrcaLoadReport {
         cpu_utilization: asked.cpu_utilization,
@@ -48,7 +49,7 @@ pub(super) fn report(asked: TestOrcaReport) -> OrcaLoadReport {
     }
 }
 
-/// Tells the load of the server, for as long as the caller listens.
+/// Service that reports the load of the server while the client reads.
 #[derive(Debug)]
 pub struct LoadReports(pub Load);
 
@@ -59,7 +60,7 @@ impl OpenRcaService for LoadReports {
         out: &mut Sender<OrcaLoadReport>,
     ) -> Result<(), Status> {
         let wished = request.into_inner().report_interval.unwrap_or_default();
-        // A negative one is no wish at all.
+        // A negative interval counts as unset.
         let interval = Duration::try_from(wished).unwrap_or_default();
         loop {
             out.send(self.0.report()).await?;

@@ -1,4 +1,4 @@
-//! What each method answers.
+//! Methods of the test service.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,13 +14,13 @@ use super::proto::grpc::testing::{
 };
 use super::{CALL_LOAD, ECHO_INITIAL, ECHO_TRAILING};
 
-/// The largest payload that a caller may ask for; more is refused with INVALID_ARGUMENT.
+/// Largest payload that a client may request; more is refused with INVALID_ARGUMENT.
 pub const PAYLOAD_BYTES_MAX: i32 = 16 << 20;
 
-/// What caches on the way may do with the answer of `CacheableUnaryCall`.
+/// `cache-control` of the response of `CacheableUnaryCall`.
 const CACHEABLE: &str = "max-age=60, public";
 
-/// The test service of one shard.
+/// Test service of one shard.
 #[derive(Debug)]
 pub struct Interop {
     load: Load,
@@ -28,7 +28,7 @@ pub struct Interop {
 }
 
 impl Interop {
-    /// A service that hands on the load it is told to report.
+    /// Creates a service that shares the load it is told to report.
     pub fn new(load: Load) -> Self {
         let server_id = format!("corespun-{}", std::process::id());
         Self { load, server_id }
@@ -43,7 +43,7 @@ impl Interop {
     ) -> Result<(), Status> {
         let parameters = &request.response_parameters;
         if parameters.iter().any(|one| is_true(one.compressed)) {
-            // False for callers that do not read it: they get their responses plain.
+            // False for clients that do not read it, which get uncompressed responses.
             out.set_encoding(Encoding::Gzip);
         }
         for one in parameters {
@@ -176,7 +176,7 @@ impl TestService for Interop {
         let mut kept = Vec::new();
         let mut bytes = 0;
         while let Some(mut request) = requests.message().await? {
-            // What is not needed for the answer need not be kept for it.
+            // Data that the response does not need is not kept.
             request.payload = None;
             bytes += request.encoded_len() + size_of_val(&request);
             if bytes > PAYLOAD_BYTES_MAX as usize {
@@ -197,7 +197,7 @@ fn is_true(value: Option<BoolValue>) -> bool {
     value.is_some_and(|BoolValue { value }| value)
 }
 
-/// Holds a message to what its sender says of it; it may be silent about that.
+/// Checks that a message is compressed as its sender says, if the sender says anything.
 fn check_compression(expected: Option<BoolValue>, found: bool) -> Result<(), Status> {
     match (expected.map(|BoolValue { value }| value), found) {
         (Some(true), false) => Err(Status::invalid_argument("the message came plain")),
@@ -206,7 +206,7 @@ fn check_compression(expected: Option<BoolValue>, found: bool) -> Result<(), Sta
     }
 }
 
-/// The status that a caller asks for, unless that is OK.
+/// Returns the status that a client asks for, unless it is OK.
 fn status(asked: Option<&EchoStatus>) -> Option<Status> {
     let EchoStatus { code, message } = asked?;
     (*code != 0).then(|| Status::new(Code::from_i32(*code), message.clone()))
@@ -248,7 +248,7 @@ fn open<T>(metadata: &MetadataMap, out: &mut Sender<T>) {
     out.with_trailers(|trailers| echo(metadata, ECHO_TRAILING, trailers));
 }
 
-/// Copies what came with `key`.
+/// Copies the metadata with the key `key`.
 fn echo(from: &MetadataMap, key: &str, to: &mut MetadataMap) {
     // A pair that came in is one that may go out, unless it has bytes beyond ASCII.
     for value in from.get_all(key) {

@@ -1,31 +1,31 @@
-//! What can go wrong between a store and its file.
+//! Errors of a store and its file.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A database that cannot be used, and why.
+/// Database that cannot be used, with the reason.
 #[derive(Debug)]
 pub struct OpenError {
-    /// The file as it was given.
+    /// Path of the file as it was given.
     pub path: PathBuf,
-    /// Why.
+    /// Reason why the database cannot be used.
     pub cause: OpenCause,
 }
 
-/// Why a database cannot be used.
+/// Reason why a database cannot be used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenCause {
     /// The file cannot be created, read or written.
     File(io::Error),
-    /// SQLite makes nothing of it.
+    /// SQLite cannot read the file.
     Sqlite(rusqlite::Error),
 }
 
 impl OpenError {
-    /// Names `path` in whatever goes wrong in `open`.
+    /// Adds `path` to an error of `open`.
     pub(super) fn wrap<T>(
         path: &Path,
         open: impl FnOnce() -> Result<T, OpenCause>,
@@ -68,18 +68,18 @@ impl From<rusqlite::Error> for OpenCause {
     }
 }
 
-/// Why no user of an import was stored.
+/// Reason why no user of an import was stored.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ImportError {
     /// The id is taken, by a stored user or by one earlier in the import.
     Exists {
-        /// Which of the users, from 0.
+        /// Index of the user, from 0.
         index: usize,
-        /// Its id.
+        /// Id of the user.
         id: i32,
     },
-    /// Nobody waits for the import any more.
+    /// The client of the import has left.
     Abandoned,
     /// The database cannot be written.
     Sqlite(rusqlite::Error),

@@ -1,8 +1,8 @@
-//! The users that a new database starts with, the same ones each time.
+//! Users that a new database starts with, always the same.
 
 use crate::user::UserResponse;
 
-/// How many users a new database starts with: ids 1 to this one.
+/// Number of users in a new database; their ids start at 1.
 pub const FIRST_USERS: i32 = 10_000;
 
 const GIVEN: [&str; 40] = [
@@ -19,7 +19,7 @@ const FAMILY: [&str; 37] = [
     "Sato", "Schmidt", "Silva", "Smith", "Turner", "Wang", "Wilson",
 ];
 
-/// The users in the order of their ids.
+/// Returns the users in the order of their ids.
 pub(super) fn first_users() -> impl Iterator<Item = UserResponse> {
     (1..=FIRST_USERS).map(first_user)
 }

@@ -1,4 +1,4 @@
-//! The store on its own: what it makes of files, and that an import is all or nothing.
+//! Store on its own: existing files, and imports that store all users or none.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
-/// A folder that is gone when its test is.
+/// Temporary folder; removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,7 +1,7 @@
-//! Attacks that need handlers with work to do: the user service on SQLite, in a process of its own.
+//! Attacks that need handlers with real work: the user service on SQLite, in a separate process.
 //!
-//! Peers, server, good client and places are those of `benches/tests/attacks`, whose `main.rs`
-//! tells about them. `cargo x attacks` runs both, and both add rows to its table.
+//! Peers, server, good client and CPUs are those of `benches/tests/attacks`, described in its
+//! `main.rs`. `cargo x attacks` runs both, and both add rows to its table.
 
 #[path = "../../../benches/tests/attacks/peer.rs"]
 #[expect(dead_code, reason = "other attacks use more of it")]
@@ -24,5 +24,5 @@ mod stalled;
 
 use corespun_examples::user;
 
-/// The server under attack.
+/// Program of the server under attack.
 const SERVER: &str = env!("CARGO_BIN_EXE_users");

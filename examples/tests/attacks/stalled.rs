@@ -1,4 +1,4 @@
-//! Streams that nobody reads: what they cost in memory, and what their start costs a good caller.
+//! Streams that nobody reads: their memory, and the effect of their start on a good client.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -13,54 +13,54 @@ use super::server::Server;
 use super::wire::{self, END, INITIAL_WINDOW_SIZE};
 use super::witness::{Window, Witness};
 
-/// Connections of the attack, and server streams on each.
+/// Number of connections of the attack, and of server streams on each.
 const CONNECTIONS: usize = 40;
 const STREAMS: usize = 100;
-/// Memory that the server may hold above what it held idle: 16 KiB a stream.
+/// Memory that the server may hold above its idle state, in KiB: 16 KiB for each stream.
 const MEMORY_KIB_MAX: u64 = 64 << 10;
 /// Largest ratio of a good client's p99 under attack to its p99 alone.
 const RATIO_MAX: f64 = 10.0;
 const TRIES_MAX: usize = 3;
-/// Calls before the server counts as idle.
+/// Number of calls before the server counts as idle.
 const WARM_CALLS: usize = 100;
-/// Rows of the table of attacks are added to the file of this name.
+/// Variable with the name of a file to which rows of the table of attacks are appended.
 const ROWS_VARIABLE: &str = "CORESPUN_ATTACK_ROWS";
 const LIST_USERS: &[u8] = b"/user.UserService/ListUsers";
 
 /// Measurement of the good client.
 struct Form {
-    /// From one of its calls to the next.
+    /// Interval between two calls of the client.
     interval: Duration,
-    /// The client is measured alone for so long.
+    /// Time for which the client is measured alone.
     alone: Duration,
-    /// Below this p99 nobody is hurt, and a ratio would be the machine's noise.
+    /// p99 below which there is no harm, and a ratio would be noise.
     p99_floor: Duration,
 }
 
-/// Part of every test run, on machines that have other work.
+/// Short form: part of every test run, on machines that have other work.
 const SHORT: Form = Form {
     interval: Duration::from_millis(1),
     alone: Duration::from_millis(300),
     p99_floor: Duration::from_millis(10),
 };
 
-/// For the table: release builds.
+/// Long form: for the table, with release builds.
 const LONG: Form = Form {
     interval: Duration::from_micros(500),
     alone: Duration::from_secs(1),
     p99_floor: Duration::ZERO,
 };
 
-/// Window that keeps the replies back.
+/// Flow-control window that holds the replies back.
 #[derive(Clone, Copy)]
 enum Closed {
-    /// The stream's, from the start.
+    /// Window of the stream, from the start.
     Stream,
-    /// The connection's, once 64 KiB have been sent.
+    /// Window of the connection, once 64 KiB have been sent.
     Connection,
 }
 
-/// A database in a folder that is gone when the test is.
+/// Database in a temporary folder.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -74,12 +74,12 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Whatever is left is in the folder for temporary files.
+        // A failure leaves files only in the folder for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// One try: memory above idle, the good client alone and beside the attack.
+/// One try: memory above idle, and the good client alone and under attack.
 struct Try {
     peak_kib: u64,
     alone: Window,
@@ -140,7 +140,7 @@ fn stalled_streams() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Tries the attack on servers of their own until one is not hurt; what the quietest felt.
+/// Tries the attack on new servers until the client is not affected; returns the best try.
 fn best_of(form: &Form, closed: Closed) -> (Try, String) {
     let folder = Folder::new();
     let database = folder.0.join("users.db");
@@ -198,7 +198,7 @@ fn attempt(server: &Server, place: Place, form: &Form, closed: Closed) -> Try {
     }
 }
 
-/// Asks for all streams, and returns once each of them has begun its reply.
+/// Requests all streams, and returns once each of them has begun its reply.
 fn hold(target: SocketAddr, closed: Closed) -> io::Result<Vec<Peer>> {
     let settings: &[_] = match closed {
         Closed::Stream => &[(INITIAL_WINDOW_SIZE, 0)],

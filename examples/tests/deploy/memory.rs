@@ -1,4 +1,4 @@
-//! A server in a control group with little memory, under a load that keeps to every limit.
+//! Server in a control group with little memory, under a load that keeps all limits.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ use nix::sys::signal::Signal;
 
 use super::program::{Program, TIMEOUT};
 
-/// The memory of the group, in bytes.
+/// Memory limit of the group, in bytes.
 const LIMIT: u64 = 64 << 20;
 const CONNECTIONS: usize = 8;
 const CALLS: usize = 4;
 const REQUEST_BYTES: usize = 3 << 20;
 const REPLY_BYTES: i32 = 8 << 20;
 
-/// A control group of our own, removed when the test is over.
+/// Control group of the test; removed at its end.
 struct Group(PathBuf);
 
 impl Group {
-    /// Makes one with the limit set, in whichever version controls memory here.
+    /// Creates a group with the limit, in the version of control groups that controls memory here.
     fn new(name: &str) -> Result<Self, String> {
         let name = format!("corespun-{name}-{}", std::process::id());
         let candidates = [
@@ -34,12 +34,12 @@ impl Group {
         ];
         for (top, file) in candidates {
             let group = Self(Path::new(top).join(&name));
-            // A folder that is not a group takes no such file, and no processes.
+            // Fails in a folder that is not a control group.
             if fs::create_dir(&group.0).is_ok()
                 && group.0.join(file).exists()
                 && fs::write(group.0.join(file), LIMIT.to_string()).is_ok()
             {
-                // No way out through swap, where that is counted.
+                // Disables swap for the group, if swap is accounted.
                 let _ = fs::write(group.0.join("memory.swap.max"), "0");
                 return Ok(group);
             }
@@ -47,7 +47,7 @@ impl Group {
         Err("no control group with a memory limit can be made here".to_owned())
     }
 
-    /// A command that enters the group and becomes `command`.
+    /// Returns a command that enters the group and becomes `command`.
     fn enter(&self, command: &Command) -> Command {
         let mut shell = Command::new("sh");
         let script = "echo $$ > \"$0\" && exec \"$@\"";
@@ -73,7 +73,7 @@ fn bounds_follow_the_memory_of_the_container() {
     for (flags, expected) in [
         (&["--shards", "1"][..], Some("shard_bytes_max=16777216")),
         (&["--shards", "2"], Some("shard_bytes_max=8388608")),
-        // One shard, as 64 MiB are meant for one.
+        // One shard, because the server plans 64 MiB for each.
         (&[], Some("shard_bytes_max=16777216")),
         (&["--shards", "1", "--shard-bytes-max", "32M"], None),
     ] {
@@ -117,7 +117,7 @@ fn lawful_calls_do_not_end_a_server_with_little_memory() {
     }
 }
 
-/// All calls at once; how many were served, and how many were refused since memory is short.
+/// Makes all calls at once; returns the number served, and the number refused for lack of memory.
 fn load(address: &str) -> (usize, usize) {
     let mut shard = LocalShard::new(LocalConfig::default()).expect("a shard");
     shard.block_on(async {

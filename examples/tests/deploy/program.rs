@@ -1,4 +1,4 @@
-//! One of the example programs as a child of its test.
+//! Example program as a child process of its test.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use corespun::runtime::Engine;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// No answer here may take longer, however slow the machine is.
+/// Longest wait for a response, however slow the machine is.
 pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Runs a test with the name of each engine that this kernel permits.
@@ -24,7 +24,7 @@ pub fn each_engine(name: &str, test: impl Fn(&str)) {
     }
 }
 
-/// A folder that is gone when the test is.
+/// Temporary folder; removed on drop.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -48,24 +48,24 @@ impl Drop for Folder {
     }
 }
 
-/// A server that listens; killed when its test fails.
+/// Server process that listens; killed when its test fails.
 pub struct Program {
     child: Child,
-    /// Its stderr behind the line that says where it listens.
+    /// Stderr after the line with the address.
     pub log: Option<BufReader<ChildStderr>>,
-    /// Its lines on stderr up to the one with its address.
+    /// Lines of stderr up to the one with the address.
     pub start: String,
     pub address: String,
     _folder: Option<Folder>,
 }
 
 impl Program {
-    /// `users` on a database of its own.
+    /// Starts `users` on a new database.
     pub fn users(flags: &[&str]) -> Self {
         Self::listening("users", "127.0.0.1:0", flags)
     }
 
-    /// A server that is to listen on an address.
+    /// Starts a server that is to listen on an address.
     pub fn listening(name: &str, address: &str, flags: &[&str]) -> Self {
         Self::start(name, &[&["--listen", address][..], flags].concat())
     }
@@ -122,7 +122,7 @@ impl Program {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("it lives");
     }
 
-    /// Reads the log up to a line with these words.
+    /// Reads the log up to a line that contains these words.
     pub fn until(&mut self, words: &str) {
         let lines = self.log.as_mut().expect("piped").lines();
         let found = lines

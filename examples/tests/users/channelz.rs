@@ -1,4 +1,4 @@
-//! What a server counts, asked through `grpc.channelz.v1.Channelz` on both engines.
+//! Counters of a server, read through `grpc.channelz.v1.Channelz` on both engines.
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
@@ -35,7 +35,7 @@ impl Asker {
         Ok(answer.into_inner())
     }
 
-    /// The server's id, what it counted, and its one listener.
+    /// Returns the server's id, its counters, and its one listener.
     async fn server(&self) -> (i64, ServerData, i64) {
         let question = GetServersRequest::default();
         let answer = self.ask(channelz_methods::GET_SERVERS, question).await;
@@ -65,7 +65,7 @@ impl Asker {
         Ok(answer.socket.expect("a socket"))
     }
 
-    /// Waits until a connection is listed no more.
+    /// Waits until a connection is no longer listed.
     async fn forgets(&self, id: i64) {
         for _ in 0..TIMEOUT.as_millis() / 10 {
             let refs = self.sockets(0, 0).await.socket_ref;
@@ -77,7 +77,7 @@ impl Asker {
         panic!("connection {id} stays listed");
     }
 
-    /// The newest connection, once `settled` holds for it.
+    /// Returns the newest connection, once `settled` holds for it.
     async fn newest(&self, settled: impl Fn(&Socket) -> bool) -> Socket {
         for _ in 0..TIMEOUT.as_millis() / 10 {
             let refs = self.sockets(0, 0).await.socket_ref;
@@ -102,7 +102,7 @@ fn start(engine: Engine) -> Running {
         .expect("a server")
 }
 
-/// Runs a scenario on each engine that the kernel lets us have.
+/// Runs a scenario on each engine that the kernel permits.
 fn on_each_engine(scenario: impl AsyncFn(&str, &Asker)) {
     for (engine, usable) in Engine::candidates() {
         let shard = usable.and_then(|()| LocalShard::new(LocalConfig { engine, cpu: None }));
@@ -128,7 +128,8 @@ fn on_each_engine(scenario: impl AsyncFn(&str, &Asker)) {
     }
 }
 
-/// Three good calls, a failed one, a stream of two messages each way, and one that is dropped.
+/// Makes three successful calls, a failed one, a stream of two messages each way, and one that is
+/// dropped.
 async fn call(channel: &Channel) {
     let client = TestServiceClient::new(channel.clone());
     for _ in 0..3 {
@@ -163,7 +164,7 @@ async fn call(channel: &Channel) {
     assert_eq!(answers.message().await.expect("an end"), None);
     let cut = client.streaming_input_call(timed(())).await;
     drop(cut.expect("a call"));
-    // Behind it on the same connection: by now the server has heard of the call.
+    // Sent later on the same connection: the server has processed the call by now.
     client.empty_call(timed(Empty {})).await.expect("an answer");
 }
 
@@ -205,14 +206,14 @@ fn calls_and_connections_are_counted() {
         let listener = asker.socket(listener).await.expect("a listener");
         assert_eq!((port(listener.local), listener.remote), (asker.port, None));
 
-        // What a connection counted outlives it.
+        // The counts of a connection outlive it.
         drop(other);
         let gone = socket.r#ref.expect("a ref").socket_id;
         asker.forgets(gone).await;
         assert_eq!(asker.socket(gone).await.unwrap_err().code(), Code::NotFound);
         let (_, after, _) = asker.server().await;
         let questions = after.calls_started - 7;
-        // The last question has not ended; the one about the connection that is gone has failed.
+        // The last query has not ended; the one about the closed connection has failed.
         assert_eq!(after.calls_succeeded, 5 + questions - 2, "{after:?}");
         assert_eq!(after.calls_failed, 2 + 1, "{after:?}");
     });

@@ -1,5 +1,5 @@
-//! The official interoperability cases, played by our client against our server, and what the
-//! server answers that they do not ask.
+//! Official interoperability cases with our client and our server, and responses of the server that
+//! they do not cover.
 
 use std::io::Write as _;
 
@@ -29,7 +29,7 @@ fn start(engine: Engine) -> Running {
         .expect("a server")
 }
 
-/// Runs a scenario on each engine that the kernel lets us have.
+/// Runs a scenario on each engine that the kernel permits.
 fn on_each_engine(scenario: impl AsyncFn(&Channel)) {
     for (engine, usable) in Engine::candidates() {
         let shard = usable.and_then(|()| LocalShard::new(LocalConfig { engine, cpu: None }));
@@ -142,7 +142,7 @@ fn what_no_case_asks_is_answered_too() {
         }
         assert_eq!(answers.message().await.unwrap(), None);
 
-        // OK is no status to fail with.
+        // OK is not a status for a failure.
         let request = SimpleRequest {
             response_status: Some(EchoStatus::default()),
             ..SimpleRequest::default()

@@ -11,7 +11,7 @@ use crate::duel::Choice;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-/// How an input is fed, from its first byte.
+/// Settings for feeding an input, taken from its first byte.
 #[derive(Clone, Copy)]
 struct Setup {
     role: Role,
@@ -23,7 +23,7 @@ struct Setup {
     tight: bool,
 }
 
-/// What came of an input.
+/// Outcome of an input.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     events: Vec<String>,

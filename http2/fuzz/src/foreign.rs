@@ -11,7 +11,7 @@ use h2::Codec;
 use h2::frame::{Frame, Headers};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is yet to be read; what is written goes nowhere.
+/// Transport with the bytes still to be read; written bytes are dropped.
 #[derive(Debug, Default)]
 struct Input(Vec<u8>);
 
@@ -45,7 +45,7 @@ impl AsyncWrite for Input {
     }
 }
 
-/// What `h2` made of a block.
+/// Verdict of `h2` on a block.
 pub(crate) enum Verdict {
     /// The fields: pseudo-header fields first, then by name.
     Fields(Vec<(Vec<u8>, Vec<u8>)>),
@@ -120,7 +120,7 @@ fn pairs(headers: Headers) -> Vec<(Vec<u8>, Vec<u8>)> {
     pairs
 }
 
-/// Whether `h2` takes a field for a field at all, which it asks while it decodes.
+/// Returns `true` if `h2` accepts a field as valid, which it checks while it decodes.
 pub(crate) fn is_lawful((name, value): &(Vec<u8>, Vec<u8>)) -> bool {
     match &name[..] {
         b":authority" | b":scheme" | b":path" | b":protocol" => str::from_utf8(value).is_ok(),

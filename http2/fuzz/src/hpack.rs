@@ -81,8 +81,8 @@ pub fn hpack_round_trip(data: &[u8]) {
     }
 }
 
-/// The same blocks into our decoder and into that of `h2`: one reads what the other reads. The
-/// first byte of each piece of the input is the length of the block that follows.
+/// Feeds blocks to our decoder and to that of `h2`, which must read equal fields. The first byte of
+/// each piece of the input is the length of the block that follows.
 pub fn hpack_foreign(data: &[u8]) {
     let (mut ours, mut list) = (Decoder::new(4096), HeaderList::new());
     let mut theirs = Foreign::new();

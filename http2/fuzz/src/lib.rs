@@ -1,5 +1,5 @@
-//! What a fuzzer feeds to `corespun-http2`: plain functions that take any bytes and panic when a
-//! promise is broken.
+//! Fuzz targets of `corespun-http2`: plain functions that take any bytes and panic if a guarantee
+//! is broken.
 //!
 //! - [`connection_bytes`]: no panic, and the same events and output however the input is split.
 //! - [`connection_frames`]: frames of every kind between calls of an application; holds windows,

@@ -1,5 +1,5 @@
-//! What a peer costs beyond what it brings: budgets, counts between two transmits, and how often
-//! each limit was exceeded.
+//! Accounting against abusive peers: budgets, counters between two transmits, and counts of
+//! exceeded limits.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -12,68 +12,68 @@ use crate::flow::WINDOW_BYTES_INITIAL;
 use crate::frame::HEAD_BYTES;
 use crate::limits::{Bucket, Limit, LimitHits, Limits};
 
-/// Frames without use that each stream pays for: what a peer sends ahead of, with and after a call
-/// besides the call, such as PRIORITY, GREASE, credit, and what was under way when it ended.
+/// Useless frames that each stream pays for: those that a peer sends around a call in addition to
+/// it, such as PRIORITY, GREASE, WINDOW_UPDATE, and those that were in flight when the call ended.
 const FRAMES_PER_STREAM: u64 = 8;
 
-/// Frames without use that each DATA frame of ours pays for: an update of each of the two windows,
-/// ten times over, for peers that read in pieces.
+/// Useless frames that each DATA frame of ours pays for: ten updates of each of the two windows,
+/// for peers that read in small pieces.
 const FRAMES_PER_DATA: u64 = 20;
 
-/// Bytes of our DATA that pay for one more, for peers that read in small pieces.
+/// Bytes of our DATA that pay for one more useless frame, for peers that read in small pieces.
 const BYTES_PER_FRAME: u64 = 8;
 
-/// DATA on a stream that is gone pays for itself from this size on, in bytes, as it does on one
-/// that is open: uploads that are refused have a window full of it under way.
+/// Size in bytes from which DATA on a closed stream costs nothing, as on an open one: a refused
+/// upload can have a window full of it in flight.
 pub(super) const LATE_DATA_BYTES: usize = 5;
 
 /// Empty DATA frames that each stream pays for.
 const EMPTY_PER_STREAM: u64 = 2;
 
-/// Share of padding that counts as framing: it is passed over, which costs little.
+/// Divisor of the padding bytes that count as framing: padding is skipped, which costs little.
 const PADDING_SHARE: usize = 8;
 
-/// Most that body bytes pay ahead, in multiples of [`Limits::data_overhead_bytes_max`].
+/// Largest credit from body bytes, in multiples of [`Limits::data_overhead_bytes_max`].
 const BODY_AHEAD_MAX: i64 = 16;
 
-/// Open streams whose windows SETTINGS may shift at the price of one more frame.
+/// Number of open streams whose windows SETTINGS may change at the cost of one more useless frame.
 const SHIFTED_STREAMS_PER_GLITCH: usize = 64;
 
-/// Counters against peers that cost more than they bring.
+/// Counters that limit peers which cost more than their traffic is worth.
 pub(super) struct Abuse {
     pub(super) resets: Waste,
     glitches: Bucket,
-    /// Part of the connection's work that the bucket of glitches has been credited with.
+    /// Work of the connection that has been credited to the bucket of glitches.
     told: Told,
-    /// DATA that the peer's updates of the connection's window have let us send, in bytes.
+    /// Bytes of DATA that the peer's updates of the connection's window have allowed.
     credit: u64,
-    /// Since the last transmit.
+    /// Replies written since the last transmit.
     pub(super) queued_replies: u32,
     empty_data_frames: Bucket,
-    /// Streams that have paid for empty DATA.
+    /// Number of streams that have been credited to the budget for empty DATA.
     told_empty: u64,
-    /// Bytes that the framing of DATA may cost still, and the second of their last increase.
+    /// Bytes of DATA framing that are still allowed, and the second of their last increase.
     data_overhead_left: i64,
     data_overhead_second: u64,
     go_away_frames: u32,
-    /// Streams opened in the connection's life, and until the last transmit.
+    /// Streams opened since the connection began: now, and at the last transmit.
     streams: u64,
     streams_before: u64,
-    /// DATA frames of ours in the connection's life, and until the last transmit.
+    /// DATA frames sent since the connection began: now, and at the last transmit.
     data_frames: u64,
     data_frames_before: u64,
-    /// Header blocks of ours in the connection's life.
+    /// Header blocks sent since the connection began.
     blocks: u64,
-    /// Both, until the peer's last PING.
+    /// Header blocks and DATA frames sent until the peer's last PING.
     sent_at_ping: u64,
     pub(super) pings: PingStrikes,
-    /// Allocated with the first limit that is exceeded.
+    /// Counts of exceeded limits, allocated with the first.
     hits: Option<Box<LimitHits>>,
-    /// The part of `hits` that nobody has asked for yet.
+    /// Counts in `hits` that have not been taken by the caller yet.
     fresh_hits: Option<Box<LimitHits>>,
 }
 
-/// Counts of a connection's work.
+/// Work of a connection, as counters.
 #[derive(Clone, Copy, Default)]
 struct Told {
     streams: u64,
@@ -107,7 +107,7 @@ impl Abuse {
         }
     }
 
-    /// What was written until now is on its way.
+    /// Records that everything written so far has been transmitted.
     pub(super) fn on_transmit(&mut self) {
         self.queued_replies = 0;
         self.resets.on_transmit();
@@ -115,32 +115,32 @@ impl Abuse {
         self.data_frames_before = self.data_frames;
     }
 
-    /// A stream was opened.
+    /// Counts a stream that was opened.
     pub(super) fn on_stream(&mut self) {
         self.streams += 1;
     }
 
-    /// Streams opened in the connection's life.
+    /// Returns the number of streams opened since the connection began.
     pub(super) fn streams(&self) -> u64 {
         self.streams
     }
 
-    /// Streams opened since the last transmit.
+    /// Returns the number of streams opened since the last transmit.
     pub(super) fn new_streams(&self) -> u64 {
         self.streams - self.streams_before
     }
 
-    /// A DATA frame of ours is written.
+    /// Counts a DATA frame that was written.
     pub(super) fn on_data_sent(&mut self) {
         self.data_frames += 1;
     }
 
-    /// A header block of ours is written.
+    /// Counts a header block that was written.
     pub(super) fn on_block_sent(&mut self) {
         self.blocks += 1;
     }
 
-    /// DATA of ours was written since the last transmit.
+    /// Returns `true` if DATA was written since the last transmit.
     pub(super) fn is_data_written(&self) -> bool {
         self.data_frames != self.data_frames_before
     }
@@ -166,8 +166,8 @@ impl Abuse {
         }
     }
 
-    /// Lets the work since it was last told pay for frames without use. `data_bytes` of our DATA
-    /// were sent in the connection's life.
+    /// Adds tokens to the bucket of glitches for the work since the last call. `data_bytes` is the
+    /// total of our DATA since the connection began.
     fn earn_glitches(&mut self, data_bytes: u64) {
         let now = Told {
             streams: self.streams,
@@ -183,7 +183,7 @@ impl Abuse {
             .earn(u32::try_from(earned).unwrap_or(u32::MAX));
     }
 
-    /// A PING costs a strike where those are counted, else a glitch, never both.
+    /// Charges a PING: a strike if a [`PingPolicy`] counts those, else a glitch.
     pub(super) fn on_ping(
         &mut self,
         now: Duration,
@@ -207,7 +207,7 @@ impl Abuse {
         self.charge_glitches(now, u32::try_from(shifts + 1).unwrap_or(u32::MAX))
     }
 
-    /// WINDOW_UPDATE came while the connection's window had `available` bytes.
+    /// Charges a WINDOW_UPDATE that arrived while the connection's window had `available` bytes.
     pub(super) fn on_window_update(
         &mut self,
         now: Duration,
@@ -217,12 +217,12 @@ impl Abuse {
         self.charge_glitches(now, 1)
     }
 
-    /// The peer lets us send so many bytes more.
+    /// Counts bytes that the peer allows us to send in addition.
     pub(super) fn on_credit(&mut self, bytes: u32) {
         self.credit += u64::from(bytes);
     }
 
-    /// A frame came on a stream that is gone, which is forgiven.
+    /// Charges a tolerated frame that arrived on a closed stream.
     #[cold]
     pub(super) fn on_late_frame(&mut self, now: Duration) -> Result<(), ConnectionError> {
         self.charge_glitches(now, 1)
@@ -243,7 +243,7 @@ impl Abuse {
         Ok(())
     }
 
-    /// A DATA frame with a payload of `frame_bytes`, `body_bytes` of which are no padding.
+    /// Charges a DATA frame with a payload of `frame_bytes`, `body_bytes` of which are not padding.
     pub(super) fn on_data(
         &mut self,
         limits: &Limits,
@@ -270,7 +270,7 @@ impl Abuse {
         }
     }
 
-    /// Framing has used up what it may cost: time may have brought more.
+    /// Handles used-up DATA overhead: adds what the time since the last increase allows, or fails.
     #[cold]
     fn on_data_overhead(&mut self, most: i64, now: Duration) -> Result<(), ConnectionError> {
         let second = now.as_secs();
@@ -308,17 +308,17 @@ impl Abuse {
 }
 
 impl Connection {
-    /// How often the peer exceeded each limit in the connection's life.
+    /// Returns the number of times that the peer exceeded each limit since the connection began.
     pub fn limit_hits(&self) -> &LimitHits {
         self.abuse.hits.as_deref().unwrap_or(&LimitHits::NONE)
     }
 
-    /// The hits since this was last asked; `None`, nearly always, when there were none.
+    /// Returns the hits since the last call; `None`, which is the common case, if there were none.
     pub fn take_fresh_limit_hits(&mut self) -> Option<Box<LimitHits>> {
         self.abuse.fresh_hits.take()
     }
 
-    /// Counts a limit that the layer above keeps and has acted upon.
+    /// Counts a hit of a limit that the layer above enforces.
     pub fn note_limit_hit(&mut self, limit: Limit) {
         self.abuse.hit(limit);
     }

@@ -1,4 +1,4 @@
-//! Streams that are gone, and the frames that still come on them.
+//! Closed streams, and frames that still arrive on them.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -9,29 +9,29 @@ use super::{Connection, Role};
 use crate::error::{ConnectionError, ErrorCode};
 use crate::frame::{FrameHead, flag};
 
-/// Streams back from the latest one that was reset whose end is known, in multiples of 64.
+/// Number of latest stream identifiers whose resets are remembered, in multiples of 64.
 const WORDS: usize = 64;
 const KNOWN: u32 = (WORDS * 64) as u32;
 
-/// End of a stream.
+/// Way in which a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// We ended it ahead of the peer, or it is too long ago to tell: what the peer sent before it
-    /// knew is not its fault (RFC 9113 §5.1, §6.8).
+    /// This end closed the stream before the peer, or the record is too old: frames that the peer
+    /// sent before it knew are no fault (RFC 9113 §5.1, §6.8).
     Early,
-    /// The peer has reset it.
+    /// The peer reset the stream.
     ByPeer,
-    /// Both sides have ended it with END_STREAM, or it was never open.
+    /// Both sides ended the stream with END_STREAM, or it was never open.
     Clean,
 }
 
-/// Streams that were reset of late, by either side: a bit each, so that the memory is the same
-/// however many there are.
+/// Record of the streams that either side has reset recently: one bit each, in a fixed amount of
+/// memory.
 #[derive(Debug, Default)]
 pub(super) struct RecentResets {
-    /// Allocated with the first.
+    /// Bit rows, allocated with the first reset.
     rows: Option<Box<Rows>>,
-    /// The place of the latest; streams of one side are two identifiers apart.
+    /// Index of the latest stream; identifiers of one side are two apart.
     top: u32,
 }
 
@@ -42,12 +42,12 @@ struct Rows {
 }
 
 impl RecentResets {
-    /// We have reset the stream, or ended it ahead of the peer.
+    /// Records a stream that this end has reset, or ended before the peer.
     pub(super) fn push(&mut self, stream: u32) {
         self.note(stream, |rows| &mut rows.local);
     }
 
-    /// The peer has reset the stream.
+    /// Records a stream that the peer has reset.
     pub(super) fn push_peer(&mut self, stream: u32) {
         self.note(stream, |rows| &mut rows.peer);
     }
@@ -101,7 +101,7 @@ fn bit(place: u32) -> u64 {
 }
 
 impl Connection {
-    /// End of a stream that is not open any more, or was refused.
+    /// Returns how a stream that is closed, or was refused, has ended.
     pub(super) fn ending(&self, stream: u32) -> Ending {
         match self.role == Role::Server && self.shutdown.refuses(stream) {
             true => Ending::Early,
@@ -109,7 +109,7 @@ impl Connection {
         }
     }
 
-    /// DATA came on a stream that is gone; the connection's window was debited for it.
+    /// Handles DATA on a closed stream; the connection's window was debited for it.
     #[cold]
     pub(super) fn on_late_data(&mut self, now: Duration, head: &FrameHead) -> Report<'static> {
         let ending = self.ending(head.stream);
@@ -123,8 +123,8 @@ impl Connection {
         Ok(None)
     }
 
-    /// A frame came on a stream that the peer itself had ended. It concerns that stream alone for
-    /// as long as there are others; without any, RFC 9113 §5.1 has its way.
+    /// Handles a frame on a stream that the peer itself has ended. It is a stream error while other
+    /// streams are open, else a connection error as RFC 9113 §5.1 demands.
     #[cold]
     pub(super) fn on_ended_stream(
         &mut self,

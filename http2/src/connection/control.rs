@@ -1,8 +1,8 @@
-//! Frames about the connection and its windows: SETTINGS, PING, WINDOW_UPDATE, RST_STREAM,
-//! GOAWAY, PRIORITY.
+//! Frames about the connection and its windows: SETTINGS, PING, WINDOW_UPDATE, RST_STREAM, GOAWAY,
+//! PRIORITY.
 //!
-//! None of their handlers is inlined: a call has none of these frames, and its own, which all pass
-//! through [`Connection::receive`], are to find few registers spilled there.
+//! None of their handlers is inlined: a call has none of these frames, and the inlined code would
+//! spill registers in [`Connection::receive`] for the frames that a call does have.
 
 use core::time::Duration;
 
@@ -69,7 +69,8 @@ impl Connection {
         Ok(Some(Event::SettingsChanged))
     }
 
-    /// Our SETTINGS hold from now on. All that were sent are those of the first frame.
+    /// Applies our SETTINGS once they are acknowledged. This end sends only the one SETTINGS frame
+    /// at the start.
     fn settle(&mut self) {
         if !core::mem::replace(&mut self.settled, true) {
             self.timers.clear(Timer::SettingsAck);

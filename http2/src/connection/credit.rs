@@ -1,11 +1,11 @@
-//! Credit for the peer: how much of its DATA the connection is ready to hold.
+//! Flow-control credit for the peer: the bytes of DATA that the connection is ready to hold.
 //!
 //! Bytes count as held from their arrival until [`Connection::release`]. Every stream has its
-//! ordinary window whatever the others do. What goes beyond that, for a reader that keeps up or
-//! for a message larger than the window, is given while all that is held and promised stays within
-//! [`crate::Limits::received_bytes_max`]. A reader that waits for more than that is served in the
-//! order of the streams, one at a time beyond the bound, so that waiting always ends. The
-//! connection's window shrinks as the bound comes near and stays open a little.
+//! ordinary window, whatever the others do. A larger window, for a fast reader or for a message
+//! larger than the window, is granted while everything held and promised stays within
+//! [`crate::Limits::received_bytes_max`]. Readers that wait for more than that are served in the
+//! order of the streams, one at a time beyond the bound, so that every wait ends. The connection's
+//! window shrinks as the bound comes near, but never closes.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -17,59 +17,59 @@ use crate::limits::Limit;
 use crate::stream::StreamKey;
 
 /// Smallest window of a connection that is not [`Pressure::Closed`], in bytes: one ordinary window
-/// of a stream, so that some call can always go on.
+/// of a stream, so that at least one call can make progress.
 const CONNECTION_WINDOW_LEAST: usize = 64 << 10;
 
-/// Smallest ordinary window of a stream on a connection with very many, in bytes: one DATA frame
-/// of the usual size.
+/// Smallest ordinary window of a stream on a connection with very many streams, in bytes: one DATA
+/// frame of the usual size.
 const STREAM_WINDOW_LEAST: usize = 16 << 10;
 
-/// Credit for one message that is given ahead, in bytes. A sender that stops in its message keeps
-/// no more than this from others.
+/// Largest credit granted ahead for one message, in bytes. A sender that stops inside its message
+/// withholds at most this much from others.
 const MESSAGE_CREDIT_BYTES: usize = 1 << 20;
 
 /// Payload of the PING that measures a round trip.
 const PROBE_PING: u64 = 0x6372_6564_6974_2121;
 
-/// Time between two measurements that found no reason for a larger window.
+/// Time between two measurements if the first found no reason for a larger window.
 const PROBE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Shortage of memory outside of the connection, such as in its process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pressure {
-    /// No shortage: the connection's own bounds decide.
+    /// No shortage: only the connection's own limits apply.
     #[default]
     None,
-    /// Memory is short, and this connection is the one that goes on: windows are given back up to
-    /// their least size, and readers that wait are served one at a time.
+    /// Memory is short, and this connection is the one that makes progress: windows are restored up
+    /// to their smallest size, and waiting readers are served one at a time.
     Favoured,
-    /// Memory is getting short: windows are given back up to their least size, and readers that
-    /// wait go on waiting.
+    /// Memory is getting short: windows are restored up to their smallest size, and waiting readers
+    /// keep waiting.
     Tight,
-    /// Memory is used up: no window is given back.
+    /// Memory is used up: no window is restored.
     Closed,
 }
 
 /// Bytes that the streams of a connection hold and were promised.
 #[derive(Debug, Default)]
 pub(super) struct Credit {
-    /// Body bytes handed out and not released, of all streams.
+    /// Body bytes delivered and not released, of all streams.
     held: usize,
-    /// Bytes of windows beyond the ordinary ones that were not used, of all streams.
+    /// Unused bytes of windows beyond the ordinary ones, of all streams.
     extra: usize,
-    /// Streams whose reader waits for more than its window admits.
+    /// Number of streams whose reader waits for more than its window admits.
     waiting: usize,
-    /// Something was released since those were looked at.
+    /// True if bytes were released since the waiting streams were last checked.
     is_stale: bool,
     /// Identifier of the stream that may exceed the bound; 0 for none.
     favoured: u32,
     pressure: Pressure,
     probe: Option<Probe>,
-    /// No round trip is measured before this moment.
+    /// Moment before which no round trip is measured.
     probe_after: Duration,
 }
 
-/// A round trip under way, and what was read on one stream meanwhile.
+/// Measurement of a round trip, with the bytes read on one stream meanwhile.
 #[derive(Debug)]
 struct Probe {
     stream: StreamKey,
@@ -93,9 +93,9 @@ impl Connection {
         }
     }
 
-    /// Notes that the reader of this stream cannot go on before `missing` more bytes are here, as
-    /// with a message of which a part has come. The window is widened for them at once if the
-    /// bounds admit it, or as soon as they do.
+    /// Notes that the reader of this stream needs `missing` more bytes to make progress, as with a
+    /// message of which only a part has arrived. The window is widened for them at once if the
+    /// limits admit it, or as soon as they do.
     #[inline]
     pub fn expect(&mut self, stream: StreamKey, missing: usize) {
         let Some(entry) = self.streams.at_mut(stream) else {
@@ -113,12 +113,12 @@ impl Connection {
         }
     }
 
-    /// The stream's reader waits for bytes that the bounds do not admit yet.
+    /// Returns `true` if the stream's reader waits for bytes that the limits do not admit yet.
     pub fn is_waiting(&self, stream: StreamKey) -> bool {
         self.streams.at(stream).is_some_and(|entry| entry.wants > 0)
     }
 
-    /// Tells of a shortage of memory elsewhere, or of its end.
+    /// Sets the shortage of memory outside of the connection.
     pub fn set_pressure(&mut self, pressure: Pressure) {
         if self.credit.pressure != pressure {
             self.credit.pressure = pressure;
@@ -126,13 +126,13 @@ impl Connection {
         }
     }
 
-    /// Body bytes handed out and not released.
+    /// Returns the number of body bytes delivered and not released.
     pub fn held_bytes(&self) -> usize {
         self.credit.held
     }
 
-    /// The stream that makes the connection keep most memory: bytes received and not released,
-    /// and output that waits.
+    /// Returns the stream that makes the connection hold most memory: bytes received and not
+    /// released, plus output that waits.
     pub fn largest_holder(&mut self) -> Option<StreamKey> {
         let sizes = self.streams.iter_mut().map(|(key, stream)| {
             let queued = stream.queue.as_ref();
@@ -143,7 +143,8 @@ impl Connection {
         (largest.0 > 0).then_some(largest.1)
     }
 
-    /// Ordinary window of a stream: smaller on a connection with very many streams.
+    /// Returns the ordinary window of a stream, which is smaller on a connection with very many
+    /// streams.
     fn ordinary_window(&self) -> usize {
         let size = self.limits.stream_window_bytes as usize;
         let share = match self.credit.pressure {
@@ -153,7 +154,7 @@ impl Connection {
         size.min(share.max(STREAM_WINDOW_LEAST))
     }
 
-    /// Bytes that may be promised beyond the ordinary windows.
+    /// Returns the bytes that may be promised beyond the ordinary windows.
     fn room(&self) -> usize {
         match self.credit.pressure {
             Pressure::None => {
@@ -164,7 +165,7 @@ impl Connection {
         }
     }
 
-    /// Gives the window of a stream back of which `bytes` were released just now.
+    /// Restores the window of a stream of which `bytes` were just released.
     fn replenish(&mut self, key: StreamKey, bytes: usize) {
         let ordinary = self.ordinary_window();
         let room = self.room();
@@ -205,7 +206,7 @@ impl Connection {
         write::window_update(&mut self.sender.out, key.id, increment);
     }
 
-    /// DATA used up part of a window that is wider than an ordinary one.
+    /// Updates the count of extra window bytes after DATA used up part of a widened window.
     #[cold]
     pub(super) fn spend_extra(&mut self, key: StreamKey) {
         let ordinary = self.limits.stream_window_bytes as usize;
@@ -217,7 +218,7 @@ impl Connection {
         }
     }
 
-    /// Measures how much a reader takes within a round trip, if its window may grow.
+    /// Starts to measure how many bytes a reader takes within a round trip, if its window may grow.
     fn measure(&mut self, key: StreamKey) {
         let now = self.timers.now();
         let size_max = self.limits.stream_window_bytes_max;
@@ -233,8 +234,8 @@ impl Connection {
         }
     }
 
-    /// The answer to a PING of ours. True if it was that of a measurement: then the window of a
-    /// stream whose reader took half of it within the round trip doubles.
+    /// Handles the acknowledgement of one of our PINGs. Returns `true` if it ends a measurement:
+    /// the window of a stream whose reader took half of it within the round trip then doubles.
     pub(super) fn on_probe_ack(&mut self, opaque: u64) -> bool {
         if opaque != PROBE_PING {
             return false;
@@ -255,7 +256,7 @@ impl Connection {
         true
     }
 
-    /// The reader of a stream waits for `missing` bytes.
+    /// Records that the reader of a stream waits for `missing` bytes.
     #[cold]
     fn want(&mut self, key: StreamKey, missing: usize) {
         let Some(stream) = self.streams.at_mut(key) else {
@@ -272,7 +273,8 @@ impl Connection {
         }
     }
 
-    /// Widens the window of a stream whose reader waits, if the bound admits it.
+    /// Widens the window of a stream whose reader waits, if the bound admits it. Returns whether it
+    /// did.
     fn widen(&mut self, key: StreamKey) -> bool {
         let room = self.room();
         let Some(stream) = self.streams.at(key) else {
@@ -297,7 +299,7 @@ impl Connection {
         }
     }
 
-    /// Serves the readers that wait, the oldest stream first: as far as the bound goes, and one
+    /// Serves the waiting readers, the oldest stream first: as far as the bound admits, and one
     /// beyond it.
     pub(super) fn serve_waiting(&mut self) {
         self.credit.is_stale = false;
@@ -314,8 +316,8 @@ impl Connection {
         }
     }
 
-    /// Lets the oldest stream that waits have what it needs whatever the bound says, unless another
-    /// has that and is not done.
+    /// Grants the oldest waiting stream the bytes that it needs beyond the bound, unless another
+    /// stream still has such a grant.
     fn favour(&mut self, key: StreamKey) {
         if self.credit.favoured != key.id && self.has_favoured() {
             return;
@@ -329,7 +331,8 @@ impl Connection {
         self.announce(key, bytes);
     }
 
-    /// A stream that may exceed the bound is not done.
+    /// Returns `true` while the stream that may exceed the bound uses more than its ordinary
+    /// window.
     fn has_favoured(&self) -> bool {
         let ordinary = self.limits.stream_window_bytes as usize;
         let favoured = self.streams.find(self.credit.favoured);
@@ -337,26 +340,27 @@ impl Connection {
         favoured.is_some_and(|stream| stream.held > ordinary || stream.extra > 0)
     }
 
-    /// Returns whether readers wait for credit, or one that did is not done with what it got.
+    /// Returns `true` while readers wait for credit, or one that waited has not received all its
+    /// bytes.
     pub fn needs_credit(&self) -> bool {
         self.credit.waiting > 0 || self.has_favoured()
     }
 
-    /// Readers wait and may be served now.
+    /// Returns `true` if readers wait and may be served now.
     #[inline]
     pub(super) fn may_serve_waiting(&self) -> bool {
         let pressure = self.credit.pressure;
         self.credit.is_stale && matches!(pressure, Pressure::None | Pressure::Favoured)
     }
 
-    /// Bytes of DATA came for a stream and were handed out.
+    /// Counts bytes of DATA that were delivered for a stream.
     #[inline(always)]
     pub(super) fn note_held(&mut self, bytes: usize) {
         self.credit.held += bytes;
     }
 
-    /// Forgets what a stream holds and was promised that is about to go, or that its peer has
-    /// ended: `held` bytes, which stay counted in the second case.
+    /// Removes a stream's promises from the counts when the stream is about to close, or its peer
+    /// has ended it. In the second case the bytes that it holds stay counted.
     #[cold]
     pub(super) fn forget_promises(&mut self, key: StreamKey) {
         self.stop_waiting(key);
@@ -366,15 +370,15 @@ impl Connection {
         self.credit.is_stale = self.credit.waiting > 0;
     }
 
-    /// A stream goes that held `bytes`.
+    /// Removes the `bytes` that a closing stream held from the count.
     #[inline(always)]
     pub(super) fn forget_held(&mut self, bytes: usize) {
         self.credit.held -= bytes;
         self.credit.is_stale = self.credit.waiting > 0;
     }
 
-    /// Increment for the connection's window, if one is worth announcing: the window shrinks as
-    /// what is held comes near its bound.
+    /// Returns the increment for the connection's window, if one is worth a frame: the window
+    /// shrinks as the held bytes come near the bound.
     #[inline]
     pub(super) fn connection_credit(&self) -> usize {
         let room = self.limits.received_bytes_max;

@@ -1,4 +1,4 @@
-//! DATA (RFC 9113 §6.1): passed through in pieces, debited whole, credited when consumed.
+//! DATA frames (RFC 9113 §6.1): delivered in pieces, debited as a whole, credited when consumed.
 
 use core::time::Duration;
 
@@ -43,7 +43,7 @@ impl Connection {
         self.count_body(now)
     }
 
-    /// The stream that the bytes are for; `None` when they are to be dropped.
+    /// Returns the stream that receives the bytes; `None` if they must be dropped.
     #[inline(always)]
     fn data_stream(
         &mut self,
@@ -81,7 +81,8 @@ impl Connection {
         }
     }
 
-    /// Moves on within the DATA frame in progress; leaves it there while input is missing.
+    /// Delivers the next piece of the DATA frame in progress, and keeps the frame while input is
+    /// missing.
     #[inline(always)]
     pub(super) fn data_piece<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
         let Some(mut frame) = self.reader.data else {
@@ -111,7 +112,7 @@ impl Connection {
         Ok(self.deliver(key, bytes, complete && frame.end_stream))
     }
 
-    /// Reads the byte that says how much of the frame in progress is padding, once it is there.
+    /// Reads the pad length of the frame in progress, once that byte has arrived.
     #[cold]
     fn pad_length(&mut self, now: Duration, input: &mut &[u8]) -> Report<'static> {
         let Some(frame) = &mut self.reader.data else {
@@ -137,9 +138,9 @@ impl Connection {
         self.count_body(now)
     }
 
-    /// Holds the frame in progress, whose body's length is known now, against content-length
-    /// (RFC 9113 §8.1.1): before any of it is delivered, so that the outcome is the same however
-    /// the frame is split.
+    /// Checks the frame in progress, whose body length is now known, against content-length (RFC
+    /// 9113 §8.1.1). The check comes before any of it is delivered, so that the outcome does not
+    /// depend on how the frame is split.
     fn count_body(&mut self, now: Duration) -> Report<'static> {
         let Some(frame) = &mut self.reader.data else {
             return Ok(None);
@@ -186,7 +187,7 @@ impl Connection {
         })
     }
 
-    /// Gives credit for padding back at once: nobody else will consume it.
+    /// Returns credit for padding at once, because no reader will consume it.
     fn credit(&mut self, stream: Option<StreamKey>, bytes: usize) {
         if let Some(key) = stream.filter(|_| bytes > 0) {
             self.release(key, 0);

@@ -1,4 +1,4 @@
-//! Header blocks to field lists: gathering over CONTINUATION, decoding, the memo.
+//! Header blocks to field lists: reassembly over CONTINUATION, decoding, the memo.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -14,28 +14,28 @@ use crate::validate::{self, Malformed};
 
 const TABLE_BYTES_MAX: usize = 4096;
 
-/// Bytes of text beyond what a block could say itself that cost a glitch.
+/// Bytes of decoded text beyond the size of the block itself that cost one glitch.
 const MULTIPLIED_BYTES_PER_GLITCH: usize = 1024;
 
-/// What HEADERS tell besides the block.
+/// Properties of a HEADERS frame apart from its block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BlockHead {
     pub(super) stream: u32,
     pub(super) end_stream: bool,
-    /// The stream named itself as the one it depends on.
+    /// True if the stream named itself as its dependency.
     pub(super) self_dependent: bool,
 }
 
-/// A block whose end has not come yet.
+/// Header block whose end has not arrived yet.
 #[derive(Debug)]
 pub(super) struct Partial {
     pub(super) head: BlockHead,
-    /// Bytes of it that have come and were not decoded yet.
+    /// Bytes of the block that have arrived and were not decoded yet.
     pub(super) bytes: Vec<u8>,
     frames: u32,
 }
 
-/// A block that was read.
+/// Header block that has been read.
 pub(super) struct Section {
     pub(super) block: Block,
     pub(super) content_length: Option<u64>,
@@ -43,7 +43,7 @@ pub(super) struct Section {
     pub(super) status: Option<u16>,
 }
 
-/// What reading a block came to, short of an error that ends the connection.
+/// Result of reading a block, if the connection survives.
 pub(super) type Outcome = Result<Section, Malformed>;
 
 pub(super) struct FieldReader {
@@ -52,7 +52,7 @@ pub(super) struct FieldReader {
     memo: Memo,
     pub(super) partial: Option<Partial>,
     list_limits: ListLimits,
-    /// Encoded bytes of the partial block that were decoded already.
+    /// Number of encoded bytes of the partial block that were decoded already.
     passed: usize,
 }
 
@@ -84,8 +84,8 @@ impl FieldReader {
         });
     }
 
-    /// Adds a CONTINUATION frame's payload (RFC 9113 §6.10). A block that is over the soft limits
-    /// for sure is decoded as far as it is there, so that little of it is kept.
+    /// Adds a CONTINUATION frame's payload (RFC 9113 §6.10). A block that is certain to exceed the
+    /// soft limits is decoded as it arrives, so that little of it is kept.
     pub(super) fn proceed(&mut self, block: &[u8], limits: &Limits) -> Result<(), ConnectionError> {
         let Some(partial) = &mut self.partial else {
             return Err(ConnectionError::protocol(
@@ -112,8 +112,8 @@ impl FieldReader {
         Ok(())
     }
 
-    /// Reads a whole block as `role`. The decoder's table is kept right even if the fields turn
-    /// out malformed, which concerns only the stream.
+    /// Reads a whole block as `role`. The decoder's table stays correct even if the fields are
+    /// malformed, which is only a stream error.
     pub(super) fn read(
         &mut self,
         now: Duration,
@@ -155,15 +155,15 @@ impl FieldReader {
         }))
     }
 
-    /// The stream of the block that was just read failed, so that the block will not be reported:
-    /// its memo would stand for something that the caller has never seen.
+    /// Removes the block that was just read from the memo because its stream failed: the caller
+    /// never sees the block, so its memo slot must not be reported later.
     pub(super) fn forget(&mut self, block: Block) {
         if let Block::New { memo: Some(slot) } = block {
             self.memo.forget(slot);
         }
     }
 
-    /// Decodes a block only for its effect on the table, when its stream is refused or gone.
+    /// Decodes a block only for its effect on the table, for a stream that is refused or closed.
     pub(super) fn discard(
         &mut self,
         now: Duration,
@@ -181,8 +181,8 @@ impl FieldReader {
         charged
     }
 
-    /// A list went over the soft limits: what the table has made of a few bytes is charged for, the
-    /// text that a peer has sent itself is not.
+    /// Charges a list that exceeded the soft limits for the text that the table multiplied. Text
+    /// that the peer sent itself is free.
     #[cold]
     fn charge_multiplied(
         &mut self,

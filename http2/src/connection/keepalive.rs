@@ -1,4 +1,4 @@
-//! Keepalive at work: who was heard when, and who asks too often.
+//! Implementation of keepalive: time of the last input, and the peer's PING strikes.
 
 use core::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::frame::write;
 use crate::keepalive::{Keepalive, PingPolicy};
 use crate::limits::Limit;
 
-/// The payload of the PING that asks a silent peer; any other would do.
+/// Payload of the keepalive PING; the value has no meaning.
 const KEEPALIVE_PING: u64 = 0x616c_6976_653f_3f3f;
 
-/// What is known of the peer's presence.
+/// State of the keepalive timer.
 #[derive(Debug)]
 pub(super) struct Presence {
     keepalive: Keepalive,
-    /// When the PING went out that nothing has come after yet.
+    /// Time of a keepalive PING that no input has followed yet.
     asked_at: Option<Duration>,
 }
 
@@ -29,7 +29,7 @@ impl Default for Presence {
     }
 }
 
-/// The peer's PINGs against the policy.
+/// Count of the peer's PINGs against the policy.
 #[derive(Debug)]
 pub(super) struct PingStrikes {
     policy: PingPolicy,
@@ -52,7 +52,7 @@ impl PingStrikes {
         !self.policy.interval_min.is_zero()
     }
 
-    /// A PING came, `is_owed` when something of ours was sent since the one before.
+    /// Counts a PING. `is_owed` is true if this end has sent something since the previous one.
     pub(super) fn on_ping(
         &mut self,
         now: Duration,
@@ -79,7 +79,7 @@ impl PingStrikes {
 }
 
 impl Connection {
-    /// Asks a silent peer from now on whether it is still there, in place of what was set before.
+    /// Turns on keepalive PINGs, in place of earlier settings.
     pub fn keep_alive(&mut self, keepalive: Keepalive) {
         self.presence = Presence {
             keepalive,
@@ -90,19 +90,19 @@ impl Connection {
         }
     }
 
-    /// Counts the peer's PINGs against `policy` from now on (server).
+    /// Limits the peer's PINGs by `policy` from now on (server).
     pub fn limit_pings(&mut self, policy: PingPolicy) {
         self.abuse.pings.policy = policy;
     }
 
-    /// Something is to be heard of the peer within the time from `from` on.
+    /// Sets the timer that ends when no input has come for the keepalive time after `from`.
     pub(super) fn await_sound(&mut self, from: Duration) {
         let time = self.presence.keepalive.time;
         self.timers.set(Timer::Keepalive, from, time);
     }
 
-    /// The time for a sign of life is over, unless there was one: the timer is not moved with what
-    /// comes, which would cost each read something, but looks back when it fires.
+    /// Handles the keepalive timer. The timer is not moved by each input, which would cost every
+    /// read; it checks the time of the last input when it fires.
     #[cold]
     pub(super) fn mind_silence(&mut self, now: Duration) -> Result<(), ConnectionError> {
         let heard_at = self.timers.heard_at;

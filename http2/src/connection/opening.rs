@@ -1,4 +1,4 @@
-//! Streams that the peer opens: taken, refused for a limit, or faulty.
+//! Streams that the peer opens: accepted, refused for a limit, or malformed.
 
 use core::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::memo;
 use crate::stream::{State, Stream, StreamKey};
 
 impl Connection {
-    /// The head of a stream that was idle.
+    /// Handles the head of a stream that was idle.
     pub(super) fn on_request(
         &mut self,
         now: Duration,
@@ -63,7 +63,7 @@ impl Connection {
         }))
     }
 
-    /// The limit that stands against one more stream.
+    /// Returns the limit that forbids one more stream, if any.
     fn refusal(&mut self) -> Option<Limit> {
         self.abuse.on_stream();
         if self.streams.len() >= self.limits.concurrent_streams_max as usize {

@@ -1,16 +1,16 @@
-//! Bodies that wait for a window: each stream's queue, and the line of streams whose turn comes.
+//! Queues of bodies that wait for a window, and the round robin of streams that may send.
 
 use super::Connection;
 use crate::stream::{Queue, StreamKey};
 
-/// Entries of streams that are gone that the line of senders may hold besides as many as are open.
+/// Entries of closed streams that the list of senders may hold in addition to the open ones.
 const LINE_SLACK: usize = 16;
 
-/// What one stream may send before the next has its turn.
+/// Bytes that one stream may send before the next stream may send.
 const TURN_BYTES: usize = 16 << 10;
 
 impl Connection {
-    /// Lets `fill` add to the stream's queue, unless that has its end already.
+    /// Lets `fill` append to the stream's queue, unless the queue has its end already.
     pub(super) fn enqueue(
         &mut self,
         stream: StreamKey,
@@ -33,7 +33,7 @@ impl Connection {
         self.stand_in_line(stream);
     }
 
-    /// Puts a stream into the line of those that have bytes to send and may.
+    /// Adds a stream to the list of senders if it has bytes to send and may send them.
     pub(super) fn stand_in_line(&mut self, key: StreamKey) {
         let Self {
             sender, streams, ..
@@ -51,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// Bytes that wait in the stream's queue.
+    /// Returns the number of bytes in the stream's queue.
     pub fn queued(&self, stream: StreamKey) -> usize {
         let queue = self
             .streams
@@ -72,7 +72,7 @@ impl Connection {
         shared.min(entry.send_window.available())
     }
 
-    /// The next stream whose queue has run empty since it was last asked for.
+    /// Returns the next stream whose queue has run empty since the last call.
     pub fn next_drained(&mut self) -> Option<StreamKey> {
         while let Some(key) = self.sender.drained.pop_front() {
             if self.is_open(key) {
@@ -82,7 +82,8 @@ impl Connection {
         None
     }
 
-    /// Sends from the queues in turns until the windows close or the output is high.
+    /// Sends from the queues, one stream after the other, until the windows close or the output is
+    /// full.
     pub(super) fn flush_queues(&mut self) {
         if self.shutdown.failed {
             return;

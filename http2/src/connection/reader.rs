@@ -1,7 +1,7 @@
-//! Cuts the input into frames, wherever the reads have split it.
+//! Cuts the input into frames, whatever its split into reads.
 //!
-//! A frame that lies whole in the input is borrowed from it. DATA is passed through piece by
-//! piece and never gathered; only the other frames, all small, are gathered when they are split.
+//! A frame that lies whole in the input is borrowed from it. DATA is delivered piece by piece and
+//! never gathered; only the other frames, all small, are gathered when they are split.
 
 use alloc::vec::Vec;
 
@@ -10,35 +10,35 @@ use crate::error::{ConnectionError, OtherProtocol};
 use crate::frame::{FrameHead, HEAD_BYTES, Kind, PREFACE};
 use crate::stream::StreamKey;
 
-/// A gathering buffer above this capacity is not kept for the next split frame.
+/// Largest capacity in bytes of a gathering buffer that is kept for the next split frame.
 const KEPT_BYTES: usize = 256;
 
-/// First bytes kept of a server that speaks another protocol, for the text of an error.
+/// Number of first bytes kept of a server that speaks another protocol, for the text of an error.
 const GREETING_BYTES_KEPT: usize = 128;
 
-/// Beginning of any response of HTTP/1 (RFC 9112 §4).
+/// Beginning of every response of HTTP/1 (RFC 9112 §4).
 const HTTP1: &[u8] = b"HTTP/1.";
 
-/// A DATA frame whose payload is passing through.
+/// A DATA frame of which payload is still to come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DataFrame {
-    /// `None`: the stream is gone and the bytes are dropped.
+    /// Stream of the frame; `None` if it is closed and the bytes are dropped.
     pub(super) stream: Option<StreamKey>,
     pub(super) body_left: usize,
     pub(super) pad_left: usize,
-    /// The byte that says how much padding there is has not come yet.
+    /// True until the byte with the pad length has arrived.
     pub(super) pad_unknown: bool,
     pub(super) end_stream: bool,
 }
 
 pub(super) struct Reader {
     preface_left: u8,
-    /// The first frame has begun, and it is SETTINGS.
+    /// True once the first frame has begun and is SETTINGS.
     settings_begun: bool,
-    /// The first SETTINGS have come whole.
+    /// True once the first SETTINGS have arrived in full.
     pub(super) is_established: bool,
     gathered: Vec<u8>,
-    /// The DATA frame in progress.
+    /// DATA frame in progress.
     pub(super) data: Option<DataFrame>,
 }
 
@@ -57,12 +57,12 @@ impl Reader {
         }
     }
 
-    /// Nothing of the preface is missing.
+    /// Returns `true` once the preface has arrived in full.
     pub(super) fn has_preface(&self) -> bool {
         self.preface_left == 0
     }
 
-    /// Checks the preface byte by byte, so that a peer of another protocol is known at once.
+    /// Checks the preface byte by byte, so that a peer of another protocol is recognised at once.
     pub(super) fn preface(&mut self, input: &mut &[u8]) -> Result<(), ConnectionError> {
         while self.preface_left > 0 {
             let Some((&byte, rest)) = input.split_first() else {
@@ -79,8 +79,9 @@ impl Reader {
         Ok(())
     }
 
-    /// Names the protocol of a server whose first bytes begin no SETTINGS frame. Else an HTTP/1
-    /// server would be told of the size of a frame that it never sent.
+    /// Checks the first bytes of a server, and names its protocol if they cannot begin a SETTINGS
+    /// frame. Otherwise an HTTP/1 server would get an error about the size of a frame that it never
+    /// sent.
     pub(super) fn check_greeting(&mut self, input: &[u8]) -> Result<(), ConnectionError> {
         if self.settings_begun {
             return Ok(());
@@ -100,7 +101,7 @@ impl Reader {
         Err(ConnectionError::other_protocol(protocol))
     }
 
-    /// The bytes of a server that have come ahead of its first frame.
+    /// Returns the bytes of a server that have arrived before its first frame.
     pub(super) fn greeting(&self) -> &[u8] {
         match self.settings_begun {
             true => &[],
@@ -108,8 +109,8 @@ impl Reader {
         }
     }
 
-    /// Returns the head that the input begins with, and what lies behind it; `None` where it has
-    /// to be gathered.
+    /// Returns the frame head that the input begins with and the rest of the input; `None` if the
+    /// head must be gathered.
     #[inline(always)]
     pub(super) fn head<'a>(&self, input: &'a [u8]) -> Option<(FrameHead, &'a [u8])> {
         if !self.gathered.is_empty() {
@@ -119,13 +120,14 @@ impl Reader {
         Some((FrameHead::parse(head), rest))
     }
 
-    /// Moves input to what was gathered until that begins with a whole head.
+    /// Moves input into the gathering buffer until that begins with a whole frame head.
     pub(super) fn gather_head(&mut self, input: &mut &[u8]) -> Option<FrameHead> {
         self.fill(input, HEAD_BYTES);
         self.gathered.first_chunk().map(FrameHead::parse)
     }
 
-    /// Moves input to what was gathered until the frame is whole, which of DATA is its head alone.
+    /// Moves input into the gathering buffer until the frame is whole. For DATA only the head is
+    /// gathered.
     pub(super) fn gather_payload(
         &mut self,
         input: &mut &[u8],
@@ -139,12 +141,12 @@ impl Reader {
         is_whole.then(|| core::mem::take(&mut self.gathered))
     }
 
-    /// A part of a frame has come, of DATA a part of the head.
+    /// Returns `true` while a part of a frame has arrived; for DATA, a part of its head.
     pub(super) fn is_gathering(&self) -> bool {
         !self.gathered.is_empty()
     }
 
-    /// Takes the buffer of a gathered frame back.
+    /// Returns the buffer of a gathered frame for later use.
     pub(super) fn recycle(&mut self, mut buffer: Vec<u8>) {
         if buffer.capacity() <= KEPT_BYTES {
             buffer.clear();
@@ -160,7 +162,7 @@ impl Reader {
         self.gathered.len() >= target
     }
 
-    /// Refuses a first frame that is no SETTINGS.
+    /// Refuses a first frame that is not SETTINGS.
     #[inline(always)]
     pub(super) fn begin(&mut self, head: &FrameHead) -> Result<(), ConnectionError> {
         if self.settings_begun {
@@ -181,8 +183,8 @@ impl Reader {
     }
 }
 
-/// Returns the protocol that begins so; `None` for SETTINGS, and while more bytes must tell. No
-/// SETTINGS frame is so long that the first byte of its length is not zero.
+/// Returns the protocol that begins with these bytes; `None` for SETTINGS, and while more bytes are
+/// needed. The first byte of a frame's length is zero in every acceptable SETTINGS frame.
 fn other_protocol(first: &[u8]) -> Option<OtherProtocol> {
     match first {
         [0, ..] => None,

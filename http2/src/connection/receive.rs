@@ -1,4 +1,4 @@
-//! Input: one call eats at most one frame's worth of meaning and reports it.
+//! Input: each call consumes at most one frame and reports its event.
 
 use core::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::stream::StreamKey;
 pub(super) type Report<'a> = Result<Option<Event<'a>>, ConnectionError>;
 
 impl Connection {
-    /// Eats input until it yields an event; `None` when the input is exhausted. Any split of the
-    /// input yields the same events, DATA aside, whose pieces follow the split.
+    /// Consumes input until it yields an event; `None` once the input is exhausted. Every split of
+    /// the input yields the same events, except that pieces of DATA follow the split.
     ///
     /// # Errors
     /// The connection must end: GOAWAY is in the output already, transmit it and close. Further
@@ -52,8 +52,8 @@ impl Connection {
         }
     }
 
-    /// Takes one frame in, or one piece of DATA; no event says little of what is left. Reports
-    /// are handed on untouched: taken apart they would go through memory.
+    /// Processes one frame, or one piece of DATA. `None` does not mean that the input is exhausted.
+    /// Reports are returned unchanged: taken apart they would go through memory.
     #[inline(always)]
     fn next_frame<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
         if self.reader.data.is_none() {
@@ -78,7 +78,7 @@ impl Connection {
         self.data_piece(now, input)
     }
 
-    /// Gathers a frame that lies in several pieces of input, and takes it in once it is whole.
+    /// Gathers a frame that arrives in several pieces of input, and processes it once it is whole.
     #[cold]
     fn gathered_frame<'a>(&mut self, now: Duration, input: &mut &'a [u8]) -> Report<'a> {
         let Some(head) = self.reader.gather_head(input) else {
@@ -104,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// Refuses a frame that may not come here, known by its head.
+    /// Refuses a frame that may not arrive now, by its head alone.
     #[inline(always)]
     fn admit(&mut self, head: &FrameHead) -> Result<(), ConnectionError> {
         let block_open = self
@@ -116,7 +116,7 @@ impl Connection {
         self.reader.begin(head)
     }
 
-    /// What comes ahead of the first frame.
+    /// Checks the bytes before the first frame: the preface on a server, the greeting on a client.
     #[cold]
     fn shake_hands(&mut self, input: &mut &[u8]) -> Result<(), ConnectionError> {
         if !self.is_clock_started() {
@@ -214,7 +214,7 @@ impl Connection {
         }
     }
 
-    /// A whole header block: a request head, a response head or trailers.
+    /// Handles a whole header block: a request head, a response head or trailers.
     fn on_block(&mut self, now: Duration, head: BlockHead, block: &[u8]) -> Report<'static> {
         let stream = head.stream;
         if let Some(key) = self.streams.find(stream) {
@@ -304,7 +304,7 @@ impl Connection {
         }))
     }
 
-    /// The peer has ended the stream.
+    /// Applies the peer's end of the stream.
     pub(super) fn end_received(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.at_mut(key) else {
             return;
@@ -324,18 +324,18 @@ impl Connection {
         }
     }
 
-    /// Decodes a block only for its effect on the table, when its stream is refused or gone.
+    /// Decodes a block only for its effect on the table, for a stream that is refused or closed.
     pub(super) fn discard(&mut self, now: Duration, block: &[u8]) -> Result<(), ConnectionError> {
         self.fields.discard(now, block, &mut self.abuse)
     }
 
-    /// Forgets a stream, and what it kept.
+    /// Removes a stream and the memory that it held.
     pub(super) fn remove_stream(&mut self, key: StreamKey) {
         self.let_go(key);
         self.streams.remove(key);
     }
 
-    /// The peer's fault ends a stream, known or not, and is charged to it.
+    /// Ends a stream, open or not, for a fault of the peer, and charges the peer for it.
     #[cold]
     pub(super) fn stream_fault(
         &mut self,
@@ -360,7 +360,7 @@ impl Connection {
     }
 }
 
-/// Checks what the head of a frame alone can tell: size, place, and the order of header blocks.
+/// Checks everything that a frame head alone shows: size, state, and the order of header blocks.
 fn check_head(
     head: &FrameHead,
     frame_bytes_max: u32,

@@ -1,4 +1,4 @@
-//! Output: frames go straight into one buffer, as far as the windows admit.
+//! Output: frames are written into one buffer, as far as the windows admit.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -14,7 +14,7 @@ use crate::stream::{State, StreamKey, Trailers};
 const STREAM_ID_MAX: u32 = 0x7fff_ffff;
 
 impl Connection {
-    /// A stream can be opened now.
+    /// Returns `true` if a stream can be opened now.
     pub fn can_open(&self) -> bool {
         self.opening().is_ok()
     }
@@ -47,8 +47,8 @@ impl Connection {
         Ok(key)
     }
 
-    /// [`Connection::open`] for a head that starts with what is the same every time, which `cache`
-    /// remembers, and goes on with what is not.
+    /// Opens a stream as [`Connection::open`] does, with a head in two parts: fields that are equal
+    /// for every call, whose encoding `cache` stores, and the fields of this call.
     ///
     /// # Errors
     /// As [`Connection::open`].
@@ -89,8 +89,8 @@ impl Connection {
         Ok(key)
     }
 
-    /// Sends a response head, or trailers when `end_stream` is set after data. Trailers wait
-    /// behind queued data. A stream that is gone is left alone.
+    /// Sends a response head, or trailers if `end_stream` is set after data. Trailers wait behind
+    /// queued data. Does nothing if the stream is closed.
     ///
     /// The list goes out as it is, however long: see [`Connection::peer_header_list_bytes_max`].
     pub fn send_headers<'f>(
@@ -146,7 +146,7 @@ impl Connection {
         write::finish_headers(&mut sender.out, at, id, end_stream, frame_bytes_max);
     }
 
-    /// We have ended the stream. A server that ends before its client tells it to stop sending,
+    /// Applies our end of the stream. A server that ends before its client asks it to stop sending,
     /// strictly after the trailers (RFC 9113 §8.1).
     pub(super) fn end_sent(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.at_mut(key) else {
@@ -167,8 +167,8 @@ impl Connection {
     }
 
     /// Starts a DATA frame of exactly `len` bytes in the output, which the caller must append to
-    /// the returned buffer. `None`, and nothing done, when the windows, the peer's frame size,
-    /// bytes queued before (other streams' too) or a full output stand against it: use
+    /// the returned buffer. Returns `None` and does nothing if the windows, the peer's frame size,
+    /// earlier queued bytes (also of other streams) or a full output forbid it: use
     /// [`Connection::send_data`] then.
     #[inline(always)]
     pub fn data_in_place(
@@ -204,16 +204,16 @@ impl Connection {
         Some(&mut self.sender.out)
     }
 
-    /// Sends body bytes; what the windows refuse is copied into the stream's queue. A stream that
-    /// is gone is left alone.
+    /// Sends body bytes; those that the windows do not admit are copied into the stream's queue.
+    /// Does nothing if the stream is closed.
     pub fn send_data(&mut self, stream: StreamKey, bytes: &[u8], end_stream: bool) {
         if let Some(sent) = self.send_unqueued(stream, bytes, end_stream) {
             self.enqueue(stream, end_stream, |queue| queue.push(&bytes[sent..]));
         }
     }
 
-    /// [`Connection::send_data`] of a whole buffer, which a queue that is empty keeps in place of
-    /// a copy if much of it has to wait. Otherwise it is given back, with its bytes.
+    /// Sends a whole buffer as [`Connection::send_data`] does. An empty queue keeps the buffer
+    /// instead of a copy if much of it must wait; otherwise the buffer is returned with its bytes.
     pub fn send_buffer(
         &mut self,
         stream: StreamKey,
@@ -230,8 +230,8 @@ impl Connection {
         left
     }
 
-    /// Sends what can be sent without a queue. `None` when that was all of it, or the stream takes
-    /// nothing more; else how many bytes went out.
+    /// Sends as much as possible without a queue. Returns `None` if that was everything or the
+    /// stream accepts no more, else the number of bytes sent.
     fn send_unqueued(
         &mut self,
         stream: StreamKey,
@@ -261,8 +261,8 @@ impl Connection {
         (sent < bytes.len()).then_some(sent)
     }
 
-    /// Writes as many DATA frames as the windows and an output of `bytes_high` admit; how many
-    /// bytes went out. END_STREAM goes with the last byte.
+    /// Writes as many DATA frames as the windows and an output of `bytes_high` admit, and returns
+    /// the number of bytes written. END_STREAM goes with the last byte.
     pub(super) fn write_data(
         &mut self,
         key: StreamKey,
@@ -305,12 +305,12 @@ impl Connection {
         }
     }
 
-    /// Sends PING with this payload; [`crate::Event::PingAck`] reports its return.
+    /// Sends PING with this payload; [`crate::Event::PingAck`] reports the acknowledgement.
     pub fn ping(&mut self, opaque: u64) {
         write::ping(&mut self.sender.out, &opaque.to_be_bytes(), false);
     }
 
-    /// Something would be transmitted now.
+    /// Returns `true` if [`Connection::transmit`] would return bytes now.
     pub fn has_output(&self) -> bool {
         let line_moves = !self.shutdown.failed && self.sender.window.available() > 0;
         !self.sender.out.is_empty()
@@ -318,12 +318,13 @@ impl Connection {
             || (line_moves && !self.sender.ready.is_empty())
     }
 
-    /// The output buffer has no memory of its own yet: [`Connection::lend_output`] may give some.
+    /// Returns `true` if the output buffer has no memory yet: [`Connection::lend_output`] may
+    /// supply it.
     pub fn wants_output(&self) -> bool {
         self.sender.out.capacity() == 0
     }
 
-    /// Gives the connection an empty buffer to write into.
+    /// Supplies an empty buffer to write into.
     pub fn lend_output(&mut self, buffer: Vec<u8>) {
         debug_assert!(buffer.is_empty());
         if self.sender.out.is_empty() {
@@ -331,13 +332,13 @@ impl Connection {
         }
     }
 
-    /// Takes the output buffer back while nothing is in it, so that an idle connection owns none.
+    /// Takes the output buffer while it is empty, so that an idle connection owns none.
     pub fn take_spare_output(&mut self) -> Option<Vec<u8>> {
         let spare = self.sender.out.is_empty() && self.sender.out.capacity() > 0;
         spare.then(|| mem::take(&mut self.sender.out))
     }
 
-    /// Moves all that can be sent now into `out`: by swapping buffers if `out` is empty.
+    /// Moves everything that can be sent now into `out`, by a swap of buffers if `out` is empty.
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
         self.give_credit();
         self.flush_queues();
@@ -349,7 +350,7 @@ impl Connection {
         }
     }
 
-    /// Writes the credit that is due to readers that wait, and to the connection.
+    /// Writes WINDOW_UPDATE frames for readers that wait and for the connection.
     fn give_credit(&mut self) {
         if self.shutdown.failed {
             return;

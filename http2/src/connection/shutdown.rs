@@ -1,4 +1,4 @@
-//! The end of a connection: graceful by two GOAWAY frames, or at once after an error.
+//! End of a connection: graceful by two GOAWAY frames, or at once after an error.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -10,44 +10,44 @@ use crate::flow::WINDOW_BYTES_MAX;
 use crate::frame::write;
 use crate::limits::Limit;
 
-/// The payload of the PING between the two GOAWAY frames; its acknowledgement proves that every
-/// stream that the peer opened before it knew has arrived.
+/// Payload of the PING between the two GOAWAY frames. Its acknowledgement proves that every stream
+/// that the peer opened before it knew has arrived.
 const DRAIN_PING: u64 = 0x636f_7265_7370_756e;
 
-/// The debug data of the GOAWAY that answers too many PINGs; gRPC clients look for it (gRFC A8).
+/// Debug data of the GOAWAY that answers too many PINGs; gRPC clients look for it (gRFC A8).
 pub(super) const TOO_MANY_PINGS: &[u8] = b"too_many_pings";
 
-/// Debug data of the peer's GOAWAY that is kept, in bytes: enough for a sentence.
+/// Number of bytes kept of the debug data in the peer's GOAWAY: enough for a sentence.
 const PEER_DEBUG_BYTES_MAX: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Shutdown {
-    /// The connection has ended with an error.
+    /// True once the connection has ended with an error.
     pub(super) failed: bool,
-    /// We announced the end but still accept what is under way.
+    /// True once this end has announced the end but still accepts streams in flight.
     draining: bool,
-    /// The last stream that we promised to process.
+    /// Last stream that this end promised to process.
     local_last: Option<u32>,
-    /// The last stream that the peer promised to process.
+    /// Last stream that the peer promised to process.
     pub(super) peer_last: Option<u32>,
-    /// The peer said that we send too many PINGs.
+    /// True if the peer ended the connection because of too many PINGs.
     pub(super) is_told_off: bool,
     /// Code and debug data of the peer's latest GOAWAY.
     peer_reason: Option<(ErrorCode, Box<[u8]>)>,
-    /// The debug data of a graceful end.
+    /// Debug data of our GOAWAY frames in a graceful end.
     reason: &'static [u8],
-    /// Streams that came above the last that we promised to process, and the highest of them.
+    /// Number of streams above the last that we promised to process, and the highest of them.
     late_streams: u64,
     late_last: u32,
 }
 
 impl Shutdown {
-    /// A new stream of the peer comes too late.
+    /// Returns `true` if the peer opened this new stream too late for it to be processed.
     pub(super) fn refuses(&self, stream: u32) -> bool {
         self.local_last.is_some_and(|last| stream > last)
     }
 
-    /// HEADERS came on a stream that is not known: its first ones count, if it is above the last.
+    /// Counts HEADERS on an unknown stream above the last promised one, once for each stream.
     pub(super) fn on_late_stream(&mut self, stream: u32) {
         if self.refuses(stream) && stream > self.late_last {
             self.late_last = stream;
@@ -55,7 +55,7 @@ impl Shutdown {
         }
     }
 
-    /// The peer has sent GOAWAY.
+    /// Records the peer's GOAWAY.
     #[cold]
     pub(super) fn note_peer(&mut self, code: ErrorCode, debug: &[u8]) {
         let kept = &debug[..debug.len().min(PEER_DEBUG_BYTES_MAX)];
@@ -68,13 +68,15 @@ impl Shutdown {
 }
 
 impl Connection {
-    /// Starts a graceful end (RFC 9113 §6.8): GOAWAY with the highest identifier and a PING now,
-    /// GOAWAY with the real last stream when the PING is acknowledged. Streams up to it finish.
+    /// Starts a graceful end (RFC 9113 §6.8): sends GOAWAY with the highest identifier and a PING
+    /// now, and GOAWAY with the real last stream once the PING is acknowledged. Streams up to that
+    /// one finish.
     pub fn drain(&mut self) {
         self.drain_for(b"");
     }
 
-    /// The same with debug data in both frames, which say why to whoever reads a log.
+    /// Starts a graceful end as [`Connection::drain`] does, with debug data in both GOAWAY frames
+    /// that state the reason for log readers.
     pub fn drain_for(&mut self, reason: &'static [u8]) {
         let Shutdown {
             failed,
@@ -107,42 +109,45 @@ impl Connection {
         }
     }
 
-    /// The final GOAWAY is out and no stream is left: the socket can close.
+    /// Returns `true` if the final GOAWAY is sent and no stream is left, so that the socket can
+    /// close.
     pub fn is_finished(&self) -> bool {
         self.shutdown.failed || (self.shutdown.local_last.is_some() && self.streams.len() == 0)
     }
 
-    /// GOAWAY was sent or received, or the connection failed: open no stream here.
+    /// Returns `true` if GOAWAY was sent or received, or the connection failed: no stream can be
+    /// opened.
     pub fn is_going_away(&self) -> bool {
         self.shutdown.closes_to_new()
     }
 
-    /// The final GOAWAY is out: no further stream is taken.
+    /// Returns `true` if the final GOAWAY is sent, so that no further stream is accepted.
     pub fn is_last_announced(&self) -> bool {
         self.shutdown.local_last.is_some()
     }
 
-    /// Streams that the peer opened too late to be taken. It learns from GOAWAY that they were not
-    /// processed, and may open them elsewhere.
+    /// Returns the number of streams that the peer opened too late to be processed. The peer learns
+    /// that from GOAWAY and may open them on another connection.
     pub fn late_streams(&self) -> u64 {
         self.shutdown.late_streams
     }
 
-    /// The peer has ended the connection because of too many PINGs: the next one must send fewer.
+    /// Returns `true` if the peer ended the connection because of too many PINGs: the next
+    /// connection must send fewer.
     pub fn is_told_off(&self) -> bool {
         self.shutdown.is_told_off
     }
 
-    /// Returns code and debug data of the peer's latest GOAWAY (RFC 9113 §6.8), of which the first
-    /// 256 bytes are kept. The data may be anything; most peers put a text for log readers there.
+    /// Returns code and debug data of the peer's latest GOAWAY (RFC 9113 §6.8); the first 256 bytes
+    /// of the data are kept. The data may be anything; most peers send a text for log readers.
     pub fn peer_go_away(&self) -> Option<(ErrorCode, &[u8])> {
         let (code, debug) = self.shutdown.peer_reason.as_ref()?;
         Some((*code, debug))
     }
 
-    /// Returns why `error` ended this connection: the limit's setting and value, or the rule that
-    /// the peer broke. GOAWAY carries it as debug data. Too many PINGs are the exception: there
-    /// GOAWAY carries the text that gRFC A8 defines.
+    /// Returns the reason for which `error` ended this connection: the limit's setting and value,
+    /// or the rule that the peer broke. GOAWAY carries it as debug data. For too many PINGs GOAWAY
+    /// carries the text that gRFC A8 defines instead.
     pub fn reason(&self, error: &ConnectionError) -> String {
         match error.cause {
             Cause::LimitExceeded(limit) => limit.reason(&self.limits),

@@ -1,4 +1,4 @@
-//! What cannot be seen from outside: how much a connection keeps.
+//! Unit tests of internal state: the memory that a connection holds.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -6,11 +6,11 @@ use core::time::Duration;
 use crate::hpack::{Field, Indexing};
 use crate::{BlockCache, Config, Connection, ErrorCode};
 
-/// Two open streams, twice, the slack, and the one that comes.
+/// Two entries for each of two open streams, the slack, and the entry being added.
 const LINE_MAX: usize = 2 * 2 + 16 + 1;
 
-/// While the connection's window is closed nobody leaves the line of senders by his turn; those
-/// who are reset in it must not make it grow.
+/// While the connection's window is closed no stream leaves the list of senders by sending. Streams
+/// that are reset in it must not make it grow.
 #[test]
 fn the_line_of_senders_is_bounded_by_the_open_streams() {
     let mut client = Connection::new(Config::client());
@@ -51,8 +51,8 @@ fn field<'a>(name: &'a [u8], value: &'a [u8], indexing: Indexing) -> Field<'a> {
     }
 }
 
-/// Whatever the rest of a head does to the table, and whenever that changes its size, the part that
-/// is remembered must mean what it did.
+/// The cached part of a head keeps its meaning, whatever the rest of the head does to the table and
+/// whenever the table's size changes.
 #[test]
 fn a_head_in_parts_means_both_of_them() {
     let same = [

@@ -1,7 +1,7 @@
-//! The connection's timers: what the peer must have done by when.
+//! Timers of the connection: deadlines for the peer.
 //!
-//! Time comes in as an argument, so nothing here costs a call anything: timers are set and
-//! cleared in the handshake, by split header blocks and by output that waits, all of them rare.
+//! Time is an argument. Timers are set and cleared by the handshake, by split header blocks and by
+//! output that waits, which are all rare, so they cost a call nothing.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -13,13 +13,13 @@ use crate::event::Event;
 use crate::limits::Limit;
 use crate::stream::StreamKey;
 
-/// The parts that the bound on write progress is measured in.
+/// Number of sweeps in the bound on write progress.
 const SWEEPS_PER_BOUND: u32 = 4;
 
-/// Sweeps without progress that prove that the whole bound has passed without any.
+/// Number of sweeps without progress that prove that the whole bound has passed.
 const IDLE_SWEEPS_MAX: u8 = SWEEPS_PER_BOUND as u8 + 1;
 
-/// What is waited for.
+/// Event that a timer waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
     Preface,
@@ -52,30 +52,30 @@ impl Timer {
     }
 }
 
-/// A table of moments.
+/// Table of the timers' moments.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     started: bool,
-    /// The time that came with the latest input.
+    /// Time of the latest input.
     pub(super) heard_at: Duration,
-    /// The time that [`Connection::advance`] was told last.
+    /// Time of the last [`Connection::advance`].
     advanced_at: Duration,
     table: [Option<Duration>; Timer::ALL.len()],
-    /// The earliest of the table.
+    /// Earliest moment in the table.
     due: Option<Duration>,
-    /// Sweeps without a queued byte moving on the whole connection.
+    /// Number of sweeps in a row in which no queued byte of the connection was sent.
     idle_sweeps: u8,
-    /// Streams that the last sweep gave up and that are not reset yet.
+    /// Streams that the last sweep found stalled and that are not reset yet.
     stalled: Vec<StreamKey>,
 }
 
 impl Timers {
-    /// The latest time that was told.
+    /// Returns the latest time passed in.
     pub(super) fn now(&self) -> Duration {
         self.heard_at.max(self.advanced_at)
     }
 
-    /// Sets a timer to `bound` after `from`; a moment past the end of time is none.
+    /// Sets a timer to `bound` after `from`; a moment beyond the range of the clock sets none.
     pub(super) fn set(&mut self, timer: Timer, from: Duration, bound: Duration) {
         let is_bounded = bound < Duration::MAX;
         self.put(timer, from.checked_add(bound).filter(|_| is_bounded));
@@ -94,7 +94,7 @@ impl Timers {
         self.table[timer as usize].is_some()
     }
 
-    /// A queued byte went out.
+    /// Records that a queued byte was sent.
     pub(super) fn on_write_progress(&mut self) {
         self.idle_sweeps = 0;
     }
@@ -107,13 +107,14 @@ impl Timers {
 }
 
 impl Connection {
-    /// When [`Connection::advance`] must be called next, unless something else happens before.
+    /// Returns the moment at which [`Connection::advance`] must be called next, if nothing happens
+    /// before.
     pub fn deadline(&self) -> Option<Duration> {
         self.timers.due
     }
 
-    /// Lets time pass until that yields an event; `None` when nothing is due. The connection's
-    /// clock starts with the first call of this or of [`Connection::receive`].
+    /// Acts on timers until one yields an event; `None` if none is due. The connection's clock
+    /// starts with the first call of this function or of [`Connection::receive`].
     ///
     /// # Errors
     /// As [`Connection::receive`]: the peer has let a time of [`crate::Limits`] pass. GOAWAY is in
@@ -132,7 +133,7 @@ impl Connection {
         self.expire(now).inspect_err(|error| self.fail(error))
     }
 
-    /// The peer has from now on to show that it speaks HTTP/2.
+    /// Starts the timers within which the peer must show that it speaks HTTP/2.
     pub(super) fn start_clock(&mut self) {
         self.timers.started = true;
         let now = self.timers.now();
@@ -150,7 +151,7 @@ impl Connection {
         self.timers.started
     }
 
-    /// The peer's first SETTINGS are whole: ours are to be acknowledged next.
+    /// Handles the peer's first SETTINGS: the acknowledgement of ours is due next.
     #[cold]
     pub(super) fn on_established(&mut self) {
         self.timers.clear(Timer::Preface);
@@ -162,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// A part of a frame or of a header block has come.
+    /// Starts the timer for a frame or header block of which a part has arrived.
     #[cold]
     pub(super) fn await_whole(&mut self) {
         if !self.timers.is_set(Timer::HeaderBlock) {
@@ -172,7 +173,7 @@ impl Connection {
         }
     }
 
-    /// A frame that came in parts is whole; the header block that it belongs to may not be.
+    /// Stops the timer when a frame that arrived in parts is whole, unless its header block is not.
     #[cold]
     pub(super) fn on_gathered(&mut self) {
         if self.fields.partial.is_none() {
@@ -180,7 +181,7 @@ impl Connection {
         }
     }
 
-    /// Output waits for a window from now on.
+    /// Starts the timer of output that waits for a window.
     pub(super) fn await_write_progress(&mut self) {
         let bounded = self.limits.write_progress_time_max < Duration::MAX;
         if bounded && self.role == Role::Server && !self.timers.is_set(Timer::WriteProgress) {
@@ -216,7 +217,8 @@ impl Connection {
         Ok(None)
     }
 
-    /// Looks at all streams with queued output, and notes those that have not moved for long.
+    /// Checks all streams with queued output, and records those that have made no progress for the
+    /// whole bound.
     fn sweep(&mut self) -> Result<(), ConnectionError> {
         let connection_closed = self.sender.window.available() == 0;
         let mut any = false;
@@ -247,7 +249,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Resets the next stream that the sweep gave up; the last one leaves for the next sweep.
+    /// Resets the next stream that the sweep found stalled. After the last one the next sweep is
+    /// set.
     fn give_up_stalled(&mut self) -> Option<Event<'static>> {
         while let Some(key) = self.timers.stalled.pop() {
             if self.timers.stalled.is_empty() {

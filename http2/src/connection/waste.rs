@@ -1,9 +1,9 @@
-//! Streams that end before their time, charged by how much of their work was wasted.
+//! Budget for streams that end early, charged by how much of their work was wasted.
 //!
-//! RST_STREAM alone says nothing about its sender. A caller that cancels a stream it could have had
-//! an answer to has kept to the limit on concurrent streams for as long as it lived, and costs less
-//! than one that finishes. A flood gets around that limit: it ends streams before the server could
-//! say anything about them (CVE-2023-44487), or makes the server end them (CVE-2025-8671).
+//! RST_STREAM alone says nothing about its sender. A caller that cancels a stream whose answer
+//! could have been sent has kept to the limit on concurrent streams, and costs less than one that
+//! finishes. A flood gets around that limit: it ends streams before the server could send anything
+//! about them (CVE-2023-44487), or makes the server end them (CVE-2025-8671).
 
 use core::time::Duration;
 
@@ -12,35 +12,36 @@ use crate::error::ConnectionError;
 use crate::limits::{Bucket, Limit, Limits};
 use crate::stream::StreamKey;
 
-/// Price of a stream that is wasted whole, in parts of one of [`Limits::reset_budget`].
+/// Price of a stream that is wasted as a whole, in units of 1/32 of [`Limits::reset_budget`].
 const WHOLE: u32 = 32;
 
-/// Price of a stream that something could be transmitted about: 200 of these are 6,400 streams.
+/// Price of a stream about which something could be transmitted: 200 of [`WHOLE`] are 6,400 of
+/// these.
 const LATE: u32 = 1;
 
-/// Price of the first few streams that are wasted between two transmits. A caller that waits for
-/// the end of one faulty call before the next pays this.
+/// Price of the first few streams wasted between two transmits, as by a caller that waits for the
+/// end of one faulty call before it makes the next.
 const ALONE: u32 = 6;
 
-/// Streams wasted between two transmits at that price.
+/// Number of streams between two transmits that cost [`ALONE`].
 const ALONE_MAX: u32 = 8;
 
-/// Streams opened behind a wasted one that halve its price; as many again make it a third.
+/// Number of streams opened after a wasted one that halve its price; twice as many make it a third.
 const FOLLOWERS: u32 = 8;
 
 /// Age of a stream that ends.
 #[derive(Clone, Copy, Debug)]
 enum Age {
-    /// Longer than the last transmit.
+    /// The stream is older than the last transmit.
     Transmitted,
-    /// Not as long; so many streams were opened after it.
+    /// The stream is younger than the last transmit; `followers` streams were opened after it.
     Fresh { followers: u32 },
 }
 
-/// The budget for wasted streams.
+/// Budget for wasted streams.
 pub(super) struct Waste {
     budget: Bucket,
-    /// Streams wasted since the last transmit that were opened since then.
+    /// Number of wasted streams that were both opened and ended since the last transmit.
     fresh: u32,
 }
 
@@ -60,7 +61,7 @@ impl Waste {
         self.fresh = 0;
     }
 
-    /// A stream has finished.
+    /// Returns tokens for a stream that has finished.
     pub(super) fn refund(&mut self) {
         self.budget.earn(WHOLE);
     }
@@ -79,7 +80,7 @@ impl Waste {
 }
 
 impl Connection {
-    /// Age of a stream; one that was not taken up was opened just now.
+    /// Returns the age of a stream; one that was refused counts as just opened.
     fn age(&self, stream: Option<StreamKey>) -> Age {
         let Some(stream) = stream.and_then(|key| self.streams.at(key)) else {
             return Age::Fresh { followers: 0 };
@@ -92,8 +93,8 @@ impl Connection {
         }
     }
 
-    /// Charges a stream that ended before its time. Only servers mind: a client's peer resets
-    /// streams for reasons of its own.
+    /// Charges a stream that ended early. Only a server charges: a client's peer may reset streams
+    /// for its own reasons.
     #[cold]
     pub(super) fn charge_waste(
         &mut self,
@@ -110,7 +111,7 @@ impl Connection {
     }
 
     /// Charges a stream that the peer opened beyond a limit that it has not acknowledged yet, which
-    /// no peer can help.
+    /// is not its fault.
     #[cold]
     pub(super) fn charge_early_bird(&mut self, now: Duration) -> Result<(), ConnectionError> {
         match self.abuse.resets.budget.charge(LATE, now) {

@@ -1,9 +1,9 @@
 //! The nine bytes before each frame (RFC 9113 §4.1).
 
-/// Length of a frame head.
+/// Length of a frame head, in bytes.
 pub(crate) const HEAD_BYTES: usize = 9;
 
-/// Frame types (RFC 9113 §6). Others are ignored, as §5.5 demands.
+/// Frame types (RFC 9113 §6). Other types are ignored, as §5.5 demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Data,
@@ -43,15 +43,15 @@ impl Kind {
 
 /// Frame flags.
 pub(crate) mod flag {
-    /// DATA, HEADERS: the sender ends the stream.
+    /// Sender ends the stream (DATA, HEADERS).
     pub(crate) const END_STREAM: u8 = 0x1;
-    /// SETTINGS, PING: this is an acknowledgement.
+    /// Frame is an acknowledgement (SETTINGS, PING).
     pub(crate) const ACK: u8 = 0x1;
-    /// HEADERS, CONTINUATION: the block ends here.
+    /// Header block ends with this frame (HEADERS, CONTINUATION).
     pub(crate) const END_HEADERS: u8 = 0x4;
-    /// DATA, HEADERS: a pad length comes first.
+    /// Payload starts with a pad length (DATA, HEADERS).
     pub(crate) const PADDED: u8 = 0x8;
-    /// HEADERS: five bytes of priority come before the block.
+    /// Payload has five bytes of priority before the block (HEADERS).
     pub(crate) const PRIORITY: u8 = 0x20;
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct FrameHead {
     pub(crate) len: usize,
     pub(crate) kind: Kind,
     pub(crate) flags: u8,
-    /// The reserved bit is dropped.
+    /// Stream identifier, without the reserved bit.
     pub(crate) stream: u32,
 }
 

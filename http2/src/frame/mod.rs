@@ -1,4 +1,4 @@
-//! Frames as bytes (RFC 9113 §4, §6): parse and write, no state.
+//! Wire form of frames (RFC 9113 §4, §6): parse and write, without state.
 
 pub(crate) mod head;
 pub(crate) mod payload;
@@ -6,5 +6,5 @@ pub(crate) mod write;
 
 pub(crate) use head::{FrameHead, HEAD_BYTES, Kind, flag};
 
-/// What every client sends first (RFC 9113 §3.4).
+/// Connection preface: the first bytes that every client sends (RFC 9113 §3.4).
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -1,6 +1,6 @@
-//! Payloads of the frames that carry more than bytes.
+//! Payloads of the frames that have fields.
 
-/// A payload that contradicts itself, with the rule it breaks.
+/// Malformed payload, with the rule that it breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
@@ -19,12 +19,12 @@ pub(crate) fn unpad(payload: &[u8]) -> Result<&[u8], Malformed> {
     }
 }
 
-/// The stream that a PRIORITY payload depends on, without the exclusive bit.
+/// Returns the stream that a PRIORITY payload depends on, without the exclusive bit.
 pub(crate) fn dependency(payload: &[u8]) -> Option<u32> {
     Some(word(payload.get(..4)?) & 0x7fff_ffff)
 }
 
-/// Four bytes as a number.
+/// Returns four bytes as a big-endian number.
 pub(crate) fn word(payload: &[u8]) -> u32 {
     payload
         .iter()
@@ -32,7 +32,7 @@ pub(crate) fn word(payload: &[u8]) -> u32 {
         .fold(0, |sum, &byte| sum << 8 | u32::from(byte))
 }
 
-/// The entries of a SETTINGS payload: identifier and value.
+/// Iterates over the entries of a SETTINGS payload: identifier and value.
 pub(crate) fn settings(payload: &[u8]) -> impl Iterator<Item = (u16, u32)> + '_ {
     payload
         .chunks_exact(6)

@@ -22,7 +22,7 @@ fn head(out: &mut Vec<u8>, len: usize, kind: u8, flags: u8, stream: u32) {
     out.extend_from_slice(&[l[1], l[2], l[3], kind, flags, s[0], s[1], s[2], s[3]]);
 }
 
-/// The head of a DATA frame; exactly `len` bytes of payload must follow.
+/// Writes the head of a DATA frame; exactly `len` bytes of payload must follow.
 pub(crate) fn data_head(out: &mut Vec<u8>, stream: u32, len: usize, end_stream: bool) {
     head(
         out,
@@ -33,7 +33,7 @@ pub(crate) fn data_head(out: &mut Vec<u8>, stream: u32, len: usize, end_stream: 
     );
 }
 
-/// A header block as HEADERS and as many CONTINUATION frames as `frame_bytes_max` makes of it.
+/// Writes a header block as HEADERS and as many CONTINUATION frames as `frame_bytes_max` requires.
 pub(crate) fn headers(
     out: &mut Vec<u8>,
     stream: u32,
@@ -66,8 +66,8 @@ pub(crate) fn headers(
     }
 }
 
-/// Turns the block that was written behind a frame head reserved at `at` into HEADERS, without
-/// moving it when it fits one frame.
+/// Turns the block that was written after a frame head reserved at `at` into HEADERS, in place if
+/// it fits one frame.
 pub(crate) fn finish_headers(
     out: &mut Vec<u8>,
     at: usize,

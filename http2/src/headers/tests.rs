@@ -1,4 +1,4 @@
-//! Header lists and the characters of RFC 9113 §8.2.1.
+//! Tests of header lists and of the characters of RFC 9113 §8.2.1.
 
 use super::*;
 

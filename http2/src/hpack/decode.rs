@@ -1,4 +1,4 @@
-//! Header blocks to fields, RFC 7541 §3 and §6.
+//! Decoder: header blocks to fields, RFC 7541 §3 and §6.
 
 use super::integer::Input;
 use super::parts::Amid;
@@ -7,38 +7,38 @@ use super::{HpackError, huffman, static_table};
 use crate::headers::{FIELD_OVERHEAD_BYTES, HeaderList, Token, Traits, is_value};
 use alloc::boxed::Box;
 
-/// Size updates a block may start with: the smallest size since the last block, then the final
-/// one (RFC 7541 §4.2).
+/// Number of size updates that a block may start with: the smallest size since the last block, then
+/// the final one (RFC 7541 §4.2).
 const SIZE_UPDATES_MAX: usize = 2;
 
-/// Hard limits are clamped to this, because a [`HeaderList`] counts in 32 bits.
+/// Largest hard limit in bytes, because a [`HeaderList`] counts in 32 bits.
 const LIST_BYTES_CEILING: usize = 1 << 30;
 
-/// Room beyond the soft limits for fields that have a [`Token`]: what a call or its end is known
-/// by, such as `grpc-status` behind a list of others.
+/// Bytes beyond the soft limits for fields that have a [`Token`], so that fields that a call
+/// depends on, such as `grpc-status`, are kept behind a list of others.
 const TOKEN_BYTES: usize = 1024;
 const TOKEN_FIELDS: usize = 16;
 
-/// What one header block may amount to. Sizes count name + value + 32 for every field (RFC 9113
-/// §10.5.1), cookies one by one.
+/// Limits on one header block. Sizes count name + value + 32 for every field (RFC 9113 §10.5.1),
+/// with each cookie as a field of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListLimits {
-    /// Fields that take the list over this many bytes are dropped; the list says it overflowed.
-    /// Those with a [`Token`] have 1 KiB and 16 fields more.
+    /// Size in bytes above which fields are dropped and the list is marked as overflowed. Fields
+    /// with a [`Token`] have 1 KiB and 16 fields more.
     pub bytes_soft: usize,
-    /// Over this many bytes decoding stops with [`HpackError::TooLarge`].
+    /// Size in bytes above which decoding stops with [`HpackError::TooLarge`].
     pub bytes_hard: usize,
-    /// Fields over this number are dropped; the list says it overflowed.
+    /// Number of fields above which fields are dropped and the list is marked as overflowed.
     pub fields_soft: usize,
-    /// Over this many fields decoding stops with [`HpackError::TooManyFields`].
+    /// Number of fields above which decoding stops with [`HpackError::TooManyFields`].
     pub fields_hard: usize,
 }
 
-/// What decoding a block did besides filling the list.
+/// Result of decoding a block, apart from the fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Whether the block inserted, evicted or resized: then [`Decoder::epoch`] has changed, and
-    /// the block must not be remembered, for the same bytes would mean something else next time.
+    /// True if the block inserted, evicted or resized. Then [`Decoder::epoch`] has changed, and the
+    /// block must not be remembered, because its bytes would have another meaning next time.
     pub mutated: bool,
 }
 
@@ -46,17 +46,18 @@ pub struct Decoded {
 #[derive(Debug)]
 pub struct Decoder {
     pub(super) table: Table<Traits>,
-    /// What this end announced as SETTINGS_HEADER_TABLE_SIZE, in bytes.
+    /// Value that this end announced as SETTINGS_HEADER_TABLE_SIZE, in bytes.
     pub(super) table_bytes_max: usize,
-    /// The announcement shrank below the peer's table: its next block must start with an update.
+    /// True if the announced size shrank below the peer's table, so that its next block must start
+    /// with a size update.
     update_due: bool,
-    /// A block of which only parts were decoded so far.
+    /// State of a block that is being decoded in parts.
     pub(super) amid: Option<Box<Amid>>,
 }
 
 impl Decoder {
-    /// A decoder for a table of at most `table_bytes_max` bytes (clamped to 1 GiB). The table
-    /// starts with that or 4096, whichever is less; it owns no memory before the first entry.
+    /// Returns a decoder for a table of at most `table_bytes_max` bytes (clamped to 1 GiB). The
+    /// table starts with that or 4096, whichever is less; it owns no memory before the first entry.
     ///
     /// An end that announces less than 4096 starts with 4096, because the peer does, and calls
     /// [`Decoder::set_table_bytes_max`] when its SETTINGS are acknowledged.
@@ -70,16 +71,17 @@ impl Decoder {
         }
     }
 
-    /// The peer acknowledged `bytes` (clamped to 1 GiB) as SETTINGS_HEADER_TABLE_SIZE. If its
-    /// table is larger, its next block must start with a size update (RFC 7541 §4.2).
+    /// Applies a SETTINGS_HEADER_TABLE_SIZE of `bytes` (clamped to 1 GiB) that the peer has
+    /// acknowledged. If the peer's table is larger, its next block must start with a size update
+    /// (RFC 7541 §4.2).
     pub fn set_table_bytes_max(&mut self, bytes: usize) {
         self.table_bytes_max = bytes.min(TABLE_BYTES_MAX);
         self.update_due = self.table.size_max() > self.table_bytes_max;
         self.table.touch();
     }
 
-    /// Changes whenever the dynamic table changes. A block that was decoded without changing it
-    /// means the same fields again as long as the epoch is the same.
+    /// Returns a number that changes whenever the dynamic table changes. A block that was decoded
+    /// without a change of the table means the same fields again while the epoch is unchanged.
     pub fn epoch(&self) -> u32 {
         self.table.epoch()
     }
@@ -127,7 +129,7 @@ impl Decoder {
         }
     }
 
-    /// RFC 7541 §6.3, only at the start of a block.
+    /// Reads size updates at the start of a block (RFC 7541 §6.3).
     pub(super) fn size_updates(&mut self, input: &mut Input<'_>) -> Result<(), HpackError> {
         let bytes_max = self.table_bytes_max;
         let mut updates = 0;
@@ -149,14 +151,14 @@ impl Decoder {
         Ok(())
     }
 
-    /// RFC 7541 §6.1.
+    /// Decodes an indexed field (RFC 7541 §6.1).
     #[inline]
     fn indexed(&self, input: &mut Input<'_>, sink: &mut Sink<'_>) -> Result<(), HpackError> {
         let (text, name_bytes, traits) = self.field(input.integer(7)?)?;
         sink.indexed(text, name_bytes, traits)
     }
 
-    /// The field with `index` in either table: its text, its name's length, its traits.
+    /// Returns the field with `index` in either table: its text, its name's length, its traits.
     #[inline]
     pub(super) fn field(&self, index: u32) -> Result<(&[u8], usize, Traits), HpackError> {
         if let Some(found) = static_table::field(index as usize) {
@@ -169,7 +171,8 @@ impl Decoder {
         Ok((row.text, row.name_bytes, row.traits))
     }
 
-    /// RFC 7541 §6.2: `prefix_bits` of the first byte are the name's index.
+    /// Decodes a literal field (RFC 7541 §6.2), whose name index has `prefix_bits` bits in the
+    /// first byte.
     fn literal(
         &mut self,
         input: &mut Input<'_>,
@@ -204,7 +207,7 @@ impl Decoder {
     }
 }
 
-/// Where fields go: a list under limits.
+/// Destination of decoded fields: a list under limits.
 pub(super) struct Sink<'l> {
     pub(super) list: &'l mut HeaderList,
     pub(super) limits: ListLimits,
@@ -222,8 +225,9 @@ impl<'l> Sink<'l> {
         Self { list, limits }
     }
 
-    /// The declared length of a string literal (RFC 7541 §5.2). It is checked before anything is
-    /// read: coded or not, a string longer than what is left of the hard limit is refused.
+    /// Reads the declared length of a string literal (RFC 7541 §5.2). It is checked before the
+    /// string is read: a string longer than the rest of the hard limit is refused, Huffman-coded or
+    /// not.
     pub(super) fn length(&self, input: &mut Input<'_>) -> Result<usize, HpackError> {
         let length = input.integer(7)? as usize;
         let left = self
@@ -266,7 +270,7 @@ impl<'l> Sink<'l> {
         Ok(())
     }
 
-    /// Keeps or drops a field of either table.
+    /// Keeps or drops a field that comes from a table.
     #[inline]
     fn indexed(
         &mut self,
@@ -281,8 +285,8 @@ impl<'l> Sink<'l> {
         Ok(())
     }
 
-    /// Charges a field of `bytes` behind `kept_bytes` of text that are kept, and answers whether
-    /// it is to be kept.
+    /// Charges a field of `bytes`, after `kept_bytes` of text that are kept. Returns whether to
+    /// keep it.
     #[inline]
     pub(super) fn admit(
         &mut self,
@@ -297,9 +301,9 @@ impl<'l> Sink<'l> {
         }
     }
 
-    /// The list goes over a soft limit: what is small enough for the room that is left in it is
-    /// kept all the same, so that the fields that tell what became of a call are not lost behind a
-    /// large one.
+    /// Decides about a field beyond a soft limit: a small field with a token is kept if the
+    /// reserved room admits it, so that the fields that tell the outcome of a call are not lost
+    /// after a large one.
     #[cold]
     fn admit_over(&mut self, text_bytes: usize, token: Token) -> Result<bool, HpackError> {
         let limits = &self.limits;

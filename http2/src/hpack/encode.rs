@@ -1,36 +1,36 @@
-//! Fields to header blocks, RFC 7541 §6.
+//! Encoder: fields to header blocks, RFC 7541 §6.
 
 use super::table::Table;
 use super::{TABLE_BYTES_DEFAULT, huffman, integer, static_table};
 use crate::headers::FIELD_OVERHEAD_BYTES;
 use alloc::vec::Vec;
 
-/// The table never grows beyond this, whatever the peer allows: its size is ours to choose, and
-/// the peer's settings must not decide how much memory we use.
+/// Largest size of the encoder's table in bytes, whatever the peer allows: the peer's settings must
+/// not decide how much memory this end uses.
 const TABLE_BYTES_MAX: usize = TABLE_BYTES_DEFAULT;
 
-/// Entries searched, newest first: a bound on the work per field.
+/// Number of entries searched, newest first, which bounds the work per field.
 const SEARCHED_ENTRIES_MAX: usize = 32;
 
-/// How the encoder treats a field that neither table holds.
+/// Treatment of a field that neither table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexing {
-    /// Insert it, so that it is one byte next time: for fields that will be repeated.
+    /// Insert the field, so that it takes one byte next time: for fields that will be repeated.
     Index,
-    /// Leave the table alone: for values that change from call to call.
+    /// Do not insert the field: for values that change from call to call.
     Literal,
-    /// For secrets: neither insert it nor let anyone further on do so (RFC 7541 §7.1.3).
+    /// Do not insert the field, and forbid intermediaries to do so: for secrets (RFC 7541 §7.1.3).
     Never,
 }
 
 /// One field to encode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The name, lower case, pseudo-headers with their colon.
+    /// Name in lower case; pseudo-header names include their colon.
     pub name: &'a [u8],
-    /// The value.
+    /// Value of the field.
     pub value: &'a [u8],
-    /// How to treat it.
+    /// Treatment if neither table holds the field.
     pub indexing: Indexing,
 }
 
@@ -42,7 +42,7 @@ pub struct Encoder {
     huffman: bool,
 }
 
-/// The first byte of a literal (RFC 7541 §6.2): its kind above the prefix of the name's index.
+/// First byte of a literal (RFC 7541 §6.2): its kind above the prefix of the name's index.
 #[derive(Clone, Copy)]
 struct Form {
     prefix_bits: u32,
@@ -62,12 +62,12 @@ const NEVER_INSERTED: Form = Form {
     high: 0x10,
 };
 
-/// Table sizes the peer must be told of at the start of the next block (RFC 7541 §4.2).
+/// Table sizes to announce to the peer at the start of the next block (RFC 7541 §4.2).
 #[derive(Clone, Copy, Debug)]
 struct SizeUpdate {
-    /// The smallest since the last block, in bytes.
+    /// Smallest size since the last block, in bytes.
     smallest: usize,
-    /// The one to go on with, in bytes.
+    /// Final size, in bytes.
     last: usize,
 }
 
@@ -78,7 +78,7 @@ impl Default for Encoder {
 }
 
 impl Encoder {
-    /// An encoder with the initial table of 4096 bytes and without Huffman coding.
+    /// Returns an encoder with the initial table of 4096 bytes and without Huffman coding.
     pub fn new() -> Encoder {
         Encoder {
             table: Table::new(TABLE_BYTES_MAX),
@@ -87,13 +87,13 @@ impl Encoder {
         }
     }
 
-    /// Chooses whether strings are Huffman-coded when that makes them shorter.
+    /// Sets whether strings are Huffman-coded when that makes them shorter.
     pub fn huffman(mut self, coded: bool) -> Encoder {
         self.huffman = coded;
         self
     }
 
-    /// The peer set SETTINGS_HEADER_TABLE_SIZE to `bytes`. The next block starts with a size
+    /// Applies the peer's SETTINGS_HEADER_TABLE_SIZE of `bytes`. The next block starts with a size
     /// update if that changes the table, which is never larger than 4096 bytes.
     pub fn set_peer_table_max(&mut self, bytes: usize) {
         let last = bytes.min(TABLE_BYTES_MAX);
@@ -106,13 +106,14 @@ impl Encoder {
         self.table.touch();
     }
 
-    /// Changes whenever the dynamic table changes or is about to. Bytes that were encoded without
-    /// changing it may be sent again for the same fields as long as the epoch is the same.
+    /// Returns a number that changes whenever the dynamic table changes or is about to. Bytes that
+    /// were encoded without a change of the table may be sent again for the same fields while the
+    /// epoch is unchanged.
     pub fn epoch(&self) -> u32 {
         self.table.epoch()
     }
 
-    /// Appends the block of `fields` to `out`; answers whether that changed the table.
+    /// Appends the block of `fields` to `out`. Returns whether that changed the table.
     pub fn encode<'a>(
         &mut self,
         fields: impl Iterator<Item = Field<'a>>,
@@ -161,13 +162,14 @@ impl Encoder {
         }
     }
 
-    /// An entry over half the table would push out more than it is likely to save.
+    /// Returns `false` for a field over half the table, because it would evict more than it is
+    /// likely to save.
     fn is_worth_inserting(&self, field: Field<'_>) -> bool {
         let entry_bytes = field.name.len() + field.value.len() + FIELD_OVERHEAD_BYTES;
         entry_bytes <= self.table.size_max() / 2
     }
 
-    /// The index of the newest dynamic entry equal to `field`.
+    /// Returns the index of the newest dynamic entry equal to `field`.
     fn find(&self, field: Field<'_>) -> Option<usize> {
         let (name, value) = (field.name, field.value);
         let text_bytes = name.len() + value.len();
@@ -184,14 +186,14 @@ impl Encoder {
         Some(static_table::ENTRIES + 1 + age)
     }
 
-    /// The index of the newest dynamic entry named `name`.
+    /// Returns the index of the newest dynamic entry named `name`.
     fn find_name(&self, name: &[u8]) -> Option<usize> {
         let mut rows = self.table.rows().take(SEARCHED_ENTRIES_MAX);
         let age = rows.position(|row| row.text[..row.name_bytes] == *name)?;
         Some(static_table::ENTRIES + 1 + age)
     }
 
-    /// RFC 7541 §6.2.
+    /// Writes a literal field (RFC 7541 §6.2).
     fn literal(&self, field: Field<'_>, name_index: Option<usize>, form: Form, out: &mut Vec<u8>) {
         integer::write(name_index.unwrap_or(0), form.prefix_bits, form.high, out);
         if name_index.is_none() {
@@ -200,7 +202,7 @@ impl Encoder {
         self.string(field.value, out);
     }
 
-    /// RFC 7541 §5.2.
+    /// Writes a string literal (RFC 7541 §5.2).
     fn string(&self, text: &[u8], out: &mut Vec<u8>) {
         if self.huffman {
             let coded_bytes = huffman::coded_bytes(text);

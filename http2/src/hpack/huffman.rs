@@ -1,4 +1,4 @@
-//! Huffman-coded strings, RFC 7541 §5.2.
+//! Huffman coding of strings, RFC 7541 §5.2.
 
 use super::HpackError;
 use super::huffman_table::{
@@ -6,10 +6,10 @@ use super::huffman_table::{
 };
 use alloc::vec::Vec;
 
-/// The shortest code, in bits: it bounds what a string can grow to.
+/// Shortest code in bits, which bounds the length of a decoded string.
 const CODE_BITS_MIN: usize = 5;
 
-/// Appends the string `coded` stands for; on an error `out` is as it was.
+/// Appends the decoded form of `coded`; after an error `out` is unchanged.
 pub(crate) fn decode(coded: &[u8], out: &mut Vec<u8>) -> Result<(), HpackError> {
     let start = out.len();
     // One byte more than fits, because two symbols are always written at once.
@@ -19,7 +19,8 @@ pub(crate) fn decode(coded: &[u8], out: &mut Vec<u8>) -> Result<(), HpackError> 
     written.map(|_| ())
 }
 
-/// Fills `out`, which must be as long as the string can get plus one; answers the string's length.
+/// Fills `out`, which must be as long as the longest possible string plus one. Returns the string's
+/// length.
 fn decode_into(coded: &[u8], out: &mut [u8]) -> Result<usize, HpackError> {
     let mut bits = Bits {
         window: 0,
@@ -86,16 +87,16 @@ fn decode_tail(
     }
 }
 
-/// The next bits of a string, aligned to the left.
+/// Bit reader over a string; the next bits are aligned to the left.
 struct Bits<'c> {
     window: u64,
-    /// How many bits of `window` are accounted for; what follows them is data too, or zero.
+    /// Number of valid bits in `window`; the bits after them are later data or zero.
     count: u32,
     rest: &'c [u8],
 }
 
 impl Bits<'_> {
-    /// Tops the window up to more than 56 bits, or to all that is left.
+    /// Fills the window to more than 56 bits, or to the end of the string.
     #[inline]
     fn refill(&mut self) {
         if let Some((word, _)) = self.rest.split_first_chunk::<8>() {
@@ -114,7 +115,7 @@ impl Bits<'_> {
         }
     }
 
-    /// Continues the last bits with ones, as the padding does.
+    /// Fills the window with ones after the last bits, as the padding does.
     fn pad(&mut self) {
         debug_assert!(self.rest.is_empty() && self.count < CODE_BITS_MAX as u32);
         self.window |= u64::MAX >> self.count;
@@ -138,7 +139,7 @@ impl Bits<'_> {
     }
 }
 
-/// How many bytes `text` takes when Huffman-coded.
+/// Returns the length of `text` in bytes when Huffman-coded.
 pub(crate) fn coded_bytes(text: &[u8]) -> usize {
     let bits: usize = text
         .iter()

@@ -1,20 +1,20 @@
-//! The Huffman code, RFC 7541 Appendix B, and the tables the compiler builds from it.
+//! Huffman code of RFC 7541 Appendix B, and the tables that the compiler builds from it.
 //!
-//! The code is canonical: among codes of equal length the symbols' order decides. So the lengths
-//! say it all, and a transcription can be checked against the appendix at a glance.
+//! The code is canonical: codes of equal length are in the order of their symbols. So the lengths
+//! define the code, and the table can be compared with the appendix at a glance.
 
-/// The end-of-string symbol, never sent, whose leading ones serve as padding.
+/// End-of-string symbol, which is never sent; its leading ones serve as padding.
 pub(crate) const END_OF_STRING: usize = 256;
 
-/// Bits of the decoder's window: each value of it yields up to two symbols.
+/// Width of the decoder's window in bits; each value of it yields up to two symbols.
 pub(crate) const WINDOW_BITS: u32 = 12;
 
-/// The longest code, in bits; END_OF_STRING has it, among others.
+/// Longest code, in bits; END_OF_STRING and others have it.
 pub(crate) const CODE_BITS_MAX: usize = 30;
 
 const SYMBOLS: usize = 257;
 
-/// The length of each symbol's code, in bits, 16 symbols to a row.
+/// Length of each symbol's code, in bits, 16 symbols to a row.
 #[rustfmt::skip]
 const CODE_BITS: [u8; SYMBOLS] = [
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,
@@ -36,24 +36,24 @@ const CODE_BITS: [u8; SYMBOLS] = [
     30,
 ];
 
-/// A symbol's code.
+/// Huffman code of one symbol.
 #[derive(Clone, Copy)]
 pub(crate) struct Code {
-    /// The code, in the low bits.
+    /// Bits of the code, in the low end.
     pub(crate) bits: u32,
-    /// How many bits it has.
+    /// Length of the code, in bits.
     pub(crate) length: u8,
 }
 
 /// The canonical code, split by length.
 struct Canonical {
-    /// The symbols in the order of their codes.
+    /// Symbols in the order of their codes.
     symbols: [u16; SYMBOLS],
-    /// For each length, the first code of it.
+    /// First code of each length.
     first: [u32; CODE_BITS_MAX + 1],
-    /// For each length, where its symbols start in `symbols`.
+    /// Index in `symbols` of the first symbol of each length.
     offset: [u16; CODE_BITS_MAX + 1],
-    /// For each length, the first 32-bit window too large for it.
+    /// First 32-bit window that is too large for each length.
     end: [u64; CODE_BITS_MAX + 1],
 }
 
@@ -88,7 +88,7 @@ const fn canonical() -> Canonical {
 
 static CANONICAL: Canonical = canonical();
 
-/// The codes by symbol.
+/// Codes by symbol.
 pub(crate) static CODES: [Code; SYMBOLS] = {
     let canonical = canonical();
     let mut codes = [Code { bits: 0, length: 0 }; SYMBOLS];
@@ -106,14 +106,14 @@ pub(crate) static CODES: [Code; SYMBOLS] = {
     codes
 };
 
-/// What a 12-bit window starts with, from the lowest bit: the length of its symbols together (6
-/// bits, so that a 64-bit shift takes it unmasked), their number (2 bits), the first symbol (8),
-/// the second one (8).
+/// Symbols at the start of a 12-bit window. From the lowest bit: total length of the symbols' codes
+/// (6 bits, so that a 64-bit shift needs no mask), number of symbols (2 bits), first symbol (8),
+/// second symbol (8).
 #[derive(Clone, Copy)]
 pub(crate) struct Window(u32);
 
 impl Window {
-    /// A window whose code is longer than it.
+    /// A window that starts with a code longer than the window.
     const LONG: Window = Window(0);
 
     const fn one(symbol: u8, bits: u8) -> Window {
@@ -126,26 +126,26 @@ impl Window {
         Window(bits | 2 << 6 | symbols)
     }
 
-    /// How many symbols end within the window; 0 for a code longer than it.
+    /// Returns the number of symbols that end within the window; 0 for a code longer than it.
     #[inline]
     pub(crate) const fn count(self) -> usize {
         (self.0 >> 6 & 3) as usize
     }
 
-    /// How many bits these symbols take.
+    /// Returns the total length of the symbols' codes, in bits.
     #[inline]
     pub(crate) const fn bits(self) -> u32 {
         self.0 & 0x3f
     }
 
-    /// The first and, when `count` is 2, the second symbol.
+    /// Returns the first and, if `count` is 2, the second symbol.
     #[inline]
     pub(crate) const fn symbols(self) -> [u8; 2] {
         [(self.0 >> 8) as u8, (self.0 >> 16) as u8]
     }
 }
 
-/// The symbols every 12-bit window starts with, 16 KiB.
+/// Symbols at the start of every 12-bit window, 16 KiB.
 pub(crate) static WINDOWS: [Window; 1 << WINDOW_BITS] = pairs(singles());
 
 const fn singles() -> [Window; 1 << WINDOW_BITS] {
@@ -185,7 +185,8 @@ const fn pairs(singles: [Window; 1 << WINDOW_BITS]) -> [Window; 1 << WINDOW_BITS
     windows
 }
 
-/// The symbol a 32-bit window starts with and its length in bits, for codes over 12 bits.
+/// Returns the symbol at the start of a 32-bit window and its length in bits, for codes over 12
+/// bits.
 pub(crate) fn long_symbol(window: u32) -> (usize, u32) {
     let mut length = WINDOW_BITS as usize + 1;
     while u64::from(window) >= CANONICAL.end[length] && length < CODE_BITS_MAX {

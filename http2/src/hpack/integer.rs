@@ -3,11 +3,11 @@
 use super::HpackError;
 use alloc::vec::Vec;
 
-/// Bytes an integer may take after its prefix: enough for 32 bits, so that a peer cannot make
-/// us walk a long run of empty continuation bytes.
+/// Largest number of bytes after an integer's prefix: enough for 32 bits, so that a peer cannot
+/// send a long run of empty continuation bytes.
 const CONTINUATION_BYTES_MAX: usize = 5;
 
-/// The part of a header block not read yet.
+/// Part of a header block that is not read yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Input<'b> {
     rest: &'b [u8],
@@ -18,17 +18,17 @@ impl<'b> Input<'b> {
         Input { rest: block }
     }
 
-    /// The next byte, left in place.
+    /// Returns the next byte without consuming it.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
-    /// Bytes that are left.
+    /// Returns the number of bytes left.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }
 
-    /// The next `count` bytes.
+    /// Consumes the next `count` bytes.
     pub(crate) fn take(&mut self, count: usize) -> Result<&'b [u8], HpackError> {
         let (taken, rest) = self
             .rest
@@ -44,7 +44,7 @@ impl<'b> Input<'b> {
         Ok(*first)
     }
 
-    /// The integer in the next byte's low `prefix_bits` and, when these are all ones, in the
+    /// Reads the integer in the next byte's low `prefix_bits` and, if these are all ones, in the
     /// bytes after it.
     #[inline]
     pub(crate) fn integer(&mut self, prefix_bits: u32) -> Result<u32, HpackError> {

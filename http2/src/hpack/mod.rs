@@ -30,10 +30,10 @@ mod tests;
 pub use decode::{Decoded, Decoder, ListLimits};
 pub use encode::{Encoder, Field, Indexing};
 
-/// The dynamic table's size both ends start with (RFC 9113 §6.5.2), in bytes.
+/// Initial size of the dynamic table at both ends (RFC 9113 §6.5.2), in bytes.
 pub const TABLE_BYTES_DEFAULT: usize = 4096;
 
-/// Why a header block could not be decoded.
+/// Reason that a header block could not be decoded.
 ///
 /// All but [`HpackError::TooLarge`] and [`HpackError::TooManyFields`] are connection errors of
 /// type COMPRESSION_ERROR (RFC 9113 §4.3); after any of them the decoder's table is no longer the
@@ -57,14 +57,14 @@ pub enum HpackError {
     SizeUpdateRepeated,
     /// A table size update exceeds what this end announced (RFC 7541 §6.3).
     SizeUpdateTooLarge {
-        /// What the peer asked for, in bytes.
+        /// Size that the peer asked for, in bytes.
         bytes: u32,
-        /// What this end allows, in bytes.
+        /// Size that this end allows, in bytes.
         bytes_max: usize,
     },
     /// The peer acknowledged a smaller table but did not shrink its own (RFC 7541 §4.2).
     SizeUpdateMissing {
-        /// What this end allows, in bytes.
+        /// Size that this end allows, in bytes.
         bytes_max: usize,
     },
     /// The block exceeds [`ListLimits::bytes_hard`].

@@ -1,7 +1,7 @@
-//! Header blocks that are decoded while they come, because they are too long to be kept.
+//! Header blocks that are decoded as they arrive, because they are too long to be kept.
 //!
-//! Such a block is over every soft limit, so that what is left of it matters for the table alone.
-//! Strings that neither the list nor the table can hold are passed over without being stored.
+//! Such a block exceeds every soft limit, so that the rest of it matters only for the table.
+//! Strings that neither the list nor the table can hold are skipped without being stored.
 
 use super::HpackError;
 use super::decode::{Decoded, Decoder, ListLimits, Sink};
@@ -9,41 +9,41 @@ use super::integer::Input;
 use crate::headers::{HeaderList, Token};
 use alloc::boxed::Box;
 
-/// A coded string has no more than this many times the bytes that it stands for: the longest code
-/// has thirty bits.
+/// Largest ratio of a string's encoded bytes to its decoded ones: the longest code has thirty bits.
 const CODING_MOST: usize = 4;
 
-/// Strings up to this size are decoded whole in any case, in encoded bytes.
+/// Size in encoded bytes up to which strings are always decoded whole.
 const LONG_BYTES_MIN: usize = 32 << 10;
 
-/// A block that has begun.
+/// State of a block of which parts have been decoded.
 #[derive(Debug)]
 pub(super) struct Amid {
-    /// The string that is being passed over.
+    /// String that is being skipped.
     skip: Option<Skip>,
 }
 
-/// A field whose name or value is too long for anybody to hold.
+/// Field whose name or value is too long to be stored.
 #[derive(Clone, Copy, Debug)]
 struct Skip {
-    /// Bytes of the string that have not come yet.
+    /// Number of bytes of the string that have not arrived yet.
     left: usize,
-    /// The string is the name, and the value follows.
+    /// True if the string is the name, so that the value follows.
     is_name: bool,
-    /// The field is inserted, and so empties the table.
+    /// True if the field is to be inserted, which empties the table.
     inserts: bool,
-    /// Bytes of the field, as far as they are known.
+    /// Size of the field in bytes, as far as it is known.
     bytes: usize,
 }
 
 impl Decoder {
-    /// A string of more encoded bytes fits neither the table nor a list under `limits`.
+    /// Returns the number of encoded bytes above which a string fits neither the table nor a list
+    /// under `limits`.
     fn long_bytes(&self, limits: ListLimits) -> usize {
         let held = limits.bytes_soft.max(self.table_bytes_max);
         held.saturating_mul(CODING_MOST).max(LONG_BYTES_MIN)
     }
 
-    /// A block of which more encoded bytes than this are there can be decoded in parts. After each
+    /// Returns the number of encoded bytes above which a block can be decoded in parts. After each
     /// part at most as many are left.
     pub(crate) fn part_bytes(&self, limits: ListLimits) -> usize {
         self.long_bytes(limits).saturating_mul(2)
@@ -103,8 +103,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes one field if it is there; if one of its strings is long, begins to skip that. True
-    /// when the input holds no more.
+    /// Decodes one field if all of it has arrived. If one of its strings is long, starts to skip
+    /// that string. Returns `true` once the input is exhausted.
     fn whole_field(
         &mut self,
         skip: &mut Option<Skip>,
@@ -134,7 +134,7 @@ impl Decoder {
         }
     }
 
-    /// Reads a literal field, which is not there whole, up to the first long string of it.
+    /// Reads a literal field that has not arrived in full, up to its first long string.
     fn long_string(
         &self,
         first: u8,
@@ -168,8 +168,8 @@ impl Decoder {
         Ok(is_long.then(|| long(value_bytes, false, name_bytes + value_bytes)))
     }
 
-    /// Goes on with the string that is being passed over, and with the value behind a name. True
-    /// when the input holds no more.
+    /// Continues to skip a string, and the value after a name. Returns `true` once the input is
+    /// exhausted.
     fn pass_over(
         &mut self,
         slot: &mut Option<Skip>,

@@ -1,8 +1,8 @@
-//! The static table, RFC 7541 Appendix A, and the searches in it.
+//! Static table, RFC 7541 Appendix A, and its look-ups.
 
 use crate::headers::{Token, Traits};
 
-/// How many entries the static table has; dynamic indices start after it.
+/// Number of entries in the static table; indices of the dynamic table start after it.
 pub(crate) const ENTRIES: usize = 61;
 
 /// Names and values in the order of their indices, the first of which is 1.
@@ -71,7 +71,7 @@ static FIELDS: [(&str, &str); ENTRIES] = [
     ("www-authenticate", ""),
 ];
 
-/// Length of all names and values.
+/// Length of all names and values, in bytes.
 const BYTES: usize = {
     let (mut bytes, mut at) = (0, 0);
     while at < ENTRIES {
@@ -81,7 +81,7 @@ const BYTES: usize = {
     bytes
 };
 
-/// All names and values, one after the other, so that a field is copied in one piece.
+/// Text of all names and values, one after the other, so that a field is copied in one piece.
 static TEXT: [u8; BYTES] = {
     let mut text = [0; BYTES];
     let (mut filled, mut at) = (0, 0);
@@ -132,7 +132,8 @@ static TABLE: [Entry; ENTRIES] = {
     table
 };
 
-/// The entry with `index`, 1 to 61: name and value in one slice, the name's length, its traits.
+/// Returns the entry with `index`, 1 to 61: name and value in one slice, the name's length, its
+/// traits.
 #[inline]
 pub(crate) fn field(index: usize) -> Option<(&'static [u8], usize, Traits)> {
     let entry = TABLE.get(index.wrapping_sub(1))?;
@@ -149,7 +150,7 @@ pub(crate) fn field(index: usize) -> Option<(&'static [u8], usize, Traits)> {
 /// Longest name of the table, in bytes.
 const NAME_BYTES_MAX: usize = 27;
 
-/// For each name length, the first index of every name with it, 0 where there are no more.
+/// First indices of the names of each length, padded with 0.
 const BY_LENGTH: [[u8; 6]; NAME_BYTES_MAX + 1] = {
     let mut by_length = [[0; 6]; NAME_BYTES_MAX + 1];
     let mut at = 0;
@@ -176,7 +177,7 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
     at == a.len() && at == b.len()
 }
 
-/// The first entry named `name`.
+/// Returns the index of the first entry named `name`.
 pub(crate) fn find_name(name: &[u8]) -> Option<usize> {
     let indices = BY_LENGTH
         .get(name.len())?
@@ -187,7 +188,7 @@ pub(crate) fn find_name(name: &[u8]) -> Option<usize> {
         .find(|index| FIELDS[index - 1].0.as_bytes() == name)
 }
 
-/// The entry with `name` and `value`, given the first entry with that name.
+/// Returns the index of the entry with `name` and `value`, given the first entry with that name.
 pub(crate) fn find_value(first: usize, name: &[u8], value: &[u8]) -> Option<usize> {
     let same_name = |index: &usize| FIELDS[index - 1].0.as_bytes() == name;
     let mut indices = (first..=ENTRIES).take_while(same_name);

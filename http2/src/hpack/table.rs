@@ -1,23 +1,23 @@
-//! The dynamic table, RFC 7541 §2.3.2 and §4, for both directions.
+//! Dynamic table, RFC 7541 §2.3.2 and §4, for both directions.
 //!
-//! All text lives in one log: new entries are appended, evicted ones are a dead prefix that is
-//! squeezed out once it is as large as the rest. So every entry is one slice, nothing is
-//! allocated per entry, and nothing at all before the first one.
+//! All text is in one log: new entries are appended, and evicted ones form a dead prefix that is
+//! removed once it is as large as the rest. So every entry is one slice, nothing is allocated per
+//! entry, and nothing before the first one.
 
 use super::TABLE_BYTES_DEFAULT;
 use crate::headers::FIELD_OVERHEAD_BYTES;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Tables are never larger, whatever is configured: positions are 32 bits wide.
+/// Largest table in bytes, whatever is configured, because positions have 32 bits.
 pub(crate) const TABLE_BYTES_MAX: usize = 1 << 30;
 
-/// The log's first allocation, in bytes.
+/// First allocation of the log, in bytes.
 const LOG_BYTES_MIN: usize = 256;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
-    /// Position since the connection began, modulo 2^32.
+    /// Position in the log since the connection began, modulo 2^32.
     start: u32,
     name_bytes: u32,
     value_bytes: u32,
@@ -30,7 +30,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// An entry as it is read: name and value in one slice.
+/// Entry as it is read: name and value in one slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Row<'t, T> {
     pub(crate) text: &'t [u8],
@@ -38,10 +38,10 @@ pub(crate) struct Row<'t, T> {
     pub(crate) traits: T,
 }
 
-/// A dynamic table whose owner remembers a `T` with every entry.
+/// Dynamic table whose owner stores a `T` with every entry.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
-    /// Newest first, as indices count.
+    /// Entries, newest first, as indices count.
     entries: VecDeque<Entry<T>>,
     log: Vec<u8>,
     /// Position of the log's first byte, modulo 2^32.
@@ -52,7 +52,7 @@ pub(crate) struct Table<T> {
 }
 
 impl<T: Copy> Table<T> {
-    /// An empty table of at most `size_max` bytes that owns no memory yet.
+    /// Returns an empty table of at most `size_max` bytes that owns no memory yet.
     pub(crate) fn new(size_max: usize) -> Table<T> {
         debug_assert!(size_max <= TABLE_BYTES_MAX);
         Table {
@@ -65,7 +65,7 @@ impl<T: Copy> Table<T> {
         }
     }
 
-    /// Size of all entries (RFC 7541 §4.1), in bytes.
+    /// Returns the size of all entries (RFC 7541 §4.1), in bytes.
     #[cfg(test)]
     pub(crate) fn size(&self) -> usize {
         self.size
@@ -76,28 +76,28 @@ impl<T: Copy> Table<T> {
         self.entries.capacity() == 0 && self.log.capacity() == 0
     }
 
-    /// What the size may grow to, in bytes.
+    /// Returns the largest size that the table may have, in bytes.
     pub(crate) fn size_max(&self) -> usize {
         self.size_max
     }
 
-    /// Counts the changes, modulo 2^32.
+    /// Returns the number of changes, modulo 2^32.
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// Counts a change that is still to come, so that nothing remembered survives until then.
+    /// Counts a change that is still to come, so that stored blocks become invalid now.
     pub(crate) fn touch(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
     }
 
-    /// The entry `age` insertions old.
+    /// Returns the entry that `age` insertions have followed.
     #[inline]
     pub(crate) fn row(&self, age: usize) -> Option<Row<'_, T>> {
         self.entries.get(age).map(|entry| self.read(entry))
     }
 
-    /// All entries, newest first.
+    /// Iterates over all entries, newest first.
     pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = Row<'_, T>> {
         self.entries.iter().map(|entry| self.read(entry))
     }
@@ -112,8 +112,8 @@ impl<T: Copy> Table<T> {
         }
     }
 
-    /// Inserts an entry, evicting the oldest as needed; one larger than the table empties it and
-    /// is not inserted (RFC 7541 §4.4).
+    /// Inserts an entry and evicts the oldest as needed. An entry larger than the table empties it
+    /// and is not inserted (RFC 7541 §4.4).
     pub(crate) fn insert(&mut self, name: &[u8], value: &[u8], traits: T) {
         self.touch();
         let text_bytes = name.len() + value.len();
@@ -136,7 +136,7 @@ impl<T: Copy> Table<T> {
         debug_assert!(self.size <= self.size_max);
     }
 
-    /// Sets a new maximum, evicting the oldest entries as needed (RFC 7541 §4.3).
+    /// Sets the largest size and evicts the oldest entries as needed (RFC 7541 §4.3).
     pub(crate) fn resize(&mut self, size_max: usize) {
         debug_assert!(size_max <= TABLE_BYTES_MAX);
         self.touch();
@@ -156,13 +156,13 @@ impl<T: Copy> Table<T> {
         }
     }
 
-    /// Takes note of an insertion that is larger than the table, which empties it (RFC 7541 §4.4).
+    /// Handles the insertion of an entry larger than the table, which empties it (RFC 7541 §4.4).
     pub(crate) fn insert_oversized(&mut self) {
         self.touch();
         self.evict_to(0);
     }
 
-    /// Makes the log fit `bytes` more without moving when they are appended.
+    /// Makes room in the log for `bytes` more, so that appending them does not move it.
     fn make_room(&mut self, bytes: usize) {
         if self.log.len() + bytes <= self.log.capacity() {
             return;

@@ -1,4 +1,4 @@
-//! The examples of RFC 7541 Appendix C, in both directions, with the tables they leave behind.
+//! Examples of RFC 7541 Appendix C, in both directions, with the resulting tables.
 
 use super::table::Table;
 use super::{Decoded, Decoder, Encoder, Field, Indexing, ListLimits};
@@ -231,7 +231,7 @@ const RESPONSES: [&[&str]; 3] = [
     ],
 ];
 
-/// In a table of 256 bytes, so that entries are evicted.
+/// Returns the response examples, for a table of 256 bytes, so that entries are evicted.
 fn responses(wires: [&'static str; 3]) -> [Example; 3] {
     let tables: [&[&str]; 3] = [
         &[

@@ -2,10 +2,13 @@
 
 use core::time::Duration;
 
-/// Most that a bucket may hold of earned tokens, in multiples of its capacity.
+/// Largest number of tokens that finished work can add up to, in multiples of the capacity.
 const EARNED_PER_CAPACITY: u32 = 10;
 
-/// Tokens that a peer's cost drains and that time and its finished work bring back.
+/// Token bucket: a peer's costs take tokens, time and its finished work add them.
+///
+/// Time fills the bucket up to its capacity. Work fills it further, so that a peer that has done
+/// much may waste much, within a bound.
 ///
 /// Time fills the bucket up to its capacity. Work fills it further, so that a peer that has done
 /// much may waste much, within a bound.
@@ -39,7 +42,7 @@ impl Bucket {
         self.tokens = self.tokens.max(self.capacity);
     }
 
-    /// Takes `tokens`. False, with nothing left, when there are not as many.
+    /// Takes `tokens`. Returns `false` and empties the bucket if it holds fewer.
     pub(crate) fn charge(&mut self, tokens: u32, now: Duration) -> bool {
         // What was earned needs no look at the clock.
         if self.tokens < self.capacity.saturating_add(tokens) {

@@ -1,28 +1,28 @@
-//! How often each limit was exceeded.
+//! Counters of exceeded limits.
 
 use super::Limit;
 
-/// A count for each [`Limit`]. Whoever exceeds a limit that ends the connection counts once; one
-/// that refuses a stream counts with every stream.
+/// Number of hits of each [`Limit`]. A limit that ends the connection counts once; one that refuses
+/// a stream counts for every stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitHits([u64; Limit::ALL.len()]);
 
 impl LimitHits {
-    /// Nothing was exceeded.
+    /// No limit was exceeded.
     pub const NONE: Self = Self([0; Limit::ALL.len()]);
 
-    /// How often `limit` was exceeded.
+    /// Returns the number of times `limit` was exceeded.
     pub fn of(&self, limit: Limit) -> u64 {
         self.0[limit as usize]
     }
 
-    /// Counts `times` more.
+    /// Adds `times` to the count of `limit`.
     pub fn add(&mut self, limit: Limit, times: u64) {
         let count = &mut self.0[limit as usize];
         *count = count.saturating_add(times);
     }
 
-    /// Every limit with its count.
+    /// Iterates over all limits with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (Limit, u64)> + '_ {
         Limit::ALL.iter().map(|&limit| (limit, self.of(limit)))
     }

@@ -1,5 +1,5 @@
-//! The name of each limit, the code that going over it is answered with, and the reason that the
-//! peer is given.
+//! Names of the limits, with the error code and the reason that are sent to a peer that exceeds
+//! one.
 
 use alloc::format;
 use alloc::string::String;
@@ -13,7 +13,7 @@ macro_rules! limits {
         $(#[$doc:meta])*
         $name:ident = $text:literal, $code:ident, $($field:ident:)? $what:literal;
     )*) => {
-        /// Which limit a peer exceeded.
+        /// Limit that a peer exceeded.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Limit {
@@ -21,27 +21,27 @@ macro_rules! limits {
         }
 
         impl Limit {
-            /// All of them, in the order of their declaration.
+            /// All limits, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The code of the GOAWAY or RST_STREAM that answers. Where the layer above answers, it
-            /// may have better means, such as the status of a call.
+            /// Returns the code of the GOAWAY or RST_STREAM that answers. The layer above may
+            /// answer in another way, such as with the status of a call.
             pub const fn code(self) -> ErrorCode {
                 match self {
                     $(Self::$name => ErrorCode::$code,)*
                 }
             }
 
-            /// A short name that does not change, for metrics.
+            /// Returns a short name that does not change, for metrics.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
                 }
             }
 
-            /// The setting's name in [`Limits`], its value in `limits`, and what it bounds: the
-            /// reason that GOAWAY carries, such as
-            /// `reset_budget: 200 resets without finished calls`.
+            /// Returns the reason that GOAWAY carries: the setting's name in [`Limits`], its value
+            /// in `limits`, and what it bounds. Example: `reset_budget: 200 resets without finished
+            /// calls`.
             pub fn reason(self, limits: &Limits) -> String {
                 match self {
                     $(Self::$name => reason!(limits, $($field:)? $what),)*
@@ -143,17 +143,19 @@ limits! {
     /// [`Limits::request_progress_time_max`](crate::Limits::request_progress_time_max).
     RequestProgressTime = "request_progress_time", CANCEL,
         request_progress_time_max: "without a byte of an incomplete request";
-    /// A server's bound on connections at once, kept by the layer above: one more is closed.
+    /// A server's limit on open connections, enforced by the layer above: one more is closed.
     Connections = "connections", NO_ERROR,
         "max_connections: no more connections are taken";
-    /// A server's bound on the age of a connection, kept by the layer above: it drains.
+    /// A server's limit on the age of a connection, enforced by the layer above: the connection
+    /// drains.
     ConnectionAge = "connection_age", NO_ERROR,
         "max_connection_age: the connection is old";
-    /// A server's bound on how long a connection may drain for its age, kept by the layer above:
-    /// each call that is left is ended.
+    /// A server's limit on the drain time of a connection that has reached its age, enforced by the
+    /// layer above: each call that is left is ended.
     ConnectionAgeGrace = "connection_age_grace", NO_ERROR,
         "max_connection_age_grace: the connection is old, and its calls have had their grace";
-    /// A server's bound on connections without streams, kept by the layer above: it drains.
+    /// A server's limit on connections without streams, enforced by the layer above: the connection
+    /// drains.
     ConnectionIdle = "connection_idle", NO_ERROR,
         "max_connection_idle: there was no call for long";
 }

@@ -1,15 +1,15 @@
-//! Bytes of one stream that wait for a window, and what ends it after them.
+//! Queue of one stream: bytes that wait for a window, then trailers or the end.
 
 use alloc::vec::Vec;
 
 use crate::hpack::{Field, Indexing};
 
-/// Spent bytes at the front above which the rest, if it is no more, is moved down: a spent byte
-/// pays for moving a live one.
+/// Number of sent bytes at the front from which the rest is moved down, if it is not larger: each
+/// sent byte pays for moving one unsent byte.
 const COMPACT_BYTES: usize = 64 << 10;
 
-/// Live bytes from which on a buffer is kept in place of a copy: smaller ones had better go back
-/// to where they came from.
+/// Number of unsent bytes from which a buffer is kept instead of copied: smaller buffers should
+/// return to their pool.
 const KEEP_BYTES: usize = 64 << 10;
 
 /// Body bytes in order, then perhaps trailers, then perhaps the end.
@@ -17,11 +17,13 @@ const KEEP_BYTES: usize = 64 << 10;
 pub(crate) struct Queue {
     bytes: Vec<u8>,
     spent: usize,
-    /// Nothing more will be queued: END_STREAM goes with the last byte or with the trailers.
+    /// True if nothing more will be queued: END_STREAM goes with the last byte or with the
+    /// trailers.
     pub(crate) end: bool,
-    /// Encoded only when they go out: the order on the wire is the order of the HPACK table.
+    /// Trailers, encoded only when they are sent: the order on the wire is the order of the HPACK
+    /// table.
     pub(crate) trailers: Option<Trailers>,
-    /// Sweeps of the write-progress timer in a row that found no byte gone.
+    /// Number of sweeps of the write-progress timer in a row in which no byte was sent.
     pub(crate) idle_sweeps: u8,
 }
 
@@ -37,8 +39,8 @@ impl Queue {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Adds the buffer's bytes from `spent` on: by keeping the buffer if the queue is empty and
-    /// most of a large one is left, else by copying, and then the buffer comes back.
+    /// Adds the buffer's bytes from `spent` on. Keeps the buffer if the queue is empty and most of
+    /// a large buffer is left; else copies the bytes and returns the buffer.
     pub(crate) fn keep(&mut self, buffer: Vec<u8>, spent: usize) -> Option<Vec<u8>> {
         let live = buffer.len() - spent;
         if self.len() > 0 || live < KEEP_BYTES || live < buffer.capacity() / 2 {
@@ -66,14 +68,14 @@ impl Queue {
         }
     }
 
-    /// What the queue costs in memory: its capacity, spent bytes included.
+    /// Returns the memory of the queue in bytes: its capacity, including sent bytes.
     pub(crate) fn pinned_bytes(&self) -> usize {
         let trailers = self.trailers.as_ref().map_or(0, Trailers::pinned_bytes);
         self.bytes.capacity() + trailers
     }
 }
 
-/// An owned field list.
+/// Owned field list of trailers.
 #[derive(Debug, Default)]
 pub(crate) struct Trailers {
     text: Vec<u8>,

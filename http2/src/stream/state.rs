@@ -10,29 +10,29 @@
 //!            └──────▶ gone ◀──────┘      a reset by either side leads there at once
 //! ```
 
-/// Which directions of a stream are still open.
+/// Directions of a stream that are still open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Both directions.
+    /// Both directions are open.
     Open,
-    /// We have ended; the peer may still send.
+    /// This end has ended its side; the peer may still send.
     HalfClosedLocal,
-    /// The peer has ended; we may still send.
+    /// The peer has ended its side; this end may still send.
     HalfClosedRemote,
 }
 
 impl State {
-    /// The peer may send.
+    /// Returns `true` if the peer may send.
     pub(crate) fn may_receive(self) -> bool {
         self != Self::HalfClosedRemote
     }
 
-    /// We may send.
+    /// Returns `true` if this end may send.
     pub(crate) fn may_send(self) -> bool {
         self != Self::HalfClosedLocal
     }
 
-    /// After END_STREAM went out; `None` when the stream is gone.
+    /// Returns the state after END_STREAM was sent; `None` if the stream is then closed.
     pub(crate) fn on_end_sent(self) -> Option<Self> {
         match self {
             Self::Open => Some(Self::HalfClosedLocal),
@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// After END_STREAM came in; `None` when the stream is gone.
+    /// Returns the state after END_STREAM was received; `None` if the stream is then closed.
     pub(crate) fn on_end_received(self) -> Option<Self> {
         match self {
             Self::Open => Some(Self::HalfClosedRemote),

@@ -7,20 +7,21 @@ use alloc::vec::Vec;
 
 use super::{Stream, StreamKey};
 
-/// Where a stream is; identifier 0 stands for a vacant cell.
+/// Index cell: the place of a stream; identifier 0 stands for a vacant cell.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
     id: u32,
     slot: u32,
 }
 
-/// All open streams of a connection.
+/// Table of all open streams of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct StreamTable {
     slots: Vec<Stream>,
     free: Vec<u32>,
-    /// A power of two long, at most half full. Cells are ordered by how far they are from home
-    /// (Robin Hood), so that a search and a removal end at the first cell that is at home.
+    /// Index cells: a power of two, at most half full. Cells are ordered by their distance from
+    /// home (Robin Hood hashing), so that a search and a removal end at the first cell that is at
+    /// home.
     index: Vec<Cell>,
 }
 
@@ -29,7 +30,7 @@ impl StreamTable {
         self.slots.len() - self.free.len()
     }
 
-    /// How far the cell at `at` lies behind the home of `id`.
+    /// Returns the distance of the cell at `at` from the home of `id`.
     fn distance(&self, id: u32, at: usize) -> usize {
         at.wrapping_sub((id >> 1) as usize) & (self.index.len() - 1)
     }
@@ -99,14 +100,14 @@ impl StreamTable {
         })
     }
 
-    /// The stream, unless the key is stale.
+    /// Returns the stream, unless the key is stale.
     pub(crate) fn at(&self, key: StreamKey) -> Option<&Stream> {
         self.slots
             .get(key.slot as usize)
             .filter(|stream| stream.id == key.id)
     }
 
-    /// The stream, unless the key is stale.
+    /// Returns the stream to change it, unless the key is stale.
     pub(crate) fn at_mut(&mut self, key: StreamKey) -> Option<&mut Stream> {
         self.slots
             .get_mut(key.slot as usize)
@@ -135,7 +136,7 @@ impl StreamTable {
         true
     }
 
-    /// Every open stream with its key, in no order.
+    /// Iterates over all open streams with their keys, in no order.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (StreamKey, &mut Stream)> {
         self.slots
             .iter_mut()

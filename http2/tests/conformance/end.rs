@@ -119,7 +119,7 @@ impl End {
         self.connection.send_data(key, body, true);
     }
 
-    /// What is reported for `input`, and the error that ended it.
+    /// Feeds `input`, and returns the events with the error that ended the connection, if any.
     pub(crate) fn feed(&mut self, input: &[u8]) -> Vec<String> {
         let mut log = Log::default();
         self.feed_into(input, &mut log);
@@ -159,7 +159,7 @@ impl End {
         frames
     }
 
-    /// The same in words.
+    /// Returns the frames that one transmit sends, in words.
     pub(crate) fn sent(&mut self) -> Vec<String> {
         self.frames().iter().map(wire::Frame::words).collect()
     }

@@ -295,7 +295,7 @@ fn a_connection_whose_window_stays_closed() {
     }
 }
 
-/// What a client has to send is its caller's, and a server may take its time to read it.
+/// A client's own output waits without a bound, because a server may take its time to read it.
 #[test]
 fn a_client_may_wait_to_send() {
     let mut end = End::client(&[false]);

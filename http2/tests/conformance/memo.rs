@@ -8,7 +8,7 @@ use crate::wire::*;
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// What a caller does: it keeps what it made of a block under its memo.
+/// A caller that stores its interpretation of a block under the block's memo.
 struct Caller {
     end: End,
     known: [Option<Fields>; MEMO_SLOTS],
@@ -84,7 +84,8 @@ fn a_repeated_block_is_seen() {
     assert_eq!(caller.seen, 47);
 }
 
-/// The same bytes mean something else after an insertion, an eviction or a resize.
+/// No memo is valid after an insertion, an eviction or a resize, because equal bytes then have
+/// another meaning.
 #[test]
 fn no_memo_survives_a_change_of_the_table() {
     let mut caller = Caller::new();

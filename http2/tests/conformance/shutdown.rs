@@ -54,7 +54,7 @@ fn last_is_1() -> End {
     end
 }
 
-/// What comes for streams above the last is dropped, not an error: the peer did not know.
+/// Frames for streams above the last are dropped and no error: the peer did not know.
 // spec: RFC9113-6.8
 #[test]
 fn streams_above_the_last_are_ignored() {

@@ -296,7 +296,7 @@ fn overrun_windows() {
     assert_eq!(end.feed(&data(1, 0, b"y")), expected);
 }
 
-/// What a peer sent under the initial window before it saw our smaller one is no overrun.
+/// DATA that a peer sent under the initial window, before it saw our smaller one, is no overrun.
 // spec: RFC9113-6.5.3
 #[test]
 fn a_small_window_holds_from_its_acknowledgement() {

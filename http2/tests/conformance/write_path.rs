@@ -1,11 +1,11 @@
-//! What goes out when: nobody starves, nothing deadlocks, and credit is given in large pieces.
+//! Order of output: no stream starves, nothing deadlocks, and credit is given in large pieces.
 
 use corespun_http2::{Config, Connection, Event, StreamKey};
 
 use crate::end::{End, fields};
 use crate::wire::*;
 
-/// What one stream may send before the next has its turn.
+/// Bytes that one stream may send before the next stream may send.
 const TURN: usize = 16 << 10;
 
 fn open(id: u32) -> Vec<u8> {

@@ -30,12 +30,12 @@ fn parts(from: Role, id: u32, range: Range<u64>) -> impl Iterator<Item = &'stati
     })
 }
 
-/// Appends the bytes at `range` of that body.
+/// Appends the bytes at `range` of the body that `from` sends on stream `id`.
 pub(crate) fn write(from: Role, id: u32, range: Range<u64>, out: &mut Vec<u8>) {
     parts(from, id, range).for_each(|part| out.extend_from_slice(part));
 }
 
-/// Whether `bytes` are what `from` sends on stream `id` from `at` on.
+/// Returns `true` if `bytes` are those that `from` sends on stream `id` from `at` on.
 pub(crate) fn is_right(from: Role, id: u32, at: u64, mut bytes: &[u8]) -> bool {
     parts(from, id, at..at + bytes.len() as u64).all(|part| {
         let (head, rest) = bytes.split_at(part.len());

@@ -1,4 +1,4 @@
-//! What must hold of the streams at one end, whatever happens.
+//! Invariants of the streams at one end.
 
 use std::collections::BTreeMap;
 

@@ -26,7 +26,7 @@ pub(crate) enum Flaw {
     DeafToCredit,
 }
 
-/// What came of one seed.
+/// Outcome of one seed.
 pub(crate) struct Outcome {
     pub(crate) seed: u64,
     pub(crate) hash: u64,

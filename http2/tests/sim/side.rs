@@ -22,7 +22,7 @@ const WRITTEN_BYTES_MAX: usize = 1 << 20;
 
 const REQUEST: [(&str, &str); 3] = [(":method", "POST"), (":scheme", "http"), (":path", "/a/b")];
 
-/// How often an application makes each call, in shares, and how much it sends at once.
+/// Relative frequency of each call that an application makes, and the size of what it sends.
 #[derive(Clone, Copy)]
 struct Habits {
     open: usize,

@@ -8,7 +8,7 @@ use std::hash::Hasher;
 /// Steps that a failure shows.
 const LAST: usize = 50;
 
-/// What happened so far.
+/// Record of the steps so far.
 #[derive(Default)]
 pub(crate) struct Trace {
     hasher: DefaultHasher,

@@ -14,7 +14,7 @@ use crate::trace::Trace;
 /// Steps until a world that nobody disturbs must be at rest.
 const REST_STEPS_MAX: usize = 400_000;
 
-/// How often each kind of step is taken, in shares.
+/// Relative frequency of each kind of step.
 struct Pace {
     act: usize,
     transmit: usize,

@@ -17,7 +17,7 @@ const LIMITS: ListLimits = ListLimits {
     fields_hard: 1 << 16,
 };
 
-/// How many stories the package has; fewer would mean that some were not found.
+/// Number of stories in the package; fewer would mean that some were not found.
 const STORIES: usize = 446;
 
 #[test]

@@ -11,7 +11,7 @@ impl Peer {
         Self(httlib_hpack::Decoder::with_dynamic_size(table_bytes as u32))
     }
 
-    /// What it has announced from the next block on.
+    /// Sets the table size in bytes that this decoder has announced, from the next block on.
     pub fn set_table_bytes_max(&mut self, bytes: usize) {
         self.0.set_max_dynamic_size(bytes as u32);
     }

@@ -1,4 +1,4 @@
-//! Where the stories lie and what is in them.
+//! Location and format of the stories.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,7 +61,7 @@ pub fn paths() -> Vec<PathBuf> {
     stories
 }
 
-/// Who told the story, and which: `nghttp2/story_00`.
+/// Returns the encoder's name and the story's: `nghttp2/story_00`.
 pub fn name_of(path: &Path) -> String {
     let encoder = path.parent().and_then(Path::file_name).unwrap();
     let story = path.file_stem().unwrap();

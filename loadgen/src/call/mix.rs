@@ -31,6 +31,14 @@ impl Mix {
         names.join(", ")
     }
 
+    /// Smallest number of requests after which those of a call repeat against its intention.
+    pub(crate) fn repeats_after(&self) -> Option<usize> {
+        self.calls
+            .iter()
+            .filter_map(|call| call.repeats_after)
+            .min()
+    }
+
     /// A side of some call streams.
     pub fn streams(&self) -> bool {
         let unary = corespun_codec::Kind::Unary;

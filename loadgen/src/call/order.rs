@@ -6,9 +6,11 @@ use std::time::Duration;
 use corespun_codec::{Encoding, MetadataMap, head, timeout};
 
 use super::{Call, Turns};
+use crate::compression;
 use crate::data::{self, Mode, Payloads, Recipe, Template};
 use crate::endpoint::Endpoint;
 use crate::error::LoadError;
+use crate::metadata::{Filled, Pair};
 use crate::schema::Schema;
 
 /// A call that was asked for.
@@ -19,7 +21,7 @@ pub(crate) struct Order {
     pub(crate) data: String,
     /// Where relative paths in `data` start.
     pub(crate) folder: PathBuf,
-    pub(crate) metadata: MetadataMap,
+    pub(crate) metadata: Vec<Pair>,
     pub(crate) timeout: Option<Duration>,
     /// Requests in each call; by default as many as the data has, if the client streams.
     pub(crate) messages: Option<u32>,
@@ -40,7 +42,12 @@ impl Order {
     ///
     /// # Errors
     /// When there is no such method, or the data does not fit it.
-    pub(crate) fn prepare(&self, schema: &Schema, all: &Defaults<'_>) -> Result<Call, LoadError> {
+    pub(crate) fn prepare(
+        &self,
+        schema: &Schema,
+        all: &Defaults<'_>,
+        metadata: Filled,
+    ) -> Result<Call, LoadError> {
         let method = schema.method(&self.method)?;
         let kind = method.kind();
         let text = data::text(&self.data, &self.folder)?;
@@ -48,8 +55,10 @@ impl Order {
             message: method.input().full_name().to_owned(),
             cause,
         };
+        let template = Template::parse(&text, &self.folder).map_err(failed)?;
+        let unique = template.is_unique();
         let recipe = Recipe {
-            template: Template::parse(&text, &self.folder).map_err(failed)?,
+            template,
             message: method.input(),
             encoding: all.encoding,
         };
@@ -64,7 +73,9 @@ impl Order {
             }
         };
         Ok(Call {
-            fields: self.fields(method.path(), all),
+            fields: self.fields(method.path(), all, &metadata.fixed),
+            varying: metadata.varying,
+            repeats_after: payloads.pool().filter(|_| unique),
             method,
             kind,
             payloads,
@@ -75,7 +86,12 @@ impl Order {
         })
     }
 
-    fn fields(&self, path: &str, all: &Defaults<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn fields(
+        &self,
+        path: &str,
+        all: &Defaults<'_>,
+        metadata: &MetadataMap,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
         let target = head::Target {
             scheme: all.endpoint.scheme(),
             authority: all.endpoint.authority(),
@@ -86,16 +102,10 @@ impl Order {
             timeout::write(limit, &mut text);
             text
         });
-        let fields = head::request_fields(target, limit.as_deref(), &self.metadata);
-        let mut fields: Vec<_> = fields
-            .map(|(name, value)| (name.to_vec(), value.to_vec()))
-            .collect();
-        if all.encoding != Encoding::Identity {
-            let name = all.encoding.name().as_bytes();
-            fields.push((b"grpc-encoding".to_vec(), name.to_vec()));
-            fields.push((b"grpc-accept-encoding".to_vec(), b"gzip,deflate".to_vec()));
-        }
-        fields
+        let fields = head::request_fields(target, limit.as_deref(), metadata)
+            .chain(compression::fields(all.encoding))
+            .map(|(name, value)| (name.to_vec(), value.to_vec()));
+        fields.collect()
     }
 }
 

@@ -22,7 +22,7 @@ use super::Order;
 use super::order::folder_of;
 use crate::duration;
 use crate::error::LoadError;
-use crate::metadata;
+use crate::metadata::Pair;
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
@@ -91,7 +91,7 @@ impl Entry {
             Some(value) => order.data = value.to_string(),
         }
         for (key, value) in &self.metadata {
-            metadata::add(&mut order.metadata, key, value)?;
+            order.metadata.push(Pair::new(key, value)?);
         }
         if let Some(text) = self.timeout {
             let timeout = duration::parse(&text).filter(|timeout| !timeout.is_zero());
@@ -114,8 +114,7 @@ mod tests {
     use std::time::Duration;
 
     fn otherwise() -> Order {
-        let mut metadata = corespun_codec::MetadataMap::new();
-        metadata.append("x-all", "yes").unwrap();
+        let metadata = vec![Pair::new("x-all", "yes").unwrap()];
         Order {
             method: String::new(),
             data: "{}".to_owned(),

@@ -28,13 +28,13 @@ pub struct BaselineArgs {
     #[command(flatten)]
     pub compare: CompareArgs,
     /// A server of user.UserService to compare with tonic, instead of measuring tonic alone
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", help_heading = "Baseline")]
     pub against: Option<String>,
     /// The tonic server; by default bench-tonic beside this program
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Baseline")]
     pub server: Option<PathBuf>,
     /// CPUs for the tonic server, as in 0 or 0,2-3
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", help_heading = "Baseline")]
     pub server_cpus: Option<String>,
 }
 

@@ -19,8 +19,8 @@ pub(super) fn fill_in(call: &mut CallArgs, schema: &SchemaFile) {
     if call.method.is_none() && call.scenario.is_none() {
         call.method = Some(METHOD.to_owned());
     }
-    if call.proto.is_none() && call.descriptor_set.is_none() {
-        call.proto = Some(schema.0.clone());
+    if call.schema.proto.is_empty() && call.schema.descriptor_set.is_none() {
+        call.schema.proto = vec![schema.0.clone()];
     }
 }
 

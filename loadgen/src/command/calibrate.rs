@@ -45,7 +45,7 @@ pub struct CalibrateArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// CPUs for the responders, as in 0 or 0,2-3
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", help_heading = "Calibration")]
     pub server_cpus: Option<CpuList>,
 }
 
@@ -84,6 +84,7 @@ pub(super) fn execute(args: &CalibrateArgs, interrupt: &Interrupt) -> Result<Exi
     };
     bundled::fill_in(&mut run.call, &schema);
     let plan = plan(&run)?;
+    Condition::check_all(&conditions, &plan, false)?;
     let Some(report) = measure(&run, interrupt)? else {
         return Err(LoadError::Interrupted);
     };

@@ -42,25 +42,50 @@ pub struct CompareArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// Process of A, to measure its CPU time per call
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", help_heading = "Comparison")]
     pub a_pid: Option<String>,
     /// Process of B
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", help_heading = "Comparison")]
     pub b_pid: Option<String>,
     /// What to call A
-    #[arg(long, value_name = "NAME", default_value = "A")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "A",
+        help_heading = "Comparison"
+    )]
     pub a_name: String,
     /// What to call B
-    #[arg(long, value_name = "NAME", default_value = "B")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "B",
+        help_heading = "Comparison"
+    )]
     pub b_name: String,
     /// Pairs of turns of A and B, an even number
-    #[arg(long, value_name = "N", default_value = "12")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "12",
+        help_heading = "Comparison"
+    )]
     pub pairs: usize,
     /// Pairs of turns of A beside itself, an even number
-    #[arg(long, value_name = "N", default_value = "8")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "8",
+        help_heading = "Comparison"
+    )]
     pub noise_pairs: usize,
     /// Decides the order of turns and the drawing of the bootstrap
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        help_heading = "Comparison"
+    )]
     pub order_seed: u64,
 }
 
@@ -158,7 +183,7 @@ pub(super) fn execute(args: &CompareArgs, interrupt: &Interrupt) -> Result<ExitC
     let conditions = Condition::parse_all(&args.run.output.fail_if)?;
     let turns = schedule::turns(args.noise_pairs, args.pairs, args.order_seed)?;
     for side in [Side::A, Side::B] {
-        plan(&args.of(side))?;
+        Condition::check_all(&conditions, &plan(&args.of(side))?, true)?;
     }
     let outputs = Outputs::open(&args.run.output)?;
     let mut reports = Vec::new();

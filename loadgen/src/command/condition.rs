@@ -4,6 +4,8 @@
 //!   p99>2ms   service.p50>800us   errors>0.1%   rps<10000   cpu_us>8   ratio.p99>1.05@95%
 //! ```
 
+mod limits;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -11,6 +13,7 @@ use super::Comparison;
 use super::compare::is_compared;
 use crate::duration;
 use crate::error::LoadError;
+use crate::plan::Plan;
 use crate::report::{Body, Document, Percentiles, Report};
 
 const FLAG: &str = "--fail-if";
@@ -58,6 +61,21 @@ enum Subject<'a> {
     Nothing(&'static str),
 }
 
+impl Subject<'_> {
+    /// Share of the time in which connections to a target were missing, if they were.
+    fn unconnected(self) -> Option<f64> {
+        match self {
+            Self::Run(report) | Self::Ceiling(report) => report.unconnected(),
+            Self::Comparison(comparison) => {
+                let sides = [comparison.a.as_deref(), comparison.b.as_deref()];
+                let shares = sides.into_iter().flatten().filter_map(Report::unconnected);
+                shares.reduce(f64::max)
+            }
+            Self::Nothing(_) => None,
+        }
+    }
+}
+
 /// What became of a condition.
 #[derive(Clone, Debug, PartialEq)]
 enum Answer {
@@ -88,18 +106,36 @@ impl Condition {
         };
         let metric = Metric::parse(name, surely).ok_or_else(|| {
             failed(
-                "known are p50, p90, p95, p99, p999, max (alone or after service., first_byte. or \
-                    lag.), errors, rps and cpu_us, and ratio. before p50, p90, p99, p999, max, rps \
-                 or cpu_us",
+                "known are mean, p50, p90, p95, p99, p999, max (alone or after service., \
+                 first_byte. or lag.), errors, rps and cpu_us, and ratio. before p50, p90, p99, \
+                 p999, max, rps or cpu_us",
             )
         })?;
         let limit = metric.limit(limit).ok_or_else(|| failed(expected))?;
+        let above = text.as_bytes()[place] == b'>';
+        metric.judge_limit(limit, above).map_err(failed)?;
         Ok(Self {
             text: text.to_owned(),
             metric,
-            above: text.as_bytes()[place] == b'>',
+            above,
             limit,
         })
+    }
+
+    /// Checks that a run by this plan can decide every condition.
+    ///
+    /// # Errors
+    /// Names the first condition about what the run does not measure.
+    pub(super) fn check_all(
+        conditions: &[Self],
+        plan: &Plan,
+        ratios: bool,
+    ) -> Result<(), LoadError> {
+        for condition in conditions {
+            let judged = condition.metric.judge_plan(plan, ratios);
+            judged.map_err(|cause| LoadError::flag(FLAG, &condition.text, cause))?;
+        }
+        Ok(())
     }
 
     fn answer(&self, subject: Subject<'_>) -> Answer {
@@ -144,7 +180,12 @@ impl Metric {
     }
 
     fn limit(&self, text: &str) -> Option<f64> {
-        let number = |text: &str| text.parse::<f64>().ok().filter(|value| *value >= 0.0);
+        let number = |text: &str| {
+            text.trim()
+                .parse::<f64>()
+                .ok()
+                .filter(|value| value.is_finite())
+        };
         match self {
             Self::Latency(..) => duration::parse(text).map(|span| span.as_secs_f64() * 1e6),
             Self::Errors => match text.strip_suffix('%') {
@@ -273,6 +314,12 @@ fn worst(conditions: &[Condition], subject: Subject<'_>, about: &str, out: &mut 
         let opposite = format!("not {}", condition.text);
         let _ = writeln!(out, "check    {about}{opposite}: {word}, {detail}");
         worst = worst.max(code);
+    }
+    if let Some(share) = subject.unconnected().filter(|_| !conditions.is_empty()) {
+        let percent = share * 100.0;
+        let text = format!("FAILS, there was no connection for {percent:.1} % of the time");
+        let _ = writeln!(out, "check    {about}connected: {text}");
+        worst = worst.max(2);
     }
     if let Some(reason) = spoilt {
         let _ = writeln!(out, "check    {about}invalid measurement: {reason}");

@@ -19,13 +19,17 @@ pub(super) fn execute(args: &RunArgs, interrupt: &Interrupt) -> Result<ExitCode,
     let conditions = Condition::parse_all(&args.output.fail_if)?;
     refuse_beside_agents(args)?;
     let plan = Plan::new(args)?;
-    let outputs = Outputs::open(&args.output)?;
+    Condition::check_all(&conditions, &plan, false)?;
+    let others = [
+        ("--hdr-log", &args.watch.hdr_log),
+        ("--record", &args.pace.record),
+    ];
+    let others = others.map(|(flag, path)| Some((flag, path.as_deref()?)));
+    let others: Vec<_> = others.into_iter().flatten().collect();
+    let outputs = Outputs::open_beside(&args.output, &others)?;
     let done = match args.agents.addresses.is_empty() {
-        true => watched(plan, args, interrupt),
-        false => {
-            let words: Vec<String> = std::env::args().skip(1).collect();
-            agent::run(args, &plan, &words, interrupt)
-        }
+        true => watched(plan, args, outputs.takes_stdout(), interrupt),
+        false => agent::run(args, &plan, interrupt),
     };
     let report = match done {
         Err(error @ LoadError::Interrupted) => {
@@ -44,7 +48,7 @@ fn refuse_beside_agents(args: &RunArgs) -> Result<(), LoadError> {
     let shown = |file: &Option<PathBuf>| file.as_ref().map(|file| file.display().to_string());
     let flags = [
         ("--target-pid", args.target_pid.clone()),
-        ("--target-cgroup", shown(&args.watch.target_cgroup)),
+        ("--target-cgroup", shown(&args.target_cgroup)),
         ("--hdr-log", shown(&args.watch.hdr_log)),
         ("--record", shown(&args.pace.record)),
     ];
@@ -65,6 +69,7 @@ fn refuse_beside_agents(args: &RunArgs) -> Result<(), LoadError> {
 pub(super) fn watched(
     plan: Plan,
     args: &RunArgs,
+    stdout_taken: bool,
     interrupt: &Interrupt,
 ) -> Result<Report, LoadError> {
     let mut log = args
@@ -74,7 +79,7 @@ pub(super) fn watched(
         .map(HdrLog::create)
         .transpose()?;
     let mut stderr = io::stderr();
-    let at_terminal = io::stdout().is_terminal() && stderr.is_terminal();
+    let at_terminal = !stdout_taken && io::stdout().is_terminal() && stderr.is_terminal();
     let mut lines = Lines::new(&mut stderr);
     let mut live = Live::new();
     let mut observers: Vec<&mut dyn Observer> = Vec::new();

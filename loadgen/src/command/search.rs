@@ -53,13 +53,23 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// The objective: a percentile and its limit, as in p99=2ms
-    #[arg(long, value_name = "P=TIME")]
+    #[arg(long, value_name = "P=TIME", help_heading = "Search")]
     pub slo: String,
     /// Length of each probe
-    #[arg(long, value_name = "TIME", default_value = "3s")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "3s",
+        help_heading = "Search"
+    )]
     pub probe: String,
     /// How close to the edge the search ends, as a share of the rate
-    #[arg(long, value_name = "SHARE", default_value = "0.05")]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value = "0.05",
+        help_heading = "Search"
+    )]
     pub precision: String,
 }
 

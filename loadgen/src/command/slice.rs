@@ -38,6 +38,9 @@ pub(super) fn plan(args: &RunArgs) -> Result<Plan, LoadError> {
             return refused(flag, file.display().to_string());
         }
     }
+    if let Some(calls) = &args.pace.calls {
+        return refused("--calls", calls.clone());
+    }
     match args.agents.addresses.as_slice() {
         [] => Plan::new(args),
         agents => refused("--agents", agents.join(",")),
@@ -57,8 +60,9 @@ pub(super) fn in_brief(report: &Report) -> String {
     if let Some(cpu) = report.cost.target_cpu_us_per_rpc {
         text += &format!(", {cpu:.2} CPU-µs/call");
     }
-    match report.failed() {
-        0 => text,
-        failed => text + &format!(", {failed} failed"),
+    match (report.failed(), report.failures.first()) {
+        (0, _) => text,
+        (failed, None) => text + &format!(", {failed} failed"),
+        (failed, Some(row)) => text + &format!(", {failed} failed ({}: {})", row.status, row.text),
     }
 }

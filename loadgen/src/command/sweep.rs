@@ -26,11 +26,16 @@ pub struct SweepArgs {
     #[command(flatten)]
     pub run: RunArgs,
     /// Pause between points, so that the target comes to rest
-    #[arg(long, value_name = "TIME", default_value = "200ms")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "200ms",
+        help_heading = "Sweep"
+    )]
     pub pause: String,
     /// Calibration, as calibrate --json writes it, to hold the CPU time of calls against its raw
     /// echo
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Sweep")]
     pub calibration: Option<PathBuf>,
 }
 
@@ -64,7 +69,7 @@ pub(super) fn execute(args: &SweepArgs, interrupt: &Interrupt) -> Result<ExitCod
     let grid = grid(&args.run);
     // A mistake in the last point should not cost the work of the others.
     for point in &grid {
-        plan(point)?;
+        Condition::check_all(&conditions, &plan(point)?, false)?;
     }
     let outputs = Outputs::open(&args.run.output)?;
     let mut points = Vec::new();

@@ -174,7 +174,7 @@ impl LoadConnection {
     /// Goes on with the calls whose requests have left.
     pub(super) fn feed_drained(&mut self, now: Duration) {
         while let Some(stream) = self.http2.next_drained() {
-            if self.lane.borrow_mut().call(stream).is_some() {
+            if self.lane.borrow_mut().call(self.berth, stream).is_some() {
                 self.feed(stream, now);
             }
         }

@@ -1,13 +1,19 @@
 //! What header blocks mean: read once, then looked up.
 
-use corespun_http2::{Block, Connection, MEMO_SLOTS};
+use std::rc::Rc;
 
+use corespun_codec::percent;
+use corespun_http2::{Block, Connection, HeaderList, MEMO_SLOTS, Token};
+
+use crate::failures::presentable;
 use crate::response::{Head, Trailers};
 
 /// The meanings of the blocks that HTTP/2 remembers, by memo slot.
 pub(super) struct Meanings {
     heads: [Head; MEMO_SLOTS],
     trailers: [Trailers; MEMO_SLOTS],
+    /// Reasons of failures, of the blocks that have any.
+    reasons: [Option<Rc<str>>; MEMO_SLOTS],
 }
 
 impl Default for Meanings {
@@ -15,6 +21,7 @@ impl Default for Meanings {
         Self {
             heads: [Head::NONE; MEMO_SLOTS],
             trailers: [Trailers::NONE; MEMO_SLOTS],
+            reasons: [const { None }; MEMO_SLOTS],
         }
     }
 }
@@ -31,6 +38,7 @@ impl Meanings {
                     // A block is told as new only once, and trailers-only heads may come again
                     // as trailers.
                     self.trailers[usize::from(memo)] = Trailers::read(http2.headers());
+                    self.reasons[usize::from(memo)] = reason(http2.headers());
                 }
                 head
             }
@@ -46,9 +54,35 @@ impl Meanings {
                 if let Some(memo) = memo {
                     self.trailers[usize::from(memo)] = trailers;
                     self.heads[usize::from(memo)] = Head::read(http2.headers());
+                    self.reasons[usize::from(memo)] = reason(http2.headers());
                 }
                 trailers
             }
         }
     }
+
+    /// Reason that the block at hand gives for a failure, if it gives one. To be asked only of
+    /// calls that failed.
+    pub(super) fn reason(&self, block: Block, http2: &Connection) -> Option<Rc<str>> {
+        match block {
+            Block::Seen { memo } | Block::New { memo: Some(memo) } => {
+                self.reasons[usize::from(memo)].clone()
+            }
+            Block::New { memo: None } => reason(http2.headers()),
+        }
+    }
+}
+
+/// `grpc-message`, or what an answer that is not gRPC's says of itself.
+fn reason(fields: &HeaderList) -> Option<Rc<str>> {
+    if let Some(message) = fields.first(Token::GrpcMessage) {
+        return Some(presentable(&percent::decode(message)).into());
+    }
+    if fields.first(Token::GrpcStatus).is_some() {
+        return None;
+    }
+    let text = |token| fields.first(token).map(String::from_utf8_lossy);
+    let status = text(Token::Status)?;
+    let kind = text(Token::ContentType).unwrap_or("no content-type".into());
+    Some(presentable(&format!("HTTP {status}, {kind}")).into())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use corespun_http2::StreamKey;
+use corespun_http2::hpack::{Field, Indexing};
 
 use super::*;
 use crate::call::Chooser;
@@ -28,7 +29,7 @@ impl Pair {
         let seat = Seat {
             core: 0,
             plan: plan.clone(),
-            control: Arc::new(Control::new()),
+            control: Arc::new(Control::new(None)),
             run,
         };
         let core = Rc::new(CoreState::new(&seat));
@@ -42,9 +43,10 @@ impl Pair {
             lanes: 1,
             seed: 1,
         };
-        let lane = Lane::new(None, Chooser::new(share, &plan.mix), plan.shape.streams);
+        let mut lane = Lane::new(None, Chooser::new(share, &plan.mix), plan.shape.streams);
+        let berth = lane.moor();
         Self {
-            client: LoadConnection::new(core, Rc::new(RefCell::new(lane))),
+            client: LoadConnection::new(core, Rc::new(RefCell::new(lane)), berth),
             server: Connection::new(Config::server()),
             blocks: Default::default(),
             there: Vec::new(),

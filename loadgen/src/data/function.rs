@@ -33,8 +33,9 @@ pub(crate) enum Function {
 }
 
 impl Function {
-    /// Reads a place that was split into words. Paths start at `folder`.
-    pub(crate) fn parse(words: &[String], folder: &Path) -> Result<Self, String> {
+    /// Reads a place that was split into words. Paths start at `folder`; `form` makes the text of
+    /// files fit what stands around it.
+    pub(crate) fn parse(words: &[String], folder: &Path, form: Form) -> Result<Self, String> {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let Some((&name, arguments)) = words.split_first() else {
             return Err(EXPECTED.to_owned());
@@ -50,18 +51,31 @@ impl Function {
             ("file", [path]) => {
                 let text = std::fs::read_to_string(folder.join(path));
                 let text = text.map_err(|error| error.to_string())?;
-                Ok(Self::Constant(escaped(&text).into()))
+                Ok(Self::Constant(form.apply(&text).into()))
             }
             ("base64", [path]) => {
                 let bytes = std::fs::read(folder.join(path));
                 let bytes = bytes.map_err(|error| error.to_string())?;
                 Ok(Self::Constant(STANDARD.encode(bytes).into()))
             }
-            ("csv", [path, column]) => column_of(&folder.join(path), column),
+            ("csv", [path, column]) => column_of(&folder.join(path), column, form),
             ("csv", _) => Err("csv takes a file and a column".to_owned()),
             ("file" | "base64", _) => Err(format!("{name} takes a file")),
             ("seq" | "uuid" | "now", _) => Err(format!("{name} takes nothing like this")),
             _ => Err(EXPECTED.to_owned()),
+        }
+    }
+
+    /// Returns whether each request is to get a text of its own.
+    pub(crate) fn is_unique(&self) -> bool {
+        matches!(self, Self::Seq(_) | Self::Uuid | Self::Now | Self::Since(_))
+    }
+
+    /// Number of texts that requests take turns at, if they do.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Rows(rows) => rows.len(),
+            _ => 1,
         }
     }
 
@@ -139,13 +153,28 @@ fn write_uuid(random: u128, out: &mut String) -> std::fmt::Result {
     )
 }
 
-/// The text as it stands between the quotes of a JSON string.
-fn escaped(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+/// Form of the text of files, by what stands around the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As between the quotes of a JSON string.
+    Json,
+    /// As it is, without the line ends around it.
+    Plain,
 }
 
-fn column_of(path: &Path, column: &str) -> Result<Function, String> {
+impl Form {
+    fn apply(self, text: &str) -> String {
+        match self {
+            Self::Json => {
+                let quoted = serde_json::Value::from(text).to_string();
+                quoted[1..quoted.len() - 1].to_owned()
+            }
+            Self::Plain => text.trim().to_owned(),
+        }
+    }
+}
+
+fn column_of(path: &Path, column: &str, form: Form) -> Result<Function, String> {
     let failed = |error: csv::Error| error.to_string().replace('\n', " ");
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
     let names = reader.headers().map_err(failed)?.clone();
@@ -158,7 +187,7 @@ fn column_of(path: &Path, column: &str) -> Result<Function, String> {
     };
     let rows = reader.records().map(|record| {
         let record = record.map_err(failed)?;
-        Ok(escaped(record.get(index).unwrap_or_default()))
+        Ok(form.apply(record.get(index).unwrap_or_default()))
     });
     let rows = rows.collect::<Result<Vec<_>, String>>()?;
     if rows.is_empty() {

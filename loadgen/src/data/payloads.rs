@@ -1,6 +1,6 @@
 //! Requests ready to send, each behind its length prefix.
 
-use corespun_codec::{Encoding, message};
+use corespun_codec::Encoding;
 use fastrand::Rng;
 use prost_reflect::MessageDescriptor;
 
@@ -8,9 +8,18 @@ use super::{Template, json};
 use crate::compression;
 use crate::error::LoadError;
 
+/// Requests that are made before the run by default.
+const POOL: usize = 1000;
+
+/// Most rows of a file that are all made into requests before the run.
+const POOL_MAX: usize = 100_000;
+
 /// When templates are filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
+    /// As the places ask: `Each` if every request is to get a text of its own, else a pool that has
+    /// every row of files.
+    Auto,
     /// So often before the run; calls take turns at what came out.
     Pool(usize),
     /// For each message, when it is sent: each is new, and the generator works harder.
@@ -36,7 +45,11 @@ pub enum Payloads {
 
 /// Makes a request anew each time.
 #[derive(Clone, Debug)]
-pub struct Maker(Recipe);
+pub struct Maker {
+    recipe: Recipe,
+    /// Messages that one text holds.
+    count: usize,
+}
 
 impl Payloads {
     /// Requests by this recipe, and how many of them one text holds: more than one if it is an
@@ -48,16 +61,19 @@ impl Payloads {
         let mut rng = Rng::with_seed(seed);
         let first = recipe.frames(0, &mut rng)?;
         let count = first.len();
+        let template = &recipe.template;
+        let mode = match mode {
+            Mode::Auto if template.is_unique() || template.rows() > POOL_MAX => Mode::Each,
+            Mode::Auto => Mode::Pool(template.rows().max(POOL)),
+            asked => asked,
+        };
         let renderings = match mode {
-            Mode::Each if count > 1 => {
-                let cause = "an array cannot be made anew for each call; use --data-mode pool";
-                return Err(recipe.failure(cause));
+            _ if template.is_constant() => 1,
+            Mode::Each | Mode::Auto => {
+                let maker = Maker { recipe, count };
+                return Ok((Self::Each(Box::new(maker)), count));
             }
-            Mode::Each if !recipe.template.is_constant() => {
-                return Ok((Self::Each(Box::new(Maker(recipe))), count));
-            }
-            Mode::Pool(renderings) if !recipe.template.is_constant() => renderings as u64,
-            Mode::Each | Mode::Pool(_) => 1,
+            Mode::Pool(renderings) => renderings as u64,
         };
         let mut pool = first;
         for number in 1..renderings {
@@ -80,12 +96,21 @@ impl Payloads {
             Self::Pool(pool) if pool.len() == 1 => Ok(&pool[0]),
             Self::Pool(pool) => Ok(&pool[(number % pool.len() as u64) as usize]),
             Self::Each(maker) => {
+                let count = maker.count as u64;
+                let mut frames = maker.recipe.frames(number / count, rng)?;
+                let place = (number % count) as usize % frames.len();
                 scratch.clear();
-                for frame in maker.0.frames(number, rng)? {
-                    scratch.extend_from_slice(&frame);
-                }
+                scratch.extend_from_slice(&frames.swap_remove(place));
                 Ok(scratch)
             }
+        }
+    }
+
+    /// Number of requests after which they repeat, if they are made before the run.
+    pub(crate) fn pool(&self) -> Option<usize> {
+        match self {
+            Self::Pool(pool) => Some(pool.len()),
+            Self::Each(_) => None,
         }
     }
 }
@@ -100,18 +125,7 @@ impl Recipe {
     }
 
     fn frame(&self, bytes: &[u8]) -> Box<[u8]> {
-        let mut frame = Vec::with_capacity(message::PREFIX_BYTES + bytes.len());
-        match compression::compress(self.encoding, bytes) {
-            Some(packed) => {
-                message::write_prefix(&mut frame, true, packed.len());
-                frame.extend_from_slice(&packed);
-            }
-            None => {
-                message::write_prefix(&mut frame, false, bytes.len());
-                frame.extend_from_slice(bytes);
-            }
-        }
-        frame.into()
+        compression::frame(self.encoding, bytes).into()
     }
 
     fn failure(&self, cause: &str) -> LoadError {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fastrand::Rng;
 
-use super::function::Function;
+use super::function::{Form, Function};
 
 /// A text, and what is filled in between its pieces.
 ///
@@ -24,11 +24,23 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a template. Files are read now; relative paths start at `folder`.
+    /// Reads a template of JSON. Files are read now; relative paths start at `folder`.
     ///
     /// # Errors
     /// Names the place that makes no sense, or whose file cannot be used.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+        Self::parse_as(text, folder, Form::Json)
+    }
+
+    /// Reads a template of plain text, such as the value of metadata.
+    ///
+    /// # Errors
+    /// As for [`Template::parse`].
+    pub(crate) fn parse_plain(text: &str, folder: &Path) -> Result<Self, String> {
+        Self::parse_as(text, folder, Form::Plain)
+    }
+
+    fn parse_as(text: &str, folder: &Path, form: Form) -> Result<Self, String> {
         let mut pieces = text.split("{{");
         let start = pieces.next().unwrap_or_default().to_owned();
         let mut rest = Vec::new();
@@ -37,7 +49,7 @@ impl Template {
                 return Err(format!("{{{{{piece:?} has no closing }}}}"));
             };
             let failed = |cause| format!("{{{{{place}}}}}: {cause}");
-            let function = Function::parse(&words(place).map_err(failed)?, folder);
+            let function = Function::parse(&words(place).map_err(failed)?, folder, form);
             rest.push((function.map_err(failed)?, after.to_owned()));
         }
         Ok(Self { start, rest })
@@ -59,6 +71,17 @@ impl Template {
     /// Nothing is filled in: the text is the same each time.
     pub fn is_constant(&self) -> bool {
         self.rest.is_empty()
+    }
+
+    /// Returns whether each request is to get a text of its own: a number, an identifier, a time.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.rest.iter().any(|(function, _)| function.is_unique())
+    }
+
+    /// Most rows of a file that requests take turns at.
+    pub(crate) fn rows(&self) -> usize {
+        let rows = self.rest.iter().map(|(function, _)| function.rows());
+        rows.max().unwrap_or(1)
     }
 
     /// Appends the text of request number `number`.
@@ -124,6 +147,32 @@ mod tests {
         assert!(!template("{{seq}}").unwrap().is_constant());
         let text = r#"{{seq}}{{file "a b"}}{{csv c.csv id}}{{file}}{{base64 'd'"#;
         assert_eq!(Template::files(text), ["a b", "c.csv"]);
+    }
+
+    #[test]
+    fn places_say_whether_they_vary() {
+        let cases = [
+            ("{}", false, 1),
+            ("{{rand 1 9}}", false, 1),
+            ("{{csv users.csv id}}", false, 3),
+            ("{{seq}}", true, 1),
+            ("{{uuid}}{{csv users.csv id}}", true, 3),
+            ("{{now}}", true, 1),
+            ("{{now ms}}", true, 1),
+        ];
+        for (text, unique, rows) in cases {
+            let template = template(text).unwrap();
+            assert_eq!(
+                (template.is_unique(), template.rows()),
+                (unique, rows),
+                "{text}"
+            );
+        }
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"));
+        let plain = Template::parse_plain("{{file note.txt}}|{{csv users.csv name}}", folder);
+        let mut out = String::new();
+        plain.unwrap().render(7, &mut Rng::with_seed(1), &mut out);
+        assert_eq!(out, r#"say "hi"|Grace "Amazing""#);
     }
 
     #[test]

@@ -37,10 +37,7 @@ fn calls_belong_to_their_intended_start() {
     assert!((interval.seconds() - 2.0).abs() < 1e-9);
     record.absorb(&interval);
     assert_eq!(record.ok(), 1);
-    assert_eq!(
-        record.failures().collect::<Vec<_>>(),
-        [("MISSING_STATUS", 1)]
-    );
+    assert_eq!(record.failed().collect::<Vec<_>>(), [("MISSING_STATUS", 1)]);
     assert_eq!((record.censored, record.ended_in_window), (1, 2));
     assert_eq!(record.latencies.response.len(), 3);
     assert!(record.latencies.response.max() >= 6_000_000_000);
@@ -80,7 +77,7 @@ fn records_add_up_and_long_calls_are_kept() {
     let one = one.settle();
     assert_eq!((one.ok(), one.reconnects), (1, 2));
     assert_eq!((one.latencies.response.len(), one.gaps.len()), (2, 1));
-    assert_eq!(one.failures().collect::<Vec<_>>(), [("NOT_FOUND", 1)]);
+    assert_eq!(one.failed().collect::<Vec<_>>(), [("NOT_FOUND", 1)]);
     assert!(one.latencies.response.max() >= NANOS_MAX);
 }
 

@@ -1,15 +1,13 @@
-//! The flags that say who watches a run, and where its findings go.
+//! Flags about progress and about where results go.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Who watches a run.
+/// Flags about progress.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Results")]
 pub struct WatchArgs {
-    /// Control group of the server, as a folder under /sys/fs/cgroup, to measure its CPU and memory
-    #[arg(long, value_name = "DIR", conflicts_with = "target_pid")]
-    pub target_cgroup: Option<PathBuf>,
     /// File to write the histograms of every second to, as an HDR interval log
     #[arg(long, value_name = "FILE")]
     pub hdr_log: Option<PathBuf>,
@@ -18,31 +16,33 @@ pub struct WatchArgs {
     pub quiet: bool,
 }
 
-/// Where the findings go, and when they are a failure.
+/// Flags about where results go, and when they are a failure. A file named `-` is standard output;
+/// the summary goes to standard error then.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Results")]
 pub struct OutputArgs {
-    /// File to write the report to, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// File to write a page to that any browser opens, without a network
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Folder to write the page's charts to, as SVG
-    #[arg(long, value_name = "DIR")]
-    pub svg: Option<PathBuf>,
-    /// File to write a table to: the seconds of a run, the points of a sweep, the turns of a
-    /// comparison; of several findings a row for each run and point
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// File to write metrics to, as the text format of Prometheus: of a run, or of each of several,
-    /// with labels that tell them apart
-    #[arg(long, value_name = "FILE")]
-    pub prometheus: Option<PathBuf>,
-    /// File to write the distribution of latencies to, as HDR plotters read it
-    #[arg(long, value_name = "FILE")]
-    pub hgrm: Option<PathBuf>,
-    /// When the finding is a failure (exit code 2; 3 if the measurement cannot tell), as in
-    /// 'p99>2ms' 'errors>0.1%' 'rps<10000' 'cpu_us>8' 'ratio.p99>1.05@95%'
+    /// File for the report as JSON; - for standard output (repeatable, like all of these)
+    #[arg(long, value_name = "FILE", num_args = 1)]
+    pub json: Vec<PathBuf>,
+    /// File for a page that any browser opens, without a network
+    #[arg(long, value_name = "FILE", num_args = 1)]
+    pub html: Vec<PathBuf>,
+    /// Folder for the page's charts, as SVG
+    #[arg(long, value_name = "DIR", num_args = 1)]
+    pub svg: Vec<PathBuf>,
+    /// File for a table: the seconds of a run, the points of a sweep, the turns of a comparison;
+    /// of several findings a row for each run and point
+    #[arg(long, value_name = "FILE", num_args = 1)]
+    pub csv: Vec<PathBuf>,
+    /// File for metrics in the text format of Prometheus: of a run, or of each of several, with
+    /// labels that tell them apart
+    #[arg(long, value_name = "FILE", num_args = 1)]
+    pub prometheus: Vec<PathBuf>,
+    /// File for the distribution of latencies, as HDR plotters read it
+    #[arg(long, value_name = "FILE", num_args = 1)]
+    pub hgrm: Vec<PathBuf>,
+    /// Condition that makes the result a failure (exit code 2; 3 if the measurement cannot tell),
+    /// as in 'p99>2ms' 'errors>0.1%' 'rps<10000' 'cpu_us>8' 'ratio.p99>1.05@95%'
     #[arg(long, value_name = "CONDITION", num_args = 1..)]
     pub fail_if: Vec<String>,
 }

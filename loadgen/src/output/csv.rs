@@ -7,7 +7,7 @@
 use crate::command::Finding;
 use crate::report::{Body, Document, Percentiles, Report};
 
-const PERCENTILES: &str = "p50_us,p90_us,p99_us,p999_us,max_us";
+const PERCENTILES: &str = "mean_us,p50_us,p90_us,p99_us,p999_us,max_us";
 
 /// The table of the document.
 pub(crate) fn table(document: &Document) -> String {
@@ -117,7 +117,7 @@ fn point_row(report: &Report) -> String {
 }
 
 fn percentiles(values: &Percentiles) -> String {
-    values.values().map(field).join(",")
+    values.with_mean().map(field).join(",")
 }
 
 fn field(value: Option<f64>) -> String {

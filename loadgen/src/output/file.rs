@@ -1,26 +1,62 @@
-//! A file that is opened early and written late.
+//! Output that is opened early and written late: a file, or standard output.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::LoadError;
 
-/// An output file. What was there is kept until something takes its place.
+/// Output of a result. What a file held is kept until something takes its place.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
     path: PathBuf,
-    file: File,
+    /// `None` for standard output.
+    file: Option<File>,
     /// Ours to remove if nothing gets written.
     empty: bool,
 }
 
+/// Returns whether the path stands for standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    let names = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    names.iter().any(|name| path == Path::new(name))
+}
+
+/// Returns whether two paths lead to one file, or both to standard output. Devices such as
+/// `/dev/null` take any number of outputs.
+pub(crate) fn are_same(one: &Path, other: &Path) -> bool {
+    if is_stdout(one) || is_stdout(other) {
+        return is_stdout(one) && is_stdout(other);
+    }
+    let place = |path: &Path| {
+        let found = std::fs::canonicalize(path).ok();
+        let missing = || {
+            let parent = path.parent().filter(|parent| *parent != Path::new(""));
+            let parent = std::fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?;
+            Some(parent.join(path.file_name()?))
+        };
+        found.or_else(missing)
+    };
+    let device = std::fs::metadata(one).is_ok_and(|data| !data.is_file());
+    match (place(one), place(other)) {
+        (Some(one), Some(other)) => !device && one == other,
+        _ => one == other,
+    }
+}
+
 impl OutputFile {
-    /// Opens the file, making it if it is not there.
+    /// Opens the file, making it if it is not there; `-` is standard output.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
+        if is_stdout(path) {
+            return Ok(Self {
+                path: path.to_owned(),
+                file: None,
+                empty: false,
+            });
+        }
         let new = !path.exists();
         let file = OpenOptions::new()
             .write(true)
@@ -29,12 +65,12 @@ impl OutputFile {
             .open(path);
         Ok(Self {
             path: path.to_owned(),
-            file: file.map_err(|error| failure(path, error.to_string()))?,
+            file: Some(file.map_err(|error| failure(path, error.to_string()))?),
             empty: new,
         })
     }
 
-    /// Why this file was not written.
+    /// Reason why this file was not written.
     pub(crate) fn failure(&self, cause: impl ToString) -> LoadError {
         failure(&self.path, cause.to_string())
     }
@@ -42,18 +78,42 @@ impl OutputFile {
     /// Writes the content in place of what was there.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub(crate) fn write(mut self, content: &[u8]) -> Result<(), LoadError> {
-        if self.file.metadata().is_ok_and(|data| data.is_file()) {
-            self.file.set_len(0).map_err(|error| self.failure(error))?;
-        }
         self.empty = false;
-        let written = self.file.write_all(content);
+        let written = match &mut self.file {
+            None => write_stdout(content),
+            Some(file) => write_file(file, content),
+        };
         written.map_err(|error| self.failure(error))
     }
 }
 
-/// Why the file at `path` was not written.
+fn write_stdout(content: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(content)?;
+    out.flush()
+}
+
+fn write_file(file: &mut File, content: &[u8]) -> io::Result<()> {
+    if file.metadata().is_ok_and(|data| data.is_file()) {
+        file.set_len(0)?;
+    }
+    file.write_all(content)
+}
+
+/// Opens a stream for an output that is written piece by piece, in place of what was there.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn stream(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+    Ok(match is_stdout(path) {
+        true => Box::new(io::stdout()),
+        false => Box::new(File::create(path)?),
+    })
+}
+
+/// Reason why the file at `path` was not written.
 pub(crate) fn failure(path: &Path, cause: String) -> LoadError {
     LoadError::Report {
         path: path.to_owned(),
@@ -92,5 +152,24 @@ mod tests {
             error.to_string().contains("/nowhere/report.json"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn outputs_that_meet_are_known() {
+        let cases = [
+            ("-", "/dev/stdout", true),
+            ("-", "./-", false),
+            ("a.json", "./a.json", true),
+            ("a.json", "src/../a.json", true),
+            ("a.json", "b.json", false),
+            ("/nowhere/a", "/nowhere/a", true),
+            ("/nowhere/a", "/nowhere/b", false),
+            ("/dev/null", "/dev/null", false),
+            ("Cargo.toml", "src/../Cargo.toml", true),
+        ];
+        for (one, other, same) in cases {
+            let got = are_same(Path::new(one), Path::new(other));
+            assert_eq!(got, same, "{one} and {other}");
+        }
     }
 }

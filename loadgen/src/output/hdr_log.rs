@@ -1,6 +1,5 @@
 //! The interval log of the HDR family: every second's histograms, readable by its other tools.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,7 +9,7 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
 
-use super::file::failure;
+use super::file::{failure, stream};
 use crate::error::LoadError;
 use crate::progress::Observer;
 use crate::timeline::Moment;
@@ -19,12 +18,17 @@ use crate::timeline::Moment;
 ///
 /// Each second of the measured window gives five lines, tagged `response`, `service`, `lag`, `late`
 /// and `first_byte`; values are nanoseconds, times count from the start of the window.
-#[derive(Debug)]
 pub struct HdrLog {
     path: PathBuf,
-    out: BufWriter<File>,
+    out: BufWriter<Box<dyn Write + Send>>,
     begun: bool,
     trouble: Option<io::Error>,
+}
+
+impl std::fmt::Debug for HdrLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HdrLog").field("path", &self.path).finish()
+    }
 }
 
 impl HdrLog {
@@ -33,10 +37,10 @@ impl HdrLog {
     /// # Errors
     /// When the system refuses.
     pub fn create(path: &Path) -> Result<Self, LoadError> {
-        let file = File::create(path).map_err(|error| failure(path, error.to_string()))?;
+        let out = stream(path).map_err(|error| failure(path, error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
-            out: BufWriter::new(file),
+            out: BufWriter::new(out),
             begun: false,
             trouble: None,
         })

@@ -4,6 +4,7 @@
 //! and the data of the report, so that the page is itself a report file.
 
 mod collection;
+mod environment;
 mod key;
 mod tables;
 mod verdict;
@@ -127,6 +128,23 @@ mod tests {
         }
         assert!(html.contains("<h1>") && html.contains("Before you believe it"));
         assert_eq!(html.matches("<figure>").count(), 1);
+    }
+
+    #[test]
+    fn wide_tables_become_lists_and_failures_have_their_texts() {
+        let mut report = report("", 50);
+        report.failures = vec![crate::report::FailureRow {
+            status: "NOT_FOUND".to_owned(),
+            text: "no <such> tenant".to_owned(),
+            calls: 7,
+        }];
+        let html = page(&Document::from(Body::Run(Box::new(report)))).unwrap();
+        let cell = "<td class=\"text\" data-name=\"text\">no &lt;such&gt; tenant</td>";
+        assert!(
+            html.contains("Why calls failed") && html.contains(cell),
+            "{html}"
+        );
+        assert!(html.contains("<table class=\"wide\"") && html.contains("data-name=\"p99\""));
     }
 
     #[test]

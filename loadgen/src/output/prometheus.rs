@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use crate::command::Finding;
-use crate::report::{Body, Document, OutcomeRow, Report};
+use crate::report::{Body, Document, FailureRow, OutcomeRow, Report};
 
 /// Upper bounds of the buckets, in seconds.
 const BOUNDS: [f64; 16] = [
@@ -32,6 +32,7 @@ pub(crate) fn text(document: &Document) -> Result<String, String> {
     let mut out = String::new();
     histograms(&runs, &mut out)?;
     calls(&runs, &mut out);
+    failures(&runs, &mut out);
     for (name, help, value) in GAUGES {
         let name = format!("corespun_load_{name}");
         let samples = runs.iter().filter_map(|run| {
@@ -167,6 +168,19 @@ fn calls(runs: &[Labelled<'_>], out: &mut String) {
         report.outcomes.iter().map(sample)
     });
     let help = "Calls of the measured window by how they ended";
+    metric(name, help, "counter", samples, out);
+}
+
+fn failures(runs: &[Labelled<'_>], out: &mut String) {
+    let name = "corespun_load_failures_total";
+    let samples = runs.iter().flat_map(|Labelled { report, labels }| {
+        let sample = move |row: &FailureRow| {
+            let own = (label("code", &row.status), label("message", &row.text));
+            format!("{name}{{{labels},{},{}}} {}\n", own.0, own.1, row.calls)
+        };
+        report.failures.iter().map(sample)
+    });
+    let help = "Calls of the measured window that failed, by status and text";
     metric(name, help, "counter", samples, out);
 }
 

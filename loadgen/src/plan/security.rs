@@ -7,13 +7,21 @@ use corespun_tls::{ClientTlsConfig, Connector, Roots};
 use crate::args::TlsArgs;
 use crate::error::LoadError;
 
-/// What wraps connections, if TLS is asked for.
+/// TLS of connections, if it is asked for by a flag or by the `scheme` of the target.
 ///
 /// # Errors
 /// Names the flag that makes no sense beside the others, or the file that cannot be used.
-pub(super) fn connector(args: &TlsArgs) -> Result<Option<Connector>, LoadError> {
-    if !args.tls {
-        return unused(args).map(|()| None);
+pub(super) fn connector(
+    args: &TlsArgs,
+    scheme: Option<bool>,
+) -> Result<Option<Connector>, LoadError> {
+    match (args.tls, scheme) {
+        (true, Some(false)) => {
+            let cause = "the target is http; give https or no scheme";
+            return Err(LoadError::flag("--tls", "", cause));
+        }
+        (true, _) | (false, Some(true)) => {}
+        (false, _) => return unused(args).map(|()| None),
     }
     let roots = match (&args.cacert, args.insecure_skip_verify) {
         (Some(file), true) => {

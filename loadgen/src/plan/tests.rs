@@ -78,8 +78,39 @@ fn a_curve_takes_the_window_and_a_trace_gives_it() {
 }
 
 #[test]
+fn a_number_of_calls_sets_the_window() {
+    let seconds = Duration::from_secs;
+    let cases = [
+        ("", 10, 2, None),
+        ("--duration 1m30s --warmup 0", 90, 0, None),
+        ("-n 7", 3600, 0, Some(7)),
+        ("--calls 7 --warmup 1s", 3600, 1, Some(7)),
+        ("-n7 --duration 5s", 5, 0, Some(7)),
+        ("-n 300 --rate 100", 3, 0, None),
+        ("-n 300 --rate 100 --duration 2s", 2, 0, None),
+        ("-n 300 --rate 100 --duration 4s", 3, 0, None),
+    ];
+    for (flags, duration, warmup, calls) in cases {
+        let pace = plan(flags).unwrap().pace;
+        assert_eq!(
+            (pace.duration, pace.warmup, pace.calls),
+            (seconds(duration), seconds(warmup), calls),
+            "{flags}"
+        );
+    }
+}
+
+#[test]
 fn senseless_values_are_named() {
     let cases = [
+        ("--calls 0", "--calls \"0\""),
+        ("--calls -1", "--calls \"-1\""),
+        ("-n ten", "--calls \"ten\""),
+        ("-n 5 --rate 1..9", "--calls \"5\""),
+        ("-n 5 --rate 9 --schedule poisson", "--calls \"5\""),
+        ("-n 5 --rate 0", "--rate \"0\""),
+        ("-n 99999999 --rate 1", "1000 hours"),
+        ("--duration 1m30", "--duration \"1m30\""),
         ("--rate 0", "--rate \"0\""),
         ("--rate -3", "--rate \"-3\""),
         ("--rate NaN", "--rate \"NaN\""),
@@ -130,6 +161,16 @@ fn senseless_values_are_named() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn targets_that_make_no_sense_are_named() {
+    let error = plan_for("http://127.0.0.1:1", "--tls")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("the target is http"), "{error}");
+    let secure = plan_for("https://127.0.0.1:1", "--insecure-skip-verify").unwrap();
+    assert_eq!(secure.target.scheme(), "https");
     let error = plan_for("nowhere", "").unwrap_err().to_string();
     assert!(
         error.starts_with("failed to read address \"nowhere\""),

@@ -3,7 +3,8 @@
 use hdrhistogram::Histogram;
 
 use super::{
-    Cost, Counts, Histograms, MessageReport, MethodRow, OutcomeRow, Packed, Percentiles, Report,
+    Cost, Counts, FailureRow, Histograms, MessageReport, MethodRow, OutcomeRow, Packed,
+    Percentiles, Report,
 };
 use crate::measure::{add, histogram};
 use crate::process::{Memory, PressureShares, Switches, Used};
@@ -47,6 +48,7 @@ impl Report {
         merged.late_us = first.late_us.map(|_| Percentiles::of(&sums.late));
         merged.methods = MethodRow::merge(reports)?;
         merged.outcomes = outcomes(reports)?;
+        merged.failures = FailureRow::merge(reports);
         let messages = reports.iter().filter_map(|report| report.messages.as_ref());
         merged.messages = MessageReport::merge(messages, merged.setup.duration_s)?;
         merged.interrupted = reports.iter().any(|report| report.interrupted);
@@ -148,6 +150,7 @@ fn counts(reports: &[Report], seconds: f64) -> Counts {
         carried_in: counts().map(|counts| counts.carried_in).sum(),
         lost: sum(|counts| counts.lost),
         reconnects: sum(|counts| counts.reconnects),
+        unconnected_s: counts().map(|counts| counts.unconnected_s).sum(),
     }
 }
 

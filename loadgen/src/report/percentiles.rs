@@ -22,6 +22,9 @@ pub struct Percentiles {
     pub p999: Option<f64>,
     /// The longest.
     pub max: Option<f64>,
+    /// The arithmetic mean.
+    #[serde(default)]
+    pub mean: Option<f64>,
 }
 
 /// Above this share of a latency, the generator's own lateness is most of it.
@@ -39,12 +42,19 @@ impl Percentiles {
             p99: at(990),
             p999: at(999),
             max,
+            mean: (!histogram.is_empty()).then(|| histogram.mean() / 1e3),
         }
     }
 
-    /// In the order in which tables show them.
+    /// Percentiles and the maximum, in the order in which tables show them.
     pub fn values(&self) -> [Option<f64>; 5] {
         [self.p50, self.p90, self.p99, self.p999, self.max]
+    }
+
+    /// Mean, percentiles and the maximum, in the order in which tables show them.
+    pub fn with_mean(&self) -> [Option<f64>; 6] {
+        let [p50, p90, p99, p999, max] = self.values();
+        [self.mean, p50, p90, p99, p999, max]
     }
 
     /// The generator's own lateness is most of the latency with this name.
@@ -63,6 +73,7 @@ impl Percentiles {
             "p99" => Some(self.p99),
             "p999" => Some(self.p999),
             "max" => Some(self.max),
+            "mean" => Some(self.mean),
             _ => None,
         }
     }
@@ -114,5 +125,6 @@ mod tests {
             (Some(None), Some(Some(2.0)))
         );
         assert_eq!((one.named("p95"), one.named("p98")), (Some(None), None));
+        assert_eq!((one.named("mean"), none.mean), (Some(Some(2.0)), None));
     }
 }

@@ -1,6 +1,5 @@
 //! Traces: the moments at which calls started, read for `--replay` and written by `--record`.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use crate::duration;
 use crate::error::LoadError;
 use crate::outcome::Outcome;
+use crate::output::stream;
 
 /// Offsets of calls from the start of the measured window, in rising order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,10 +80,9 @@ pub struct Sample {
 }
 
 /// The file of `--record`, opened before the run so that a mistake shows at once.
-#[derive(Debug)]
 pub struct TraceFile {
     path: PathBuf,
-    file: File,
+    out: Box<dyn Write + Send>,
 }
 
 impl TraceFile {
@@ -92,10 +91,10 @@ impl TraceFile {
     /// # Errors
     /// When the system refuses.
     pub fn create(path: &Path) -> Result<Self, LoadError> {
-        let file = File::create(path).map_err(|error| unwritable(path, &error))?;
+        let out = stream(path).map_err(|error| unwritable(path, &error))?;
         Ok(Self {
             path: path.to_owned(),
-            file,
+            out,
         })
     }
 
@@ -105,7 +104,7 @@ impl TraceFile {
     /// When the system refuses.
     pub fn write(self, mut samples: Vec<Sample>) -> Result<(), LoadError> {
         samples.sort_unstable_by_key(|sample| sample.offset);
-        let written = write_all(BufWriter::new(self.file), &samples);
+        let written = write_all(BufWriter::new(self.out), &samples);
         written.map_err(|error| unwritable(&self.path, &error))
     }
 }

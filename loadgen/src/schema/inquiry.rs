@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use corespun_codec::{MetadataMap, Status, head, message};
+use corespun_codec::{Encoding, MetadataMap, Status, head};
 use corespun_http2::hpack::{Field, Indexing};
 use corespun_http2::{Config, Connection, Event, HeaderList, StreamKey};
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 
+use crate::compression;
 use crate::endpoint::Endpoint;
-use crate::response::{Body, Piece};
+use crate::response::{Body, Head, Piece};
 
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -24,6 +25,8 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub(super) struct Inquiry {
     socket: SocketHandle,
     desk: Rc<RefCell<Desk>>,
+    /// Compression of questions.
+    encoding: Encoding,
 }
 
 /// What the call and its connection share.
@@ -33,6 +36,8 @@ struct Desk {
     stream: Option<StreamKey>,
     question: Option<Vec<u8>>,
     body: Body,
+    /// Compression of answers.
+    encoding: Encoding,
     answer: Vec<u8>,
     complete: bool,
     end: Option<Status>,
@@ -40,18 +45,23 @@ struct Desk {
 }
 
 impl Inquiry {
-    /// Connects, to call the method at `path`.
+    /// Connects, to call the method at `path` with this metadata and compression.
     ///
     /// # Errors
-    /// Why there is no connection.
-    pub(super) async fn open(endpoint: &Endpoint, path: &str) -> std::io::Result<Self> {
+    /// The reason why there is no connection.
+    pub(super) async fn open(
+        endpoint: &Endpoint,
+        path: &str,
+        metadata: &MetadataMap,
+        encoding: Encoding,
+    ) -> std::io::Result<Self> {
         let target = head::Target {
             scheme: endpoint.scheme(),
             authority: endpoint.authority(),
             path,
         };
-        let metadata = MetadataMap::new();
-        let fields = head::request_fields(target, None, &metadata)
+        let fields = head::request_fields(target, None, metadata)
+            .chain(compression::fields(encoding))
             .map(|(name, value)| (name.to_vec(), value.to_vec()));
         let desk = Rc::new(RefCell::new(Desk {
             http2: Connection::new(Config::client()),
@@ -59,6 +69,7 @@ impl Inquiry {
             stream: None,
             question: None,
             body: Body::default(),
+            encoding: Encoding::Identity,
             answer: Vec::new(),
             complete: false,
             end: None,
@@ -68,7 +79,11 @@ impl Inquiry {
         let lost = desk.clone();
         let failed = move |cause| lost.borrow_mut().end(Status::unavailable(cause));
         let socket = endpoint.connect(wire, failed).await?;
-        Ok(Self { socket, desk })
+        Ok(Self {
+            socket,
+            desk,
+            encoding,
+        })
     }
 
     /// Sends a message, and waits for the one that answers it.
@@ -76,9 +91,7 @@ impl Inquiry {
     /// # Errors
     /// The status with which the call has ended instead.
     pub(super) async fn ask(&self, question: &[u8]) -> Result<Vec<u8>, Status> {
-        let mut frame = Vec::new();
-        message::write_prefix(&mut frame, false, question.len());
-        frame.extend_from_slice(question);
+        let frame = compression::frame(self.encoding, question);
         self.desk.borrow_mut().question = Some(frame);
         self.socket.touch();
         let answered = poll_fn(|cx| {
@@ -136,7 +149,9 @@ impl Desk {
                 let fields = pairs(self.http2.headers());
                 let start = head::parse_response(fields, end_stream, &mut MetadataMap::new());
                 match start {
-                    Ok(head::ResponseStart::Open(_)) => {}
+                    Ok(head::ResponseStart::Open(_)) => {
+                        self.encoding = Head::read(self.http2.headers()).encoding();
+                    }
                     Ok(head::ResponseStart::Foreign(foreign)) => {
                         self.end(foreign.into_status(None));
                     }
@@ -166,14 +181,32 @@ impl Desk {
     fn on_data(&mut self, bytes: &[u8]) {
         let Self {
             body,
+            encoding,
             answer,
             complete,
             ..
         } = self;
-        body.push(bytes, false, |piece| match piece {
-            Piece::Bytes(bytes) => answer.extend_from_slice(bytes),
-            Piece::End { .. } => *complete = true,
-        });
+        let mut unpacked = Ok(());
+        body.push(
+            bytes,
+            *encoding != Encoding::Identity,
+            |piece| match piece {
+                Piece::Bytes(bytes) => answer.extend_from_slice(bytes),
+                Piece::End { encoded } => {
+                    *complete = true;
+                    if encoded {
+                        unpacked =
+                            compression::decompress(*encoding, answer).map(|plain| *answer = plain);
+                    }
+                }
+            },
+        );
+        if let Err(error) = unpacked {
+            self.complete = false;
+            self.end(Status::internal(format!(
+                "the answer is no message: {error}"
+            )));
+        }
         if self.body.is_broken() || self.answer.len() > ANSWER_BYTES_MAX {
             self.end(Status::internal("the answer is no message"));
         }

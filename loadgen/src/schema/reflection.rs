@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use corespun_codec::{Code, Status};
+use corespun_codec::{Code, Encoding, MetadataMap, Status};
 use corespun_proto::reflection::{
     ServerReflectionRequest, ServerReflectionResponse, server_reflection_methods,
     server_reflection_request::MessageRequest as Question,
@@ -11,7 +11,7 @@ use corespun_proto::reflection::{
 use corespun_runtime::{Engine, LocalConfig, LocalShard};
 use prost::Message;
 use prost_reflect::DescriptorPool;
-use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
+use prost_reflect::prost_types::FileDescriptorProto;
 
 use super::inquiry::Inquiry;
 use super::{Schema, split_name};
@@ -21,38 +21,71 @@ use crate::error::LoadError;
 /// What older servers have alone; the messages are the same.
 const V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
+/// Number of `FileDescriptorSet.file`.
+const SET_FILE: u64 = 1;
+
 /// More files than any service's schema has.
 const FILES_MAX: usize = 10_000;
 
-/// Asks the server for all that it takes to call `methods`. Blocks until it has answered.
+/// Method to be called, with the metadata that its calls carry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) metadata: &'a MetadataMap,
+}
+
+/// Asks the server for all that it takes to call the methods, as calls do: with their metadata,
+/// over TLS if they are, in their compression. Blocks until it has answered.
 ///
 /// # Errors
-/// When it cannot be reached, offers no reflection, or does not know a service.
+/// If it cannot be reached, offers no reflection, or does not know a service.
 pub(crate) fn reflect(
     endpoint: &Endpoint,
     engine: Engine,
-    methods: &[&str],
+    encoding: Encoding,
+    wanted: &[Wanted<'_>],
 ) -> Result<Schema, LoadError> {
     let config = LocalConfig { engine, cpu: None };
     let mut shard = LocalShard::new(config).map_err(LoadError::Start)?;
     shard.block_on(async {
-        let mut refusal = Status::unimplemented("");
-        for path in [
-            server_reflection_methods::SERVER_REFLECTION_INFO.path(),
-            V1ALPHA,
-        ] {
-            let inquiry = Inquiry::open(endpoint, path).await;
-            let inquiry = inquiry.map_err(LoadError::Connect)?;
-            match collect(&inquiry, endpoint, methods).await? {
-                Ok(files) => return assemble(endpoint, files),
-                Err(status) => refusal = status,
+        let mut files = FileMap::new();
+        let mut asked: Vec<&MetadataMap> = Vec::new();
+        for Wanted { metadata, .. } in wanted {
+            // One call of reflection carries one set of metadata.
+            if asked.contains(metadata) {
+                continue;
             }
-            if refusal.code() != Code::Unimplemented {
-                break;
-            }
+            asked.push(metadata);
+            let alike = wanted.iter().filter(|other| other.metadata == *metadata);
+            let methods: Vec<_> = alike.map(|other| other.method).collect();
+            files.extend(ask_all(endpoint, metadata, encoding, &methods).await?);
         }
-        Err(failure(endpoint, &refused(&refusal)))
+        assemble(endpoint, files)
     })
+}
+
+async fn ask_all(
+    endpoint: &Endpoint,
+    metadata: &MetadataMap,
+    encoding: Encoding,
+    methods: &[&str],
+) -> Result<FileMap, LoadError> {
+    let mut refusal = Status::unimplemented("");
+    for path in [
+        server_reflection_methods::SERVER_REFLECTION_INFO.path(),
+        V1ALPHA,
+    ] {
+        let inquiry = Inquiry::open(endpoint, path, metadata, encoding).await;
+        let inquiry = inquiry.map_err(LoadError::Connect)?;
+        match collect(&inquiry, endpoint, methods).await? {
+            Ok(files) => return Ok(files),
+            Err(status) => refusal = status,
+        }
+        if refusal.code() != Code::Unimplemented {
+            break;
+        }
+    }
+    Err(failure(endpoint, &refused(&refusal)))
 }
 
 fn refused(status: &Status) -> String {
@@ -71,7 +104,14 @@ fn failure(endpoint: &Endpoint, cause: &str) -> LoadError {
     }
 }
 
-type FileMap = BTreeMap<String, FileDescriptorProto>;
+/// File of a schema as the server sent it.
+struct Told {
+    /// A `FileDescriptorProto`, with custom options and whatever an edition adds.
+    bytes: Vec<u8>,
+    imports: Vec<String>,
+}
+
+type FileMap = BTreeMap<String, Told>;
 
 /// The files of all services and what they import, by name; or how the call was refused.
 async fn collect(
@@ -125,7 +165,9 @@ fn keep(endpoint: &Endpoint, answer: Option<Answer>, files: &mut FileMap) -> Res
     for bytes in told {
         let file = FileDescriptorProto::decode(bytes.as_slice());
         let file = file.map_err(|error| failure(endpoint, &error.to_string()))?;
-        files.insert(file.name().to_owned(), file);
+        let name = file.name().to_owned();
+        let imports = file.dependency;
+        files.insert(name, Told { bytes, imports });
     }
     Ok(())
 }
@@ -134,7 +176,7 @@ fn keep(endpoint: &Endpoint, answer: Option<Answer>, files: &mut FileMap) -> Res
 /// not every server tells it.
 fn missing(files: &FileMap) -> Option<String> {
     let known = DescriptorPool::global();
-    let mut imports = files.values().flat_map(|file| &file.dependency);
+    let mut imports = files.values().flat_map(|file| &file.imports);
     let wanted =
         |name: &&String| !files.contains_key(*name) && known.get_file_by_name(name).is_none();
     imports.find(wanted).cloned()
@@ -157,11 +199,15 @@ async fn unknown(inquiry: &Inquiry, methods: &[&str], service: &str) -> LoadErro
 
 fn assemble(endpoint: &Endpoint, files: FileMap) -> Result<Schema, LoadError> {
     let mut pool = DescriptorPool::global();
-    let news = |file: &FileDescriptorProto| pool.get_file_by_name(file.name()).is_none();
-    let set = FileDescriptorSet {
-        file: files.into_values().filter(news).collect(),
-    };
-    let added = pool.add_file_descriptor_set(set);
+    let mut set = Vec::new();
+    for (name, file) in &files {
+        if pool.get_file_by_name(name).is_none() {
+            corespun_descriptor::wire::write_bytes(SET_FILE, &file.bytes, &mut set);
+        }
+    }
+    let lowered = corespun_descriptor::lowered(&set);
+    let lowered = lowered.map_err(|error| failure(endpoint, &error.to_string()))?;
+    let added = pool.decode_file_descriptor_set(lowered.as_slice());
     added.map_err(|error| failure(endpoint, &error.to_string()))?;
     Ok(Schema { pool })
 }
@@ -170,13 +216,21 @@ fn assemble(endpoint: &Endpoint, files: FileMap) -> Result<Schema, LoadError> {
 mod tests {
     use super::*;
 
-    fn file(name: &str, imports: &[&str]) -> (String, FileDescriptorProto) {
+    fn file(name: &str, imports: &[&str]) -> (String, Told) {
         let file = FileDescriptorProto {
             name: Some(name.to_owned()),
             dependency: imports.iter().map(|import| (*import).to_owned()).collect(),
             ..FileDescriptorProto::default()
         };
-        (name.to_owned(), file)
+        told(&file)
+    }
+
+    fn told(file: &FileDescriptorProto) -> (String, Told) {
+        let told = Told {
+            bytes: file.encode_to_vec(),
+            imports: file.dependency.clone(),
+        };
+        (file.name().to_owned(), told)
     }
 
     #[test]
@@ -188,5 +242,27 @@ mod tests {
         assert_eq!(missing(&files).as_deref(), Some("b"));
         files.extend([file("b", &[])]);
         assert_eq!(missing(&files), None);
+    }
+
+    #[test]
+    fn files_of_editions_are_read_or_named() {
+        let endpoint = Endpoint::new("127.0.0.1:1", None).unwrap();
+        let of_edition = |edition: u64| {
+            let (name, mut told) = file("a.proto", &[]);
+            told.bytes.clear();
+            let fields: [(u64, &[u8]); 2] = [(1, b"a.proto"), (12, b"editions")];
+            for (number, text) in fields {
+                corespun_descriptor::wire::write_bytes(number, text, &mut told.bytes);
+            }
+            corespun_descriptor::wire::write_varint(14, edition, &mut told.bytes);
+            assemble(&endpoint, FileMap::from([(name, told)]))
+        };
+        // EDITION_2023, EDITION_2024, and one that is not known.
+        assert!(of_edition(1000).is_ok() && of_edition(1001).is_ok());
+        let error = of_edition(99_999).unwrap_err().to_string();
+        assert!(
+            error.contains("127.0.0.1:1: ") && error.contains("a.proto"),
+            "{error}"
+        );
     }
 }

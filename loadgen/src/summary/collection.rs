@@ -1,6 +1,6 @@
 //! Several findings beside each other.
 
-use super::{bounded, cut, told};
+use super::{Page, told};
 use crate::command::{Collection, Finding, warning_of};
 use crate::report::{Body, Report};
 
@@ -14,9 +14,17 @@ const OTHERS_MAX: usize = 4;
 const NAME_MAX: usize = 19;
 
 /// A row for each run, a line for everything else.
-pub(super) fn summary(collection: &Collection) -> String {
+pub(super) fn summary(collection: &Collection, page: Page) -> String {
     let mut lines = Vec::new();
     let runs: Vec<_> = collection.runs().collect();
+    let named = runs
+        .iter()
+        .map(|(name, _)| page.name(name, NAME_MAX).chars().count());
+    let width = named.max().unwrap_or_default().max(NAME_MAX);
+    let row = |name: &str, cells: [String; 6]| {
+        let cells: String = cells.iter().map(|cell| format!("{cell:>10}")).collect();
+        format!("{:<width$} {cells}", page.name(name, NAME_MAX))
+    };
     if !runs.is_empty() {
         let echo = collection.raw_echo.as_ref();
         let last = if echo.is_some() { "of echo" } else { "failed" };
@@ -24,7 +32,7 @@ pub(super) fn summary(collection: &Collection) -> String {
             "µs",
             ["ok/s", "p50", "p99", "max", "cpu", last].map(str::to_owned),
         ));
-        lines.extend(runs.iter().take(RUNS_MAX).map(|(name, report)| {
+        lines.extend(runs.iter().take(page.rows(RUNS_MAX)).map(|(name, report)| {
             let last = match echo {
                 Some(echo) => echo.share(report).map_or("n/a".to_owned(), percent),
                 None => report.failed().to_string(),
@@ -33,8 +41,14 @@ pub(super) fn summary(collection: &Collection) -> String {
         }));
     }
     let others: Vec<_> = collection.others().collect();
-    lines.extend(others.iter().take(OTHERS_MAX).map(|found| one_line(found)));
-    let unseen = runs.len().saturating_sub(RUNS_MAX) + others.len().saturating_sub(OTHERS_MAX);
+    lines.extend(
+        others
+            .iter()
+            .take(page.rows(OTHERS_MAX))
+            .map(|found| one_line(found, page)),
+    );
+    let unseen = runs.len().saturating_sub(page.rows(RUNS_MAX))
+        + others.len().saturating_sub(page.rows(OTHERS_MAX));
     if unseen > 0 {
         lines.push(format!("and {unseen} more, in the JSON and the HTML"));
     }
@@ -43,12 +57,7 @@ pub(super) fn summary(collection: &Collection) -> String {
         let own = own_warnings(&found.finding.body).iter();
         warnings.extend(own.map(|text| warning_of(text, &found.name)));
     }
-    bounded(lines, &warnings)
-}
-
-fn row(name: &str, cells: [String; 6]) -> String {
-    let cells: String = cells.iter().map(|cell| format!("{cell:>10}")).collect();
-    format!("{:<NAME_MAX$} {cells}", cut(name, NAME_MAX))
+    page.text(lines, &warnings)
 }
 
 fn cells(report: &Report, last: String) -> [String; 6] {
@@ -69,8 +78,8 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.digits$} %", share * 100.0)
 }
 
-fn one_line(Finding { name, finding }: &Finding) -> String {
-    let summary = super::summarize(finding);
+fn one_line(Finding { name, finding }: &Finding, page: Page) -> String {
+    let summary = super::summarize(finding, None);
     let text = match &finding.body {
         Body::Sweep(sweep) => {
             let most = sweep.reports().map(|report| report.counts.rps);
@@ -80,7 +89,7 @@ fn one_line(Finding { name, finding }: &Finding) -> String {
         Body::Compare(comparison) => comparison.verdict.clone(),
         _ => summary.lines().next().unwrap_or_default().to_owned(),
     };
-    format!("{}: {text}", cut(name, NAME_MAX))
+    format!("{}: {text}", page.name(name, NAME_MAX))
 }
 
 fn own_warnings(body: &Body) -> &[String] {

@@ -1,32 +1,19 @@
 //! The summary of a comparison: the sentence, then a row for each metric.
 
-use super::{COLUMNS_MAX, bounded, told};
+use super::{Page, told};
 use crate::command::{Comparison, Metric};
 
-/// At most fifteen lines of eighty columns.
-pub(super) fn summary(comparison: &Comparison) -> String {
+/// Verdict, and a row for each metric.
+pub(super) fn summary(comparison: &Comparison, page: Page) -> String {
     let [a, b] = &comparison.names;
     let (good, all) = comparison.pairs;
-    let mut lines = wrapped(&comparison.verdict);
-    lines.extend([
+    let mut lines = vec![
+        comparison.verdict.clone(),
         format!("         {good} of {all} pairs of turns count; 95 % intervals"),
         row(["", a, b, "A/B", "interval", "noise", ""]),
-    ]);
+    ];
     lines.extend(comparison.metrics.iter().map(metric));
-    bounded(lines, &comparison.warnings)
-}
-
-/// The text in lines that are not too long, broken between words.
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        let fits = |line: &&mut String| line.chars().count() + word.chars().count() < COLUMNS_MAX;
-        match lines.last_mut().filter(fits) {
-            Some(line) => *line += &format!(" {word}"),
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    page.text(lines, &comparison.warnings)
 }
 
 fn metric(metric: &Metric) -> String {

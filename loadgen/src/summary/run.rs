@@ -1,30 +1,35 @@
 //! The summary of a run.
 
-use super::{bounded, told};
+use super::{Page, told};
 use crate::process::Used;
-use crate::report::{MessageReport, Percentiles, Report};
+use crate::report::{MessageReport, MethodRow, Percentiles, Report};
 use crate::units::several;
 
-/// The summary of a run, without colours, at most fifteen lines of eighty columns.
-pub fn summary(report: &Report) -> String {
+/// Texts of failures that a terminal has room for.
+const FAILURES_MAX: usize = 5;
+
+/// Summary of a run, without colours.
+pub(super) fn summary(report: &Report, page: Page) -> String {
     let setup = &report.setup;
     let mut lines = vec![
         format!("{} at {}", setup.method, setup.target),
         format!(
-            "         {}, {}, {:.1} s after {:.1} s of warm-up",
+            "         {}, {}, {} after {} of warm-up",
             setup.shape(),
             setup.engine,
-            setup.duration_s,
-            setup.warmup_s,
+            seconds(setup.duration_s),
+            seconds(setup.warmup_s),
         ),
     ];
     lines.extend(counts(report));
+    lines.extend(failures(report, page));
     lines.push(percentile_head());
     lines.push(percentiles("latency", &report.latency_us));
     if let Some(lag) = &report.lag_us {
         lines.push(percentiles("service", &report.service_us));
         lines.push(percentiles("lag", lag));
     }
+    lines.extend(report.methods.iter().map(method));
     lines.extend(report.messages.as_ref().map(messages));
     lines.push(cost(report));
     lines.extend(
@@ -35,7 +40,12 @@ pub fn summary(report: &Report) -> String {
             .map(|used| target(report, used)),
     );
     lines.extend(agents(report));
-    bounded(lines, &report.warnings)
+    page.text(lines, &report.warnings)
+}
+
+fn seconds(seconds: f64) -> String {
+    let digits = if seconds > 0.0 && seconds < 1.0 { 3 } else { 1 };
+    format!("{seconds:.digits$} s")
 }
 
 /// How far agents that loaded together differ.
@@ -69,18 +79,43 @@ fn counts(report: &Report) -> Vec<String> {
     vec![calls, rate]
 }
 
+/// Texts that calls failed with, the commonest first.
+fn failures(report: &Report, page: Page) -> Vec<String> {
+    let shown = page.rows(FAILURES_MAX);
+    let rows = report.failures.iter().take(shown);
+    let mut lines: Vec<_> = rows
+        .map(|row| format!("failure  {} × {}: {}", row.calls, row.status, row.text))
+        .collect();
+    if report.failures.len() > shown {
+        let more = report.failures.len() - shown;
+        lines.push(format!(
+            "failure  and {more} more texts, in the JSON and the HTML"
+        ));
+    }
+    lines
+}
+
+/// Latency of one method of a mix.
+fn method(row: &MethodRow) -> String {
+    let values = percentiles("method", &row.latency_us);
+    format!(
+        "{values}  {}: ok {}, failed {}",
+        row.name, row.ok, row.failed
+    )
+}
+
 /// The head of a table of percentiles in µs.
 pub(super) fn percentile_head() -> String {
-    let names = ["p50", "p90", "p99", "p99.9", "max"];
+    let names = ["mean", "p50", "p90", "p99", "p99.9", "max"];
     row("µs", names.map(str::to_owned))
 }
 
 /// A row of the table.
 pub(super) fn percentiles(name: &str, values: &Percentiles) -> String {
-    row(name, values.values().map(|value| told(value, 1)))
+    row(name, values.with_mean().map(|value| told(value, 1)))
 }
 
-fn row(name: &str, cells: [String; 5]) -> String {
+fn row(name: &str, cells: [String; 6]) -> String {
     let mut text = format!("{name:<8}");
     cells
         .iter()

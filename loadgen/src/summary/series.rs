@@ -2,7 +2,7 @@
 
 use super::collection::percent;
 use super::run::{percentile_head, percentiles};
-use super::{bounded, told};
+use super::{Page, told};
 use crate::command::{Calibration, Search, Sweep};
 use crate::units::several;
 
@@ -10,7 +10,7 @@ use crate::units::several;
 const POINTS_MAX: usize = 9;
 
 /// A row for each point of the grid.
-pub(super) fn sweep(sweep: &Sweep) -> String {
+pub(super) fn sweep(sweep: &Sweep, page: Page) -> String {
     let head = [
         "conns",
         "streams",
@@ -21,11 +21,12 @@ pub(super) fn sweep(sweep: &Sweep) -> String {
         "cpu µs",
     ];
     let echo = sweep.raw_echo.as_ref();
+    let shown = page.rows(POINTS_MAX);
     let mut lines = vec![row(
         head.map(str::to_owned),
         echo.map(|_| "of echo".to_owned()),
     )];
-    for point in sweep.points.iter().take(POINTS_MAX) {
+    for point in sweep.points.iter().take(shown) {
         let report = &point.report;
         let rate = point.rate.map(|rate| format!("{rate:.0}"));
         let cells = [
@@ -40,12 +41,12 @@ pub(super) fn sweep(sweep: &Sweep) -> String {
         let share = echo.map(|echo| echo.share(report).map_or("n/a".to_owned(), percent));
         lines.push(row(cells, share));
     }
-    if sweep.points.len() > POINTS_MAX {
-        let more = sweep.points.len() - POINTS_MAX;
+    if sweep.points.len() > shown {
+        let more = sweep.points.len() - shown;
         lines.push(format!("and {more} more points, in the JSON and the HTML"));
     }
     lines.extend(beside_echo(sweep));
-    bounded(lines, &sweep.warnings)
+    page.text(lines, &sweep.warnings)
 }
 
 fn row(cells: [String; 7], last: Option<String>) -> String {
@@ -67,7 +68,7 @@ fn beside_echo(sweep: &Sweep) -> Option<String> {
 }
 
 /// The rate that held, and how it was confirmed.
-pub(super) fn search(search: &Search) -> String {
+pub(super) fn search(search: &Search, page: Page) -> String {
     let (name, limit) = (&search.percentile, search.limit_us);
     let mut lines = vec![match search.rate {
         Some(rate) => format!("{rate:.0} calls/s hold {name} within {limit:.0} µs"),
@@ -87,11 +88,11 @@ pub(super) fn search(search: &Search) -> String {
         lines.push(percentile_head());
         lines.push(percentiles("latency", &report.latency_us));
     }
-    bounded(lines, &search.warnings)
+    page.text(lines, &search.warnings)
 }
 
 /// The two ceilings.
-pub(super) fn calibration(calibration: &Calibration) -> String {
+pub(super) fn calibration(calibration: &Calibration, page: Page) -> String {
     let (null, echo) = (&calibration.null, &calibration.echo);
     let setup = &null.setup;
     let lines = vec![
@@ -117,5 +118,5 @@ pub(super) fn calibration(calibration: &Calibration) -> String {
             "raw echo", echo.rps, echo.generator_cpu_us, echo.server_cpu_us
         ),
     ];
-    bounded(lines, &calibration.warnings)
+    page.text(lines, &calibration.warnings)
 }

@@ -42,15 +42,7 @@ fn findings_are_shown_beside_each_other() {
     let late = text.contains("invalid measurement: generator ");
     assert_eq!(code, if late { 3 } else { 0 }, "{text}");
     assert_eq!(text.matches(": not rps<1: holds").count(), 4, "{text}");
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|line| !line.starts_with("check"))
-        .collect();
-    assert!(lines.len() <= 15, "{text}");
-    assert!(
-        lines.iter().all(|line| line.chars().count() <= 80),
-        "{text}"
-    );
+    assert!(!text.contains('…'), "a pipe cuts nothing: {text}");
     assert!(text.contains("grid: 2 points, "), "{text}");
     let metrics = folder.text("all.prom");
     let rates = metrics

@@ -117,7 +117,7 @@ fn a_lost_connection_is_counted_and_made_anew() {
             "{report:?}"
         );
         assert!(report.counts.ok > 500, "{report:?}");
-        assert!(report.latency_us.max.unwrap() > 90_000.0, "{report:?}");
+        assert_eq!(report.unconnected(), None, "there is no pause: {report:?}");
     }
 }
 

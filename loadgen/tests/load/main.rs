@@ -2,6 +2,7 @@
 //! engines.
 
 mod agents;
+mod answers;
 mod authority;
 mod baseline;
 mod beside;
@@ -14,6 +15,7 @@ mod learned;
 mod reflection;
 mod secure;
 mod server;
+mod targets;
 mod timing;
 mod truth;
 

@@ -15,9 +15,8 @@ use crate::schema;
 pub fn pool() -> DescriptorPool {
     let file = schema().with_file_name("split.proto");
     let folder = file.parent().unwrap();
-    let mut compiler = protox::Compiler::new([folder]).unwrap();
-    compiler.include_imports(true).open_file(&file).unwrap();
-    compiler.descriptor_pool()
+    let set = corespun_build::configure().descriptor_set(&[&file], &[folder]);
+    DescriptorPool::decode(set.unwrap().as_slice()).unwrap()
 }
 
 /// The answer to a question, behind its length prefix. Files are told one at a time, so that

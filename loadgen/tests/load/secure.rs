@@ -2,10 +2,11 @@
 
 use corespun_runtime::{Address, Engine};
 use corespun_tls::{Acceptor, TlsConfig};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
 use crate::authority::{Authority, Issued};
 use crate::server::{Answer, TestServer};
-use crate::{alone, engines, load};
+use crate::{alone, engines, load, scratch};
 
 const SHORT: &str = "--tls --duration 200ms --warmup 100ms --connections 2 --streams 4 --strict";
 
@@ -60,6 +61,33 @@ fn calls_go_over_tls_with_both_sides_known() {
             error.contains("TLS: ") && error.contains("CertificateRequired"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_certificate_that_is_named_itself_is_trusted() {
+    let _alone = alone();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    // As `openssl req -x509` makes it.
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let issued = Issued {
+        cert: scratch("own.pem"),
+        key: scratch("own.key"),
+    };
+    std::fs::write(&issued.cert, certificate.pem()).unwrap();
+    std::fs::write(&issued.key, key.serialize_pem()).unwrap();
+    for engine in engines() {
+        let server = TestServer::secure(engine, Answer::Good, acceptor(&issued, None));
+        let flags = format!("{SHORT} --cacert {}", issued.cert.display());
+        let named = format!("{flags} --authority localhost");
+        let report = load(engine, server.address(), &named).unwrap();
+        assert!(report.counts.ok > 50 && report.failed() == 0, "{report:?}");
+        let error = load(engine, server.address(), &flags)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("127.0.0.1"), "{error}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! A server for tests: HTTP/2 over the runtime, and answers that are as wrong as is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,8 @@ use corespun_runtime::{
     Accept, Address, Engine, Flow, Input, Peer, Protocol, Running, Runtime, SocketHandle, turn_time,
 };
 use corespun_tls::Acceptor;
+use flate2::Compression;
+use flate2::read::{GzDecoder, GzEncoder};
 
 use crate::reflection;
 
@@ -49,6 +52,10 @@ pub enum Answer {
     Packed(&'static [u8]),
     /// Reflection at this version, and OK to all other calls.
     Reflect(&'static str),
+    /// This status with this text.
+    Fail(&'static str, &'static str),
+    /// OK, but a connection takes no new calls when it is this old.
+    Age(Duration),
 }
 
 /// What the server has seen.
@@ -74,6 +81,8 @@ pub struct Seen {
     pub paths: Mutex<BTreeMap<String, u64>>,
     /// The different request bodies.
     pub bodies: Mutex<BTreeMap<Vec<u8>, u64>>,
+    /// The different values of `x-id`.
+    pub ids: Mutex<BTreeSet<String>>,
 }
 
 /// A server at work.
@@ -155,6 +164,10 @@ impl Accept for Door {
                 known: BTreeMap::new(),
                 calls: BTreeMap::new(),
                 later: BTreeMap::new(),
+                retires: match answer {
+                    Answer::Age(age) => Some(turn_time() + age),
+                    _ => None,
+                },
                 over: false,
             })
         };
@@ -175,6 +188,8 @@ struct ServerConnection {
     calls: BTreeMap<u32, Open>,
     /// What is to be done when, in the order in which it was asked for.
     later: BTreeMap<(Duration, u64), (StreamKey, Act)>,
+    /// When the connection takes no new calls any more.
+    retires: Option<Duration>,
     over: bool,
 }
 
@@ -189,6 +204,8 @@ struct Open {
     ended: bool,
     /// Echoes that are still to be sent.
     owed: u32,
+    /// The client packs its messages.
+    packed: bool,
 }
 
 /// What is to be done with a call.
@@ -239,6 +256,9 @@ impl ServerConnection {
             let list: Vec<_> = list
                 .map(|field| (text(field.name), text(field.value)))
                 .collect();
+            let ids = list.iter().filter(|(name, _)| name == "x-id");
+            let ids = ids.map(|(_, id)| id.clone());
+            self.seen.ids.lock().unwrap().extend(ids);
             let path = list.iter().find(|(name, _)| name == ":path");
             call.path = path.map(|(_, path)| path.clone()).unwrap_or_default();
             if let Some(memo) = memo {
@@ -273,7 +293,17 @@ impl ServerConnection {
             let Some(message) = call.body.get(call.taken + 5..call.taken + 5 + size) else {
                 break;
             };
-            came.push(message.to_vec());
+            let packed = prefix[0] == 1;
+            let mut plain = Vec::new();
+            match packed {
+                true => GzDecoder::new(message)
+                    .read_to_end(&mut plain)
+                    .map(drop)
+                    .unwrap(),
+                false => plain.extend_from_slice(message),
+            }
+            call.packed |= packed;
+            came.push(plain);
             call.taken += 5 + size;
         }
         call.owed += came.len() as u32;
@@ -359,15 +389,19 @@ impl ServerConnection {
                 true,
             );
         }
-        let first = self.calls.get_mut(&stream.id).map(|call| {
-            let first = call.owed == 1;
-            call.owed += 1;
-            first
-        });
-        if first == Some(true) {
-            self.send(stream, &[(":status", "200"), GRPC], false);
+        let Some(call) = self.calls.get_mut(&stream.id) else {
+            return;
+        };
+        let (first, packed) = (call.owed == 1, call.packed);
+        call.owed += 1;
+        let encoding = ("grpc-encoding", if packed { "gzip" } else { "identity" });
+        if first {
+            self.send(stream, &[(":status", "200"), GRPC, encoding], false);
         }
-        let answer = reflection::answer(question);
+        let mut answer = reflection::answer(question);
+        if packed {
+            answer = pack(&answer[5..]);
+        }
         self.http2.send_data(stream, &answer, false);
     }
 
@@ -419,7 +453,14 @@ impl ServerConnection {
                     true,
                 );
             }
-            Answer::FailEvery(_) | Answer::Reflect(_) => self.reply(stream, GOOD),
+            Answer::FailEvery(_) | Answer::Reflect(_) | Answer::Age(_) => {
+                self.reply(stream, GOOD);
+            }
+            Answer::Fail(status, text) => {
+                let status = [("grpc-status", status), ("grpc-message", text)];
+                let head = [(":status", "200"), GRPC, status[0], status[1]];
+                self.send(stream, &head, true);
+            }
             Answer::Stream(count, gap) => {
                 self.send(stream, &[(":status", "200"), GRPC], false);
                 self.plan(now + gap, stream, Act::Message(count));
@@ -451,6 +492,18 @@ impl ServerConnection {
     }
 }
 
+/// A message packed by gzip, behind its prefix.
+fn pack(message: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    GzEncoder::new(message, Compression::fast())
+        .read_to_end(&mut packed)
+        .unwrap();
+    let mut framed = vec![1];
+    framed.extend_from_slice(&(packed.len() as u32).to_be_bytes());
+    framed.extend_from_slice(&packed);
+    framed
+}
+
 impl Protocol for ServerConnection {
     fn receive(&mut self, now: Duration, input: Input<'_>) {
         let Input::Bytes(mut bytes) = input else {
@@ -468,6 +521,10 @@ impl Protocol for ServerConnection {
 
     fn advance(&mut self, now: Duration) {
         self.act(now);
+        if self.retires.is_some_and(|retires| retires <= now) {
+            self.http2.drain();
+            self.retires = None;
+        }
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Flow {
@@ -476,6 +533,7 @@ impl Protocol for ServerConnection {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        self.later.first_key_value().map(|((at, _), _)| *at)
+        let later = self.later.first_key_value().map(|((at, _), _)| *at);
+        later.into_iter().chain(self.retires).min()
     }
 }

@@ -1,4 +1,4 @@
-//! What variables mean, alone and together.
+//! Environment variables, alone and combined.
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStringExt;
@@ -10,7 +10,7 @@ use corespun_proto::opentelemetry::proto::common::v1::any_value::Value;
 
 use super::*;
 
-/// Reads a tracer from variables, each of which is `NAME=value`.
+/// Creates a tracer from variables, each given as `NAME=value`.
 fn read(variables: &[&str]) -> Result<TracerBuilder, Error> {
     let pairs = variables.iter().filter_map(|text| text.split_once('='));
     let pairs: HashMap<_, _> = pairs.collect();
@@ -21,7 +21,7 @@ fn exporter(variables: &[&str]) -> Otlp {
     read(variables).unwrap().otlp.unwrap()
 }
 
-/// The error that one variable is, beside some others.
+/// Returns the error of an invalid variable in a set of variables.
 fn refused(variables: &[&str]) -> String {
     match read(variables) {
         Ok(_) => panic!("{variables:?} is taken"),

@@ -1,4 +1,4 @@
-//! One variable: its name, its text, and what the text means.
+//! Environment variable: its name, its text, and the parsed value.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -8,20 +8,20 @@ use corespun_codec::percent;
 
 use crate::tracer::Error;
 
-/// What stands for a span of time without an end: the longest that the specification has.
+/// Value for an unlimited time: the longest that the specification has.
 const TIME_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// Gives what a variable of this name is set to.
+/// Function that returns the value of a variable by its name.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// A variable that is set to something.
+/// Variable with a non-empty value.
 pub(super) struct Variable {
     name: &'static str,
     value: String,
 }
 
 impl Variable {
-    /// The first of these names that is set; to nothing is not set.
+    /// Returns the first of these names that is set; an empty value counts as not set.
     pub(super) fn first(lookup: Lookup<'_>, names: &[&'static str]) -> Result<Option<Self>, Error> {
         let set = |name: &&'static str| Some((*name, lookup(name)?));
         let found = names
@@ -41,7 +41,7 @@ impl Variable {
         Ok(Some(variable))
     }
 
-    /// That the value makes no sense.
+    /// Returns an error for an invalid value.
     pub(super) fn bad(&self, why: impl Display) -> Error {
         Error::Variable {
             name: self.name,
@@ -50,7 +50,7 @@ impl Variable {
         }
     }
 
-    /// The same of a value that nobody should read in a log.
+    /// Returns an error for an invalid value that must not appear in a log.
     fn bad_secret(&self, why: impl Display) -> Error {
         Error::Variable {
             name: self.name,
@@ -63,7 +63,7 @@ impl Variable {
         self.value.trim()
     }
 
-    /// The text in lower case, as the words are that a variable knows.
+    /// Returns the text in lower case, for comparison with keywords.
     pub(super) fn word(&self) -> String {
         self.text().to_ascii_lowercase()
     }
@@ -76,14 +76,14 @@ impl Variable {
         }
     }
 
-    /// A number of things, of which there is at least one.
+    /// Parses a number that is at least 1.
     pub(super) fn count(&self) -> Result<usize, Error> {
         let count = self.text().parse().ok().filter(|count| *count > 0);
         let why = "expected a whole number from 1 to 4294967295";
         count.map_or_else(|| Err(self.bad(why)), |count: u32| Ok(count as usize))
     }
 
-    /// A span of time in milliseconds.
+    /// Parses a time in milliseconds.
     pub(super) fn duration(&self) -> Result<Duration, Error> {
         let millis: Option<u32> = self.text().parse().ok();
         let why = "expected a whole number of milliseconds";
@@ -93,25 +93,25 @@ impl Variable {
         )
     }
 
-    /// The same for something that may have no end, which is 0.
+    /// Parses a time in milliseconds; 0 means unlimited.
     pub(super) fn timeout(&self) -> Result<Duration, Error> {
         let timeout = self.duration()?;
         Ok(if timeout.is_zero() { TIME_MAX } else { timeout })
     }
 
-    /// A share of a whole.
+    /// Parses a ratio from 0 to 1.
     pub(super) fn ratio(&self) -> Result<f64, Error> {
         let ratio = self.text().parse().ok();
         let ratio = ratio.filter(|ratio| (0.0..=1.0).contains(ratio));
         ratio.ok_or_else(|| self.bad("expected a number from 0 to 1"))
     }
 
-    /// The pairs of `key=value,key=value`, whose values may be percent-encoded.
+    /// Parses `key=value,key=value`, whose values may be percent-encoded.
     pub(super) fn pairs(&self) -> Result<Vec<(String, String)>, Error> {
         self.read_pairs().map_err(|why| self.bad(why))
     }
 
-    /// The same of values that are keys to something.
+    /// Parses `key=value,key=value` with values that are secrets.
     pub(super) fn secret_pairs<E: Display>(
         &self,
         mut take: impl FnMut(&str, &str) -> Result<(), E>,
@@ -133,7 +133,7 @@ impl Variable {
     }
 }
 
-/// Reads the pair that is the `at`th; an error names no value, which may be a secret.
+/// Parses the pair at index `at`; an error shows no value, which may be a secret.
 fn pair(at: usize, text: &str) -> Result<(String, String), String> {
     let place = at + 1;
     let (key, value) = text

@@ -1,4 +1,4 @@
-//! A collector that keeps what it gets, and fails as it is told to.
+//! Test collector that keeps what it receives, and fails on request.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use corespun_server::{Routes, Running, Server, ServerBuilder, Service};
 
 use crate::world::{ENGINE_OF_COLLECTOR, GRACE};
 
-/// What a collector got, and what it is to answer next.
+/// Exports that a collector received, and its next responses.
 #[derive(Clone, Default)]
 pub struct Collector(Arc<Mutex<State>>);
 
@@ -40,17 +40,17 @@ impl Collector {
             .service(move |_shard| Ok(collector.clone()))
     }
 
-    /// What to answer to the exports that come next; OK once there is nothing left.
+    /// Adds a response to later exports; OK is returned when none is left.
     pub fn answer(&self, answer: Result<ExportTraceServiceResponse, Status>) {
         self.0.lock().unwrap().answers.push_back(answer);
     }
 
-    /// The exports so far, with their metadata.
+    /// Returns the exports so far, with their metadata.
     pub fn requests(&self) -> Vec<(MetadataMap, ExportTraceServiceRequest)> {
         self.0.lock().unwrap().requests.clone()
     }
 
-    /// The spans so far, in the order in which they ended.
+    /// Returns the spans so far, in the order in which they ended.
     pub fn spans(&self) -> Vec<Span> {
         let scopes = self.requests().into_iter().flat_map(|(_, request)| {
             let resources = request.resource_spans.into_iter();
@@ -80,7 +80,7 @@ impl Service for Collector {
     }
 }
 
-/// An attribute as text.
+/// Returns an attribute as text.
 pub fn attribute(attributes: &[KeyValue], name: &str) -> Option<String> {
     let found = attributes.iter().find(|pair| pair.key == name)?;
     match found.value.as_ref()?.value.as_ref()? {

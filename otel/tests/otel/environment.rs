@@ -1,4 +1,4 @@
-//! Tracers that are what variables say.
+//! Tracers configured by environment variables.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How spans get to a collector that fails, refuses, or is not there.
+//! Export of spans to a collector that fails, rejects, or is not reachable.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn stats(exported: u64, dropped: u64, failed: u64) -> ExportStats {
     }
 }
 
-/// Makes so many calls, each of which leaves a span.
+/// Makes `count` calls, each of which creates a span.
 fn call(tracer: &Tracer, count: usize) {
     on_each_engine(async |engine| {
         let server = relay(engine, tracer, None);
@@ -43,7 +43,7 @@ fn call(tracer: &Tracer, count: usize) {
     });
 }
 
-/// How many engines there are here, each of which makes the calls.
+/// Returns the number of engines here, each of which makes the calls.
 fn engines() -> u64 {
     let count = std::cell::Cell::new(0);
     on_each_engine(async |_| count.set(count.get() + 1));
@@ -90,7 +90,7 @@ fn a_batch_that_is_refused_is_not() {
 
 #[test]
 fn a_collector_that_is_not_there_costs_no_more_than_the_queue() {
-    // Taken, and nobody accepts: a connection is made, and nothing is answered.
+    // A port that is bound and never accepts: a connection is established, and gets no response.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = format!("http://{}", silent.local_addr().unwrap());
     let tracer = started(Otlp::new(target).pause(LIMIT).queue_spans_max(4));

@@ -1,4 +1,4 @@
-//! Which spans calls leave behind, and how they hang together.
+//! Spans of calls, and their parents.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ fn called(text: &str, traceparent: Option<&str>) -> Request<String> {
     request
 }
 
-/// What `test` needs: a collector, two relays in a row, and a plain channel to the first.
+/// Collector, two relays in a row, and a plain channel to the first.
 struct Scene {
     collector: Collector,
     tracer: Tracer,
@@ -41,7 +41,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// The spans of the calls so far, by the order in which they ended, once all `count` are there.
+    /// Returns the spans of the calls so far, in the order in which they ended, once there are
+    /// `count`.
     fn spans(&self, count: usize) -> Vec<Span> {
         assert!(self.tracer.flush(LIMIT));
         let spans = self.collector.spans();
@@ -202,7 +203,7 @@ fn a_broken_parent_is_not_gone_on_with() {
     });
 }
 
-/// Where a test's log goes.
+/// Log output of a test.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -233,7 +234,7 @@ fn what_a_handler_logs_lies_in_its_span() {
         .with_ansi(false)
         .with_span_events(FmtSpan::CLOSE)
         .finish();
-    // Shards have threads of their own, so for the whole process; no other test reads the log.
+    // Shards have their own threads, so the log is global to the process; no other test reads it.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let parent = format!("00-{TRACE}-00f067aa0ba902b7-00");
     with_scene(Sampler::NEVER, async |scene| {

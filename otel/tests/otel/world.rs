@@ -1,4 +1,4 @@
-//! Two services in a row, each with its tracer.
+//! Two services in a row, each with its own tracer.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ pub const TELL: Method<String, String> = Method::new("/test.Relay/Tell", Kind::U
 pub const LATER: Method<String, String> = Method::new("/test.Relay/Later", Kind::Unary);
 pub const CHAT: Method<String, String> = Method::new("/test.Relay/Chat", Kind::BidiStreaming);
 
-/// The collector stands for another program: its engine is not what is tested.
+/// Engine of the collector, which stands for another program and is not tested.
 pub const ENGINE_OF_COLLECTOR: Engine = Engine::Epoll;
 
-/// The tests' own connections rest while a server waits for their end.
+/// Grace of servers at the end of a test, whose connections are idle then.
 pub const GRACE: Duration = Duration::from_millis(200);
 
 /// Runs a test on each engine.
@@ -30,7 +30,7 @@ pub fn on_each_engine(test: impl AsyncFn(Engine)) {
     }
 }
 
-/// Hands calls on to the next of its kind, if there is one, and answers the trace that it saw.
+/// Passes calls on to the next relay, if there is one, and returns the trace that it received.
 struct Relay {
     next: Option<Channel>,
 }
@@ -81,7 +81,7 @@ impl Service for Relay {
     }
 }
 
-/// A tracer whose spans go to the collector at `endpoint` when they are flushed.
+/// Creates a tracer whose spans go to the collector at `endpoint` when they are flushed.
 pub fn tracer(name: &str, endpoint: &Running, sampler: Sampler) -> Tracer {
     let endpoint = endpoint.addresses()[0].to_string();
     let otlp = Otlp::new(format!("http://{endpoint}")).pause(Duration::from_secs(600));
@@ -89,7 +89,7 @@ pub fn tracer(name: &str, endpoint: &Running, sampler: Sampler) -> Tracer {
     builder.export(otlp).start().unwrap()
 }
 
-/// A relay that hands on to `next`.
+/// Starts a relay that passes calls on to `next`.
 pub fn relay(engine: Engine, tracer: &Tracer, next: Option<&Running>) -> Running {
     let next = next.map(|next| next.addresses()[0].to_string());
     let (around, inside) = (tracer.clone(), tracer.clone());

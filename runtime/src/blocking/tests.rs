@@ -1,4 +1,4 @@
-//! The pool on its own: its bounds, its order, and the end of its threads.
+//! Tests of the pool alone: its limits, its order, and the end of its threads.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ fn pool(threads_max: usize, idle_time: Duration) -> &'static Pool {
     Box::leak(Box::new(Pool::new(threads_max, idle_time)))
 }
 
-/// Jobs that hold their thread until they are let go, and say when they run.
+/// Jobs that hold their thread until released, and report that they run.
 struct Gate {
     let_go: Sender<()>,
     started: Receiver<()>,

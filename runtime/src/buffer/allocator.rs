@@ -1,12 +1,12 @@
-//! Memory that the C library's allocator keeps after it was freed.
+//! Settings of the C library's allocator for freed memory.
 
-/// Makes glibc give buffers of `bytes` or more back to the system as soon as they are freed; false
-/// if it did not take that, or the program runs on another C library.
+/// Makes glibc return buffers of `bytes` or more to the system as soon as they are freed. Returns
+/// `false` if glibc refused the setting, or the program runs on another C library.
 ///
-/// Left alone, glibc raises this bound to the size of any buffer that is freed, up to 32 MiB
-/// (mallopt(3), `M_MMAP_THRESHOLD`), and its heap then keeps several times what is in use. Each
-/// larger buffer costs page faults from now on, which is a price for containers with little memory
-/// only. The setting holds for the whole process.
+/// By default glibc raises this threshold to the size of any buffer that is freed, up to 32 MiB
+/// (mallopt(3), `M_MMAP_THRESHOLD`), and its heap then keeps several times the memory in use. With
+/// this setting each larger buffer costs page faults, which is acceptable only in containers with
+/// little memory. The setting applies to the whole process.
 pub fn return_freed_buffers(bytes: usize) -> bool {
     let Ok(bytes) = i32::try_from(bytes) else {
         return false;

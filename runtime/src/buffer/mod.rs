@@ -1,4 +1,4 @@
-//! Who owns bytes while the kernel does.
+//! Buffers that the kernel reads or writes, and their ownership meanwhile.
 
 pub(crate) mod allocator;
 pub(crate) mod pool;

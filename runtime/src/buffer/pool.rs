@@ -1,12 +1,12 @@
-//! Output buffers of one thread, shared by its sockets so that an idle one owns none.
+//! Output buffers of one thread, shared by its sockets so that an idle socket owns none.
 
 use std::cell::RefCell;
 
-/// A buffer that grew beyond this is freed rather than kept.
+/// Largest capacity in bytes of a buffer that is kept rather than freed.
 const CAPACITY_MAX: usize = 256 * 1024;
-/// All kept buffers together stay within this.
+/// Limit on the total capacity of kept buffers, in bytes.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// And within this number.
+/// Limit on the number of kept buffers.
 const COUNT_MAX: usize = 1024;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-/// An empty buffer, with the capacity of its last use if one is at hand.
+/// Returns an empty buffer, with the capacity of an earlier use if the pool has one.
 pub fn take_buffer() -> Vec<u8> {
     POOL.try_with(|pool| {
         let pool = &mut *pool.borrow_mut();
@@ -32,9 +32,9 @@ pub fn take_buffer() -> Vec<u8> {
     .unwrap_or_default()
 }
 
-/// Gives a buffer back for a later [`take_buffer`]; its content is dropped.
+/// Returns a buffer to the pool for a later [`take_buffer`]; its content is dropped.
 ///
-/// Kept only while the thread's pool stays within its bounds, and only up to 256 KiB each.
+/// The buffer is kept only if the thread's pool stays within its limits, and only up to 256 KiB.
 pub fn give_buffer(mut buffer: Vec<u8>) {
     let capacity = buffer.capacity();
     if capacity == 0 || capacity > CAPACITY_MAX {

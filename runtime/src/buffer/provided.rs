@@ -1,7 +1,7 @@
-//! The provided-buffer ring: receive buffers that the kernel picks from by itself.
+//! Provided-buffer ring: receive buffers from which the kernel picks by itself.
 //!
-//! Ownership in one line: a buffer is the kernel's from `give` until the completion that names
-//! it, and ours from that completion until it is given again.
+//! Ownership: a buffer is the kernel's from `give` until the completion that names it, and ours
+//! from that completion until it is given again.
 
 use std::io;
 use std::ptr::NonNull;
@@ -11,12 +11,12 @@ use io_uring::types::BufRingEntry;
 
 use super::region::Region;
 
-/// The kernel's limit on entries of one ring.
+/// Largest number of entries that the kernel allows in one ring.
 const COUNT_MAX: u16 = 1 << 15;
 
-/// A ring of equally sized buffers, registered with the kernel as one group.
+/// Ring of equally sized buffers, registered with the kernel as one group.
 ///
-/// Only a few are given at first: the kernel walks through all it has, so fewer buffers mean
+/// Only a few are given at first: the kernel cycles through all that it has, so fewer buffers mean
 /// warmer caches and less touched memory. [`grow`](Self::grow) gives more when they run out.
 pub(crate) struct ProvidedRing {
     entries: Region,
@@ -28,7 +28,7 @@ pub(crate) struct ProvidedRing {
 }
 
 impl ProvidedRing {
-    /// `count` buffers of `bytes` each, of which `initial` are given to the kernel at once.
+    /// Creates `count` buffers of `bytes` each, of which `initial` are given to the kernel at once.
     /// `count` is rounded up to a power of two.
     pub(crate) fn new(count: u16, bytes: u32, initial: u16) -> io::Result<Self> {
         let count = count.clamp(1, COUNT_MAX).next_power_of_two();
@@ -45,18 +45,18 @@ impl ProvidedRing {
         Ok(ring)
     }
 
-    /// The address of the entries, page-aligned, for registration.
+    /// Returns the address of the entries, page-aligned, for registration.
     pub(crate) fn address(&self) -> u64 {
         self.entries.start().as_ptr() as u64
     }
 
-    /// The number of entries, a power of two.
+    /// Returns the number of entries, a power of two.
     pub(crate) fn count(&self) -> u16 {
         self.count
     }
 
-    /// The bytes that a completion says were received into buffer `id`, or `None` if the
-    /// completion names what does not exist.
+    /// Returns the bytes that a completion reports as received into buffer `id`; `None` if the
+    /// completion names a buffer or a length that does not exist.
     pub(crate) fn received(&self, id: u16, len: usize) -> Option<&[u8]> {
         if id >= self.given || len > self.bytes as usize {
             return None;
@@ -72,7 +72,7 @@ impl ProvidedRing {
         }
     }
 
-    /// Gives buffer `id` back, once its bytes have been read. Takes effect at `publish`.
+    /// Gives buffer `id` back once its bytes have been read. Takes effect at `publish`.
     pub(crate) fn give_back(&mut self, id: u16) {
         assert!(
             id < self.given,
@@ -81,14 +81,14 @@ impl ProvidedRing {
         self.give(id);
     }
 
-    /// Gives the kernel twice as many buffers as before; false when it has them all.
+    /// Gives the kernel twice as many buffers as before. Returns `false` if it has all of them.
     pub(crate) fn grow(&mut self) -> bool {
         let before = self.given;
         self.give_first(before.saturating_mul(2));
         self.given > before
     }
 
-    /// Gives the buffers up to number `wanted`.
+    /// Gives the kernel the buffers up to number `wanted`.
     fn give_first(&mut self, wanted: u16) {
         let wanted = wanted.clamp(1, self.count);
         while self.given < wanted {
@@ -117,7 +117,7 @@ impl ProvidedRing {
         self.tail = self.tail.wrapping_add(1);
     }
 
-    /// Shows the kernel every buffer given since the last call.
+    /// Publishes every buffer given since the last call to the kernel.
     pub(crate) fn publish(&self) {
         // SAFETY: the tail lies in the first entry, inside the region and aligned to two bytes.
         // The kernel reads it concurrently, and only we write it: a release store through an

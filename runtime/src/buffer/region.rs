@@ -1,16 +1,16 @@
-//! Memory straight from the kernel: page-aligned, zeroed, and costing nothing until touched.
+//! Memory mapped from the kernel: page-aligned, zeroed, and not backed until touched.
 
 use std::io;
 use std::ptr::{self, NonNull};
 
-/// An anonymous private mapping.
+/// Anonymous private mapping.
 pub(super) struct Region {
     start: NonNull<u8>,
     bytes: usize,
 }
 
 impl Region {
-    /// Maps at least `bytes`, of which no page is backed by memory yet.
+    /// Maps at least `bytes`, none of whose pages is backed by memory yet.
     pub(super) fn new(bytes: usize) -> io::Result<Self> {
         assert!(bytes > 0, "an empty mapping is refused by the kernel");
         let protection = libc::PROT_READ | libc::PROT_WRITE;

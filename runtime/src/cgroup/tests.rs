@@ -1,4 +1,4 @@
-//! Trees of files as containers and hosts show them.
+//! Tests with file trees as containers and hosts have them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ const V1: &str = "\
 ";
 const MIB: u64 = 1 << 20;
 
-/// A root of a file system, gone when its test is.
+/// Root of a file system, removed at the end of its test.
 struct Tree(PathBuf);
 
 impl Tree {

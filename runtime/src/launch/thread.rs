@@ -1,4 +1,4 @@
-//! A shard's thread, from its first line to its last.
+//! Thread of a shard, from its start to its end.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,15 +26,15 @@ use crate::shard::{Service, Shard};
 use crate::signal::{self, Ended};
 use crate::task::panic_message;
 
-/// Outcome of setting up the engine of a shard's plan.
+/// Outcome of setting up the engine of a shard.
 pub(super) type Prepared = io::Result<()>;
 /// Outcome of making a shard ready to serve.
 pub(super) type Report = Result<(), StartError>;
 
-/// Everything a shard's thread needs.
+/// Settings and channels of a shard's thread.
 pub(super) struct Plan {
     pub(super) shard: usize,
-    /// The CPU to pin the thread to.
+    /// CPU to pin the thread to.
     pub(super) pin: Option<usize>,
     pub(super) engine: Engine,
     pub(super) ring: RingOptions,
@@ -47,12 +47,12 @@ pub(super) struct Plan {
     pub(super) factory: Arc<Factory>,
     pub(super) catch_hangup: bool,
     pub(super) ended: Arc<Ended>,
-    /// The engine that all shards use in the end.
+    /// Engine that all shards use in the end.
     pub(super) settled: Receiver<Engine>,
 }
 
 /// Starts the thread. It sends to `prepared` once its engine is set up, and to `report` once it is
-/// ready; it ends when the other end of either is gone.
+/// ready; it ends if the receiver of either is gone.
 pub(super) fn start(
     plan: Plan,
     prepared: Sender<Prepared>,
@@ -78,7 +78,7 @@ fn run(plan: Plan, prepared: Sender<Prepared>, report: Sender<Report>) -> Result
     result
 }
 
-/// Sets the shard up, reports how that went, and turns until stopped.
+/// Sets the shard up, reports the outcome, and runs turns until stopped.
 fn serve(plan: Plan, prepared: Sender<Prepared>, report: Sender<Report>) -> io::Result<()> {
     let shard = plan.shard;
     let (context, driver) = match set_up(&plan, prepared) {
@@ -120,8 +120,8 @@ fn serve(plan: Plan, prepared: Sender<Prepared>, report: Sender<Report>) -> io::
 
 type Parts = (Rc<Context>, Box<dyn Driver>);
 
-/// Makes what the shard runs on, with the engine that all shards can have. `None` if the start was
-/// given up meanwhile.
+/// Creates the parts of the shard, with the engine that all shards can use. `None` if the start was
+/// cancelled meanwhile.
 fn set_up(plan: &Plan, prepared: Sender<Prepared>) -> Result<Option<Parts>, StartError> {
     signal::block(plan.catch_hangup).map_err(shard_error(plan.shard))?;
     if let Some(cpu) = plan.pin {
@@ -151,7 +151,8 @@ fn set_up(plan: &Plan, prepared: Sender<Prepared>) -> Result<Option<Parts>, Star
     Ok(Some((context, driver)))
 }
 
-/// Tells the main thread when a shard ends, and the other shards when it did not end well.
+/// Guard that notifies the main thread when a shard ends, and the other shards if it ended with an
+/// error.
 struct LastWords {
     peers: Arc<[Arc<Mailbox>]>,
     ended: Arc<Ended>,

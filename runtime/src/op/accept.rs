@@ -1,4 +1,4 @@
-//! Multishot accept: one submission, a completion per connection.
+//! Multishot accept: one submission, and a completion per connection.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -8,7 +8,7 @@ use io_uring::types::Fd;
 
 use super::{Completion, Submission, Tag, Token};
 
-/// Accepts on `listener` until cancelled.
+/// Prepares an accept on `listener` that lasts until cancelled.
 pub(crate) fn prepare(listener: BorrowedFd<'_>, index: usize) -> Submission {
     let entry = AcceptMulti::new(Fd(listener.as_raw_fd())).flags(libc::SOCK_CLOEXEC);
     // SAFETY: the op names no memory. The descriptor belongs to the driver's listener, which
@@ -20,7 +20,7 @@ pub(crate) fn token(index: usize) -> Token {
     Token::numbered(Tag::Accept, index as u32)
 }
 
-/// The accepted socket.
+/// Returns the accepted socket.
 pub(crate) fn complete(completion: &Completion) -> io::Result<OwnedFd> {
     let descriptor = completion.outcome()? as i32;
     // SAFETY: the kernel opened this descriptor for this completion and named it nowhere else;

@@ -1,4 +1,4 @@
-//! Cancel of one op, or of all.
+//! Cancellation of one op, or of all.
 
 use io_uring::opcode::AsyncCancel2;
 use io_uring::types::CancelBuilder;
@@ -6,20 +6,20 @@ use io_uring::types::CancelBuilder;
 use super::{Submission, Tag, Token};
 use crate::slots::ConnId;
 
-/// Cancels an op of connection `conn`; completes under that connection.
+/// Prepares the cancellation of an op of connection `conn`; it completes under that connection.
 pub(crate) fn prepare(target: Tag, conn: ConnId) -> Submission {
     let builder = CancelBuilder::user_data(Token::new(target, conn).pack());
     build(builder, Token::new(Tag::Cancel, conn))
 }
 
-/// Cancels an op that belongs to no connection.
+/// Prepares the cancellation of an op that belongs to no connection.
 pub(crate) fn prepare_other(target: Token) -> Submission {
     let number = target.conn.slot;
     let builder = CancelBuilder::user_data(target.pack());
     build(builder, Token::numbered(Tag::CancelOther, number))
 }
 
-/// Cancels whatever is in flight on the ring.
+/// Prepares the cancellation of all ops in flight on the ring.
 pub(crate) fn prepare_all() -> Submission {
     let builder = CancelBuilder::any().all();
     build(builder, Token::numbered(Tag::CancelOther, u32::MAX))

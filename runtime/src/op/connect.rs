@@ -1,4 +1,4 @@
-//! Connect.
+//! Connect op.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -9,9 +9,9 @@ use socket2::SockAddr;
 use super::{Submission, Tag, Token};
 use crate::slots::ConnId;
 
-/// A connect under way. Its connection owns it until the completion.
+/// Connect in progress. Its connection owns it until the completion.
 pub(crate) struct ConnectOp {
-    /// Boxed, so that it stays in place when the connection's slot moves.
+    /// Address of the peer, boxed so that it stays in place when the connection's slot moves.
     address: Box<SockAddr>,
 }
 

@@ -16,24 +16,24 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::connect::ConnectOp;
 use super::send::SendOp;
 
-/// One connection as the ring sees it.
+/// State of one connection on the ring.
 pub(crate) struct Connection {
     socket: OwnedFd,
-    /// Submissions whose last completion has not come yet.
+    /// Number of submissions whose last completion has not arrived yet.
     in_flight: u32,
-    /// A receive is with the kernel.
+    /// True while the kernel has a receive.
     pub(crate) armed: bool,
-    /// Receiving is wanted: a receive that ends is begun again.
+    /// True if receiving is turned on: a receive that ends is submitted again.
     pub(crate) wanted: bool,
-    /// A cancel of the receive is under way.
+    /// True while a cancel of the receive is in progress.
     pub(crate) cancelling: bool,
-    /// The peer has ended, so there is nothing left to receive.
+    /// True once the peer has ended, so that nothing is left to receive.
     pub(crate) ended: bool,
-    /// Given up: completions are counted and nothing is reported.
+    /// True once closed: completions are counted and nothing is reported.
     pub(crate) closing: bool,
-    /// The send in flight. Lives here so that its buffer outlives the op.
+    /// Send in flight, stored here so that its buffer outlives the op.
     pub(crate) send: Option<SendOp>,
-    /// The connect in flight, for the same reason.
+    /// Connect in flight, stored here so that its address outlives the op.
     pub(crate) connect: Option<ConnectOp>,
 }
 
@@ -56,35 +56,35 @@ impl Connection {
         self.socket.as_fd()
     }
 
-    /// A submission of this connection was handed to the ring.
+    /// Counts a submission of this connection that was passed to the ring.
     pub(crate) fn submitted(&mut self) {
         self.in_flight += 1;
     }
 
-    /// The last completion of a submission came.
+    /// Counts the last completion of a submission.
     pub(crate) fn completed(&mut self) {
         assert!(self.in_flight > 0, "completed more than was submitted");
         self.in_flight -= 1;
     }
 
-    /// Whether the kernel holds nothing of this connection any more.
+    /// Returns `true` if the kernel holds nothing of this connection any more.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.in_flight == 0
     }
 
-    /// Whether a send is in flight of which no completion is expected.
+    /// Returns `true` if a send is in flight for which no completion is expected.
     pub(crate) fn is_quiet(&self) -> bool {
         self.send
             .as_ref()
             .is_some_and(|send| send.quiet_number().is_some())
     }
 
-    /// Whether a receive should be submitted now.
+    /// Returns `true` if a receive should be submitted now.
     pub(crate) fn should_arm(&self) -> bool {
         self.wanted && !self.armed && !self.ended && !self.closing
     }
 
-    /// Whether the receive should be cancelled now.
+    /// Returns `true` if the receive should be cancelled now.
     pub(crate) fn should_cancel(&self) -> bool {
         self.armed && !self.wanted && !self.cancelling && !self.closing
     }

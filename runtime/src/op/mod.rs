@@ -1,7 +1,7 @@
-//! The operations of the ring: one file, one op.
+//! Operations of the ring, one per file.
 //!
-//! `prepare` makes the submission and is the one place that states, for its op, who owns the
-//! memory the kernel will touch, until which completion. `complete` reads the result.
+//! `prepare` makes the submission and is the one place that states, for its op, who owns the memory
+//! that the kernel will touch, until which completion. `complete` reads the result.
 
 pub(crate) mod accept;
 pub(crate) mod cancel;
@@ -18,7 +18,7 @@ use io_uring::squeue;
 
 use crate::slots::{ConnId, GENERATION_MASK};
 
-/// Which op a completion belongs to.
+/// Kind of op that a completion belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Tag {
@@ -30,15 +30,16 @@ pub(crate) enum Tag {
     Send = 3,
     /// A connect.
     Connect = 4,
-    /// A cancel of something that belongs to a connection.
+    /// A cancel of an op that belongs to a connection.
     Cancel = 5,
-    /// A cancel of something that does not.
+    /// A cancel of an op that belongs to no connection.
     CancelOther = 6,
     /// The watch on the mailbox.
     Wake = 7,
 }
 
-/// What travels through the kernel with an op: tag (8 bits), generation (24), slot (32).
+/// Value that the kernel carries with an op (`user_data`): tag (8 bits), generation (24), slot
+/// (32).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) tag: Tag,
@@ -51,7 +52,7 @@ impl Token {
         Self { tag, conn }
     }
 
-    /// A token of something that is not a connection.
+    /// Creates a token for an op that belongs to no connection.
     pub(crate) fn numbered(tag: Tag, number: u32) -> Self {
         let conn = ConnId {
             slot: number,
@@ -64,7 +65,7 @@ impl Token {
         (self.tag as u64) << 56 | u64::from(self.conn.generation) << 32 | u64::from(self.conn.slot)
     }
 
-    /// `None` for a value that we never packed.
+    /// Unpacks a value of [`pack`](Self::pack); `None` if its tag is unknown.
     pub(crate) fn unpack(value: u64) -> Option<Self> {
         let tag = match (value >> 56) as u8 {
             1 => Tag::Accept,
@@ -84,13 +85,15 @@ impl Token {
     }
 }
 
-/// An entry that may be handed to the kernel.
+/// Submission entry that may be passed to the kernel.
 pub(crate) struct Submission(squeue::Entry);
 
 impl Submission {
+    /// Creates a submission with `token`.
+    ///
     /// # Safety
     ///
-    /// All memory that `entry` names must stay valid, and be nobody else's to write, until the
+    /// All memory that `entry` names must stay valid, and must not be written by others, until the
     /// op's last completion.
     unsafe fn new(entry: squeue::Entry, token: Token) -> Self {
         Self(entry.user_data(token.pack()))
@@ -101,7 +104,7 @@ impl Submission {
     }
 }
 
-/// A completion, copied out of the queue.
+/// Completion, copied out of the queue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Completion {
     pub(crate) user_data: u64,
@@ -110,18 +113,18 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
-    /// Whether the op lives on and will complete again.
+    /// Returns `true` if the op is still active and will complete again.
     pub(crate) fn has_more(&self) -> bool {
         io_uring::cqueue::more(self.flags)
     }
 
-    /// The result as the system call of the same name would give it.
+    /// Returns the result as the system call of the same name would.
     pub(crate) fn outcome(&self) -> io::Result<u32> {
         u32::try_from(self.result).map_err(|_| io::Error::from_raw_os_error(-self.result))
     }
 }
 
-/// Whether an op that failed so is simply begun again.
+/// Returns `true` if an op that failed with `error` should simply be submitted again.
 pub(crate) fn is_transient(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN))
 }

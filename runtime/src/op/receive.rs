@@ -9,10 +9,11 @@ use io_uring::types::Fd;
 use super::{Completion, Submission, Tag, Token, is_transient};
 use crate::slots::ConnId;
 
-/// The one buffer group of a shard.
+/// Buffer group of a shard, which has only one.
 pub(crate) const GROUP: u16 = 0;
 
-/// Receives on `socket` until it ends, fails, is cancelled, or the buffers run out.
+/// Prepares a receive on `socket` that lasts until it ends, fails, is cancelled, or the buffers run
+/// out.
 pub(crate) fn prepare(socket: BorrowedFd<'_>, conn: ConnId) -> Submission {
     let entry = RecvMulti::new(Fd(socket.as_raw_fd()), GROUP);
     // SAFETY: the op names no memory of its own. Its buffers are those of the provided ring,
@@ -21,15 +22,15 @@ pub(crate) fn prepare(socket: BorrowedFd<'_>, conn: ConnId) -> Submission {
     unsafe { Submission::new(entry.build(), Token::new(Tag::Receive, conn)) }
 }
 
-/// What a completion says.
+/// Result of a receive completion.
 pub(crate) enum Received {
-    /// This many bytes, in this buffer.
+    /// Number of bytes received, and the buffer that holds them.
     Bytes { buffer: u16, len: usize },
     /// The peer will send no more.
     End,
-    /// No buffer was free: receive again when some are back.
+    /// No buffer was free: submit again once buffers are returned.
     Starved,
-    /// Cancelled or interrupted: receive again if still wanted.
+    /// The op was cancelled or interrupted: submit again if receiving is still turned on.
     Stopped,
     /// The socket is broken.
     Failed(io::Error),

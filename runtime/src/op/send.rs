@@ -1,8 +1,8 @@
 //! Send of a whole buffer, continued until nothing is left of it.
 //!
-//! A *quiet* send asks for no completion: it takes part in the kernel entry that submits it, and
-//! is heard of only if the socket did not take all of it there and then. A reply to a call costs
-//! no completion that way, and the entry that sends it can sleep until the next call.
+//! A *quiet* send asks for no completion of its success: it is performed in the kernel entry that
+//! submits it, and completes visibly only if the socket did not accept all bytes at once. So a
+//! reply to a call costs no completion, and the entry that sends it can sleep until the next call.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -14,19 +14,19 @@ use io_uring::types::Fd;
 use super::{Completion, Submission, Tag, Token, is_transient};
 use crate::slots::ConnId;
 
-/// A buffer on its way out. Its connection owns it until the last completion.
+/// Buffer being sent. Its connection owns it until the last completion.
 pub(crate) struct SendOp {
     buffer: Vec<u8>,
     sent: usize,
-    /// The number of the submission, as long as no completion is expected of it.
+    /// Number of the submission, while no completion is expected for it.
     quiet: Option<u64>,
 }
 
-/// How far a send has come.
+/// Progress of a send.
 pub(crate) enum Progress {
-    /// All bytes are out.
+    /// All bytes are sent.
     Done,
-    /// Some are left: prepare again.
+    /// Some bytes are left: prepare again.
     More,
     /// The socket is broken.
     Failed(io::Error),
@@ -42,7 +42,7 @@ impl SendOp {
         }
     }
 
-    /// A send that expects no completion, submitted under `number`.
+    /// Creates a send that expects no completion, submitted under `number`.
     pub(crate) fn quiet(buffer: Vec<u8>, number: u64) -> Self {
         Self {
             quiet: Some(number),
@@ -50,12 +50,14 @@ impl SendOp {
         }
     }
 
-    /// The number a quiet send was submitted under; `None` once it was heard of.
+    /// Returns the number under which a quiet send was submitted; `None` once it has completed
+    /// visibly.
     pub(crate) fn quiet_number(&self) -> Option<u64> {
         self.quiet
     }
 
-    /// Sends what is left. Asks the kernel to go on by itself after a short send.
+    /// Prepares a send of the remaining bytes. Asks the kernel to continue by itself after a short
+    /// send.
     pub(crate) fn prepare(&self, socket: BorrowedFd<'_>, conn: ConnId) -> Submission {
         let rest = &self.buffer[self.sent..];
         let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
@@ -76,7 +78,7 @@ impl SendOp {
         unsafe { Submission::new(entry, Token::new(Tag::Send, conn)) }
     }
 
-    /// Takes a completion in. Whatever is left is sent with completions to tell of it.
+    /// Processes a completion. Remaining bytes are sent with completions.
     pub(crate) fn complete(&mut self, completion: &Completion) -> Progress {
         self.quiet = None;
         match completion.outcome() {

@@ -1,4 +1,4 @@
-//! Waiting on an epoll instance with a timeout finer than a millisecond.
+//! Wait on an epoll instance with a timeout finer than a millisecond.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollEvent;
 
-/// Set once the kernel, or a seccomp profile older than the call, has refused `epoll_pwait2`.
+/// Flag that is set once the kernel, or a seccomp profile older than the call, has refused
+/// `epoll_pwait2`.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// Waits for events on `epoll`; forever without a `timeout`. Answers how many there are.
+/// Waits for events on `epoll`; forever without a `timeout`. Returns their number.
 pub(crate) fn epoll_wait(
     epoll: BorrowedFd<'_>,
     events: &mut [EpollEvent],
@@ -55,7 +56,7 @@ fn wait_precise(
     usize::try_from(found).map_err(|_| io::Error::last_os_error())
 }
 
-/// Rounds up to milliseconds, so that no deadline is met early.
+/// Waits with a timeout rounded up to milliseconds, so that no wait ends early.
 fn wait_coarse(
     epoll: BorrowedFd<'_>,
     events: &mut [EpollEvent],

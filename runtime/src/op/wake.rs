@@ -1,4 +1,4 @@
-//! The watch on the mailbox's eventfd.
+//! Watch on the mailbox's eventfd.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -7,7 +7,8 @@ use io_uring::types::Fd;
 
 use super::{Submission, Tag, Token};
 
-/// Completes whenever the eventfd is written; it is never read, as every write wakes anew.
+/// Prepares an op that completes whenever the eventfd is written. The eventfd is never read,
+/// because every write causes a new completion.
 pub(crate) fn prepare(event: BorrowedFd<'_>) -> Submission {
     let entry = PollAdd::new(Fd(event.as_raw_fd()), libc::POLLIN as u32).multi(true);
     // SAFETY: the op names no memory; the mailbox keeps the descriptor open as long as the

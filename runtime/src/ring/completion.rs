@@ -1,4 +1,4 @@
-//! From completions to reports: which op, whose, and what follows from it.
+//! Conversion of completions to reports for the shard.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -14,7 +14,7 @@ use crate::op::{Completion, Tag, Token, accept, receive};
 use crate::slots::ConnId;
 
 impl Uring {
-    /// Reaps what the kernel has completed and reports it.
+    /// Reads all completions of the kernel and reports them.
     pub(super) fn reap_all(&mut self, sink: &mut dyn Sink) {
         let mut reaped = std::mem::take(&mut self.reaped);
         let overflows = self.queue.reap(&mut reaped);
@@ -76,7 +76,8 @@ impl Uring {
         }
     }
 
-    /// Accepts what already stands in a listener's queue, so that it is not reset, then closes.
+    /// Accepts the connections that are already in a listener's queue, so that they are not reset,
+    /// then closes the listener.
     pub(super) fn close_listener(&mut self, index: usize, sink: &mut dyn Sink) {
         let Some(listener) = self.listeners.get_mut(index).and_then(Option::take) else {
             return;
@@ -115,7 +116,7 @@ impl Uring {
         }
     }
 
-    /// Reports a receive. The buffer goes back also when nobody is left to read it.
+    /// Reports a receive. The buffer is returned even if its connection is closed.
     fn report_receive(
         &mut self,
         id: ConnId,
@@ -154,8 +155,9 @@ impl Uring {
         self.proceed(id, send, progress, sink);
     }
 
-    /// Ends the quiet sends that the kernel has taken and told nothing of: they are all out, unless
-    /// it lost completions, when silence says nothing and their sockets are given up.
+    /// Ends the quiet sends that the kernel has taken without a completion: all their bytes are
+    /// sent. If the kernel has lost completions, a missing one proves nothing, and their sockets
+    /// are closed.
     fn settle(&mut self, sink: &mut dyn Sink) {
         if self.quiet.is_empty() {
             self.has_lost = false;
@@ -183,7 +185,7 @@ impl Uring {
         self.is_hastened &= !self.quiet.is_empty();
     }
 
-    /// What follows from how far a send has come.
+    /// Continues or ends a send by its progress.
     fn proceed(&mut self, id: ConnId, send: SendOp, progress: Progress, sink: &mut dyn Sink) {
         let Some(connection) = self.connections.find(id) else {
             return;
@@ -244,7 +246,7 @@ impl Uring {
     }
 }
 
-/// Whether an accept failed for a reason that went away with that one peer.
+/// Returns `true` if an accept failed for a reason that concerned only that one peer.
 fn is_about_the_peer(error: &std::io::Error) -> bool {
     matches!(
         error.raw_os_error(),

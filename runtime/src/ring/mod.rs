@@ -1,4 +1,4 @@
-//! The io_uring engine.
+//! Engine on io_uring.
 
 mod completion;
 mod probe;
@@ -32,20 +32,21 @@ use crate::op::{Completion, Submission, Tag, accept, cancel, receive, wake};
 use crate::slots::{ConnId, Slots};
 use crate::stats::Counters;
 
-/// A longer send may well not fit its socket, so it asks for completions at once.
+/// Largest quiet send in bytes. A longer one may well not fit its socket, so it asks for
+/// completions at once.
 const QUIET_BYTES_MAX: usize = 64 * 1024;
 
-/// A listener, and whether its multishot accept is with the kernel.
+/// Listener, and whether the kernel has its multishot accept.
 struct Listener {
     socket: Socket,
     armed: bool,
     closing: bool,
 }
 
-/// The ring of one shard, with everything the kernel may touch.
+/// Ring of one shard, with everything that the kernel may touch.
 ///
-/// The queue and the buffers are dropped by hand, as what is still in flight at the end of a
-/// teardown keeps its memory for good.
+/// The queue and the buffers are dropped by hand, because what is still in flight at the end of a
+/// teardown keeps its memory forever.
 pub(crate) struct Uring {
     queue: ManuallyDrop<Queue>,
     buffers: ManuallyDrop<ProvidedRing>,
@@ -53,26 +54,28 @@ pub(crate) struct Uring {
     listeners: Vec<Option<Listener>>,
     /// Connections whose receive found no buffer.
     starved: Vec<ConnId>,
-    /// Sends that nothing was heard of so far, by the numbers of their submissions.
+    /// Quiet sends without a completion so far, with the numbers of their submissions.
     quiet: VecDeque<(u64, ConnId)>,
-    /// Somebody waits for the end of one of them.
+    /// True if the end of one of the quiet sends is awaited.
     is_hastened: bool,
-    /// The kernel lost completions, and quiet sends were not settled since.
+    /// True if the kernel has lost completions since the quiet sends were last checked.
     has_lost: bool,
-    /// Where completions are copied to before they are looked at; empty in between.
+    /// Buffer into which completions are copied before processing; empty in between.
     reaped: Vec<Completion>,
     /// Listeners without an accept to cancel, to be closed in the next dispatch.
     stopped: VecDeque<usize>,
-    /// The ring is being torn down: nothing is armed again.
+    /// True while the ring is being torn down: nothing is submitted again.
     is_ending: bool,
-    /// All submissions whose last completion has not come, also those of no connection.
+    /// Number of submissions whose last completion has not arrived, including those of no
+    /// connection.
     in_flight: usize,
     mailbox: Arc<Mailbox>,
     counters: Rc<Counters>,
 }
 
 impl Uring {
-    /// A ring on the calling thread. `seed` keeps its connection ids apart from other drivers'.
+    /// Creates a ring on the calling thread. `seed` keeps its connection ids apart from other
+    /// drivers'.
     pub(crate) fn new(
         options: &RingOptions,
         mailbox: Arc<Mailbox>,
@@ -119,7 +122,7 @@ impl Uring {
         self.push(wake::prepare(mailbox.as_fd()));
     }
 
-    /// Submits the receive of a connection that wants one and has none.
+    /// Submits the receive of a connection if receiving is turned on and none is in progress.
     fn arm(&mut self, id: ConnId) {
         let Some(connection) = self.connections.find(id) else {
             return;
@@ -132,7 +135,7 @@ impl Uring {
         }
     }
 
-    /// Submits what is left of a connection's send.
+    /// Submits the rest of a connection's send.
     fn submit_send(&mut self, id: ConnId) {
         if let Some(connection) = self.connections.find(id)
             && let Some(send) = &connection.send
@@ -149,7 +152,7 @@ impl Uring {
         }
     }
 
-    /// Frees the slot of a connection that was given up, once the kernel holds nothing of it.
+    /// Frees the slot of a closed connection, once the kernel holds nothing of it.
     fn free_if_done(&mut self, id: ConnId) {
         if let Some(connection) = self.connections.find(id)
             && connection.closing

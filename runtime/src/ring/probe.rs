@@ -1,4 +1,4 @@
-//! Does this kernel do what we need? Asked by doing it, not by reading a version.
+//! Probe of the kernel's io_uring: performs the operations rather than reading a version.
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -13,10 +13,10 @@ use crate::driver::{Driver, Sink, Wait};
 use crate::mailbox::Mailbox;
 use crate::slots::ConnId;
 
-/// How long a byte may take through a socket pair of our own.
+/// Time limit for a byte through a socket pair of our own.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Sizes of the ring that tries the kernel.
+/// Sizes of the ring that probes the kernel.
 pub(crate) const OPTIONS: RingOptions = RingOptions {
     submissions: 8,
     completions: 32,
@@ -25,7 +25,7 @@ pub(crate) const OPTIONS: RingOptions = RingOptions {
     buffers_initial: 4,
 };
 
-/// What came in on the probe's socket.
+/// Events received on the probe's socket.
 #[derive(Default)]
 struct Heard {
     bytes: Vec<u8>,
@@ -52,7 +52,7 @@ impl Sink for Heard {
     fn connected(&mut self, _conn: ConnId, _result: io::Result<()>) {}
 }
 
-/// Sets a small ring up and lets a real multishot receive take two messages from it.
+/// Sets up a small ring and receives two messages with a real multishot receive.
 ///
 /// # Errors
 ///

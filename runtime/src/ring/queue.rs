@@ -1,4 +1,4 @@
-//! The two queues shared with the kernel, and the one system call that moves them.
+//! Submission and completion queues shared with the kernel, and the system call for both.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,13 +12,13 @@ use crate::buffer::provided::ProvidedRing;
 use crate::driver::Wait;
 use crate::op::{Completion, Submission};
 
-/// A ring with its registered descriptor, and a backlog for what does not fit its queue.
+/// Ring with its registered descriptor, and a backlog of submissions that do not fit its queue.
 pub(super) struct Queue {
-    /// Borrows the allocation behind `ring`; dropped before it.
+    /// Submitter, which borrows the allocation behind `ring` and is dropped before it.
     submitter: ManuallyDrop<Submitter<'static>>,
     ring: *mut IoUring,
     backlog: VecDeque<squeue::Entry>,
-    /// Submissions pushed so far.
+    /// Number of submissions pushed so far.
     pushed: u64,
     wait_flags: EnterFlags,
     has_taskrun_flag: bool,
@@ -55,7 +55,7 @@ impl Queue {
         })
     }
 
-    /// Tells the kernel of the receive buffers.
+    /// Registers the receive buffers with the kernel.
     ///
     /// # Safety
     ///
@@ -79,18 +79,19 @@ impl Queue {
         }
     }
 
-    /// Whether a submission may do without the completion of its success.
+    /// Returns `true` if a submission can omit the completion of its success.
     pub(super) fn can_skip(&self) -> bool {
         self.can_skip
     }
 
-    /// The number that the next submission will have; the first has 0.
+    /// Returns the number of the next submission; the first has 0.
     pub(super) fn next_number(&self) -> u64 {
         self.pushed
     }
 
-    /// How many submissions the kernel has taken: those with lower numbers have begun. `None`
-    /// while it holds completions back for want of room, so that silence means nothing.
+    /// Returns the number of submissions that the kernel has taken: those with lower numbers have
+    /// begun. `None` while the kernel holds completions back for lack of room, so that a missing
+    /// completion means nothing.
     pub(super) fn taken(&self) -> Option<u64> {
         // SAFETY: the only view of the submission queue at this moment.
         let queue = unsafe { self.ring().submission_shared() };
@@ -98,12 +99,13 @@ impl Queue {
         (!queue.cq_overflow()).then(|| self.pushed - waiting as u64)
     }
 
-    /// How many submissions wait for room in the queue.
+    /// Returns the number of submissions that wait for room in the queue.
     pub(super) fn backlog(&self) -> usize {
         self.backlog.len()
     }
 
-    /// Whether completions wait in their queue, or the work that makes them waits for an entry.
+    /// Returns `true` if completions are in their queue, or deferred work that produces them waits
+    /// for a kernel entry.
     pub(super) fn has_news(&self) -> bool {
         // SAFETY: the only views of the queues at this moment.
         let (submissions, completions) = unsafe {
@@ -115,10 +117,10 @@ impl Queue {
         submissions.taskrun() || !completions.is_empty()
     }
 
-    /// One kernel entry: submits what is queued, runs deferred work, and sleeps as `wait`
-    /// permits. Skipped when there is neither to submit nor to run nor to wait for.
+    /// Performs one kernel entry: submits queued operations, runs deferred work, and sleeps as
+    /// `wait` permits. Does nothing if there is nothing to submit, to run or to wait for.
     ///
-    /// Answers how many submissions were offered, or `None` if no entry was made.
+    /// Returns the number of submissions offered, or `None` if no entry was made.
     pub(super) fn enter(&mut self, wait: Wait) -> io::Result<Option<u32>> {
         self.submit_backlog();
         let (queued, idle) = {
@@ -169,7 +171,8 @@ impl Queue {
         }
     }
 
-    /// Moves all completions to `reaped`; answers how often the queue overflowed meanwhile.
+    /// Moves all completions to `reaped`. Returns the number of times that the queue overflowed
+    /// meanwhile.
     pub(super) fn reap(&mut self, reaped: &mut Vec<Completion>) -> u32 {
         // SAFETY: the only view of the completion queue at this moment.
         let queue = unsafe { self.ring().completion_shared() };

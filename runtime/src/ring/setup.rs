@@ -1,4 +1,4 @@
-//! Making a ring: the best flags the kernel takes.
+//! Creation of a ring with the best flags that the kernel supports.
 
 use std::io;
 
@@ -9,16 +9,16 @@ use crate::engine;
 /// Sizes of a shard's ring and of its receive buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingOptions {
-    /// Entries of the submission queue; what does not fit waits for the next turn.
+    /// Entries of the submission queue; further submissions wait for the next turn.
     pub submissions: u32,
-    /// Entries of the completion queue. Multishot ops complete without being submitted, so this
-    /// is several times the submissions.
+    /// Entries of the completion queue. Multishot ops complete several times, so this is several
+    /// times the submissions.
     pub completions: u32,
-    /// Receive buffers of the shard, at most 32768, rounded up to a power of two.
+    /// Number of receive buffers of the shard, at most 32768, rounded up to a power of two.
     pub buffers: u16,
-    /// Bytes of one receive buffer. Memory that is never written to costs nothing.
+    /// Size of one receive buffer in bytes. Memory that is never written to costs nothing.
     pub buffer_bytes: u32,
-    /// How many buffers the kernel is given at first; doubled whenever they run out.
+    /// Number of buffers that the kernel is given at first; doubled whenever they run out.
     pub buffers_initial: u16,
 }
 
@@ -35,8 +35,8 @@ impl Default for RingOptions {
 }
 
 impl RingOptions {
-    /// Bytes that the kernel charges to `RLIMIT_MEMLOCK` for one ring: whole pages for its
-    /// submissions, for its completions and for the list of receive buffers. The buffers
+    /// Returns the bytes that the kernel charges to `RLIMIT_MEMLOCK` for one ring: whole pages for
+    /// its submissions, for its completions and for the list of receive buffers. The buffers
     /// themselves are ordinary memory.
     pub(crate) fn locked_bytes(&self) -> u64 {
         const PAGE: u64 = 4096;
@@ -57,30 +57,30 @@ impl RingOptions {
     }
 }
 
-/// A new ring, and what it can do.
+/// New ring, with its capabilities.
 pub(super) struct Made {
     pub(super) ring: IoUring,
-    /// It tells through a flag that deferred work waits.
+    /// True if a flag shows that deferred work waits.
     pub(super) has_taskrun_flag: bool,
-    /// The completion of a success can be left out. Kernels before 6.1 lose count of a send that
-    /// is cut short without waiting, so it takes a younger one.
+    /// True if the completion of a success can be omitted. Kernels before 6.1 lose count of a send
+    /// that is cut short without waiting, so a later kernel is required.
     pub(super) can_skip: bool,
 }
 
-/// How much is asked of the kernel, from all to little.
+/// Level of features that a ring is set up with, from all to none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ambition {
-    /// 6.6: no index array in front of the submissions.
+    /// Linux 6.6: no index array for the submissions.
     Full,
-    /// 6.1: completions run only when we ask, on our own thread.
+    /// Linux 6.1: completions run only when we ask, on our own thread.
     Deferred,
-    /// 5.19: completions do not interrupt us.
+    /// Linux 5.19: completions do not interrupt the thread.
     Cooperative,
-    /// Whatever there is.
+    /// Any kernel: no flags.
     Plain,
 }
 
-/// Sets a ring up on the calling thread, which from then on is the only one to use it.
+/// Sets up a ring on the calling thread, which is the only one that may use it.
 pub(super) fn make(options: &RingOptions) -> io::Result<Made> {
     if engine::ring_denied() {
         return Err(io::Error::from_raw_os_error(libc::EPERM));

@@ -1,8 +1,8 @@
-//! The end of a ring.
+//! Teardown of a ring.
 //!
 //! Closing a ring's descriptor ends its ops some time later, so memory may be freed only after
-//! everything was cancelled and has completed. What does not complete in time is leaked: a few
-//! lost pages are better than the kernel writing into somebody else's.
+//! everything was cancelled and has completed. Memory of ops that do not complete in time is
+//! leaked: a few lost pages are better than kernel writes into memory that others use.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -15,10 +15,10 @@ use crate::driver::{Driver, Sink, Wait};
 use crate::op::cancel;
 use crate::slots::ConnId;
 
-/// How long one wait for stragglers lasts.
+/// Time of one wait for the last completions.
 const STEP: Duration = Duration::from_millis(10);
 
-/// Takes reports that nobody wants any more; sockets that still come in are closed.
+/// Sink that ignores all reports, and closes sockets that are still accepted.
 struct Nobody;
 
 impl Sink for Nobody {
@@ -67,7 +67,7 @@ impl Drop for Uring {
             } else {
                 tracing::warn!(
                     in_flight = self.in_flight,
-                    "the ring did not come to rest: its buffers are leaked"
+                    "operations of the ring did not end in time: its buffers are leaked"
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! The end of a turn: every socket that something happened to is pumped.
+//! End of a turn: pumps every socket that had an event.
 
 use std::io;
 
@@ -6,12 +6,12 @@ use super::Shard;
 use crate::slots::ConnId;
 use crate::socket::After;
 
-/// How often a turn flushes sockets that were touched while flushing.
+/// Largest number of passes in which a turn flushes sockets that were touched while flushing.
 const FLUSHES_MAX: usize = 4;
 
 impl Shard {
-    /// Pumps every dirty socket: one send each. Those that had more than their share to do in the
-    /// turn before come last, when what the others send is on its way.
+    /// Pumps every dirty socket: one send each. Sockets that had more than their share to do in the
+    /// previous turn come last, after the output of the others is submitted.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let mut dirty = std::mem::take(&mut self.dirty);
         self.flushed = self.context.dirty.len();

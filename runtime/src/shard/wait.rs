@@ -1,4 +1,4 @@
-//! How long the kernel entry of a turn may sleep.
+//! Choice of how long the kernel entry of a turn may sleep.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use super::{Shard, State};
 use crate::clock;
 use crate::driver::Wait;
 
-/// A turn that dealt with fewer sockets than this saw no crowd: nothing is gained by waiting.
+/// Number of sockets from which a turn counts as busy; with fewer there is nothing to gain by
+/// waiting.
 const CROWD_MIN: usize = 8;
-/// So many arrivals are worth a turn of their own, however many more are on their way.
+/// Number of events that end the wait, however many more may come.
 const CROWD_MAX: usize = 64;
 
 impl Shard {
-    /// How long this turn may sleep: not at all while anything is left to do.
+    /// Returns how long this turn may sleep: not at all while there is work left.
     pub(super) fn plan_wait(&self, now: Option<Duration>) -> Wait {
         if self.context.has_work() || self.driver.has_work() {
             return Wait::Poll;
@@ -35,7 +36,7 @@ impl Shard {
         }
     }
 
-    /// Lets a shard that is busy wait for several arrivals, where it was told that it may.
+    /// Lets a busy shard wait for several events, if the coalescing time is set.
     fn coalesce(&self, wait: Wait) -> Wait {
         // When every socket has said something, nobody is left to wait for.
         let crowd = self.sockets.accepted().min(CROWD_MAX);

@@ -1,4 +1,4 @@
-//! A task's future, its outcome, and the handle that waits for it.
+//! Future of a task, its outcome, and the handle that waits for it.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -12,21 +12,21 @@ use std::task::{Context, Poll, Waker};
 use super::TaskId;
 use crate::context;
 
-/// Why a task has no result.
+/// Reason that a task has no result.
 pub enum JoinError {
-    /// It was aborted, or its shard ended first.
+    /// The task was aborted, or its shard ended first.
     Aborted,
-    /// It panicked; the payload is the panic's.
+    /// The task panicked, with this payload.
     Panicked(Box<dyn Any + Send>),
 }
 
 impl JoinError {
-    /// Whether the task panicked.
+    /// Returns `true` if the task panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self, Self::Panicked(_))
     }
 
-    /// The panic's message, when it is text.
+    /// Returns the panic's message, if it is text.
     fn message(&self) -> Option<&str> {
         match self {
             Self::Aborted => None,
@@ -35,7 +35,7 @@ impl JoinError {
     }
 }
 
-/// The text of a panic's payload, if it is text.
+/// Returns the text of a panic's payload, if it is text.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> Option<&str> {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
@@ -59,11 +59,11 @@ impl fmt::Debug for JoinError {
 
 impl std::error::Error for JoinError {}
 
-/// What the executor sees of a task.
+/// Interface of a task to the executor.
 pub(super) trait Runnable {
-    /// Polls once; true when the task is over.
+    /// Polls once. Returns `true` if the task is over.
     fn run(&self, cx: &mut Context<'_>) -> bool;
-    /// Drops the future now, or right after the poll that is under way.
+    /// Drops the future now, or right after the poll in progress.
     fn abort(&self) -> bool;
 }
 
@@ -73,7 +73,7 @@ enum Outcome<T> {
     Taken,
 }
 
-/// A task: its future until it is over, then its outcome until that is taken.
+/// Task: its future until it is over, then its outcome until that is taken.
 pub(super) struct TaskCell<T> {
     id: TaskId,
     instance: u64,
@@ -155,12 +155,12 @@ impl<T: 'static> Runnable for TaskCell<T> {
     }
 }
 
-/// Drops a value; a panic on the way is the task's, not the shard's.
+/// Drops a value. A panic in the drop is an error of the task and does not reach the shard.
 fn drop_caught<D>(value: D) -> Result<(), JoinError> {
     catch_unwind(AssertUnwindSafe(|| drop(value))).map_err(JoinError::Panicked)
 }
 
-/// Waits for a spawned task; dropping it lets the task run on alone.
+/// Future of a spawned task's result; dropping it lets the task continue by itself.
 pub struct JoinHandle<T> {
     pub(super) cell: Rc<TaskCell<T>>,
 }
@@ -170,8 +170,8 @@ impl<T: 'static> JoinHandle<T> {
         Self { cell }
     }
 
-    /// Ends the task: its future is dropped before this returns, except when the task aborts
-    /// itself, whose future is dropped as soon as that poll is over.
+    /// Ends the task. Its future is dropped before this returns; if the task aborts itself, its
+    /// future is dropped as soon as the poll is over.
     pub fn abort(&self) {
         if self.cell.abort() {
             context::try_with(|context| {
@@ -182,7 +182,7 @@ impl<T: 'static> JoinHandle<T> {
         }
     }
 
-    /// Whether the task is over.
+    /// Returns `true` if the task is over.
     pub fn is_finished(&self) -> bool {
         !matches!(*self.cell.outcome.borrow(), Outcome::Running)
     }

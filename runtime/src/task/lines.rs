@@ -1,10 +1,10 @@
-//! Ready tasks in one line per group; groups take turns.
+//! Ready tasks in one queue per group; groups are served in turns.
 //!
 //! A task belongs to the connection that it works for. A connection with a thousand ready tasks
-//! gets one poll, then every other connection with ready tasks gets one. All links are indices
-//! into two vectors, so that a warm shard allocates nothing and every operation is O(1).
+//! gets one poll, then every other connection with ready tasks gets one. All links are indices into
+//! two vectors, so that a warm shard allocates nothing and every operation is O(1).
 
-/// Index that names nothing.
+/// Index of no slot.
 const NONE: u32 = u32::MAX;
 
 /// Connection, or part of the program, that tasks are polled for.
@@ -12,34 +12,34 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Group(u32);
 
 impl Group {
-    /// Group of tasks that were started by no connection: background tasks share one turn.
+    /// Group of the tasks that no connection started: background tasks share one turn.
     pub(crate) const BACKGROUND: Self = Self(0);
 
-    /// Group of the connection in a slot. A later connection in that slot shares it with tasks
-    /// that the earlier one left behind.
+    /// Group of the connection in a slot. A later connection in that slot shares it with tasks that
+    /// the earlier one left.
     pub(crate) const fn of_connection(slot: u32) -> Self {
         Self(slot.wrapping_add(1))
     }
 }
 
-/// Neighbours of one task in its group's line.
+/// Neighbours of one task in its group's queue.
 #[derive(Debug, Clone, Copy)]
 struct Link {
-    /// Group in whose line the task stands; `NONE` while it stands in none.
+    /// Group whose queue contains the task; `NONE` if no queue does.
     group: u32,
     before: u32,
     after: u32,
 }
 
-/// One group's line, and its place among the groups that wait for a turn.
+/// Queue of one group, and its place among the groups that wait for a turn.
 #[derive(Debug, Clone, Copy)]
 struct Line {
     first: u32,
     last: u32,
     len: u32,
-    /// Group that has its turn after this one.
+    /// Next group in the order of turns.
     next: u32,
-    /// Set while the group waits for a turn, which it may do with an empty line.
+    /// True while the group waits for a turn, which it may do with an empty queue.
     is_waiting: bool,
 }
 
@@ -57,17 +57,17 @@ const EMPTY: Line = Line {
     is_waiting: false,
 };
 
-/// Lines of ready tasks, named by their slots.
+/// Queues of ready tasks, which are named by their slots.
 #[derive(Debug)]
 pub(super) struct Lines {
     links: Vec<Link>,
     groups: Vec<Line>,
-    /// Group whose turn is next.
+    /// Next group to be served.
     first: u32,
     last: u32,
-    /// Tasks in all lines.
+    /// Number of tasks in all queues.
     len: usize,
-    /// Groups whose line is not empty.
+    /// Number of groups whose queue is not empty.
     busy: usize,
 }
 
@@ -90,19 +90,20 @@ impl Lines {
         self.links.push(FREE);
     }
 
-    /// Returns the number of tasks in all lines.
+    /// Returns the number of tasks in all queues.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Returns how many polls come first, at most, if a task of `group` becomes ready now.
+    /// Returns the largest number of polls that come before a task of `group` that becomes ready
+    /// now.
     pub(super) fn ahead_of(&self, group: Group) -> usize {
         let own = self.groups.get(group.0 as usize);
         let rounds = own.map_or(0, |line| line.len as usize) + 1;
         self.len.min(rounds.saturating_mul(self.busy))
     }
 
-    /// Puts a task at the end of its group's line, unless it stands in a line already.
+    /// Adds a task to the end of its group's queue, unless it is in a queue already.
     pub(super) fn push(&mut self, slot: u32, Group(group): Group) {
         if self.links[slot as usize].group != NONE {
             return;
@@ -128,7 +129,7 @@ impl Lines {
         }
     }
 
-    /// Takes the first task of the group whose turn it is.
+    /// Removes the first task of the group whose turn it is.
     pub(super) fn pop(&mut self) -> Option<u32> {
         loop {
             let group = self.first;
@@ -150,7 +151,7 @@ impl Lines {
         }
     }
 
-    /// Takes a task out of its line. Returns `false` if it stands in none.
+    /// Removes a task from its queue. Returns `false` if it is in none.
     pub(super) fn remove(&mut self, slot: u32) -> bool {
         let link = std::mem::replace(&mut self.links[slot as usize], FREE);
         let Some(line) = self.groups.get_mut(link.group as usize) else {
@@ -170,7 +171,7 @@ impl Lines {
         true
     }
 
-    /// Lets a group wait for its next turn, behind all that wait.
+    /// Puts a group at the end of the groups that wait for a turn.
     fn await_turn(&mut self, group: u32) {
         let line = &mut self.groups[group as usize];
         if std::mem::replace(&mut line.is_waiting, true) {

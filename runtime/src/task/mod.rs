@@ -1,4 +1,4 @@
-//! The executor of a shard: tasks that never leave their thread.
+//! Executor of a shard, for tasks that never leave their thread.
 //!
 //! A task is polled under `catch_unwind`, so that a panic ends the task and not the shard. No
 //! borrow of the executor is held while foreign code runs: a task may spawn, abort and wake.
@@ -29,10 +29,11 @@ use crate::context;
 use crate::mailbox::Mailbox;
 use crate::time_share::TimeShare;
 
-/// How often an ending shard looks for tasks that the drop of others has spawned.
+/// Largest number of passes in which an ending shard aborts tasks that the drop of others has
+/// spawned.
 const ABORT_PASSES_MAX: usize = 16;
 
-/// Names one task of one shard.
+/// Identifier of one task of one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TaskId {
     slot: u32,
@@ -41,7 +42,7 @@ pub(crate) struct TaskId {
 
 enum State {
     Vacant,
-    /// Held by a [`Reservation`], which has the waker.
+    /// Slot held by a [`Reservation`], which has the waker.
     Reserved {
         notified: bool,
     },
@@ -53,7 +54,7 @@ struct Slot {
     /// Connection that the task works for.
     group: Group,
     state: State,
-    /// Away while reserved and while being polled.
+    /// Waker of the slot; `None` while reserved and while being polled.
     waker: Option<CachedWaker>,
 }
 
@@ -61,21 +62,21 @@ struct Slot {
 struct Slots {
     entries: Vec<Slot>,
     free: Vec<u32>,
-    /// Tasks that want to be polled.
+    /// Tasks that are ready to be polled.
     lines: Lines,
 }
 
-/// Tasks in slots, and the lines of those that want to be polled.
+/// Executor: tasks in slots, and the queues of those that are ready to be polled.
 pub(crate) struct Executor {
     instance: u64,
     mailbox: Arc<Mailbox>,
     slots: RefCell<Slots>,
-    /// A reserved slot that waits for the next [`Reservation`]: most calls need one for no longer
+    /// Reserved slot that waits for the next [`Reservation`]: most calls need one for no longer
     /// than a single poll.
     spare: Cell<Option<(TaskId, CachedWaker)>>,
-    /// Group of the code that runs now, and so of the tasks that it starts.
+    /// Group of the code that runs now, which tasks that it starts belong to.
     group: Cell<Group>,
-    /// Woken at the start of the next turn: tasks that yielded to let I/O go first.
+    /// Wakers of tasks that yielded to let I/O go first, woken at the start of the next turn.
     yielded: RefCell<Vec<Waker>>,
 }
 
@@ -91,7 +92,7 @@ impl Executor {
         }
     }
 
-    /// Lets a task be polled when its group has its turn. A task that is gone is ignored.
+    /// Queues a task to be polled when its group has its turn. A task that is gone is ignored.
     pub(crate) fn push(&self, id: TaskId) {
         let slots = &mut *self.slots.borrow_mut();
         if let Some(slot) = slots.entry(id) {
@@ -100,7 +101,7 @@ impl Executor {
         }
     }
 
-    /// Runs `f` for a group, which the tasks that it starts belong to.
+    /// Runs `f` for a group, which tasks that it starts belong to.
     #[inline]
     pub(crate) fn run_for<R>(&self, group: Group, f: impl FnOnce() -> R) -> R {
         let outer = self.group.replace(group);
@@ -113,12 +114,12 @@ impl Executor {
         self.ready_len() > 0 || !self.yielded.borrow().is_empty()
     }
 
-    /// How many tasks wait to be polled.
+    /// Returns the number of tasks that wait to be polled.
     pub(crate) fn ready_len(&self) -> usize {
         self.slots.borrow().lines.len()
     }
 
-    /// Returns how many polls come first, at most, if the code that runs now starts a task.
+    /// Returns the largest number of polls that come first if the code that runs now starts a task.
     pub(crate) fn polls_ahead(&self) -> usize {
         self.slots.borrow().lines.ahead_of(self.group.get())
     }
@@ -139,8 +140,8 @@ impl Executor {
         }
     }
 
-    /// Polls ready tasks until none is left, `limit` polls are done, or the time of `share` is
-    /// used up. Returns the number of polls.
+    /// Polls ready tasks until none is left, `limit` polls are done, or the time of `share` is used
+    /// up. Returns the number of polls.
     pub(crate) fn run(&self, limit: usize, share: &mut TimeShare) -> usize {
         share.begin(None);
         let mut polls = 0;
@@ -168,7 +169,7 @@ impl Executor {
         }
     }
 
-    /// Takes the next task with its waker, and makes its group the one that runs.
+    /// Takes the next task with its waker, and makes its group the current one.
     fn next(&self) -> Option<(TaskId, Rc<dyn Runnable>, CachedWaker)> {
         let slots = &mut *self.slots.borrow_mut();
         while let Some(index) = slots.lines.pop() {
@@ -297,7 +298,7 @@ impl Executor {
         self.release(id);
     }
 
-    /// Frees a slot. Its waker stays for the next task unless somebody kept a clone of it.
+    /// Frees a slot. Its waker stays for the next task unless a clone of it exists.
     pub(crate) fn release(&self, id: TaskId) {
         let mut slots = self.slots.borrow_mut();
         let was_ready = slots.entry(id).is_some() && slots.lines.remove(id.slot);
@@ -320,7 +321,7 @@ impl Executor {
         drop(state);
     }
 
-    /// Drops the futures of all tasks, also of those spawned while doing so.
+    /// Drops the futures of all tasks, including those spawned meanwhile.
     pub(crate) fn abort_all(&self) {
         for _ in 0..ABORT_PASSES_MAX {
             let live = self.live();

@@ -1,4 +1,4 @@
-//! A task slot held for a future that may never need one.
+//! Task slot reserved for a future that may never need one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use super::waker::CachedWaker;
 use super::{JoinHandle, TaskId};
 use crate::context;
 
-/// A task slot and its waker, for a future that is polled once in place and becomes a task only
-/// when that poll is pending.
+/// Task slot and waker for a future that is polled once in place and becomes a task only if that
+/// poll is pending.
 ///
-/// Dropped unspawned, slot and waker go back to be used again. Nothing is allocated on the way
-/// as long as nobody clones the waker.
+/// If dropped without a spawn, slot and waker are reused. Nothing is allocated unless the waker is
+/// cloned.
 pub struct Reservation {
     id: TaskId,
     instance: u64,
-    /// Always there, except while being dropped or spawned.
+    /// Waker of the slot; `None` only while being dropped or spawned.
     waker: Option<CachedWaker>,
 }
 
@@ -37,13 +37,13 @@ impl Reservation {
         })
     }
 
-    /// The waker to poll with.
+    /// Returns the waker to poll with.
     pub fn waker(&self) -> &Waker {
         self.cached().waker()
     }
 
-    /// Makes `future` a task of this slot. It was polled with [`waker`](Self::waker) before and
-    /// is pending; it stays where it is and is polled again when that waker wakes.
+    /// Makes `future` a task of this slot. It was polled with [`waker`](Self::waker) before and is
+    /// pending; it stays in place and is polled again when that waker wakes.
     ///
     /// # Panics
     ///
@@ -56,7 +56,7 @@ impl Reservation {
         })
     }
 
-    /// Whether the waker was used since the last call.
+    /// Returns `true` if the waker was used since the last call.
     pub(crate) fn take_notified(&self) -> bool {
         self.cached().clear_queued();
         context::with(|context| context.executor.take_notified(self.id))

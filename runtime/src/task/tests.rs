@@ -1,4 +1,4 @@
-//! Executor without a shard: the order of polls.
+//! Tests of the executor without a shard: the order of polls.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -31,8 +31,8 @@ impl Bench {
         }
     }
 
-    /// Starts a task of `group` that is ready for so many polls. Here no shard is entered, so its
-    /// wakes come as from another thread.
+    /// Starts a task of `group` that is ready for `polls` polls. No shard is entered here, so its
+    /// wakes are those of another thread.
     fn start(&self, name: char, group: Group, polls: usize) -> JoinHandle<()> {
         let polled = Rc::clone(&self.polled);
         let mut left = polls;
@@ -61,7 +61,7 @@ impl Bench {
         polls
     }
 
-    /// Runs until nothing is ready, and expects the polls in this order.
+    /// Runs until no task is ready, and expects the polls in this order.
     fn check(&self, order: &str) {
         while self.run(usize::MAX) > 0 {}
         assert!(!self.executor.has_ready());

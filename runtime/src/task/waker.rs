@@ -1,4 +1,4 @@
-//! Wakers of tasks: the same thread pushes to a queue, other threads post to the mailbox.
+//! Wakers of tasks: its own thread pushes to a queue, other threads post to the mailbox.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
@@ -8,12 +8,12 @@ use super::TaskId;
 use crate::context;
 use crate::mailbox::{Mailbox, Message};
 
-/// What a task's waker points at. Built with the safe [`Wake`], so it may go to any thread.
+/// Target of a task's waker. Built with the safe [`Wake`], so it may go to any thread.
 pub(crate) struct TaskWaker {
     instance: u64,
     id: TaskId,
     mailbox: Arc<Mailbox>,
-    /// Set while the task stands in a queue, so that waking twice queues once.
+    /// True while the task is in a queue, so that waking twice queues once.
     queued: AtomicBool,
 }
 
@@ -46,7 +46,7 @@ impl TaskWaker {
     }
 }
 
-/// A waker kept with its slot, made once and used by every task that comes to that slot.
+/// Waker kept with its slot, made once and used by every later task of that slot.
 pub(crate) struct CachedWaker {
     shared: Arc<TaskWaker>,
     waker: Waker,
@@ -68,12 +68,13 @@ impl CachedWaker {
         &self.waker
     }
 
-    /// Whether nobody kept a clone: then no stale wake can come and the waker can be used again.
+    /// Returns `true` if no clone exists, so that no stale wake can come and the waker can be
+    /// reused.
     pub(super) fn is_unshared(&self) -> bool {
         Arc::strong_count(&self.shared) == 2
     }
 
-    /// Whether nobody kept a clone, and nothing was woken for which no poll has come.
+    /// Returns `true` if no clone exists, and every wake has been followed by a poll.
     pub(super) fn is_unused(&self) -> bool {
         let unshared = self.is_unshared();
         // Whoever dropped a clone on another thread may have woken with it before.
@@ -81,12 +82,12 @@ impl CachedWaker {
         unshared && !self.shared.queued.load(Ordering::Relaxed)
     }
 
-    /// Notes that the task stands in a queue.
+    /// Records that the task is in a queue.
     pub(super) fn set_queued(&self) {
         self.shared.queued.store(true, Ordering::Release);
     }
 
-    /// Notes that the task left the queue; what its wakers wrote before is visible from here.
+    /// Records that the task left the queue; makes earlier writes of its wakers visible here.
     pub(super) fn clear_queued(&self) {
         self.shared.queued.swap(false, Ordering::AcqRel);
     }

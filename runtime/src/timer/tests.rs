@@ -1,11 +1,11 @@
-//! The wheel against a model that keeps every timer in a sorted map.
+//! Tests of the wheel against a model that keeps every timer in a sorted map.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{TimerKey, Wheel};
 
-/// A small generator of our own, so that a failing run is repeated by its seed.
+/// Small random number generator, so that a failing run can be repeated by its seed.
 struct Dice(u64);
 
 impl Dice {
@@ -16,7 +16,7 @@ impl Dice {
         self.0 % below
     }
 
-    /// Spans from nanoseconds to years, all magnitudes alike.
+    /// Returns a span from nanoseconds to years, with all magnitudes equally likely.
     fn span(&mut self) -> Duration {
         let bits = self.roll(59);
         Duration::from_nanos(self.roll(1 << bits | 1))

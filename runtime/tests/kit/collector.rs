@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corespun_runtime::{Flow, Input, Protocol};
 
-/// What a [`Collector`] has seen, shared with the test.
+/// Record of a [`Collector`], shared with the test.
 #[derive(Default)]
 pub struct Seen {
     pub bytes: Vec<u8>,

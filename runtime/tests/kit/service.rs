@@ -6,7 +6,7 @@ use corespun_runtime::{
     Address, Flow, Input, Peer, Protocol, Running, RuntimeBuilder, SocketHandle,
 };
 
-/// How an [`Echo`] behaves beyond echoing.
+/// Behaviour of an [`Echo`] beyond echoing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manner {
     /// Closes after the first bytes were echoed.

@@ -1,4 +1,4 @@
-//! Prints what is logged at warn or above, a line each.
+//! Subscriber that prints log events at warn or above, one line each.
 
 use std::fmt;
 

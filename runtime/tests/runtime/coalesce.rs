@@ -11,7 +11,7 @@ use crate::service::any_port;
 use crate::streams::{Stream, dial};
 
 const SOCKETS: usize = 12;
-/// How long the shard is kept from its sockets, so that all have something to say by then.
+/// Time that the shard is blocked, so that all sockets have bytes by then.
 const STALL: Duration = Duration::from_millis(100);
 
 /// Echoes; a zero among what comes keeps the whole shard for a while.

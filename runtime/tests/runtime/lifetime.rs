@@ -1,4 +1,4 @@
-//! How runtimes start, share an address, drain and end.
+//! Tests of runtimes: start, shared addresses, drain and end.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -224,7 +224,7 @@ fn which_shard(engine: Engine, balance: Balance, address: Address) -> corespun_r
     running.expect("started")
 }
 
-/// On which shards `count` connections to `address` end up, kept open meanwhile.
+/// Returns the number of `count` connections to `address`, kept open meanwhile, on each shard.
 fn spread(address: &Address, count: usize) -> [usize; 2] {
     let mut spread = [0; 2];
     let mut streams = Vec::new();

@@ -1,5 +1,5 @@
-//! `cargo x bench costs`: what each thing costs a call that a server can be told to do, beside the
-//! same server without it.
+//! `cargo x bench costs`: measures the cost per call of each optional feature, relative to the same
+//! server without it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::table::{self, Table};
 use crate::failure::Failure;
 use crate::peers;
 
-/// Where the protocol decides, and where the kernel does.
+/// Connections × streams: one point is dominated by protocol work, the other by the kernel.
 const POINTS: &[(u32, u32)] = &[(10, 100), (64, 1)];
 
-/// What is turned on, one at a time.
+/// Servers with one feature each.
 const SUBJECTS: &[Subject] = &[
     server::URING,
     with("TLS 1.3", With::Tls),
@@ -37,10 +37,10 @@ const fn with(label: &'static str, with: With) -> Subject {
     }
 }
 
-/// What `cargo x bench costs` takes.
+/// Arguments of `cargo x bench costs`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How often, and for how long
+    /// Number and duration of the runs
     #[command(flatten)]
     pace: Pace,
     /// Replace the table between the `bench:costs` markers of this file.
@@ -48,7 +48,7 @@ pub struct Arguments {
     write: Option<PathBuf>,
 }
 
-/// Measures, prints the table, and writes it where asked.
+/// Measures, prints the table, and writes it if requested.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let bench = Bench::new(root, &[server::URING.program])?;
     let made = peers::certificate(bench.logs())?;
@@ -65,7 +65,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// One line for each thing: its CPU time, and how many times that of the server without it.
+/// Formats one line for each feature: its CPU time, and its ratio to that of the server without it.
 fn markdown(table: &Table) -> String {
     let mut text = String::from("| turned on |");
     // Writing into a String cannot fail.

@@ -1,8 +1,9 @@
-//! `cargo x bench h2load`: CPU time per RPC of the server process, by its own CPU clock.
+//! `cargo x bench h2load`: measures CPU time per RPC of the server process, by the process's CPU
+//! clock.
 //!
-//! h2load is driven with a fixed number of requests, so that every request it counts lies between
-//! two readings of the clock. The servers take turns within a round, and the reported value is the
-//! median over rounds: on a machine with neighbours only ratios within one run mean something.
+//! h2load sends a fixed number of requests, so that every request it counts lies between two
+//! readings of the clock. The servers take turns within a round, and the reported value is the
+//! median over rounds. On a machine with other load only ratios within one run are meaningful.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,30 +17,32 @@ use crate::failure::{Attempt, Failure};
 use crate::process::Server;
 use crate::workspace;
 
-/// Connections × streams; with one stream each, the floors are measured as well.
+/// Connections × streams; at points with one stream for each connection, the lower bounds are
+/// measured too.
 const POINTS: &[(u32, u32)] = &[(1, 100), (10, 10), (10, 100), (64, 1), (256, 1)];
 /// `GetUser { id: 1 }` as one gRPC message.
 const REQUEST: &[u8] = b"\0\0\0\0\x02\x08\x01";
-/// Requests of the run that warms a server up and finds its pace.
+/// Number of requests of the run that warms a server up and measures its rate.
 const PROBE_REQUESTS: u64 = 20_000;
-/// What h2load waits for after the last answer is not ours to pay for, so runs are not tiny.
+/// Smallest number of requests in a run; large enough that h2load's wait after the last response
+/// does not matter.
 const REQUESTS_MIN: u64 = 2_000;
 
-/// How often servers are measured, and for how long.
+/// Number and duration of the measurements.
 #[derive(Clone, Copy, clap::Args)]
 pub struct Pace {
-    /// Rounds; in each, every server has one turn at every point.
+    /// Number of rounds; in each, every server has one turn at every point.
     #[arg(long, default_value_t = 5)]
     pub turns: usize,
-    /// Seconds that one turn should take, roughly.
+    /// Approximate duration of one turn in seconds.
     #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
 }
 
-/// What `cargo x bench h2load` takes.
+/// Arguments of `cargo x bench h2load`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How often, and for how long
+    /// Number and duration of the measurements
     #[command(flatten)]
     pace: Pace,
     /// Replace the table between the `bench:h2load` markers of this file.
@@ -47,7 +50,7 @@ pub struct Arguments {
     write: Option<PathBuf>,
 }
 
-/// Servers and h2load, each in its place.
+/// Server programs and h2load, with the CPUs of both.
 pub struct Bench {
     place: Placement,
     programs: PathBuf,
@@ -55,7 +58,7 @@ pub struct Bench {
     request: PathBuf,
 }
 
-/// Measures, prints the table, and writes it where asked.
+/// Measures, prints the table, and writes it if requested.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let subjects = [server::URING, server::TONIC, server::ECHO];
     let bench = Bench::new(root, &subjects.map(|subject| subject.program))?;
@@ -76,7 +79,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 impl Bench {
-    /// Builds these programs, and installs h2load where it is missing.
+    /// Builds these programs, and installs h2load if it is missing.
     pub fn new(root: &Path, programs: &[&str]) -> Result<Self, Failure> {
         require_h2load()?;
         let programs = workspace::build_release(root, programs)?;
@@ -91,12 +94,12 @@ impl Bench {
         })
     }
 
-    /// The folder of the servers' logs, where they find their certificate.
+    /// Returns the folder of the servers' logs, which also has their certificate.
     pub fn logs(&self) -> &Path {
         &self.logs
     }
 
-    /// What was measured, and how.
+    /// Describes the measurement: quantity, load and number of turns.
     pub fn about(&self, pace: Pace) -> String {
         format!(
             "CPU-µs per RPC of the server process, one shard, by its CPU clock; h2load, 2-byte \
@@ -106,7 +109,7 @@ impl Bench {
         )
     }
 
-    /// All turns of all servers at one point. Every server stays up, idle between its turns.
+    /// Runs all turns of all servers at one point. Every server stays up, idle between its turns.
     pub fn measure(
         &self,
         point: (u32, u32),
@@ -145,7 +148,7 @@ impl Bench {
         Ok(())
     }
 
-    /// How many requests this server answers in the time of one turn.
+    /// Returns the number of requests that a server answers in the time of one turn.
     fn pace(
         &self,
         subject: Subject,
@@ -176,8 +179,8 @@ impl Bench {
             let report = self.h2load(subject, server, point, requests)?;
             (report.done, report.rps)
         };
-        // What a server does once its clients have gone belongs to the connections, not the RPCs,
-        // but it is charged all the same to each server.
+        // The work of a server after its clients have left belongs to the connections, not the
+        // RPCs. It is charged to all servers alike.
         thread::sleep(std::time::Duration::from_millis(20));
         let spent = server.cpu_time()?.saturating_sub(before);
         Ok(Cell {
@@ -210,7 +213,7 @@ impl Bench {
         ));
         let output = self.output(&mut command)?;
         let report = Report::read(&output).ok_or_else(|| Failure::new("read h2load", &output))?;
-        // An error in trailers alone is HTTP 200 to h2load; only its lack of data gives it away.
+        // h2load sees Trailers-Only errors as HTTP 200; only the missing data shows them.
         if report.done < requests || report.data_bytes <= 5 * report.done {
             let what = format!("get {requests} good answers");
             return Err(Failure::new(what, format!("{report:?}\n{output}")));
@@ -218,7 +221,7 @@ impl Bench {
         Ok(report)
     }
 
-    /// Runs the echo server's own client and reads how many echoes it got.
+    /// Runs the echo server's own client, and returns the number of echoes.
     fn echo(&self, server: &Server, connections: u32, seconds: f64) -> Result<u64, Failure> {
         let mut command = Command::new(self.programs.join(server::ECHO.program));
         command.args([
@@ -254,7 +257,7 @@ impl Bench {
     }
 }
 
-/// Makes sure that h2load is there: installs it where that is one command for root.
+/// Checks that h2load exists; installs it if root can do that with one command.
 fn require_h2load() -> Result<(), Failure> {
     let found = || Command::new("h2load").arg("--version").output().is_ok();
     if found() {

@@ -1,4 +1,5 @@
-//! `cargo x bench …`: measurements with tools that are not ours, so that nobody need trust ours.
+//! `cargo x bench …`: measurements with tools of other projects, so that the results do not depend
+//! on our own tools.
 
 pub mod costs;
 pub mod h2load;
@@ -8,16 +9,16 @@ pub mod table;
 
 use clap::Subcommand;
 
-/// The foreign tools.
+/// Measurements with tools of other projects.
 #[derive(Subcommand)]
 pub enum Task {
-    /// CPU time per RPC with nghttp2's load generator, beside tonic and the raw socket.
+    /// Measure CPU time per RPC with nghttp2's load generator, compared with tonic and raw TCP.
     H2load(h2load::Arguments),
-    /// What each thing costs that a server can be told to do, with the same generator.
+    /// Measure the cost of each optional feature of a server, with the same load generator.
     Costs(costs::Arguments),
 }
 
-/// The middle value, or the mean of the two in the middle; NaN of nothing.
+/// Returns the median, or NaN of no values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

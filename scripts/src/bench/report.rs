@@ -1,9 +1,9 @@
-//! What h2load prints, as numbers.
+//! Output of h2load, as numbers.
 
-/// What one run of h2load says.
+/// Result of one run of h2load.
 #[derive(Debug, PartialEq)]
 pub struct Report {
-    /// Requests answered with success.
+    /// Number of successful requests.
     pub done: u64,
     /// Requests per second.
     pub rps: f64,
@@ -12,7 +12,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the closing lines of h2load.
+    /// Parses the closing lines of h2load.
     pub fn read(output: &str) -> Option<Self> {
         let line = |start: &str| output.lines().find_map(|line| line.strip_prefix(start));
         let number = |text: &str, unit: &str| {

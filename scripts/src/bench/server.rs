@@ -1,4 +1,4 @@
-//! The programs under measurement: how each is started, and on which engine.
+//! Programs under measurement, and how to start each on each engine.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,75 +7,75 @@ use crate::cpus::Placement;
 use crate::failure::Failure;
 use crate::process::Server;
 
-/// One server binary with one engine.
+/// Server program with one engine.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Subject {
-    /// The column's name.
+    /// Name of the column.
     pub label: &'static str,
-    /// The program.
+    /// Name of the program.
     pub program: &'static str,
-    /// `--engine`, for programs that have one.
+    /// Value of `--engine`, for programs that have the flag.
     pub engine: Option<&'static str>,
-    /// What is turned on.
+    /// Feature that is enabled, if any.
     pub with: Option<With>,
 }
 
-/// Something that a server can do beside answering.
+/// Optional feature of a server.
 #[derive(Clone, Copy, PartialEq)]
 pub enum With {
     /// TLS on its listener.
     Tls,
-    /// What `bench-corespun --with` names so.
+    /// Feature with this name in `bench-corespun --with`.
     Named(&'static str),
     /// Admission control.
     Admission,
-    /// A wait of a busy shard for more arrivals.
+    /// Wait of a busy shard for more calls.
     Coalescing,
-    /// Replies without a look at the request.
+    /// Fixed responses, without parsing the request.
     Canned,
 }
 
-/// How long a busy shard may wait with [`With::Coalescing`].
+/// Longest wait of a busy shard with [`With::Coalescing`], in microseconds.
 const COALESCE_US: &str = "200";
 
-/// The file names of the certificate and its key in the folder of logs.
+/// File names of the certificate and its key in the folder of logs.
 pub const CERTIFICATE: (&str, &str) = ("cert.pem", "key.pem");
 
-/// Ours on io_uring.
+/// Our server on io_uring.
 pub const URING: Subject = Subject {
     label: "corespun uring",
     program: "bench-corespun",
     engine: Some("uring"),
     with: None,
 };
-/// The same, told that a busy shard may wait 200 µs for more arrivals.
+/// Our server on io_uring, with a wait of up to 200 µs of a busy shard for more calls.
 pub const COALESCING: Subject = Subject {
     label: "corespun uring, coalescing",
     with: Some(With::Coalescing),
     ..URING
 };
-/// Ours on epoll.
+/// Our server on epoll.
 pub const EPOLL: Subject = Subject {
     label: "corespun epoll",
     program: "bench-corespun",
     engine: Some("epoll"),
     with: None,
 };
-/// The baseline, in its best form: a current-thread runtime per shard.
+/// Baseline: tonic in its fastest configuration, with a current-thread runtime per shard.
 pub const TONIC: Subject = Subject {
     label: "tonic",
     program: "bench-tonic",
     engine: None,
     with: None,
 };
-/// The floor: bytes in, bytes out, no protocol. It is driven by a client of its own.
+/// Lower bound of any server: a TCP echo without a protocol, driven by its own client.
 pub const ECHO: Subject = Subject {
     label: "raw echo uring",
     program: "bench-echo",
     engine: Some("uring"),
     with: None,
 };
-/// The floor for a server of HTTP/2: the same reply to whatever is asked.
+/// Lower bound of an HTTP/2 server: the same reply to every request.
 pub const CANNED: Subject = Subject {
     label: "canned replies",
     with: Some(With::Canned),
@@ -83,7 +83,7 @@ pub const CANNED: Subject = Subject {
 };
 
 impl Subject {
-    /// What its addresses begin with.
+    /// Returns the scheme of its addresses.
     pub fn scheme(self) -> &'static str {
         match self.with {
             Some(With::Tls) => "https",
@@ -91,12 +91,12 @@ impl Subject {
         }
     }
 
-    /// Whether it speaks no HTTP/2, so that h2load cannot drive it.
+    /// Returns true if the program does not speak HTTP/2, so that h2load cannot drive it.
     pub fn is_raw(self) -> bool {
         self == ECHO
     }
 
-    /// Starts it with one shard on its CPU.
+    /// Starts the program with one shard on its CPU.
     pub fn start(self, programs: &Path, place: Placement, logs: &Path) -> Result<Server, Failure> {
         let mut command = Command::new(programs.join(self.program));
         if let Some(engine) = self.engine {

@@ -1,4 +1,4 @@
-//! The results, as the Markdown table that docs/measurements.md shows.
+//! Results as the Markdown table in docs/measurements.md.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{median, server};
 use crate::failure::{Attempt, Failure};
 
-/// One turn of one server at one point.
+/// Result of one turn of one server at one point.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
     /// CPU time of the server process per request, in microseconds.
@@ -16,7 +16,7 @@ pub struct Cell {
     pub rps: f64,
 }
 
-/// Every turn of a measurement.
+/// Results of all turns of a measurement.
 #[derive(Default)]
 pub struct Table {
     cells: Vec<((u32, u32), &'static str, Cell)>,
@@ -28,7 +28,7 @@ impl Table {
         self.cells.push((point, label, cell));
     }
 
-    /// The median of a server's turns at a point.
+    /// Returns the median CPU time of a server's turns at a point, in microseconds.
     pub fn cpu_us(&self, point: (u32, u32), label: &str) -> Option<f64> {
         let matching = self
             .cells
@@ -38,7 +38,7 @@ impl Table {
         (!values.is_empty()).then(|| median(&values))
     }
 
-    /// One line per point, medians over turns, and the ratios that are claimed.
+    /// Formats one line per point: medians over turns, and the claimed ratios.
     pub fn markdown(&self) -> String {
         let mut text = String::from(
             "| connections × streams | corespun uring | coalescing | corespun epoll | tonic \
@@ -86,7 +86,7 @@ fn ratio(above: Option<f64>, below: Option<f64>) -> String {
     }
 }
 
-/// Replaces what lies between `<!-- NAME -->` and `<!-- /NAME -->` of a file.
+/// Replaces the text between `<!-- NAME -->` and `<!-- /NAME -->` in a file.
 pub fn write_between_markers(file: &Path, name: &str, text: &str) -> Result<(), Failure> {
     let old = fs::read_to_string(file).attempt(|| format!("read {file:?}"))?;
     let new = replace_between(&old, name, text)
@@ -94,7 +94,7 @@ pub fn write_between_markers(file: &Path, name: &str, text: &str) -> Result<(), 
     fs::write(file, new).attempt(|| format!("write {file:?}"))
 }
 
-/// The closing marker may also be a second opening one.
+/// Replaces the text between markers. The closing marker may also be a second opening one.
 fn replace_between(old: &str, name: &str, text: &str) -> Option<String> {
     let open = format!("<!-- {name} -->");
     let start = old.find(&open)? + open.len();

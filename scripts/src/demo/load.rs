@@ -1,4 +1,4 @@
-//! The load generator as a program: its flags, and the part of its JSON that the demo shows.
+//! Load generator as a program: its flags, and the part of its JSON that the demo shows.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -12,14 +12,14 @@ use crate::cpus::spawn_on;
 use crate::failure::{Attempt, Failure};
 use crate::process::Server;
 
-/// How a server is driven.
+/// Load on a server.
 #[derive(Clone, Copy)]
 pub struct Load {
-    /// TCP connections.
+    /// Number of TCP connections.
     pub connections: u32,
-    /// Concurrent calls on each.
+    /// Number of concurrent calls on each connection.
     pub streams: u32,
-    /// Calls per second offered in an open loop; none means a closed one.
+    /// Offered calls per second of an open loop; `None` for a closed loop.
     pub rate: Option<f64>,
 }
 
@@ -37,40 +37,40 @@ impl Display for Load {
     }
 }
 
-/// Percentiles in microseconds; one that too few samples support is absent.
+/// Latency percentiles in microseconds; `None` for one with too few samples.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Latency {
-    /// Half of the calls took no longer.
+    /// Median.
     pub p50: Option<f64>,
-    /// All but one in a hundred.
+    /// 99th percentile.
     pub p99: Option<f64>,
-    /// All but one in a thousand.
+    /// 99.9th percentile.
     pub p999: Option<f64>,
-    /// The slowest.
+    /// Maximum.
     pub max: Option<f64>,
 }
 
-/// What one run measured.
+/// Result of one run.
 #[derive(Debug, Deserialize)]
 pub struct Report {
-    /// Calls answered with OK, per second.
+    /// Successful calls per second.
     pub rps: f64,
-    /// From the intended start in an open loop, from the send in a closed one.
+    /// Latency from the intended start in an open loop, from the send in a closed one.
     pub latency_us: Latency,
-    /// CPU time of the server's process per call.
+    /// CPU time of the server process per call, in microseconds.
     #[serde(default)]
     pub target_cpu_us_per_rpc: Option<f64>,
-    /// Calls by the name of the status they failed with.
+    /// Number of failed calls by the name of their status.
     #[serde(default)]
     pub failed: BTreeMap<String, u64>,
-    /// Why the numbers may not mean what they seem to.
+    /// Reasons why the numbers may be misleading.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
 
 impl Report {
-    /// One line.
+    /// Returns a summary in one line.
     pub fn describe(&self) -> String {
         let micros = |value: Option<f64>| value.map_or("n/a".into(), |value| format!("{value:.0}"));
         let latency = &self.latency_us;
@@ -92,22 +92,22 @@ impl Report {
     }
 }
 
-/// `corespun-load`, ready to be pointed at a server.
+/// `corespun-load`, ready to run against a server.
 pub struct Generator {
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// The schema of the user service.
+    /// Path of the user service's schema.
     pub schema: PathBuf,
-    /// Where its reports go.
+    /// Folder of its reports.
     pub folder: PathBuf,
-    /// Its own CPU.
+    /// CPU of the load generator.
     pub cpu: Option<usize>,
-    /// How long each run lasts.
+    /// Duration of each run in seconds.
     pub seconds: u32,
 }
 
 impl Generator {
-    /// Drives `server` once and reads the report.
+    /// Loads `server` once, and reads the report.
     pub fn run(&self, server: &Server, load: Load) -> Result<Report, Failure> {
         let file = self.folder.join("report.json");
         let mut command = self.command(server, load);
@@ -131,9 +131,9 @@ impl Generator {
         serde_json::from_str(&text).attempt(|| format!("understand {file:?}"))
     }
 
-    /// Compares two servers, each with its name, and leaves a page; where that is.
+    /// Compares two named servers, writes a page, and returns its path.
     ///
-    /// What the generator prints is for whoever looks on.
+    /// The output of the load generator is shown to the user.
     pub fn compare(
         &self,
         [(a_name, a), (b_name, b)]: [(&str, &Server); 2],
@@ -166,7 +166,7 @@ impl Generator {
         command
     }
 
-    /// The flags that say what is called, and how often.
+    /// Adds the flags that select the method, rate and concurrency.
     fn describe_load(&self, command: &mut Command, load: Load) {
         command
             .args(["--method", "user.UserService/GetUser", "--proto"])

@@ -1,8 +1,9 @@
-//! `cargo x demo`: the user service on SQLite, then the same calls against corespun and tonic.
+//! `cargo x demo`: runs the user service on SQLite, then compares corespun with tonic under equal
+//! load.
 //!
-//! The comparison follows the rules of an honest one: each server alone on one CPU, the generator
-//! on another, and what `corespun-load compare` does: turn and turn about, intervals, a noise
-//! floor, and an equal offered rate for latency.
+//! The comparison is designed to be fair: each server alone on one CPU, and the load generator on
+//! another. `corespun-load compare` alternates between the servers, reports intervals and a noise
+//! floor, and offers an equal rate when it measures latency.
 
 mod load;
 
@@ -15,7 +16,7 @@ use crate::process::Server;
 use crate::workspace;
 use load::{Generator, Load};
 
-/// What `cargo x demo` takes.
+/// Arguments of `cargo x demo`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Seconds of load in each turn; there are two comparisons of 40 turns.
@@ -23,10 +24,11 @@ pub struct Arguments {
     seconds: u32,
 }
 
-/// The equal rate of the open loop, as a share of what tonic manages in the closed one.
+/// Rate of the open loop, as a fraction of tonic's throughput in the closed loop.
 const OPEN_SHARE: f64 = 0.5;
 
-/// Builds, serves, drives, and prints the tables; the last line is the path of the page.
+/// Builds and starts the servers, loads them, and prints the tables; the last line is the path of
+/// the page.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let names = ["users", "bench-corespun", "bench-tonic", "corespun-load"];
     let programs = workspace::build_release(root, &names)?;
@@ -57,7 +59,7 @@ fn start(
     Server::start_alone(command.args(extra), place.server, &log)
 }
 
-/// The real service for a moment: SQLite under it, the generator against it.
+/// Loads the real service, on SQLite, for a short time.
 fn show_service(
     programs: &Path,
     folder: &Path,
@@ -93,8 +95,8 @@ fn show_service(
     server.stop()
 }
 
-/// Both bench servers with constant answers, side by side: first as fast as they can, then at a
-/// rate that both can hold.
+/// Compares both bench servers with constant responses: first at full throughput, then at a rate
+/// that both can sustain.
 fn compare(
     programs: &Path,
     folder: &Path,

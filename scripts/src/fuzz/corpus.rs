@@ -1,26 +1,26 @@
-//! The inputs of one target as text: one a line, in hexadecimal, so that a diff shows them.
+//! Inputs of one target as text: one per line, in hexadecimal, so that a diff shows them.
 
 use std::fs;
 use std::path::Path;
 
 use crate::failure::{Attempt, Failure};
 
-/// What the file of one target may hold besides its faults, in bytes.
+/// Largest size of a target's file without its faults, in bytes.
 const TEXT_BYTES_MAX: usize = 32 << 10;
 
-/// Ahead of an input that once broke a promise: it stays for good.
+/// Prefix of an input that once violated an invariant; such an input is kept for good.
 const FAULT: &str = "fault ";
 
-/// The inputs that are kept.
+/// Inputs of a target that are kept.
 #[derive(Debug, Default, PartialEq)]
 pub struct Corpus {
-    /// Together they reach what the engine has reached.
+    /// Inputs that together reach all covered code.
     pub inputs: Vec<Vec<u8>>,
-    /// Each has found something.
+    /// Inputs that each found a fault.
     pub faults: Vec<Vec<u8>>,
 }
 
-/// The corpus at `path`; empty if there is none yet.
+/// Reads the corpus at `path`; returns an empty one if there is none.
 pub fn read(path: &Path) -> Result<Corpus, Failure> {
     match fs::read_to_string(path) {
         Ok(text) => parse(&text)
@@ -48,7 +48,7 @@ fn bytes(digits: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// An input as its line.
+/// Formats an input as its line.
 pub fn line(input: &[u8]) -> String {
     input.iter().map(|byte| format!("{byte:02x}")).collect()
 }

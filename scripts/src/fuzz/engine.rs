@@ -1,4 +1,4 @@
-//! libFuzzer around one target: built, run, asked what it reached.
+//! libFuzzer for one target: builds it, runs it, and reads its coverage.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use super::corpus::Corpus;
 use crate::failure::{Attempt, Failure};
 use crate::workspace;
 
-/// Counters on every edge and every comparison, for libFuzzer. They are options of the stable
-/// compiler, which has the pass because LLVM has it.
+/// Compiler options for libFuzzer's counters on every edge and every comparison. They work on the
+/// stable compiler, because LLVM has the pass.
 const COUNTERS: [&str; 6] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -25,10 +25,10 @@ const COUNTERS: [&str; 6] = [
 
 const INPUT_BYTES_MAX: usize = 2_048;
 
-/// An input that takes longer than this, in seconds, counts as a hang.
+/// Time in seconds after which an input counts as a hang.
 const HANG_SECONDS: u32 = 20;
 
-/// The program of one target and its folders.
+/// Program of one target, and its folders.
 pub struct Engine {
     target: String,
     program: PathBuf,
@@ -37,21 +37,21 @@ pub struct Engine {
     artifacts: PathBuf,
 }
 
-/// What a search came to.
+/// Result of a search.
 #[derive(Debug, Default, PartialEq)]
 pub struct Report {
-    /// Inputs that were run.
+    /// Number of inputs that were run.
     pub executions: u64,
-    /// The CPU time that took: on a busy machine less than the time that passed.
+    /// CPU time of the search; on a busy machine less than its wall time.
     pub cpu_time: Duration,
-    /// Edges of the instrumented code that they reached.
+    /// Number of edges of the instrumented code that were reached.
     pub edges: u64,
-    /// The input that broke a promise, if one did.
+    /// Input that violated an invariant, if one did.
     pub fault: Option<Vec<u8>>,
 }
 
 impl Engine {
-    /// Builds the program of the crate in `folder`, instrumented, overflow checks on.
+    /// Builds the program of the crate in `folder`, with instrumentation and overflow checks.
     pub fn build(root: &Path, folder: &str, target: &str) -> Result<Self, Failure> {
         let triple = host_triple()?;
         let package = format!("corespun-{}", folder.replace('/', "-"));
@@ -92,7 +92,7 @@ impl Engine {
         })
     }
 
-    /// Gives the engine the inputs to start from.
+    /// Writes the initial inputs for the engine.
     pub fn fill(&self, corpus: &Corpus) -> Result<(), Failure> {
         for (at, input) in corpus.inputs.iter().chain(&corpus.faults).enumerate() {
             let path = self.found.join(format!("kept-{at}"));
@@ -111,7 +111,7 @@ impl Engine {
         command
     }
 
-    /// Runs for `minutes` by the clock on the wall, or until an input breaks a promise.
+    /// Runs for `minutes` of wall time, or until an input violates an invariant.
     pub fn search(&self, minutes: f64) -> Result<Report, Failure> {
         if minutes <= 0.0 {
             return Ok(Report::default());
@@ -145,13 +145,13 @@ impl Engine {
         })
     }
 
-    /// The input that the engine stopped at.
+    /// Returns the input at which the engine stopped.
     fn fault(&self) -> Result<Option<Vec<u8>>, Failure> {
         let inputs = inputs_in(&self.artifacts)?;
         Ok(inputs.into_iter().next())
     }
 
-    /// The least inputs that reach everything that was reached.
+    /// Returns a minimal set of inputs that reach all covered code.
     pub fn minimised(&self) -> Result<Vec<Vec<u8>>, Failure> {
         let mut command = self.command();
         let output = command
@@ -167,7 +167,7 @@ impl Engine {
     }
 }
 
-/// What all processes that were started here and have ended used.
+/// Returns the CPU time of all child processes that have ended.
 fn children_cpu_time() -> Result<Duration, Failure> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN);
     let usage = usage.attempt(|| "ask for the CPU time of children".into())?;
@@ -187,15 +187,15 @@ fn inputs_in(folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
         .collect()
 }
 
-/// The last number that stands behind `label`; zero where there is none.
+/// Returns the last number after `label`, or 0 if there is none.
 fn number_behind(text: &str, label: &str) -> u64 {
     let rest = text.rsplit_once(label).map_or("", |(_, rest)| rest);
     let word = rest.split_whitespace().next().unwrap_or("");
     word.parse().unwrap_or(0)
 }
 
-/// The platform that rustc builds for: instrumented code needs it named, so that build scripts
-/// stay as they are.
+/// Returns the target triple of rustc's host. It must be given explicitly, so that build scripts
+/// are not instrumented.
 fn host_triple() -> Result<String, Failure> {
     let output = Command::new("rustc").arg("-vV").output();
     let output = output.attempt(|| "start rustc".into())?;

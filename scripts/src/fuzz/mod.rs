@@ -1,8 +1,8 @@
-//! `cargo x fuzz`: looks for inputs that break a promise, guided by coverage, and keeps what is
-//! worth keeping.
+//! `cargo x fuzz`: searches for inputs that violate an invariant, guided by coverage, and keeps the
+//! useful ones.
 //!
 //! The targets are plain functions in `http2/fuzz` and `codec/fuzz`. The stable compiler counts
-//! edges for libFuzzer by an LLVM pass of its own, so no nightly is needed.
+//! edges for libFuzzer with a pass of LLVM, so that no nightly is needed.
 
 mod corpus;
 mod engine;
@@ -13,7 +13,7 @@ use std::path::Path;
 use crate::failure::Failure;
 use engine::Engine;
 
-/// Every target with the folder of its crate.
+/// Targets, each with the folder of its crate.
 const TARGETS: [(&str, &str); 8] = [
     ("connection_bytes", "http2/fuzz"),
     ("connection_frames", "http2/fuzz"),
@@ -25,17 +25,17 @@ const TARGETS: [(&str, &str); 8] = [
     ("texts", "codec/fuzz"),
 ];
 
-/// What `cargo x fuzz` takes.
+/// Arguments of `cargo x fuzz`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The target, or `all` for one after the other.
+    /// Target, or `all` for all of them in order.
     name: String,
-    /// How long each target runs; 0 only minimises its corpus.
+    /// Minutes for each target; 0 only minimises its corpus.
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
 }
 
-/// Fuzzes the named targets; `false` when an input broke a promise.
+/// Fuzzes the named targets; returns false if an input violated an invariant.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let chosen = |(name, _): &&(&str, &str)| arguments.name == *name || arguments.name == "all";
     let targets: Vec<_> = TARGETS.iter().filter(chosen).collect();

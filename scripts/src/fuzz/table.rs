@@ -1,4 +1,4 @@
-//! The table in `docs/fuzzing.md`: what has been run so far, each search added to those before.
+//! Table in `docs/fuzzing.md`: totals of all searches so far.
 
 use std::path::Path;
 
@@ -9,22 +9,22 @@ const PAPER: &str = "docs/fuzzing.md";
 const HEAD: &str =
     "| target | executions | CPU minutes | edges reached | inputs kept | faults kept |";
 
-/// What one search adds, and what is true after it.
+/// Results that one search adds, and the state after it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
-    /// Inputs run.
+    /// Number of inputs run.
     pub executions: u64,
-    /// The CPU time of that.
+    /// CPU time of the search in minutes.
     pub cpu_minutes: f64,
-    /// Edges reached; zero when nothing was run.
+    /// Number of edges reached; zero if nothing was run.
     pub edges: u64,
-    /// Inputs in the corpus.
+    /// Number of inputs in the corpus.
     pub inputs: usize,
-    /// Those of them that once found a fault.
+    /// Number of inputs in the corpus that once found a fault.
     pub faults: usize,
 }
 
-/// Adds a search of `target` to the paper.
+/// Adds a search of `target` to the table.
 pub fn update(root: &Path, target: &str, row: &Row) -> Result<(), Failure> {
     let text = workspace::read(root, PAPER)?;
     let text = updated(&text, target, row)
@@ -50,7 +50,7 @@ fn updated(text: &str, target: &str, row: &Row) -> Option<String> {
     Some(lines.join("\n") + "\n")
 }
 
-/// The line of a row, added to the line `before`.
+/// Formats a row, added to the totals in the line `before`.
 fn shown(target: &str, row: &Row, before: &str) -> String {
     let cells: Vec<&str> = before.split('|').map(str::trim).collect();
     let cell = |at: usize| {
@@ -68,7 +68,7 @@ fn shown(target: &str, row: &Row, before: &str) -> String {
     format!("| {target} | {executions} | {cpu_minutes:.1} | {edges} | {inputs} | {faults} |")
 }
 
-/// A number with a comma between thousands.
+/// Formats a number with a comma between thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

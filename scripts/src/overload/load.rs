@@ -1,5 +1,4 @@
-//! The load generator as callers with deadlines, and the part of its JSON that tells how they
-//! fared.
+//! Load generator as clients with deadlines, and the part of its JSON with their results.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -14,20 +13,20 @@ use crate::cpus::spawn_on;
 use crate::failure::{Attempt, Failure};
 use crate::process::Server;
 
-/// Enough callers that none has to wait for another before it calls.
+/// Number of connections; enough that no call has to wait for another one.
 const CONNECTIONS: u32 = 8;
 const STREAMS: u32 = 600;
-/// In flight on each connection where each caller waits for its answer.
+/// Concurrent calls on each connection in a closed loop.
 const CLOSED_STREAMS: u32 = 16;
-/// How long callers wait.
+/// Timeout of calls.
 const TIMEOUT: &str = "250ms";
 
-/// When calls are made.
+/// Schedule of calls.
 #[derive(Clone, Copy)]
 pub enum Pace {
-    /// Each caller when its last call is answered.
+    /// Closed loop: each client calls again when its last call is answered.
     Closed,
-    /// So many in a second, at random moments, whatever becomes of them.
+    /// Open loop: this many calls per second, at random moments, whatever their outcome.
     Open(f64),
 }
 
@@ -85,22 +84,22 @@ impl Report {
     }
 }
 
-/// `corespun-load`, ready to be pointed at a server.
+/// `corespun-load`, ready to run against a server.
 pub struct Generator {
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// The schema of the user service.
+    /// Path of the user service's schema.
     pub schema: PathBuf,
-    /// Where its reports go.
+    /// Folder of its reports.
     pub folder: PathBuf,
-    /// Its own CPU.
+    /// CPU of the load generator.
     pub cpu: Option<usize>,
-    /// How long each run is measured.
+    /// Duration of each run in seconds.
     pub seconds: u32,
 }
 
 impl Generator {
-    /// Calls `method` for a while and reads the report.
+    /// Calls `method` for a while, and reads the report.
     pub fn run(
         &self,
         server: &Server,

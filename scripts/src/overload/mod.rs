@@ -1,8 +1,9 @@
-//! `cargo x overload`: what is left of a server that is offered three times what it can do, with
-//! admission and without.
+//! `cargo x overload`: measures a server that is loaded with three times its capacity, with
+//! admission control and without.
 //!
-//! For each handler and in each turn: the capacity, found in a closed loop; then at half of it
-//! and at three times as much, in an open loop of calls at random moments, each with a deadline.
+//! For each handler, each turn measures the capacity in a closed loop. It then measures half of the
+//! capacity and three times the capacity, in an open loop of calls at random moments, each with a
+//! deadline.
 
 mod load;
 mod page;
@@ -18,20 +19,20 @@ use crate::workspace;
 use load::{Generator, Pace};
 use page::{Measured, Page};
 
-/// The marker in the file that shows the table.
+/// Marker of the table in its file.
 const MARKER: &str = "overload";
-/// What is offered, in capacities.
+/// Offered load, as a multiple of the capacity.
 const HALF: f64 = 0.5;
 const THRICE: f64 = 3.0;
 
-/// What `cargo x overload` takes.
+/// Arguments of `cargo x overload`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Replace the table between the `overload` markers of this file.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 
-    /// How often each measurement is made, turn about.
+    /// Number of repetitions of each measurement, interleaved.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     turns: u32,
 
@@ -40,7 +41,7 @@ pub struct Arguments {
     seconds: u32,
 }
 
-/// A method with work to do.
+/// Method whose handler uses CPU time.
 struct Subject {
     title: &'static str,
     program: &'static str,
@@ -49,7 +50,7 @@ struct Subject {
     data: &'static str,
 }
 
-/// The one polled in place, the other a task that writes a stream.
+/// Measured methods: one is polled in place, the other is a task that writes a stream.
 const SUBJECTS: [Subject; 2] = [
     Subject {
         title: "200 µs of CPU time, unary",
@@ -67,7 +68,8 @@ const SUBJECTS: [Subject; 2] = [
     },
 ];
 
-/// Measures, prints the table and writes it; `true` when overload costs no more than is promised.
+/// Measures, prints the table and writes it; returns true if overload stays within the required
+/// bounds.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let names = ["users", "bench-corespun", "corespun-load"];
     let programs = workspace::build_release(root, &names)?;
@@ -96,8 +98,8 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     Ok(page.holds())
 }
 
-/// One turn of one subject. Each measurement has a server of its own, so that none has to work off
-/// what the one before has left.
+/// Runs one turn of one method. Each measurement has a new server, so that none has to process the
+/// backlog of an earlier one.
 fn measure(
     subject: &Subject,
     programs: &Path,
@@ -133,7 +135,7 @@ fn start(
 ) -> Result<Server, Failure> {
     let mut command = Command::new(programs.join(subject.program));
     command.args(["--admission", admission, "--log", "error"]);
-    // Callers that give up cancel, and that many cancellations look like an attack.
+    // Clients cancel calls after their timeout, and that many cancellations look like an attack.
     command.args(["--limit", "reset_budget=4000000000"]);
     command.args(subject.arguments);
     if subject.program == "users" {

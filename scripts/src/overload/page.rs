@@ -1,30 +1,30 @@
-//! The table of an overload, and whether it keeps what is promised.
+//! Table of an overload measurement, and its comparison with the required bounds.
 
 use std::fmt::{self, Display, Write};
 
 use crate::bench::median;
 
-/// Of its capacity, what a server must still do when it is offered three times as much.
+/// Required goodput at three times the capacity, as a fraction of the capacity.
 const GOODPUT_MIN: f64 = 0.8;
-/// How much slower good calls may then be than at half load, at the 99th percentile.
+/// Largest permitted ratio of the good calls' p99 under overload to that at half load.
 const SLOWDOWN_MAX: f64 = 5.0;
 
-/// What one run measured.
+/// Result of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
     /// Calls answered with OK before their deadline, per second.
     pub good_per_s: f64,
     /// Calls refused with RESOURCE_EXHAUSTED, per second.
     pub refused_per_s: f64,
-    /// Calls whose deadline passed, per second, whichever side said so.
+    /// Calls whose deadline passed, on either side, per second.
     pub late_per_s: f64,
     /// Calls that failed otherwise, per second.
     pub other_per_s: f64,
-    /// Latency of the good calls, from when each was meant to start.
+    /// Median latency of the good calls, from their intended start.
     pub p50_ms: Option<f64>,
-    /// The same for all but one in a hundred.
+    /// 99th percentile of the good calls' latency, from their intended start.
     pub p99_ms: Option<f64>,
-    /// Why the numbers may not mean what they seem to.
+    /// Reasons why the numbers may be misleading.
     pub warnings: Vec<String>,
 }
 
@@ -54,26 +54,26 @@ struct Row {
     measured: Option<Measured>,
 }
 
-/// All turns of all subjects.
+/// Results of all turns of all methods.
 #[derive(Default)]
 pub struct Page {
     rows: Vec<Row>,
 }
 
-/// The medians of one line.
+/// Medians of one line of the table.
 struct Line {
     subject: &'static str,
     load: &'static str,
     admission: &'static str,
-    /// Of the capacity.
+    /// Goodput as a fraction of the capacity.
     good_part: f64,
     measured: Measured,
-    /// The 99th percentile to that at half load with the same admission off.
+    /// Ratio of the p99 to that at half load without admission control.
     slowdown: f64,
 }
 
 impl Page {
-    /// Adds a run; without one it is the capacity that was measured.
+    /// Adds a run; without a load it is the measurement of the capacity.
     pub fn add(
         &mut self,
         subject: &'static str,
@@ -141,7 +141,7 @@ impl Page {
         }
     }
 
-    /// Whether every server with admission does what is promised.
+    /// Returns true if every server with admission control stays within the required bounds.
     pub fn holds(&self) -> bool {
         let lines = self.lines();
         let mut judged = lines
@@ -152,7 +152,7 @@ impl Page {
             && judged.all(|line| line.good_part >= GOODPUT_MIN && line.slowdown < SLOWDOWN_MAX)
     }
 
-    /// One line for each load with admission off and on, medians over the turns.
+    /// Formats one line for each load with admission control off and on: medians over the turns.
     pub fn markdown(&self) -> String {
         let mut text = String::from(
             "| handler | offered | admission | good, 1/s | of capacity | refused, 1/s \
@@ -181,7 +181,7 @@ impl Page {
     }
 }
 
-/// Nothing can be said of a load of which no call was good.
+/// Formats a ratio; a load without any good call has none.
 fn slowdown(times: f64) -> String {
     match times.is_nan() {
         true => "n/a".to_owned(),

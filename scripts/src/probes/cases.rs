@@ -1,23 +1,23 @@
-//! What the probes are asked to do, and what they must say.
+//! Calls of the tools, and their expected output.
 
-/// One call of a program.
+/// Call of a program.
 #[derive(Clone, Copy)]
 pub struct Case {
     pub name: &'static str,
-    /// What stands ahead of the server's address.
+    /// Arguments before the server's address.
     pub flags: &'static [&'static str],
-    /// What stands behind it.
+    /// Arguments after the server's address.
     pub rest: &'static [&'static str],
-    /// What the program reads.
+    /// Input of the program.
     pub input: &'static str,
-    /// The code that it exits with.
+    /// Expected exit code.
     pub exit: i32,
-    /// Words in what it says, however they are spaced.
+    /// Expected words of the output, with any spacing.
     pub says: &'static [&'static str],
 }
 
 impl Case {
-    /// A call that succeeds.
+    /// Creates a call that succeeds.
     const fn new(name: &'static str, says: &'static [&'static str]) -> Self {
         Self {
             name,
@@ -46,10 +46,10 @@ impl Case {
     }
 }
 
-/// A file with what no server has, for [`UNKNOWN_SCHEMA`].
+/// File name of [`UNKNOWN_SCHEMA`].
 pub const UNKNOWN_FILE: &str = "unknown.proto";
 
-/// A schema that promises a method that the user service lacks, and a service that nobody has.
+/// Schema with a method that the user service lacks, and a service that no server has.
 pub const UNKNOWN_SCHEMA: &str = r#"
 syntax = "proto3";
 package user;
@@ -60,14 +60,14 @@ service Nobody { rpc Answer(Nothing) returns (Nothing); }
 
 const UNKNOWN: &[&str] = &["-import-path", ".", "-proto", UNKNOWN_FILE];
 
-/// grpcurl exits with 64 more than the code of the status.
+/// Exit codes of grpcurl: 64 plus the code of the status.
 const INVALID_ARGUMENT: i32 = 64 + 3;
 const DEADLINE_EXCEEDED: i32 = 64 + 4;
 const NOT_FOUND: i32 = 64 + 5;
 const FAILED_PRECONDITION: i32 = 64 + 9;
 const UNIMPLEMENTED: i32 = 64 + 12;
 
-/// grpcurl against the user service.
+/// Cases of grpcurl with the user service.
 pub const USERS: &[Case] = &[
     Case::new(
         "list",
@@ -165,7 +165,7 @@ pub const USERS: &[Case] = &[
         .rest(&["grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"]),
 ];
 
-/// grpcurl against the service of the interoperability tests, which echoes metadata.
+/// Cases of grpcurl with the service of the interoperability tests, which echoes metadata.
 pub const ECHOED: &[Case] = &[
     Case::new(
         "metadata",
@@ -218,12 +218,12 @@ pub const ECHOED: &[Case] = &[
         .exits(DEADLINE_EXCEEDED),
 ];
 
-/// The probe's codes: it has no connection, the call failed, the answer is not SERVING.
+/// Exit codes of the health probe: no connection, the call failed, the status is not SERVING.
 const UNREACHABLE: i32 = 2;
 const CALL_FAILED: i32 = 3;
 const UNHEALTHY: i32 = 4;
 
-/// The health probe against the user service.
+/// Cases of the health probe with the user service.
 pub const HEALTH: &[Case] = &[
     Case::new("serving", &["status: SERVING"]),
     Case::new("service", &["status: SERVING"]).flags(&["-service", "user.UserService"]),
@@ -233,20 +233,20 @@ pub const HEALTH: &[Case] = &[
         .exits(CALL_FAILED),
 ];
 
-/// The same against a server without that service.
+/// Cases of the health probe with a server without the health service.
 pub const NO_HEALTH: &[Case] =
     &[Case::new("not_implemented", &["does not implement"]).exits(CALL_FAILED)];
 
-/// The same while the server is about to drain.
+/// Case of the health probe while the server is about to drain.
 pub const DRAINING: Case =
     Case::new("not_serving", &[r#"responded with "NOT_SERVING""#]).exits(UNHEALTHY);
 
-/// The same when nobody listens, or not in the way in which it is asked.
+/// Cases of the health probe with a server that is not reachable, or not with these TLS settings.
 pub const GONE: &[Case] = &[Case::new("no_connection", &["failed to connect"])
     .flags(&["-connect-timeout", "500ms"])
     .exits(UNREACHABLE)];
 
-/// grpcurl then.
+/// Cases of grpcurl with a server that is not reachable, or not with these TLS settings.
 pub const REFUSED: &[Case] = &[Case::new("no_connection", &["Failed to dial"])
     .flags(&["-connect-timeout", "5"])
     .rest(&["list"])

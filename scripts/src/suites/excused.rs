@@ -1,18 +1,19 @@
-//! Cases that may fail, because they test what RFC 9113 no longer asks for. Nothing else is here.
+//! Test cases that may fail, because RFC 9113 no longer requires what they test. No other case is
+//! listed.
 
-/// A case that may pass or fail.
+/// Test case that may pass or fail.
 pub struct Excused {
-    /// The suite that has it.
+    /// Suite of the case.
     pub suite: &'static str,
-    /// Its section and number.
+    /// Section and number of the case.
     pub place: &'static str,
-    /// What it does.
+    /// Title of the case.
     pub name: &'static str,
-    /// What RFC 9113 says instead.
+    /// Requirement of RFC 9113 that the case contradicts.
     pub reason: &'static str,
 }
 
-/// All of them.
+/// All excused cases.
 pub const EXCUSED: &[Excused] = &[
     Excused {
         suite: super::h2spec::SERVER,
@@ -28,7 +29,7 @@ pub const EXCUSED: &[Excused] = &[
     },
 ];
 
-/// Why the case of `suite` at `place` may fail, if it may.
+/// Returns the entry of the case of `suite` at `place`, if it may fail.
 pub fn find(suite: &str, place: &str) -> Option<&'static Excused> {
     let mut all = EXCUSED.iter();
     all.find(|excused| excused.suite == suite && excused.place == place)

@@ -1,4 +1,4 @@
-//! h2spec, whose cases play the client against our server, and h2specd, whose play the server.
+//! h2spec, whose cases act as clients of our server, and h2specd, whose cases act as servers.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -12,12 +12,13 @@ use crate::failure::Failure;
 use crate::process::Server;
 use crate::test::{Context, Stage};
 
-/// The suite's name where it tests a server.
+/// Name of the suite for servers.
 pub const SERVER: &str = "h2spec 2.6.0";
-/// And where it tests a client.
+/// Name of the suite for clients.
 const CLIENT: &str = "h2specd 2.6.0";
 
-/// The commit that 2.6.0 is: Go does not take the tag itself, for the module's path lacks a `/v2`.
+/// Module of release 2.6.0, named by its commit. Go does not accept the tag, because the module's
+/// path lacks a `/v2`.
 const MODULE: &str = "github.com/summerwind/h2spec";
 const VERSION: &str = "v0.0.0-20200804131034-70ac22940108";
 
@@ -26,16 +27,16 @@ const TOOL: Tool = Tool {
     programs: &["h2spec", "h2specd"],
 };
 
-/// How many cases there are: for a server with and without the strict one, and for a client.
+/// Number of cases: for a server with and without the strict one, and for a client.
 const CASES_STRICT: usize = 147;
 const CASES_PLAIN: usize = 146;
 const CASES_CLIENT: usize = 57;
 
-/// The most a whole run may take; one against a server takes a tenth of a second.
+/// Longest time of a whole run; a run against a server takes a tenth of a second.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
-/// How often h2specd is run until it gets to its end: it allows a client three seconds for each
-/// case, which a busy machine may exceed, and gives up altogether then.
+/// Number of attempts to run h2specd to its end. It allows a client three seconds for each case,
+/// which a busy machine may exceed, and aborts the run then.
 const CLIENT_RUNS: usize = 3;
 
 /// Runs all parts of the suite.
@@ -100,7 +101,7 @@ fn against_client(context: &Context, programs: &Path, engine: &str) -> Result<Re
     for _ in 0..CLIENT_RUNS {
         let port = free_ports(CASES_CLIENT)?;
         let mut command = Command::new(programs.join("h2specd"));
-        // It splits the command at spaces, which the path of a folder may have.
+        // It splits the command at spaces, which the path of a folder may contain.
         command.current_dir(context.target.join("debug"));
         let client = format!("./one-call --engine {engine}");
         command.args(["--exec", &client, "--timeout", "1"]);
@@ -115,7 +116,7 @@ fn against_client(context: &Context, programs: &Path, engine: &str) -> Result<Re
     Err(Failure::new("run h2specd", why))
 }
 
-/// The first of `count` ports in a row that nobody uses, below those that the kernel hands out.
+/// Returns the first of `count` consecutive free ports, below those that the kernel assigns.
 fn free_ports(count: usize) -> Result<u16, Failure> {
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let mut starts = (20_000..32_000).step_by(100);
@@ -124,7 +125,7 @@ fn free_ports(count: usize) -> Result<u16, Failure> {
         .ok_or_else(|| Failure::new(format!("find {count} free ports"), "some are taken"))
 }
 
-/// Reads what either program prints: titles, sections by number, cases by mark.
+/// Parses the output of either program: titles, sections by number, cases by mark.
 fn read(suite: &'static str, subject: String, expected: usize, text: &str) -> Report {
     let mut report = Report {
         suite,
@@ -134,7 +135,7 @@ fn read(suite: &'static str, subject: String, expected: usize, text: &str) -> Re
         sections: Vec::new(),
     };
     let (mut part, mut section) = ("", String::new());
-    // Failed cases are told a second time at the end.
+    // Failed cases are printed a second time at the end.
     let (cases, end) = text.split_once("Failures:").unwrap_or((text, text));
     for line in cases.lines() {
         // While a case runs its line is grey, and is written over afterwards.
@@ -159,7 +160,7 @@ fn read(suite: &'static str, subject: String, expected: usize, text: &str) -> Re
     report
 }
 
-/// The short name of a part of the suite, from its title.
+/// Returns the short name of a part of the suite, from its title.
 fn title(line: &str) -> Option<&'static str> {
     match line {
         "Generic tests for HTTP/2 server" => Some("generic"),
@@ -170,14 +171,14 @@ fn title(line: &str) -> Option<&'static str> {
     }
 }
 
-/// `6.9.1` of `6.9.1. The Flow-Control Window`.
+/// Returns `6.9.1` of `6.9.1. The Flow-Control Window`.
 fn section_number(line: &str) -> Option<&str> {
     let (number, _) = line.split_once(". ")?;
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     number.split('.').all(digits).then_some(number)
 }
 
-/// `✔ 1: what it does`, or `×`, or no mark where it was left out.
+/// Parses `✔ 1: title`, or `×`, or no mark for a skipped case.
 fn case(line: &str) -> Option<Case> {
     let (verdict, rest) = match line.split_once(' ')? {
         ("✔", rest) => (Verdict::Passed, rest),

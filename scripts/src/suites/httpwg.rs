@@ -1,4 +1,4 @@
-//! httpwg, whose cases play the client of RFC 9113 against our server.
+//! httpwg, whose cases act as clients of our server, by RFC 9113.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,15 +19,15 @@ const TOOL: Tool = Tool {
     programs: &["httpwg"],
 };
 
-/// How many cases there are.
+/// Number of cases.
 const CASES: usize = 107;
 
-/// The most a whole run may take; it takes a tenth of a second.
+/// Longest time of a whole run; it takes a tenth of a second.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// Runs the suite.
 pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure> {
-    // Whatever our servers are told: the suite has a ring of its own.
+    // Independent of the engine of our servers, because the suite uses io_uring itself.
     if let Some(refusal) = kernel_refusal() {
         stage.skip("httpwg", format!("it needs io_uring itself: {refusal}"));
         return Ok(Vec::new());
@@ -50,12 +50,12 @@ pub fn run(context: &Context, stage: &mut Stage) -> Result<Vec<Report>, Failure>
 
 fn cargo_install(folder: &Path) -> Command {
     let mut cargo = workspace::cargo(Path::new("."));
-    // Its time goes into compiling, not into running.
+    // Most of its time is compilation.
     cargo.args(["install", "--locked", "--debug", "--quiet", "--root"]);
     cargo
         .arg(folder)
         .args(["httpwg-cli", "--version", "=0.2.5"]);
-    // Else what it was compiled of would stay in our own target folder.
+    // Otherwise its build output would stay in our own target folder.
     cargo.env_remove("CARGO_TARGET_DIR");
     cargo
 }
@@ -74,15 +74,15 @@ fn against(
         "5000",
         "--verbose",
     ]);
-    // One case after the other: together they hit each other's timeouts.
+    // One case after the other, because concurrent cases exceed each other's timeouts.
     command.env("SEQUENTIAL", "1").env("RUST_LOG", "off");
     let log = context.logs.join(format!("httpwg-{engine}.log"));
     let text = tool::output(&mut command, &log, RUN_MAX)?;
     Ok(read(format!("server on {engine}"), &text))
 }
 
-/// Reads its lines `🔷 Running test: RFC 9113 :: section :: case` and `✅ Test passed: …`, or
-/// `❌ Test failed: …` with the reason behind it, or `Message: …` of a case that panicked.
+/// Parses the lines `🔷 Running test: RFC 9113 :: section :: case` and `✅ Test passed: …`, or `❌
+/// Test failed: …` followed by the reason, or `Message: …` of a case that panicked.
 fn read(subject: String, text: &str) -> Report {
     let mut report = Report {
         suite: SUITE,
@@ -93,7 +93,7 @@ fn read(subject: String, text: &str) -> Report {
     };
     let text = without_colour(text);
     let mut lines = text.lines();
-    // The case under way, which nothing more is said of when it panics, and the reason for that.
+    // The current case, which has no further output when it panics, and the reason of the panic.
     let (mut running, mut panic) = (None, "it panicked");
     while let Some(line) = lines.next() {
         if let Some(place) = line.strip_prefix("🔷 Running test: ") {
@@ -132,7 +132,7 @@ fn push(report: &mut Report, place: Option<&str>, verdict: Verdict) {
     report.section(section).cases.push(Case { name, verdict });
 }
 
-/// A text without the sequences that colour it on a terminal.
+/// Returns a text without terminal colour sequences.
 fn without_colour(text: &str) -> String {
     let mut parts = text.split('\x1b');
     let mut plain = parts.next().unwrap_or_default().to_owned();

@@ -1,13 +1,14 @@
-//! Conformance suites that others wrote, against our programs: fetched, run, counted case by case.
+//! Public conformance suites: fetched, run against our programs, and counted case by case.
 //!
-//! | suite | cases | of what |
+//! | suite | cases | subject |
 //! |---|---|---|
 //! | h2spec | 147, of which one strict | a server, by RFC 7540 |
 //! | h2specd | 57 | a client, by RFC 7540 |
 //! | httpwg | 107 | a server, by RFC 9113 |
 //! | HPACK stories | 446 | both directions of RFC 7541 |
 //!
-//! A suite that cannot be fetched is skipped by name; one that ran fewer cases than it has, fails.
+//! A suite that cannot be fetched is skipped by name. A suite that ran fewer cases than it has
+//! fails.
 
 mod excused;
 mod h2spec;
@@ -28,21 +29,21 @@ use crate::test::{Context, Stage};
 use crate::workspace;
 use report::Report;
 
-/// The most that a suite may take outside of a test run.
+/// Longest time of a suite outside of a test run.
 const STAGE_MAX: Duration = Duration::from_secs(600);
 
-/// What `cargo x conformance` takes.
+/// Arguments of `cargo x conformance`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Writes the page to this file instead of the terminal.
+    /// Write the page to this file instead of the terminal.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
 
-/// One of the suites.
+/// Conformance suite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Suite {
-    /// h2spec against our server, and its other half against our client.
+    /// h2spec against our server, and h2specd against our client.
     H2spec,
     /// httpwg against our server.
     Httpwg,
@@ -53,7 +54,7 @@ pub enum Suite {
 impl Suite {
     const ALL: [Self; 3] = [Self::H2spec, Self::Httpwg, Self::Stories];
 
-    /// Its stage's name.
+    /// Returns the name of the stage.
     fn name(self) -> &'static str {
         match self {
             Self::H2spec => "h2spec",
@@ -70,7 +71,7 @@ pub fn run(suite: Suite, context: &Context, stage: &mut Stage) {
     }
 }
 
-/// Runs all suites and writes the page about them; `true` when all held.
+/// Runs all suites and writes the page about them; returns true if all passed.
 pub fn conformance(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let context = Context::new(root, "conformance-logs")?;
     let (mut all, mut held) = (Vec::new(), true);
@@ -87,7 +88,7 @@ pub fn conformance(root: &Path, arguments: &Arguments) -> Result<bool, Failure> 
     let page = page::write(&all);
     match &arguments.write {
         None => println!("\n{page}"),
-        // A page about half of the suites would read as if the others were not there.
+        // A page about some of the suites would look as if the others did not exist.
         Some(_) if !held => println!("not written: some suite failed or was skipped"),
         Some(path) => {
             let path = root.join(path);
@@ -111,14 +112,14 @@ fn reports(suite: Suite, context: &Context, stage: &mut Stage) -> Vec<Report> {
     })
 }
 
-/// Compiles the programs that the suites talk to, with all others: for a part of them cargo would
-/// choose other features than for the tests, and compile everything again.
+/// Builds the programs under test together with all others. cargo would choose other features for a
+/// part of them, and compile everything again.
 fn build(context: &Context, stage: &mut Stage) -> bool {
     let mut cargo = workspace::cargo(&context.root);
     stage.command(cargo.args(["build", "--workspace", "--all-targets"]))
 }
 
-/// The engines that this machine has for `suite`.
+/// Returns the engines that this machine has for `suite`.
 fn engines(suite: &str, context: &Context, stage: &Stage) -> Vec<&'static str> {
     match &context.no_uring {
         None => vec!["uring", "epoll"],

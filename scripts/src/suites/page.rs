@@ -1,4 +1,4 @@
-//! The page about the suites: what passed, by section, and what may fail.
+//! Page about the suites: results by section, and the cases that may fail.
 
 use std::fmt::Write;
 
@@ -23,7 +23,7 @@ tests. Each figure is the number of cases that passed, of those there are.
 
 ";
 
-/// The whole page.
+/// Returns the whole page.
 pub fn write(reports: &[Report]) -> String {
     let mut page = START.to_owned();
     page.push_str("| suite | subject | passed |\n|---|---|---|\n");
@@ -35,7 +35,7 @@ pub fn write(reports: &[Report]) -> String {
             report.suite, report.subject
         );
     }
-    // Runs of one suite stand side by side.
+    // Runs of one suite are columns of one table.
     for runs in reports.chunk_by(|a, b| a.suite == b.suite) {
         sections(&mut page, runs);
     }
@@ -57,13 +57,13 @@ pub fn write(reports: &[Report]) -> String {
     page
 }
 
-/// The sections of one suite, with a column for each run.
+/// Appends the sections of one suite, with a column for each run.
 fn sections(page: &mut String, runs: &[Report]) {
     let subjects: Vec<_> = runs.iter().map(|run| run.subject.as_str()).collect();
     let _ = writeln!(page, "\n## {}\n", runs[0].suite);
     let _ = writeln!(page, "| section | {} |", subjects.join(" | "));
     let _ = writeln!(page, "|---{}|", "|---".repeat(runs.len()));
-    // The run with the most cases knows every section.
+    // The run with the most cases has every section.
     let Some(fullest) = runs.iter().max_by_key(|run| run.count().1) else {
         return;
     };

@@ -1,53 +1,53 @@
-//! What a suite found: its cases by section, and its own summary.
+//! Result of a suite: its cases by section, and its own summary.
 
 use super::excused::{self, Excused};
 use crate::test::Stage;
 
 /// One run of a suite.
 pub struct Report {
-    /// The suite, with its version.
+    /// Suite with its version.
     pub suite: &'static str,
-    /// What was tested, such as `server on uring`.
+    /// Subject of the test, such as `server on uring`.
     pub subject: String,
-    /// How many cases the suite has.
+    /// Number of cases of the suite.
     pub expected: usize,
-    /// The suite's own summary.
+    /// Summary that the suite prints.
     pub summary: String,
-    /// Its sections, in order.
+    /// Sections of the suite, in order.
     pub sections: Vec<Section>,
 }
 
-/// The cases of one section.
+/// Cases of one section.
 #[derive(Debug, PartialEq)]
 pub struct Section {
-    /// Its number or name, such as `http2/6.9.1`.
+    /// Number or name of the section, such as `http2/6.9.1`.
     pub name: String,
-    /// Its cases, in order.
+    /// Cases of the section, in order.
     pub cases: Vec<Case>,
 }
 
-/// One case.
+/// Test case.
 #[derive(Debug, PartialEq)]
 pub struct Case {
-    /// What it does.
+    /// Title of the case.
     pub name: String,
-    /// What came of it.
+    /// Result of the case.
     pub verdict: Verdict,
 }
 
-/// What came of a case.
+/// Result of a case.
 #[derive(Debug, PartialEq)]
 pub enum Verdict {
-    /// It held.
+    /// The case passed.
     Passed,
-    /// It did not, and this is what the suite says.
+    /// The case failed, with the message of the suite.
     Failed(String),
-    /// The suite left it out.
+    /// The suite skipped the case.
     Skipped,
 }
 
 impl Section {
-    /// How many cases held, and how many there are.
+    /// Returns the number of passed cases, and of all cases.
     pub fn count(&self) -> (usize, usize) {
         let passed = self
             .cases
@@ -58,7 +58,7 @@ impl Section {
 }
 
 impl Report {
-    /// The section of this name, made if there is none.
+    /// Returns the section of this name; creates it if there is none.
     pub fn section(&mut self, name: &str) -> &mut Section {
         let at = self
             .sections
@@ -72,7 +72,7 @@ impl Report {
         &mut self.sections[at]
     }
 
-    /// How many cases held, and how many there are.
+    /// Returns the number of passed cases, and of all cases.
     pub fn count(&self) -> (usize, usize) {
         let counts = self.sections.iter().map(Section::count);
         counts.fold((0, 0), |sum, (passed, total)| {
@@ -80,7 +80,7 @@ impl Report {
         })
     }
 
-    /// Writes every case into the log of `stage`, where it is counted.
+    /// Writes every case to the log of `stage`, where it is counted.
     pub fn tell(&self, stage: &mut Stage) {
         for section in &self.sections {
             for (number, case) in section.cases.iter().enumerate() {

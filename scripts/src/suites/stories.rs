@@ -1,4 +1,4 @@
-//! The HPACK stories, which a test of `http2` reads and retells.
+//! HPACK stories, which a test of `http2` decodes and encodes again.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::failure::Failure;
 use crate::test::{Context, Stage};
 use crate::workspace;
 
-/// How many stories there are.
+/// Number of stories.
 const CASES: usize = 446;
 
-/// The most that compiling and running may take.
+/// Longest time of compiling and running.
 const RUN_MAX: Duration = Duration::from_secs(400);
 
 /// Runs the test and counts its stories.
@@ -34,7 +34,7 @@ pub fn run(context: &Context, _stage: &mut Stage) -> Result<Vec<Report>, Failure
     Ok(vec![report])
 }
 
-/// Reads the lines `story ENCODER/NAME: ok`, or the fault in its place, and `stories: N of M`.
+/// Parses the lines `story ENCODER/NAME: ok`, or the fault in its place, and `stories: N of M`.
 fn read(text: &str) -> Report {
     let mut report = Report {
         suite: "HPACK stories",

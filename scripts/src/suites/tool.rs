@@ -1,4 +1,4 @@
-//! Tools of others: installed once under the target folder, run with a bound on their time.
+//! Tools of other projects: installed once under the target folder, and run with a time limit.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,20 +9,20 @@ use crate::failure::{Attempt, Failure};
 use crate::process::{kill_tree, wait_at_most};
 use crate::test::Context;
 
-/// How long fetching and compiling a tool may take.
+/// Longest time to fetch and compile a tool.
 const INSTALL_MAX: Duration = Duration::from_secs(400);
 
-/// A tool at one version.
+/// Tool at one version.
 pub struct Tool {
-    /// The name of its folder, with its version: a new version is installed beside the old one.
+    /// Name of its folder, with its version, so that versions are installed side by side.
     pub folder: &'static str,
-    /// The programs that it consists of.
+    /// Programs of the tool.
     pub programs: &'static [&'static str],
 }
 
 impl Tool {
-    /// The folder that the programs are in; `command` is to put them into its `bin`, and is run
-    /// if they are not there yet. What goes wrong is this machine's lack, not our fault.
+    /// Returns the folder of the programs. If they are missing, runs `command`, which must install
+    /// them into its `bin`. A failure is a limitation of this machine, not a fault of the project.
     pub fn install(
         &self,
         context: &Context,
@@ -52,7 +52,8 @@ impl Tool {
     }
 }
 
-/// What puts programs written in Go into the `bin` of `folder`; each is `package@version`.
+/// Returns the command that installs Go programs into the `bin` of `folder`; each is
+/// `package@version`.
 pub fn go_install(context: &Context, folder: &Path, packages: &[String]) -> Command {
     let mut go = Command::new("go");
     go.args(["install", "-modcacherw"]).args(packages);
@@ -64,12 +65,13 @@ pub fn go_install(context: &Context, folder: &Path, packages: &[String]) -> Comm
 /// Runs a command to its end, with both outputs in `log`.
 ///
 /// # Errors
-/// It did not start, or took longer than `limit` and was killed.
+///
+/// The command did not start, or took longer than `limit` and was killed.
 pub fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<ExitStatus, Failure> {
     run_reading(command, Stdio::null(), log, limit)
 }
 
-/// The same with something to read.
+/// Runs a command with input to its end, with both outputs in `log`.
 pub fn run_reading(
     command: &mut Command,
     input: Stdio,
@@ -89,7 +91,7 @@ pub fn run_reading(
     Err(Failure::new(format!("run {name}"), why))
 }
 
-/// The same, and what it wrote.
+/// Runs a command to its end, with both outputs in `log`, and returns the content of `log`.
 pub fn output(command: &mut Command, log: &Path, limit: Duration) -> Result<String, Failure> {
     run(command, log, limit)?;
     let bytes = fs::read(log).attempt(|| format!("read {log:?}"))?;

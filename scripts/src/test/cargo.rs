@@ -1,4 +1,4 @@
-//! The stages that cargo runs.
+//! Stages that cargo runs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,8 +7,7 @@ use super::{Context, Stage};
 use crate::failure::{Attempt, Failure};
 use crate::workspace;
 
-/// The folders of the crates that open sockets; the others have nothing to tell on a second
-/// engine.
+/// Folders of the crates that open sockets; only these are tested on a second engine.
 const ON_SOCKETS: &[&str] = &[
     "runtime", "tls", "server", "client", "auth", "otel", "examples", "corespun", "loadgen",
     "benches",
@@ -20,12 +19,12 @@ fn cargo(context: &Context, arguments: &[&str]) -> Command {
     command
 }
 
-/// rustfmt has nothing to change.
+/// Checks that rustfmt would change nothing.
 pub fn fmt(context: &Context, stage: &mut Stage) {
     stage.command(&mut cargo(context, &["fmt", "--all", "--check"]));
 }
 
-/// Clippy has nothing to say.
+/// Checks that Clippy reports nothing.
 pub fn clippy(context: &Context, stage: &mut Stage) {
     let arguments = [
         "clippy",
@@ -38,13 +37,13 @@ pub fn clippy(context: &Context, stage: &mut Stage) {
     stage.command(&mut cargo(context, &arguments));
 }
 
-/// The docs build without a warning.
+/// Checks that the docs build without a warning.
 pub fn doc(context: &Context, stage: &mut Stage) {
     let mut command = cargo(context, &["doc", "--workspace", "--no-deps"]);
     stage.command(command.env("RUSTDOCFLAGS", "-D warnings"));
 }
 
-/// Everything compiles, the programs that later stages start included.
+/// Checks that everything compiles, including the programs that later stages start.
 pub fn build(context: &Context, stage: &mut Stage) {
     stage.command(&mut cargo(
         context,
@@ -52,7 +51,7 @@ pub fn build(context: &Context, stage: &mut Stage) {
     ));
 }
 
-/// All tests, with io_uring under them.
+/// Runs all tests on io_uring.
 pub fn test_uring(context: &Context, stage: &mut Stage) {
     match &context.no_uring {
         Some(reason) => stage.skip("uring", reason),
@@ -60,7 +59,7 @@ pub fn test_uring(context: &Context, stage: &mut Stage) {
     }
 }
 
-/// The tests on sockets once more, with epoll under them; all of them where io_uring is refused.
+/// Runs the tests on sockets on epoll, or all tests if io_uring is unavailable.
 pub fn test_epoll(context: &Context, stage: &mut Stage) {
     if context.no_uring.is_some() {
         return test_everything(context, stage, "epoll");
@@ -83,14 +82,14 @@ pub fn test_epoll(context: &Context, stage: &mut Stage) {
 
 fn test_everything(context: &Context, stage: &mut Stage, engine: &str) {
     let mut command = cargo(context, &["test", "--workspace", "--no-fail-fast"]);
-    // Shown output is where a passing test says what it had to skip.
+    // Output must be shown, because a passing test prints there what it skipped.
     command
         .args(["--", "--show-output"])
         .env("CORESPUN_ENGINE", engine);
     stage.command(&mut command);
 }
 
-/// The test programs of the crates on sockets, each with its crate's folder.
+/// Returns the test programs of the crates that open sockets, each with its crate's folder.
 fn test_programs(context: &Context) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
     let mut command = cargo(context, &["test", "--workspace", "--no-run", "--quiet"]);
     let output = command.arg("--message-format=json").output();
@@ -110,7 +109,7 @@ fn test_programs(context: &Context) -> Result<Vec<(PathBuf, PathBuf)>, Failure> 
     Ok(programs)
 }
 
-/// Reads one of cargo's messages; most are about something else.
+/// Returns the test program in one of cargo's messages; most messages have none.
 fn test_program(context: &Context, message: &str) -> Option<(PathBuf, PathBuf)> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
     let is_test = message["profile"]["test"].as_bool()?;
@@ -122,7 +121,7 @@ fn test_program(context: &Context, message: &str) -> Option<(PathBuf, PathBuf)> 
     wanted.then(|| (folder.to_owned(), PathBuf::from(program)))
 }
 
-/// Every bench runs once, unmeasured: criterion does so when cargo runs it as a test.
+/// Runs every bench once without measuring, as criterion does when cargo runs it as a test.
 pub fn bench(context: &Context, stage: &mut Stage) {
     let is_bench =
         |path: &String| path.contains("/benches/") || path.starts_with("benches/benches/");

@@ -1,25 +1,25 @@
-//! What the output of a stage says about its cases: passed, failed, skipped.
+//! Counts of cases in the output of a stage: passed, failed, skipped.
 
 use std::ops::AddAssign;
 
-/// The cases of one stage, or of all.
+/// Numbers of cases of one stage, or of all stages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Count {
-    /// Cases that ran and held.
+    /// Number of cases that passed.
     pub passed: usize,
-    /// Cases that ran and did not.
+    /// Number of cases that failed.
     pub failed: usize,
-    /// Cases that exist but were left out without a word, such as `#[ignore]`.
+    /// Number of cases that were left out without a message, such as `#[ignore]`.
     pub ignored: usize,
     /// Lines `SKIPPED name: reason`.
     pub skipped: Vec<String>,
 }
 
 impl Count {
-    /// Reads the summaries of cargo's test programs; where there are none, criterion's `Success`
-    /// lines in test mode and the `ok` and `FAILED` lines of our own; and `SKIPPED` everywhere.
+    /// Parses the summaries of cargo's test programs, or if there are none, criterion's `Success`
+    /// lines in test mode and our own `ok` and `FAILED` lines. Counts `SKIPPED` lines in any case.
     pub fn read(output: &str) -> Self {
-        // What a test prints is not a case, so its summary shuts out the other forms.
+        // Output of a test is not a case, so a test summary takes precedence over the other forms.
         let has_summaries = output.lines().any(|line| line.starts_with("test result: "));
         let mut count = Self::default();
         for line in output.lines() {
@@ -38,8 +38,7 @@ impl Count {
         count
     }
 
-    /// Adds lines `SKIPPED name: reason`. A test that runs twice in one stage is still one missing
-    /// thing.
+    /// Adds lines `SKIPPED name: reason`. A test that is skipped twice in one stage counts once.
     pub fn add_skipped(&mut self, lines: impl IntoIterator<Item = String>) {
         for line in lines {
             if !self.skipped.contains(&line) {
@@ -48,12 +47,12 @@ impl Count {
         }
     }
 
-    /// Whether there is no case at all, not even a skipped one.
+    /// Returns true if there is no case at all, not even a skipped one.
     pub fn is_empty(&self) -> bool {
         self.passed + self.failed + self.ignored == 0 && self.skipped.is_empty()
     }
 
-    /// The line that tells the whole run in any language.
+    /// Returns the summary line of the whole run.
     pub fn summary(&self) -> String {
         let skipped = self.skipped.len() + self.ignored;
         format!(

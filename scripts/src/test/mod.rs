@@ -1,8 +1,8 @@
-//! `cargo x test`: every check and every test of the workspace, in one target folder and one
-//! profile, so that each crate is compiled for running once.
+//! `cargo x test`: runs every check and every test of the workspace, with one target folder and one
+//! profile, so that each crate is compiled once.
 //!
-//! A stage that fails does not stop the ones after it. What this machine cannot run is named
-//! `SKIPPED name: reason`, never passed over.
+//! A stage that fails does not stop later ones. What this machine cannot run is printed as `SKIPPED
+//! name: reason`.
 
 mod cargo;
 mod count;
@@ -15,26 +15,26 @@ use clap::ValueEnum;
 
 use crate::failure::Failure;
 use crate::suites::Suite;
-use crate::{browser, interop, python, suites, tidy, workspace};
+use crate::{browser, interop, python, schemas, suites, tidy, workspace};
 use count::Count;
 use stage::Outcome;
 pub use stage::Stage;
 
-/// What `cargo x test` takes.
+/// Arguments of `cargo x test`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The stages to run, in their own order; all when none is named.
+    /// Stages to run, in their fixed order; all if none is named.
     stages: Vec<Name>,
 }
 
-/// The stages, in the order in which they run.
+/// Stages, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Name {
-    /// rustfmt has nothing to change.
+    /// rustfmt would change nothing.
     Fmt,
     /// The house rules hold.
     Tidy,
-    /// Clippy has nothing to say.
+    /// Clippy reports nothing.
     Clippy,
     /// The docs build without a warning.
     Doc,
@@ -44,24 +44,27 @@ enum Name {
     Uring,
     /// The tests that touch sockets, on epoll.
     Epoll,
-    /// h2spec against our server, and its other half against our client.
+    /// h2spec against our server, and h2specd against our client.
     H2spec,
-    /// The suite of RFC 9113 against our server.
+    /// httpwg, the suite of RFC 9113, against our server.
     Httpwg,
-    /// The public HPACK stories, read and retold.
+    /// The public HPACK stories, decoded and encoded again.
     Stories,
     /// Pages in Chromium against our server, on both engines.
     Browser,
     /// Every bench runs once.
     Bench,
+    /// Code for schemas that others publish is generated and compiled.
+    Schemas,
     /// Python against our server and our client against Python's, on io_uring.
     PythonUring,
-    /// The same on epoll.
+    /// Python against our server and our client against Python's, on epoll.
     PythonEpoll,
-    /// gRPC's interoperability cases, played by clients in three languages, and what ready tools
-    /// see of our services, on io_uring.
+    /// gRPC's interoperability cases with clients in three languages, and common tools against our
+    /// services, on io_uring.
     InteropUring,
-    /// The same on epoll.
+    /// gRPC's interoperability cases with clients in three languages, and common tools against our
+    /// services, on epoll.
     InteropEpoll,
 }
 
@@ -71,7 +74,7 @@ impl Name {
             .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether the stage counts what it tries.
+    /// Returns true if the stage counts its cases.
     fn has_cases(self) -> bool {
         !matches!(
             self,
@@ -79,14 +82,15 @@ impl Name {
         )
     }
 
-    /// The most a stage may take before it is killed: a hang must not eat the whole run.
+    /// Returns the longest time of a stage; it is killed then, so that a hang does not use up the
+    /// whole run.
     fn limit(self) -> Duration {
         let minutes = match self {
             Self::Fmt | Self::Tidy => 2,
             Self::Clippy | Self::Doc | Self::Build | Self::Uring | Self::Epoll => 25,
             Self::H2spec | Self::Httpwg | Self::Stories | Self::Browser => 10,
-            Self::Bench => 10,
-            // The first of them fetches and builds what all need.
+            Self::Bench | Self::Schemas => 10,
+            // The first of these stages fetches and builds what all of them need.
             Self::PythonUring | Self::PythonEpoll => 20,
             Self::InteropUring | Self::InteropEpoll => 15,
         };
@@ -94,20 +98,20 @@ impl Name {
     }
 }
 
-/// What every stage needs to know.
+/// Data for all stages.
 pub struct Context {
-    /// The workspace.
+    /// Root of the workspace.
     pub root: PathBuf,
-    /// The target folder.
+    /// Target folder.
     pub target: PathBuf,
-    /// Where logs go.
+    /// Folder of the logs.
     pub logs: PathBuf,
-    /// Why io_uring cannot be used here, if it cannot.
+    /// Reason why io_uring cannot be used here; `None` if it can.
     pub no_uring: Option<String>,
 }
 
 impl Context {
-    /// What there is to know, with an empty folder of this name for logs.
+    /// Creates the data for all stages, with an empty folder of this name for logs.
     pub fn new(root: &Path, logs: &str) -> Result<Self, Failure> {
         Ok(Self {
             root: root.to_owned(),
@@ -118,7 +122,7 @@ impl Context {
     }
 }
 
-/// Runs the stages and prints the summary; `true` when all held.
+/// Runs the stages and prints the summary; returns true if all passed.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let context = Context::new(root, "test-logs")?;
     let chosen = |name: &&Name| arguments.stages.is_empty() || arguments.stages.contains(name);
@@ -152,6 +156,7 @@ fn run_stage(name: Name, context: &Context, stage: &mut Stage) {
         Name::Stories => suites::run(Suite::Stories, context, stage),
         Name::Browser => browser::run(context, stage),
         Name::Bench => cargo::bench(context, stage),
+        Name::Schemas => schemas::stage(context, stage),
         Name::PythonUring => python::run(context, stage, "uring"),
         Name::PythonEpoll => python::run(context, stage, "epoll"),
         Name::InteropUring => interop::run(context, stage, "uring"),
@@ -166,7 +171,8 @@ fn check_house(context: &Context, stage: &mut Stage) {
     }
 }
 
-/// Asks the kernel for a small ring, and so finds a refusal that is not our own fault.
+/// Tries to create a small io_uring; returns the reason if the kernel refuses it or
+/// `CORESPUN_DENY_URING` forbids it.
 pub fn no_uring() -> Option<String> {
     if std::env::var_os("CORESPUN_DENY_URING").is_some_and(|value| value == "1") {
         return Some("CORESPUN_DENY_URING=1 is set".into());
@@ -174,7 +180,8 @@ pub fn no_uring() -> Option<String> {
     kernel_refusal()
 }
 
-/// The same for programs that do not listen to us.
+/// Tries to create a small io_uring, for programs that ignore `CORESPUN_DENY_URING`; returns the
+/// reason if the kernel refuses.
 pub fn kernel_refusal() -> Option<String> {
     let refusal = io_uring::IoUring::new(8).err()?;
     Some(format!("the kernel refuses io_uring: {refusal}"))

@@ -1,4 +1,4 @@
-//! One stage of a test run: commands whose output goes to a log, timed, bounded, counted.
+//! Stage of a test run: commands whose output is logged, timed, bounded and counted.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -12,10 +12,10 @@ use super::count::Count;
 use crate::failure::{Attempt, Failure};
 use crate::process;
 
-/// How many lines of a failed stage's log are shown.
+/// Number of lines of a failed stage's log that are shown.
 const TAIL_LINES: usize = 60;
 
-/// The record of a stage while it runs.
+/// State of a stage while it runs.
 pub struct Stage {
     log: PathBuf,
     start: Instant,
@@ -27,22 +27,22 @@ pub struct Stage {
     log_fault: RefCell<Option<String>>,
 }
 
-/// What became of a stage.
+/// Result of a stage.
 pub struct Outcome {
-    /// The stage's name.
+    /// Name of the stage.
     pub name: String,
-    /// How long it took.
+    /// Duration of the stage in seconds.
     pub seconds: f64,
-    /// Its cases.
+    /// Numbers of its cases.
     pub count: Count,
-    /// Whether everything in it held.
+    /// True if everything in it passed.
     pub held: bool,
-    /// What else it has to say.
+    /// Remarks to print below the stage's line.
     pub remarks: Vec<String>,
 }
 
 impl Outcome {
-    /// Prints what else there is to say, below the stage's line.
+    /// Prints the remarks below the stage's line.
     pub fn print_remarks(&self) {
         for remark in &self.remarks {
             println!("                 {remark}");
@@ -51,7 +51,7 @@ impl Outcome {
 }
 
 impl Stage {
-    /// Opens `name.log` in `folder`; `limit` bounds the whole stage.
+    /// Opens `name.log` in `folder`; `limit` bounds the duration of the whole stage.
     pub fn begin(folder: &Path, name: &str, limit: Duration) -> Result<Self, Failure> {
         let log = folder.join(format!("{name}.log"));
         File::create(&log).attempt(|| format!("make {log:?}"))?;
@@ -67,7 +67,7 @@ impl Stage {
         })
     }
 
-    /// From here on the stage fails if no case of it runs and none is skipped by name.
+    /// Makes the stage fail if no case of it runs and none is skipped by name.
     pub fn expect_cases(&mut self) {
         self.has_cases = true;
     }
@@ -79,19 +79,19 @@ impl Stage {
         }
     }
 
-    /// Writes down a fault, which makes the stage fail.
+    /// Records a fault, which makes the stage fail.
     pub fn fault(&mut self, what: impl Display) {
         self.note(format!("fault: {what}"));
         self.faults.push(what.to_string());
     }
 
-    /// Writes down a line that the summary repeats.
+    /// Records a line that the summary repeats.
     pub fn remark(&mut self, line: impl Display) {
         self.note(&line);
         self.remarks.push(line.to_string());
     }
 
-    /// Writes down that a part could not run on this machine.
+    /// Records that a part could not run on this machine.
     pub fn skip(&self, name: &str, reason: impl Display) {
         let line = format!("SKIPPED {name}: {reason}");
         self.note(&line);
@@ -102,7 +102,7 @@ impl Stage {
         OpenOptions::new().append(true).open(&self.log)
     }
 
-    /// Runs a command with its output in the log; `true` when it succeeded within the limit.
+    /// Runs a command with its output in the log; returns true if it succeeded within the limit.
     pub fn command(&mut self, command: &mut Command) -> bool {
         self.note(format!("$ {}", shown(command)));
         match self.try_command(command) {
@@ -118,7 +118,7 @@ impl Stage {
         }
     }
 
-    /// What went wrong with the command, if something did.
+    /// Runs a command; returns the fault if it failed.
     fn try_command(&self, command: &mut Command) -> Result<Option<String>, Failure> {
         let output = self.open().attempt(|| format!("open {:?}", self.log))?;
         let errors = output
@@ -145,12 +145,12 @@ impl Stage {
         })
     }
 
-    /// Closes the stage: counts its log and, if it failed, prints the end of it.
+    /// Closes the stage: counts the cases in its log and, if it failed, prints the end of it.
     pub fn finish(mut self, name: &str) -> Outcome {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let mut count = Count::read(&text);
-        // Counted from memory too: what could not be logged must not be lost.
+        // Counted in memory too, because a log that could not be written must not lose cases.
         count.add_skipped(self.skipped.take());
         if let Some(fault) = self.log_fault.take() {
             self.fault(fault);
@@ -163,7 +163,7 @@ impl Stage {
             for fault in &self.faults {
                 println!("    fault: {fault}");
             }
-            // A stage that broke before it could count a case must still show in the sum.
+            // A stage that failed before its first case must still appear in the sum.
             count.failed = count.failed.max(1);
             let lines: Vec<_> = text.lines().collect();
             println!("--- last lines of {}", self.log.display());
@@ -227,7 +227,7 @@ mod tests {
             let mut stage =
                 Stage::begin(&std::env::temp_dir(), &name, Duration::from_secs(9)).unwrap();
             stage.expect_cases();
-            // A full disk takes the log away just so.
+            // Simulates a full disk, which loses the log.
             fs::remove_file(std::env::temp_dir().join(format!("{name}.log"))).unwrap();
             if skip {
                 stage.skip("part", "its tool is missing");

@@ -100,6 +100,7 @@ const ROOMS: &[Room] = &[
             "corespun-load",
             &[
                 "corespun",
+                "corespun-build",
                 "corespun-codec",
                 "corespun-descriptor",
                 "corespun-http2",

@@ -7,12 +7,14 @@
 //! | functions fit a screen | `functions.rs` |
 //! | files have a size, a first line, bounds, no leftovers | `text.rs` |
 //! | one word per thing, calls in their homes | `names.rs` |
+//! | doc summaries stand alone | `summaries.rs` |
 
 mod functions;
 mod graph;
 mod manifest;
 mod names;
 mod source;
+mod summaries;
 mod text;
 mod unsafety;
 
@@ -25,6 +27,7 @@ use crate::failure::{Attempt, Failure};
 use crate::workspace;
 use manifest::Manifest;
 use source::Source;
+use summaries::Share;
 
 /// Texts that a program wrote, or that are tables: not for reading, so not for these rules.
 const EXEMPT: &[&str] = &[
@@ -75,26 +78,34 @@ fn is_exempt(path: &str) -> bool {
 
 /// Checks the workspace and prints what it found; `true` when that is nothing.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
-    let (mut findings, counts) = findings(root)?;
+    let (mut findings, totals) = findings(root)?;
     if arguments.bless {
-        let ledger = unsafety::ledger(&counts);
+        let ledger = unsafety::ledger(&totals.unsafety);
         fs::write(root.join(unsafety::LEDGER), ledger)
             .attempt(|| format!("write {}", unsafety::LEDGER))?;
     } else {
-        findings.extend(ledger_findings(root, &counts));
+        findings.extend(ledger_findings(root, &totals.unsafety));
     }
     for finding in &findings {
         println!("{finding}");
     }
+    println!("tidy: {}", totals.summaries);
     println!("tidy: {} findings", findings.len());
     Ok(findings.is_empty())
 }
 
 /// Every finding, the ledger's among them.
 pub fn all(root: &Path) -> Result<Vec<Finding>, Failure> {
-    let (mut findings, counts) = findings(root)?;
-    findings.extend(ledger_findings(root, &counts));
+    let (mut findings, totals) = findings(root)?;
+    findings.extend(ledger_findings(root, &totals.unsafety));
     Ok(findings)
+}
+
+/// Counts over all files.
+#[derive(Default)]
+struct Totals {
+    unsafety: unsafety::Counts,
+    summaries: Share,
 }
 
 fn ledger_findings(root: &Path, counts: &unsafety::Counts) -> Vec<Finding> {
@@ -105,10 +116,10 @@ fn ledger_findings(root: &Path, counts: &unsafety::Counts) -> Vec<Finding> {
     findings
 }
 
-fn findings(root: &Path) -> Result<(Vec<Finding>, unsafety::Counts), Failure> {
+fn findings(root: &Path) -> Result<(Vec<Finding>, Totals), Failure> {
     let files = workspace::files(root)?;
     let mut findings = Vec::new();
-    let mut counts = unsafety::Counts::new();
+    let mut totals = Totals::default();
     let mut manifests = BTreeMap::new();
     for path in files.iter().filter(|path| path.ends_with("Cargo.toml")) {
         let text = workspace::read(root, path)?;
@@ -134,24 +145,26 @@ fn findings(root: &Path) -> Result<(Vec<Finding>, unsafety::Counts), Failure> {
                 .split('/')
                 .next()
                 .and_then(|folder| manifests.get(folder));
-            check_source(&source, manifest, &mut counts, &mut findings);
+            check_source(&source, manifest, &mut totals, &mut findings);
         }
     }
+    summaries::check_share(totals.summaries, &mut findings);
     findings.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    Ok((findings, counts))
+    Ok((findings, totals))
 }
 
 fn check_source(
     source: &Source,
     manifest: Option<&Manifest>,
-    counts: &mut unsafety::Counts,
+    totals: &mut Totals,
     findings: &mut Vec<Finding>,
 ) {
     text::check_docs(source, findings);
+    summaries::check(source, &mut totals.summaries, findings);
     text::check_leftovers(source, findings);
     functions::check(source, findings);
     names::check(source, findings);
-    unsafety::check(source, counts, findings);
+    unsafety::check(source, &mut totals.unsafety, findings);
     if let Some(manifest) = manifest {
         graph::check_source(source, manifest, findings);
     }

@@ -1,19 +1,21 @@
-//! When a shard is overloaded, judged by the waits that it is told of: no clock, no I/O.
+//! Overload detection, computed from reported queueing delays: no clock, no I/O.
 //!
-//! CoDel's signal (RFC 8289): not how much waits but that it has waited too long for a whole
-//! interval, so that a burst is no overload. Its answer is for senders that slow down when one
-//! packet is lost; callers do not. So here an overloaded shard takes up a target's worth of work
-//! in each turn and refuses the rest, which holds the wait at twice the target at any load, for
-//! the turn before is no longer. Refusing by age instead would leave it idle after each stall.
+//! The signal is that of CoDel (RFC 8289): not the length of the queue, but a delay that stayed
+//! above the target for a whole interval, so that a burst is not overload. CoDel's response relies
+//! on senders that slow down when one packet is lost, and gRPC clients do not. So an overloaded
+//! shard processes a target's worth of work in each turn and refuses the rest. This keeps the delay
+//! below twice the target at any load, because the previous turn took no longer than the target.
+//! Refusing calls by age instead would leave the shard idle after each stall.
 
 use std::time::Duration;
 
-/// Overload is over when the wait is so small a part of the target, on average over an interval.
+/// Divisor of the target: overload ends when the average delay over an interval is below that part
+/// of it.
 const CALM_PART: u32 = 2;
-/// The longest time that callers are asked to stay away.
+/// Longest retry delay that is sent to clients.
 const PUSHBACK_MAX: Duration = Duration::from_secs(10);
 
-/// The judgement on one shard.
+/// Overload state of one shard.
 #[derive(Debug)]
 pub(crate) struct Controller {
     target: Duration,
@@ -24,7 +26,8 @@ pub(crate) struct Controller {
 #[derive(Debug)]
 enum State {
     Calm {
-        /// Since when every turn has ended above the target, with no pause in between.
+        /// Moment since which every turn has ended above the target without a pause; `None` if the
+        /// last turn did not.
         late_since: Option<Duration>,
     },
     Overloaded {
@@ -33,7 +36,7 @@ enum State {
     },
 }
 
-/// What calls would have waited, over one interval.
+/// Delays of calls during one interval.
 #[derive(Debug)]
 struct Window {
     ends: Duration,
@@ -64,8 +67,8 @@ impl Controller {
         }
     }
 
-    /// A turn with calls begins at `now`; the last call of the one before would have waited
-    /// `longest`.
+    /// Records the start of a turn with calls at `now`; `longest` is the delay that the last call
+    /// of the previous turn had or would have had.
     pub(crate) fn on_turn(&mut self, now: Duration, longest: Duration) {
         match &mut self.state {
             State::Calm { late_since } if longest < self.target => *late_since = None,
@@ -80,8 +83,9 @@ impl Controller {
         }
     }
 
-    /// The shard has slept for so long since the last turn with calls. When that is longer than the
-    /// target, what waits now has come since; after an interval of it nothing is left to judge by.
+    /// Records that the shard slept for `idle` since the last turn with calls. If that is longer
+    /// than the target, everything that waits now arrived during the sleep. After a sleep of a
+    /// whole interval the recorded delays are discarded.
     pub(crate) fn on_pause(&mut self, idle: Duration) {
         let is_over = match self.state {
             State::Calm { .. } => idle > self.target,
@@ -92,14 +96,14 @@ impl Controller {
         }
     }
 
-    /// Whether a call is admitted that is come to at `now` and has waited for `wait`, of which
-    /// `behind` is for what its shard does first in this turn.
+    /// Returns true if a call may run that is reached at `now` after a delay of `wait`; `behind` is
+    /// the part of the delay caused by earlier work of the same turn.
     pub(crate) fn admits(&mut self, now: Duration, wait: Duration, behind: Duration) -> bool {
         if let State::Calm { late_since } = &mut self.state
             && wait >= self.target
         {
             let since = *late_since.get_or_insert(now);
-            // Also in the midst of a turn, which may go on for long when calls are many.
+            // Checked within a turn too, because a turn with many calls can be long.
             if now.saturating_sub(since) >= self.interval {
                 let window = Window::starting(now, self.interval);
                 self.state = State::Overloaded { since, window };
@@ -113,8 +117,8 @@ impl Controller {
         behind <= self.target
     }
 
-    /// When a caller refused at `now` may come again: after as long again as the overload has
-    /// lasted, so that retries do not keep it going.
+    /// Returns the retry delay for a client refused at `now`: as long as the overload has lasted so
+    /// far, so that retries do not prolong it.
     pub(crate) fn pushback(&self, now: Duration) -> Duration {
         let lasted = match self.state {
             State::Calm { .. } => Duration::ZERO,

@@ -1,8 +1,9 @@
-//! What each call of a shard would wait, without a reading of the clock for each.
+//! Queueing delay of each call of a shard, estimated without reading the clock for each call.
 //!
-//! A turn begins with a bound on the wait in the sockets, which costs nothing. Within the turn
-//! the wait grows by what the calls before it cost: their average is counted on, and the clock
-//! read again as often as keeps the error to a part of the target, at most once in a few calls.
+//! A turn begins with an upper bound on the time that data waited in the sockets, which costs
+//! nothing to obtain. Within the turn the delay grows by the cost of the calls before. That cost is
+//! extrapolated from their average. The clock is read again often enough to keep the error to a
+//! fraction of the target, at most once in a few calls.
 
 use std::time::Duration;
 
@@ -10,47 +11,47 @@ use corespun_runtime::TurnStart;
 
 use super::{Admission, Controller};
 
-/// The clock is read after about this part of the target has gone into calls.
+/// Divisor of the target: the clock is read again after calls have taken about this part of it.
 const READING_PART: u64 = 8;
-/// Calls that may go by without a reading, however cheap they are.
+/// Largest number of calls between two clock readings, however cheap the calls are.
 const CALLS_MAX: u64 = 64;
-/// The average of what calls cost follows each turn by one part in so many.
+/// Divisor of the weight of the newest turn in the moving average of call cost.
 const COST_WEIGHT: u64 = 8;
 
-/// Where a gauge learns how work waits. The runtime's, unless a test plays a shard.
+/// Source of the delays that a gauge measures: the runtime, or a test double.
 #[derive(Clone, Copy, Debug)]
 pub struct Signals {
-    /// What the turn began with: see [`corespun_runtime::turn_start`].
+    /// Returns the state at the start of the turn: see [`corespun_runtime::turn_start`].
     pub turn_start: fn() -> TurnStart,
-    /// How long work waits that is come to now: see [`corespun_runtime::lag`].
+    /// Returns the delay of work that is reached now: see [`corespun_runtime::lag`].
     pub lag: fn() -> Duration,
 }
 
 impl Signals {
-    /// Those of the shard that this is called on.
+    /// Delays of the current shard, from the runtime.
     pub const SHARD: Self = Self {
         turn_start: corespun_runtime::turn_start,
         lag: corespun_runtime::lag,
     };
 }
 
-/// The waits of one shard's calls, and the judgement on them.
+/// Delays of the calls of one shard, and its overload detection.
 #[derive(Debug)]
 pub(crate) struct Gauge {
     signals: Signals,
     target: Duration,
     pub(crate) controller: Controller,
-    /// The turn at hand, and what it began with.
+    /// Current turn, and the state at its start.
     turn: Duration,
     start: TurnStart,
-    /// The wait at the last reading.
+    /// Delay at the last clock reading.
     reading: Duration,
-    /// Calls admitted since then.
+    /// Calls admitted since the last clock reading.
     since_reading: u64,
     until_reading: u64,
     /// Calls admitted in this turn.
     admitted: u64,
-    /// The wait of the call before.
+    /// Delay of the previous call.
     last: Duration,
     cost_ns: u64,
 }
@@ -72,7 +73,7 @@ impl Gauge {
         }
     }
 
-    /// How long the call would wait that is come to in the turn of `now`.
+    /// Returns the delay of the call that is reached next in the turn of `now`.
     pub(crate) fn wait(&mut self, now: Duration) -> Duration {
         if now != self.turn {
             self.begin_turn(now);
@@ -85,7 +86,8 @@ impl Gauge {
         self.last
     }
 
-    /// Whether the call may go on that `wait` was just asked about; the next one waits for it.
+    /// Returns true if the call that `wait` was last asked about may run; the next call waits for
+    /// it.
     pub(crate) fn admits(&mut self) -> bool {
         let into_turn = self.last.saturating_sub(self.at_start());
         let behind = if self.start.blocked < self.target {
@@ -100,7 +102,7 @@ impl Gauge {
         admitted
     }
 
-    /// What the first call of the turn waits.
+    /// Returns the delay of the first call of the turn.
     fn at_start(&self) -> Duration {
         self.start.waited.max(self.start.blocked)
     }
@@ -117,7 +119,7 @@ impl Gauge {
         }
         self.admitted = 0;
         self.controller.on_turn(now, self.last);
-        // A shard whose work is all with the pool sleeps although there is too much of it.
+        // A shard whose work is all in the blocking pool sleeps even when it is overloaded.
         if self.start.blocked < self.target {
             let idle = self.start.idle.saturating_sub(before.idle);
             self.controller.on_pause(idle);
@@ -170,7 +172,7 @@ mod tests {
         Gauge::new(&Admission::new().target(us(800)), PLAYED)
     }
 
-    /// A turn of so many calls, all admitted; what the last would have waited.
+    /// Runs a turn of `calls` calls, all admitted, and returns the delay of the last one.
     fn turn(gauge: &mut Gauge, now: u64, calls: u32) -> Duration {
         let mut wait = Duration::ZERO;
         for _ in 0..calls {

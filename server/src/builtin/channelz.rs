@@ -1,7 +1,7 @@
-//! `grpc.channelz.v1.Channelz`: what a server counts, connection by connection (gRFC A14).
+//! `grpc.channelz.v1.Channelz`: counters of each connection of the server (gRFC A14).
 //!
-//! A question goes to every shard through its mailbox and is answered there, between two turns;
-//! what comes back is sorted by id. Of channels this server knows none: it makes no calls.
+//! A query goes to every shard through its mailbox and is answered there, between two turns. The
+//! results are sorted by id. The list of channels is empty, because the server makes no calls.
 
 mod describe;
 
@@ -24,18 +24,18 @@ use crate::routes::Routes;
 use crate::service::Service;
 use crate::tally::{Calls, Tallies};
 
-/// The most entries of a list that one answer has; callers who want more ask again.
+/// Most entries in one page of a list; clients request the next page.
 const PAGE_MAX: usize = 100;
 
-/// Ids of all servers, listeners and connections of the process.
+/// Next id of a server, listener or connection; unique in the process.
 static NEXT_ID: AtomicI64 = AtomicI64::new(1);
 
-/// An id that nothing else in the process has.
+/// Returns an id that is unique in the process.
 pub(crate) fn fresh_id() -> i64 {
     NEXT_ID.fetch_add(1, Ordering::Relaxed)
 }
 
-/// What a server tells of itself; clones tell the same.
+/// Channelz data of one server; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Channelz {
     known: Arc<Known>,
@@ -45,11 +45,11 @@ pub(crate) struct Channelz {
 struct Known {
     id: i64,
     since: Duration,
-    /// There once all are bound, which is before anybody can ask.
+    /// Listeners; set once all are bound, before any query can arrive.
     listeners: OnceLock<Vec<Listener>>,
 }
 
-/// A socket that accepts others.
+/// Listening socket.
 #[derive(Clone, Debug)]
 struct Listener {
     id: i64,
@@ -57,7 +57,7 @@ struct Listener {
 }
 
 impl Channelz {
-    /// For a server that is about to start.
+    /// Creates the channelz data of a server that is about to start.
     pub(crate) fn new() -> Self {
         let known = Known {
             id: fresh_id(),
@@ -69,7 +69,7 @@ impl Channelz {
         }
     }
 
-    /// The server listens.
+    /// Sets the addresses that the server listens on.
     pub(crate) fn set_listeners(&self, addresses: &[Address]) {
         self.known.listeners.get_or_init(|| {
             let each = addresses.iter().map(|address| Listener {
@@ -114,7 +114,7 @@ impl Channelz {
     ) -> Result<GetServerSocketsResponse, Status> {
         self.check_server(request.server_id)?;
         let Page { start, max } = Page::of(request.start_socket_id, request.max_results)?;
-        // One more than is told shows whether there are more.
+        // One entry more than returned shows whether the list continues.
         let asked = move |tallies: &Tallies| tallies.page(start, max + 1, describe::socket_ref);
         let pages = ask_all(asked).await;
         let mut socket_ref: Vec<_> = pages.into_iter().flatten().collect();
@@ -141,12 +141,12 @@ impl Channelz {
     }
 }
 
-/// The part of a list that a caller asks for.
+/// Part of a list that a client requests.
 #[derive(Debug, PartialEq)]
 struct Page {
-    /// The least id.
+    /// Smallest id to include.
     start: i64,
-    /// The most entries.
+    /// Most entries to include.
     max: usize,
 }
 
@@ -168,7 +168,7 @@ impl Page {
     }
 }
 
-/// Asks every shard; one that has ended answers nothing.
+/// Queries every shard; a shard that has ended contributes nothing.
 async fn ask_all<T: Send + 'static>(
     question: impl Fn(&Tallies) -> T + Clone + Send + 'static,
 ) -> Vec<T> {
@@ -176,7 +176,7 @@ async fn ask_all<T: Send + 'static>(
         let question = question.clone();
         invoke_on(shard, move || Tallies::ask(question))
     });
-    // All are asked before the first answer is waited for.
+    // All shards are queried before the first response is awaited.
     let asked: Vec<_> = asked.collect();
     let mut answers = Vec::with_capacity(asked.len());
     for answer in asked {

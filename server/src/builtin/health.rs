@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: whether the server, and each of its services, can be called.
+//! `grpc.health.v1.Health`: the serving status of the server and of each of its services.
 //!
 //! Semantics: gRPC `doc/health-checking.md`, and gRFC A90 for `List`.
 
@@ -18,14 +18,14 @@ use event_listener::Event;
 use crate::routes::Routes;
 use crate::service::Service;
 
-/// The most services that `List` answers; more are refused with RESOURCE_EXHAUSTED (gRFC A90).
+/// Most services that `List` returns; with more it fails with RESOURCE_EXHAUSTED (gRFC A90).
 const LISTED_MAX: usize = 100;
 
-/// The statuses of a server, to be read by probes and changed from any thread.
+/// Serving statuses of a server, read by probes and changed from any thread.
 ///
-/// Clones share them. The empty name stands for the server as a whole and begins as serving, and
-/// so does every service of the server that has no status when it starts. When the server begins
-/// to drain, everything stops serving for good.
+/// Clones share the statuses. The empty name stands for the server as a whole and starts as
+/// serving. Every service of the server that has no status when the server starts is set to
+/// serving. When the server begins to drain, all statuses become not serving for good.
 ///
 /// ```
 /// # use corespun_server::{Health, Server};
@@ -47,7 +47,7 @@ struct Shared {
 #[derive(Default)]
 struct Statuses {
     by_service: BTreeMap<String, ServingStatus>,
-    /// The server drains: nothing serves again.
+    /// True once the server drains: no status becomes serving again.
     closed: bool,
 }
 
@@ -58,7 +58,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// The server as a whole serves; of services nothing is known yet.
+    /// Creates statuses in which the server as a whole serves and no service is listed yet.
     pub fn new() -> Self {
         let by_service = BTreeMap::from([(String::new(), ServingStatus::Serving)]);
         let statuses = Statuses {
@@ -73,23 +73,23 @@ impl Health {
         }
     }
 
-    /// The service can be called. Without effect once the server drains.
+    /// Sets a service to serving. Has no effect once the server drains.
     pub fn set_serving(&self, service: &str) {
         self.set(service, ServingStatus::Serving);
     }
 
-    /// The service cannot be called.
+    /// Sets a service to not serving.
     pub fn set_not_serving(&self, service: &str) {
         self.set(service, ServingStatus::NotServing);
     }
 
-    /// Forgets the service: `Check` answers NOT_FOUND, watchers learn SERVICE_UNKNOWN.
+    /// Removes a service: `Check` then returns NOT_FOUND, and watchers receive SERVICE_UNKNOWN.
     pub fn forget(&self, service: &str) {
         self.lock().by_service.remove(service);
         self.shared.changed.notify(usize::MAX);
     }
 
-    /// Nothing serves any more, whatever is set later.
+    /// Sets everything to not serving, whatever is set later.
     pub(crate) fn close(&self) {
         let mut statuses = self.lock();
         statuses.closed = true;
@@ -99,7 +99,7 @@ impl Health {
         self.shared.changed.notify(usize::MAX);
     }
 
-    /// Services without a status serve.
+    /// Sets services without a status to serving.
     pub(crate) fn add_services(&self, services: &[&str]) {
         let mut statuses = self.lock();
         if statuses.closed {
@@ -125,12 +125,12 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, Statuses> {
-        // A map of small values is whole after any panic.
+        // A map of small values is consistent after any panic, so a poisoned lock is usable.
         let lock = self.shared.statuses.lock();
         lock.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The status of a service, if it has one, and whether the server drains.
+    /// Returns the status of a service, if it has one, and true if the server drains.
     pub(super) fn status(&self, service: &str) -> (Option<ServingStatus>, bool) {
         let statuses = self.lock();
         (statuses.by_service.get(service).copied(), statuses.closed)
@@ -159,8 +159,8 @@ impl Health {
         })
     }
 
-    /// Tells of every change, until the caller goes or the server drains: a watcher that stayed
-    /// would hold up the drain.
+    /// Sends every status change until the client leaves or the server drains. It ends then,
+    /// because an open watch would delay the drain.
     async fn watch(
         &self,
         request: HealthCheckRequest,

@@ -1,6 +1,6 @@
-//! Plain answers for probes that speak no gRPC: `/healthz`, `/readyz` and `/livez`.
+//! Plain HTTP endpoints for probes without gRPC: `/healthz`, `/readyz` and `/livez`.
 //!
-//! They read the statuses that `grpc.health.v1.Health` answers with, so both always agree.
+//! They read the statuses of `grpc.health.v1.Health`, so both always agree.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::plain::{Plain, PlainRequest, PlainResponse};
 /// Methods that a probe may use.
 const ALLOWED: &str = "GET, HEAD";
 
-/// The paths of probes on one shard, in front of the handler of all others.
+/// Probe paths of one shard, tried before the handler of other plain requests.
 pub(crate) struct Probes {
     health: Health,
     other: Option<Rc<Plain>>,
@@ -31,10 +31,11 @@ impl Probes {
                 PlainResponse::new(405, "").header("allow", ALLOWED)
             }
             ("/healthz" | "/readyz", _) => self.health.answer(asked_service(request.query())),
-            // The process turns its shards, else nobody would answer; a restart would not help.
+            // If the process did not run its shards, it could not respond; a restart would not
+            // help.
             ("/livez", _) => PlainResponse::new(200, "ok\n"),
             (_, Some(other)) => other(request),
-            // The request that HAProxy checks servers with unless told otherwise.
+            // HAProxy checks servers with this request by default.
             ("/" | "*", None) if request.method() == "OPTIONS" => self.health.answer(""),
             (path, None) => nothing(request.method(), path),
         }
@@ -42,7 +43,8 @@ impl Probes {
 }
 
 impl Health {
-    /// Answers a probe of a service: 200 while it serves, else 503, and 404 without a status.
+    /// Answers a probe of a service: 200 while it serves, 503 while it does not, and 404 if it has
+    /// no status.
     fn answer(&self, service: &str) -> PlainResponse {
         match self.status(service) {
             (None, _) => PlainResponse::new(404, format!("unknown service {service:?}\n")),
@@ -53,7 +55,7 @@ impl Health {
     }
 }
 
-/// Returns the service that a query asks about; the empty name of the whole server by default.
+/// Returns the service named in a query, or the empty name of the whole server by default.
 fn asked_service(query: Option<&str>) -> &str {
     let mut pairs = query.unwrap_or_default().split('&');
     pairs
@@ -61,7 +63,7 @@ fn asked_service(query: Option<&str>) -> &str {
         .unwrap_or_default()
 }
 
-/// Answers a request that nobody else answers.
+/// Answers a request for a path without a handler.
 fn nothing(method: &str, path: &str) -> PlainResponse {
     match method {
         // Most likely a call whose client has the wrong content type (gRPC `PROTOCOL-HTTP2.md`).

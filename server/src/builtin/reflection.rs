@@ -1,11 +1,11 @@
-//! `grpc.reflection.v1.ServerReflection`: the server's own schema, for tools without its protos.
+//! `grpc.reflection.v1.ServerReflection`: the schema of the server, for tools without its `.proto`
+//! files.
 //!
-//! Files are told byte for byte as their compiler wrote them, with custom options and whatever else
-//! is newer than this program. What it has of them besides is an index.
+//! Files are served byte for byte as their compiler wrote them, with custom options and fields that
+//! are newer than this program. The pool beside them is only an index.
 //!
-//! `v1alpha` differs in the name of its package alone, so one handler answers both. Tools are told
-//! of the details of statuses, too, which no method names. Semantics: gRPC
-//! `doc/server-reflection.md`.
+//! `v1alpha` differs only in its package name, so one handler serves both. The schema includes the
+//! types of error details, which no method refers to. Semantics: gRPC `doc/server-reflection.md`.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -43,10 +43,12 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// Joins descriptor sets and what we ship; of files that several of them hold the first counts.
+    /// Merges descriptor sets with the built-in ones; the first copy of a file takes precedence.
     ///
     /// # Errors
-    /// A set is no `google.protobuf.FileDescriptorSet`, misses an import, or contradicts another.
+    ///
+    /// A set is not a `google.protobuf.FileDescriptorSet`, misses an import, or contradicts
+    /// another.
     pub(crate) fn new(sets: &[&[u8]], services: &[&str]) -> Result<Self, Error> {
         let mut pool = DescriptorPool::new();
         let mut files = HashMap::new();
@@ -82,7 +84,8 @@ impl Schema {
         })
     }
 
-    /// The file that declares a symbol: a type, service, extension, or something within one.
+    /// Returns the file that declares a symbol: a type, a service, an extension, or a member of
+    /// one.
     fn file_of_symbol(&self, symbol: &str) -> Option<FileDescriptor> {
         let pool = &self.pool;
         let outer = |name: &str| {
@@ -101,7 +104,7 @@ impl Schema {
         })
     }
 
-    /// Whether the type or service `parent` has a field, oneof, value or method `name`.
+    /// Returns true if the type or service `parent` has a field, oneof, value or method `name`.
     fn declares(&self, parent: &str, name: &str) -> bool {
         let pool = &self.pool;
         let in_message = |message: prost_reflect::MessageDescriptor| {
@@ -136,8 +139,8 @@ impl Schema {
     }
 }
 
-/// Adds the files that we ship to those of the user, which may hold the same types: whoever has the
-/// schema of a detail or of health in a file of their own is believed.
+/// Adds the built-in files to those of the user. Where both define the same types, such as error
+/// details or health, those of the user take precedence.
 fn add_builtin(
     pool: &mut DescriptorPool,
     files: &mut HashMap<String, Vec<u8>>,
@@ -154,7 +157,7 @@ fn add_builtin(
     Ok(())
 }
 
-/// What one call was told: files are not repeated.
+/// State of one reflection call: the files already sent, which are not repeated.
 struct Dialogue<'a> {
     schema: &'a Schema,
     sent: HashSet<String>,
@@ -186,7 +189,7 @@ impl Dialogue<'_> {
         found.map_or_else(|error| error, |file| self.files(file))
     }
 
-    /// A file, always, and those of its imports that this call has not seen.
+    /// Returns a file, and those of its imports that this call has not sent yet.
     fn files(&mut self, file: FileDescriptor) -> MessageResponse {
         let mut files = Vec::new();
         self.sent.insert(file.name().to_owned());
@@ -212,7 +215,7 @@ fn missing(what: &str, name: &str) -> MessageResponse {
     })
 }
 
-/// Answers the questions of one call, each in its turn.
+/// Answers the requests of one call in order.
 async fn converse(
     schema: Rc<Schema>,
     mut requests: Streaming<ServerReflectionRequest>,
@@ -237,7 +240,7 @@ async fn converse(
     Ok(())
 }
 
-/// The service under its present name.
+/// Reflection service under its current name, `v1`.
 pub(crate) struct Reflection(pub(crate) Schema);
 
 impl Service for Reflection {
@@ -250,7 +253,7 @@ impl Service for Reflection {
     }
 }
 
-/// The service under the name that older tools know.
+/// Reflection service under the name that older tools use, `v1alpha`.
 pub(crate) struct ReflectionAlpha(pub(crate) Schema);
 
 impl Service for ReflectionAlpha {

@@ -1,7 +1,7 @@
-//! A connection's share of a turn: input that would make it write more waits for the next one.
+//! Fair share of a turn for each connection: input beyond the share waits for the next turn.
 //!
-//! A read of 16 KiB may hold three hundred requests, and each may want a megabyte, or run for a
-//! while. Were they all answered at once, everybody else on the shard would wait for them.
+//! A read of 16 KiB can hold three hundred requests, and each can produce a megabyte or run for a
+//! while. Answering all of them at once would delay every other connection of the shard.
 
 use std::time::Duration;
 
@@ -10,35 +10,36 @@ use corespun_runtime::{TimeShare, give_buffer, take_buffer};
 
 use super::Connection;
 
-/// Bytes of input that may wait. A peer can only send so much before its socket is paused; should
-/// it be more all the same, the share gives way and not the bound on memory.
+/// Largest number of input bytes that wait for the next turn. A peer can send only so much before
+/// its socket is paused; beyond this bound the share is ignored rather than the memory bound.
 const BACKLOG_BYTES_MAX: usize = 4 << 20;
 
-/// Time that a connection may take up in a turn with its events and the handlers that run within
-/// them. One handler is never interrupted.
+/// Longest time that a connection may use in one turn, for its events and the handlers that run
+/// within them. A running handler is never interrupted.
 const TURN_TIME_MAX: Duration = Duration::from_micros(250);
 
-/// Bodies in a turn that are not worth a reading of the clock: those of four small calls.
+/// Number of request bodies in a turn before the clock is read: those of four small calls.
 const BODIES_UNMEASURED: u32 = 4;
 
-/// What a connection may write in the turn at hand, and the input that waits for further turns.
+/// Output and time that a connection may use in the current turn, and the input that waits for
+/// later turns.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// The moment of the turn at hand: all of a turn has the same.
+    /// Moment of the current turn; constant within a turn.
     turn: Duration,
-    /// Unsent bytes of output from which on this turn's share is used up.
+    /// Size of unsent output in bytes at which this turn's share is used up.
     unsent_max: usize,
-    /// Time that is left of it.
+    /// Time that is left of this turn's share.
     time: TimeShare,
     bytes: Vec<u8>,
-    /// How many of them were looked at.
+    /// Number of waiting input bytes already processed.
     taken: usize,
-    /// The peer has ended behind them.
+    /// True if the peer has closed its side after the waiting input.
     ends: bool,
 }
 
 impl Default for Backlog {
-    /// Time has no bound until [`Connection::sharing_time`].
+    /// Returns a share without a time bound; [`Connection::sharing_time`] sets one.
     fn default() -> Self {
         Self {
             turn: Duration::ZERO,
@@ -60,38 +61,38 @@ impl Backlog {
         self.bytes.len() - self.taken
     }
 
-    /// What it costs in memory.
+    /// Returns the memory in bytes that the backlog occupies.
     pub(super) fn pinned_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// Returns whether the turn's share is used up.
+    /// Returns true if the turn's share is used up.
     #[inline(always)]
     fn is_used_up(&mut self, unsent: usize) -> bool {
         unsent >= self.unsent_max || self.time.is_used_up() && self.unsent_max != usize::MAX
     }
 
-    /// When to go on: at any moment after that of the turn whose share is used up.
+    /// Returns the moment to resume: any moment after that of the turn whose share is used up.
     pub(super) fn due(&self) -> Option<Duration> {
         (!self.is_empty()).then_some(self.turn)
     }
 
-    /// The moment of the turn whose share is counted.
+    /// Returns the moment of the turn that the share belongs to.
     pub(super) fn turn(&self) -> Duration {
         self.turn
     }
 
-    /// The peer has ended, and what it said before waits.
+    /// Returns true if the peer has closed its side and earlier input still waits.
     pub(super) fn is_ending(&self) -> bool {
         self.ends
     }
 
-    /// The peer's end is to be met after what waits.
+    /// Records that the peer has closed its side; handled after the waiting input.
     pub(super) fn end(&mut self) {
         self.ends = true;
     }
 
-    /// Forgets what waits.
+    /// Discards the waiting input.
     pub(super) fn clear(&mut self) {
         give_buffer(std::mem::take(&mut self.bytes));
         self.taken = 0;
@@ -108,15 +109,15 @@ impl Backlog {
 }
 
 impl Connection {
-    /// Bounds the time that the connection takes up in a turn: 250 µs, and 50 µs in a turn that
-    /// took half a millisecond already. What it was sent besides waits for the next turn. Reads
-    /// the clock once in a few calls, which suits connections on a shard and no simulation.
+    /// Bounds the time that the connection may use in a turn: 250 µs, or 50 µs in a turn that has
+    /// already taken 500 µs. Remaining input waits for the next turn. Reads the clock once in a few
+    /// calls, so it suits connections on a shard but not a simulation.
     pub fn sharing_time(mut self) -> Self {
         self.backlog.time = TimeShare::new(TURN_TIME_MAX, BODIES_UNMEASURED);
         self
     }
 
-    /// Looks at input in its order, as far as the turn's share goes.
+    /// Processes input in order until the turn's share is used up.
     pub(super) fn receive_bytes(&mut self, now: Duration, bytes: &[u8]) {
         self.lend_output();
         if !self.backlog.is_empty() {
@@ -130,7 +131,7 @@ impl Connection {
         }
     }
 
-    /// Goes on with what waits, unless its turn is still the one whose share is used up.
+    /// Processes waiting input, unless the current turn's share is already used up.
     pub(super) fn resume(&mut self, now: Duration) {
         let is_full = self.backlog.len() > BACKLOG_BYTES_MAX;
         if now == self.backlog.turn && !is_full {
@@ -152,7 +153,7 @@ impl Connection {
         }
     }
 
-    /// A turn that was not seen before brings a new share.
+    /// Starts a new share if `now` belongs to a new turn.
     pub(super) fn begin_share(&mut self, now: Duration) {
         if self.backlog.turn != now || self.backlog.unsent_max == 0 {
             self.backlog.turn = now;
@@ -162,12 +163,12 @@ impl Connection {
         }
     }
 
-    /// Answers one event after the other; how many bytes of the input the share did not reach.
+    /// Processes events until the share is used up; returns the number of input bytes left over.
     fn take_events(&mut self, now: Duration, mut input: &[u8]) -> usize {
         loop {
             match self.http2.receive(now, &mut input) {
                 Ok(Some(event)) => {
-                    // Heads alone run no handler but those of streams, which are tasks.
+                    // Heads alone run only streaming handlers, which are tasks.
                     let is_body = matches!(event, Event::Data { .. });
                     self.on_event(now, event);
                     if is_body && self.is_share_used_up() {
@@ -184,7 +185,7 @@ impl Connection {
         }
     }
 
-    /// Returns whether the connection has written or taken as much as it may in the turn at hand.
+    /// Returns true if the connection has used up its share of output or time in the current turn.
     #[inline(always)]
     pub(super) fn is_share_used_up(&mut self) -> bool {
         self.backlog.is_used_up(self.http2.unsent_bytes())

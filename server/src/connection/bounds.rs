@@ -1,4 +1,4 @@
-//! What a peer may make a connection wait for and keep: requests that dry up, bytes that pile up.
+//! Timeouts of incomplete requests, and accounting of exceeded limits.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::handler::expired;
 
 impl Connection {
-    /// Lets HTTP/2 see the time; false when that ended the connection.
+    /// Advances the timers of HTTP/2; returns false if that ended the connection.
     pub(super) fn advance_http2(&mut self, now: Duration) -> bool {
         loop {
             match self.http2.advance(now) {
@@ -31,7 +31,7 @@ impl Connection {
         }
     }
 
-    /// Adds the limits that were exceeded of late to the shard's counts.
+    /// Adds the limits exceeded since the last call to the shard's counters.
     pub(super) fn count_limit_hits(&mut self) {
         if let Some(hits) = self.http2.take_fresh_limit_hits()
             && let Some(counts) = &self.limit_counts
@@ -40,22 +40,22 @@ impl Connection {
         }
     }
 
-    /// Asks to be woken at a moment that concerns a request that has not come whole.
+    /// Schedules a check of incomplete requests at `due`.
     pub(super) fn watch(&mut self, due: Duration) {
         let earliest = self.request_due.get_or_insert(due);
         *earliest = due.min(*earliest);
     }
 
-    /// Sees to it that a request is looked at again, some time after it should have come whole:
-    /// one comparison for each, since the moment set for an earlier one serves all.
+    /// Schedules a progress check of incomplete requests. Costs one comparison for each request,
+    /// because an earlier check serves all.
     pub(super) fn watch_progress(&mut self, now: Duration) {
         if self.request_due.is_none() {
             self.request_due = now.checked_add(self.request_progress_max);
         }
     }
 
-    /// Ends the calls whose request has not come whole in time. Rare enough to look at all: most
-    /// requests are long gone when their moment comes.
+    /// Ends the calls whose request did not become complete in time. Examines all calls, because it
+    /// runs rarely: most requests are complete long before their check.
     pub(super) fn expire_requests(&mut self, now: Duration) {
         self.request_due = None;
         for slot in 0..self.calls.len() {
@@ -66,7 +66,7 @@ impl Connection {
                 slot: slot as u32,
                 id: incomplete.id,
             };
-            // Whoever waits for credit of ours is not late.
+            // A client that waits for our credit is not late.
             let heard = incomplete.heard.filter(|_| !self.http2.is_waiting(stream));
             let dry_at = heard.unwrap_or(now).checked_add(self.request_progress_max);
             let due = [incomplete.deadline, dry_at].into_iter().flatten().min();
@@ -87,13 +87,13 @@ impl Connection {
         } else {
             self.http2.note_limit_hit(Limit::RequestProgressTime);
             let bound = self.request_progress_max.as_secs_f32();
-            let text = format!("nothing of the rest of the request came for {bound} s");
+            let text = format!("no further data of the request arrived for {bound} s");
             Status::deadline_exceeded(text)
         };
         self.end_call(stream, &status);
     }
 
-    /// Ends a call with `status` whatever it has come to.
+    /// Ends a call with `status`, whatever state the call is in.
     pub(super) fn end_call(&mut self, stream: StreamKey, status: &Status) {
         match self.take_call(stream) {
             Call::Expecting { known, .. } => self.reply(stream, known.form).status(status),

@@ -1,4 +1,4 @@
-//! Log lines about connections that were ended for what their peer did.
+//! Log lines about connections that were closed for a fault of their peer.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use corespun_http2::{Cause, ConnectionError};
 use super::Connection;
 
 impl Connection {
-    /// Logs why the connection ends, at `warn` so that an operator finds it, a few times a second.
-    /// A peer that never spoke HTTP/2 is a scanner or a probe: it is logged at `debug`.
+    /// Logs the reason why the connection ends, at `warn`, a few times a second at most. A peer
+    /// that never spoke HTTP/2 is a scanner or a probe: it is logged at `debug`.
     #[cold]
     pub(super) fn tell_end(&self, now: Duration, error: &ConnectionError) {
         let peer = self.peer.as_deref().unwrap_or("a Unix peer");
         let reason = self.http2.reason(error);
         let code = error.code;
         if !self.http2.is_established() {
-            tracing::debug!(peer, %code, reason, "the connection of a stranger is ended");
+            tracing::debug!(peer, %code, reason, "closed a connection that does not speak HTTP/2");
             return;
         }
         let limit = match error.cause {
@@ -30,7 +30,7 @@ impl Connection {
                 reason,
                 %code,
                 left_out,
-                "a connection is ended for what its peer did"
+                "closed a connection for a fault of its peer"
             );
         }
     }

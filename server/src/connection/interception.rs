@@ -1,4 +1,4 @@
-//! Calls that interceptors are asked about, on the way from their head to their handler.
+//! Passage of calls through interceptors, between request head and handler.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::service::Scope;
 use crate::surround::{Terms, around, within};
 use crate::watch::Watch;
 
-/// A call that interceptors let pass, or that waits for the one at `waits_for`.
+/// Call that interceptors let pass, or that waits for the interceptor at index `waits_for`.
 struct Admitted {
     call: Incoming,
     watch: Watch,
@@ -29,7 +29,7 @@ struct Admitted {
 }
 
 impl Connection {
-    /// Asks the interceptors about a call; `None` when one has answered it.
+    /// Runs the interceptors for a call; returns `None` if one of them has answered it.
     fn admit(
         &mut self,
         stream: StreamKey,
@@ -59,7 +59,8 @@ impl Connection {
         }
     }
 
-    /// Hands a whole request message to its handler, or to a task that waits to do so.
+    /// Passes a complete request message to its handler, or to a task that waits for interceptors
+    /// first.
     pub(super) fn dispatch_intercepted(
         &mut self,
         stream: StreamKey,
@@ -104,8 +105,8 @@ impl Connection {
         }
     }
 
-    /// Starts a streaming handler, or a task that waits to do so: what comes meanwhile waits in
-    /// the pipe.
+    /// Starts a streaming handler, or a task that waits for interceptors first. Messages that
+    /// arrive meanwhile wait in the pipe.
     pub(super) fn start_intercepted(
         &mut self,
         stream: StreamKey,
@@ -139,9 +140,9 @@ impl Connection {
     }
 }
 
-/// A request message that interceptors let wait. Its connection counts it and is told when it is
-/// gone: whoever the interceptors would refuse must not make us keep as many as there may be
-/// streams.
+/// Request message held while interceptors wait. Its connection counts its bytes until it is
+/// released: clients that will be refused must not make the server hold one message for each
+/// stream.
 struct Kept {
     bytes: Vec<u8>,
     wire_bytes: usize,
@@ -154,7 +155,7 @@ impl Kept {
     fn new(message: Whole<'_>, bell: &Rc<Bell>, stream: StreamKey) -> Self {
         bell.keep(message.bytes.len());
         Self {
-            // Not a pooled buffer: what waits must cost what was sent.
+            // Not a pooled buffer, so that a waiting message uses only as much memory as was sent.
             bytes: message.bytes.to_vec(),
             wire_bytes: message.wire_bytes,
             compressed: message.compressed,
@@ -180,14 +181,14 @@ impl Drop for Kept {
 }
 
 impl Admitted {
-    /// The call and its watch, which go different ways from here.
+    /// Splits the call from its watch; both are used separately from here on.
     fn part(mut self) -> (Incoming, Watch) {
         self.watch.ends = self.call.ends.share();
         (self.call, self.watch)
     }
 }
 
-/// Lets those who watch a call hear of its messages: of one that is there, and of those to come.
+/// Attaches observers to the messages of a call: to a message already present, and to later ones.
 fn listen(call: &Incoming, pipe: &Pipe, first: Option<MessageBytes>) {
     let Some(tap) = call.ends.tap() else {
         return;
@@ -198,7 +199,7 @@ fn listen(call: &Incoming, pipe: &Pipe, first: Option<MessageBytes>) {
     pipe.set_tap(tap);
 }
 
-/// Asks one interceptor after the other; the one that wants to wait, if any.
+/// Runs the interceptors in order; returns the index of the one that has to wait, if any.
 fn ask(scope: &Scope, call: &mut Incoming, reached: &mut usize) -> Result<Option<usize>, Answer> {
     for (at, interceptor) in scope.interceptors.iter().enumerate() {
         *reached = at + 1;
@@ -211,7 +212,7 @@ fn ask(scope: &Scope, call: &mut Incoming, reached: &mut usize) -> Result<Option
     Ok(None)
 }
 
-/// Waits for the interceptor at `at`, then for those behind it.
+/// Waits for the interceptor at index `at`, then runs those after it.
 async fn resume(scope: Rc<Scope>, mut call: Incoming, at: usize) -> Result<Incoming, Answer> {
     let mut step = Step::Wait;
     for (at, interceptor) in scope.interceptors.iter().enumerate().skip(at) {
@@ -228,7 +229,7 @@ async fn resume(scope: Rc<Scope>, mut call: Incoming, at: usize) -> Result<Incom
     Ok(call)
 }
 
-/// The same until the call's deadline; panics become answers.
+/// Runs [`resume`] until the call's deadline; a panic becomes a status.
 async fn resume_in_time(
     scope: Rc<Scope>,
     call: Incoming,
@@ -240,7 +241,7 @@ async fn resume_in_time(
     Ok(outcome.unwrap_or_else(|_| Err(panicked().into())))
 }
 
-/// A unary call whose interceptors wait; its message is kept for the handler.
+/// Runs a unary call whose interceptors wait; its message is kept for the handler.
 async fn unary_later(
     route: Route,
     call: Incoming,
@@ -260,7 +261,7 @@ async fn unary_later(
     }
 }
 
-/// A streaming call whose interceptors wait.
+/// Runs a streaming call whose interceptors wait.
 async fn stream_later(route: Route, call: Incoming, at: usize, kept: Option<Kept>, pipe: Pipe) {
     let call = match resume_in_time(Rc::clone(&route.scope), call, at).await {
         Ok(Ok(call)) => call,
@@ -273,13 +274,13 @@ async fn stream_later(route: Route, call: Incoming, at: usize, kept: Option<Kept
     let started = route.handler.start(bytes, call.into_parts(), &pipe);
     drop(kept);
     match started {
-        // Its outcome goes through the pipe.
+        // The outcome of the task is sent through the pipe.
         Ok(task) => drop(Running(task).await),
         Err(status) => pipe.finisher().finish(Err(status)),
     }
 }
 
-/// A handler's task that ends with whoever waits for it.
+/// Task of a handler that is cancelled when its owner is dropped.
 struct Running(JoinHandle<()>);
 
 impl Future for Running {
@@ -296,7 +297,7 @@ impl Drop for Running {
     }
 }
 
-/// What the caller is told when the code around its call panicked.
+/// Returns the status for a call whose interceptor panicked.
 fn panicked() -> Status {
     Status::unknown("an interceptor panicked")
 }

@@ -1,4 +1,4 @@
-//! A connection's age, its idleness and its end: when to drain, and when to cut.
+//! Lifetime of a connection: its age, its idle time, its drain and its forced end.
 
 use std::time::Duration;
 
@@ -8,30 +8,31 @@ use corespun_http2::{ErrorCode, Limit, StreamKey};
 use super::Connection;
 use crate::lifetime::Lifetime;
 
-/// How long the acknowledgement of the PING between two GOAWAY frames is waited for.
+/// Longest wait for the acknowledgement of the PING between the two GOAWAY frames of a drain.
 const DRAIN_PING_MAX: Duration = Duration::from_secs(5);
 
-/// The parts that the bound on idleness is measured in.
+/// Number of checks in one span of the idle bound.
 const LOOKS_PER_BOUND: u32 = 4;
 
-/// Looks without a call that prove that the whole bound has passed without any.
+/// Consecutive checks without a call after which the whole idle bound has certainly passed.
 const QUIET_LOOKS_MAX: u32 = LOOKS_PER_BOUND + 1;
 
-/// What ends a connection with time. Only connections that have such a bound own one.
+/// Timers that end a connection; owned only by connections that have such a bound.
 #[derive(Debug)]
 pub(super) struct Life {
-    /// The next moment that something may be due.
+    /// Next moment at which one of the timers may be due.
     pub(super) due: Option<Duration>,
     age_due: Option<Duration>,
     age_grace: Duration,
-    /// When what is left after the age is cut, once the second GOAWAY is out.
+    /// Moment at which calls left after the maximum age are cut off; set when the second GOAWAY is
+    /// sent.
     grace_due: Option<Duration>,
     idle: Option<Idle>,
-    /// The connection drains for its age, and its grace has not begun.
+    /// True while the connection drains for its age and its grace has not begun.
     is_old: bool,
 }
 
-/// Looks now and then whether there were calls, so that no call has to leave a note.
+/// Periodic check for calls, so that no call has to record its time.
 #[derive(Debug)]
 struct Idle {
     pause: Duration,
@@ -41,7 +42,7 @@ struct Idle {
 }
 
 impl Life {
-    /// `None` when nothing is bounded.
+    /// Creates the timers; returns `None` if nothing is bounded.
     fn begin(lifetime: &Lifetime, now: Duration) -> Option<Box<Self>> {
         let age_due = after(lifetime.max_connection_age, now);
         let pause = lifetime.max_connection_idle / LOOKS_PER_BOUND;
@@ -75,7 +76,7 @@ impl Life {
 }
 
 impl Idle {
-    /// Looks once more; true when there was no call for as long as is allowed.
+    /// Checks for calls; returns true if there was none for the whole idle bound.
     fn look(&mut self, now: Duration, open_streams: usize, streams_opened: u64) -> bool {
         let is_quiet = open_streams == 0 && streams_opened == self.streams_opened;
         self.streams_opened = streams_opened;
@@ -86,25 +87,25 @@ impl Idle {
     }
 }
 
-/// The moment `span` after `now`; none for a span without end.
+/// Returns the moment `span` after `now`, or `None` for an unbounded span.
 fn after(span: Duration, now: Duration) -> Option<Duration> {
     now.checked_add(span).filter(|_| span < Duration::MAX)
 }
 
 impl Connection {
-    /// Lives by these bounds from now on.
+    /// Applies these lifetime bounds from now on.
     pub(crate) fn live(&mut self, lifetime: &Lifetime, now: Duration) {
         self.life = Life::begin(lifetime, now);
         self.http2.keep_alive(lifetime.keepalive());
         self.http2.limit_pings(lifetime.ping_policy());
     }
 
-    /// When to look at the connection's life next.
+    /// Returns the moment of the next lifetime check.
     pub(super) fn life_due(&self) -> Option<Duration> {
         self.life.as_ref().and_then(|life| life.due)
     }
 
-    /// Something in the connection's life may be due.
+    /// Handles lifetime timers that are due.
     #[cold]
     pub(super) fn mind_life(&mut self, now: Duration) {
         let Some(mut life) = self.life.take() else {
@@ -132,8 +133,8 @@ impl Connection {
         self.note_last_stream(now);
     }
 
-    /// Begins a graceful end: GOAWAY and PING now, GOAWAY with the last stream when the PING has
-    /// come back or was waited for long enough. Calls are told.
+    /// Begins a graceful end and notifies calls: sends GOAWAY and PING now, and the final GOAWAY
+    /// when the PING is acknowledged or its wait is over.
     pub(super) fn leave(&mut self, now: Duration, reason: &'static [u8]) {
         self.drain_due.get_or_insert(now + DRAIN_PING_MAX);
         self.lend_output();
@@ -141,7 +142,8 @@ impl Connection {
         self.drain.begin();
     }
 
-    /// The last stream may be known by now: then the grace of an old connection begins.
+    /// Starts the grace of a connection past its maximum age, once the last admitted stream is
+    /// known.
     pub(super) fn note_last_stream(&mut self, now: Duration) {
         if let Some(life) = &mut self.life
             && life.is_old
@@ -157,10 +159,10 @@ impl Connection {
         for _ in 0..self.http2.open_streams() {
             self.http2.note_limit_hit(Limit::ConnectionAgeGrace);
         }
-        self.cut_calls("the connection has reached its age, and its calls have had their grace");
+        self.cut_calls("the connection reached its maximum age, and the grace period is over");
     }
 
-    /// Ends every call with UNAVAILABLE, and the connection behind them.
+    /// Ends every call with UNAVAILABLE, then the connection.
     pub(super) fn cut_calls(&mut self, why: &'static str) {
         self.lend_output();
         self.http2.go_away(ErrorCode::NO_ERROR);
@@ -174,7 +176,8 @@ impl Connection {
         self.abandon();
     }
 
-    /// Says what the end of the server takes away, unless it has ended by itself.
+    /// Counts the calls that the end of the server cuts off, unless the connection has ended by
+    /// itself.
     pub(super) fn note_cut(&mut self) {
         let Some(counts) = self.cut_counts.take() else {
             return;

@@ -1,4 +1,4 @@
-//! Calls whose request has come whole and that wait to be started: for room for their reply.
+//! Complete requests that wait to be started until there is space for their reply.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use corespun_http2::StreamKey;
 use super::Connection;
 use crate::call::{Call, Collecting};
 
-/// Entries of calls that have ended that are kept besides as many as there are streams.
+/// Number of stale entries kept in addition to one for each open stream.
 const ENTRIES_SLACK: usize = 64;
 
-/// Streams of such calls, in the order in which they may start.
+/// Streams of waiting calls, in the order in which they may start.
 #[derive(Debug, Default)]
 pub(super) struct Parking(VecDeque<StreamKey>);
 
@@ -22,7 +22,8 @@ impl Parking {
 }
 
 impl Connection {
-    /// Lets a call wait. What has come of it stays held, so that its caller waits in the end.
+    /// Makes a call wait. Its bytes stay counted as received, so that flow control slows its
+    /// client.
     #[cold]
     pub(super) fn park(&mut self, stream: StreamKey, collecting: Box<Collecting>) {
         if let Some(deadline) = collecting.deadline {
@@ -36,8 +37,8 @@ impl Connection {
         debug_assert!(self.parking.0.len() <= self.calls.len() + ENTRIES_SLACK + 1);
     }
 
-    /// Drops the entries of calls that were reset while they waited: their callers could make them
-    /// pile up.
+    /// Removes the entries of calls that were reset while they waited, so that clients cannot make
+    /// them pile up.
     fn forget_ended(&mut self) {
         let calls = &self.calls;
         self.parking.0.retain(|stream| {
@@ -46,14 +47,14 @@ impl Connection {
         });
     }
 
-    /// Moment to start calls that wait, if there are any and nothing stands against them.
+    /// Returns the moment to start waiting calls; `None` if there are none or they cannot start.
     pub(super) fn parking_due(&self) -> Option<Duration> {
         let may_start = !self.parking.is_empty() && !self.must_wait();
         may_start.then(|| self.backlog.turn())
     }
 
-    /// Starts calls that wait, as far as there is room for their replies and this turn's share
-    /// goes.
+    /// Starts waiting calls, as far as there is space for their replies and this turn's share
+    /// permits.
     #[cold]
     pub(super) fn start_parked(&mut self, now: Duration) {
         self.begin_share(now);
@@ -63,7 +64,7 @@ impl Connection {
             };
             match self.take_call(stream) {
                 Call::Parked(collecting) => self.complete(now, stream, collecting),
-                // The call has ended meanwhile, and the place may be another's.
+                // The call has ended meanwhile, and its slot may belong to another call.
                 Call::Vacant => {}
                 call => self.put_call(stream, call),
             }

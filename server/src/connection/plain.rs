@@ -1,4 +1,4 @@
-//! Plain requests: their bodies coming in, their answers going out.
+//! Plain requests on an HTTP/2 connection: collects their bodies and sends their responses.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use super::Connection;
 use crate::call::{Call, Known, PlainCall, Target};
 use crate::plain::{PlainHead, PlainRequest, PlainResponse, ask};
 
-/// Credit for a body that is given ahead, in bytes, because its length may not be known.
+/// Flow-control credit in bytes that is granted ahead for a body, because its length may be
+/// unknown.
 const PLAIN_CREDIT_BYTES: usize = 64 << 10;
 
 impl Connection {
-    /// Starts on a request that is no call.
+    /// Handles the head of a plain request.
     pub(super) fn on_plain_head(
         &mut self,
         now: Duration,
@@ -40,7 +41,7 @@ impl Connection {
             id: stream.id,
             known,
             heard: now,
-            // Not a pooled buffer: what a peer leaves unfinished must cost what it sent.
+            // Not a pooled buffer, so that an unfinished body uses only as much memory as was sent.
             body: Vec::new(),
         };
         if end_stream {
@@ -51,7 +52,7 @@ impl Connection {
         }
     }
 
-    /// Adds to the body, which is held until it is whole.
+    /// Appends to the body, which is held until it is complete.
     pub(super) fn on_plain_data(
         &mut self,
         now: Duration,
@@ -89,8 +90,7 @@ impl Connection {
         }
     }
 
-    /// Answers in place of the handler: with 408 when the body dried up, 503 when it is one too
-    /// many to keep.
+    /// Responds without the handler: 408 if the body stalled, 503 if it is one too many to hold.
     pub(super) fn end_plain(&mut self, stream: StreamKey, call: &PlainCall, status: &Status) {
         if let Target::Plain(head) = &call.known.target {
             let http_status = match status.code() {
@@ -109,7 +109,7 @@ impl Connection {
         self.send_plain(stream, head.wants_no_body(), &PlainResponse::new(413, text));
     }
 
-    /// Sends an answer, without its body to whoever wants none.
+    /// Sends a response, without its body if the request excludes one.
     pub(super) fn send_plain(
         &mut self,
         stream: StreamKey,

@@ -1,4 +1,4 @@
-//! Requests coming in: heads, the bytes of messages, and the call they become.
+//! Incoming requests: heads, message bytes, and the calls that they start.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -97,10 +97,11 @@ impl Connection {
                 {
                     let message = Whole::uncompressed(message);
                     self.dispatch(now, stream, &known, message, deadline);
-                    // For a call that goes on: what is done with counts no longer.
+                    // Only for a call that continues: processed bytes no longer count as held.
                     return self.http2.release(stream, bytes.len());
                 }
-                // Not a pooled buffer: what a peer leaves unfinished must cost what it sent.
+                // Not a pooled buffer, so that an unfinished message uses only as much memory as
+                // was sent.
                 let body = Vec::new();
                 let id = stream.id;
                 let collecting = Box::new(Collecting {
@@ -131,7 +132,8 @@ impl Connection {
         }
     }
 
-    /// Adds to a request message that comes in pieces, which are held until it is whole.
+    /// Appends to a request message that arrives in pieces; the pieces are held until it is
+    /// complete.
     fn collect(
         &mut self,
         now: Duration,
@@ -172,7 +174,7 @@ impl Connection {
         }
     }
 
-    /// Form in which the one message of a request comes.
+    /// Returns the framing of the single message of a request.
     fn framing(&self, known: &Known) -> Framing {
         Framing {
             encoding: known.head.encoding,
@@ -180,7 +182,7 @@ impl Connection {
         }
     }
 
-    /// Hands a request that has come whole to its handler.
+    /// Passes a complete request to its handler.
     pub(super) fn complete(
         &mut self,
         now: Duration,
@@ -195,7 +197,7 @@ impl Connection {
         self.http2.release(stream, usize::MAX);
     }
 
-    /// Hands a request message to its handler that may have come compressed.
+    /// Passes a request message, which may be compressed, to its handler.
     fn dispatch_frame(
         &mut self,
         now: Duration,
@@ -227,7 +229,7 @@ impl Connection {
         corespun_runtime::give_buffer(plain);
     }
 
-    /// Hands a whole request message to its handler.
+    /// Passes a complete request message to its handler.
     fn dispatch(
         &mut self,
         now: Duration,
@@ -283,7 +285,7 @@ impl Connection {
         self.put_streaming(stream, known, pipe, started, None);
     }
 
-    /// A pipe for the messages of a stream.
+    /// Creates a pipe for the messages of a stream.
     pub(super) fn open_pipe(&self, stream: StreamKey, known: &Known, end_stream: bool) -> Pipe {
         let (bell, token) = (Rc::clone(&self.bell), stream.to_token());
         let pipe = Pipe::new(Side::Server, self.message_bytes_max, bell, token);
@@ -295,7 +297,7 @@ impl Connection {
         pipe
     }
 
-    /// Lets a streaming handler that was started take its course.
+    /// Stores a started streaming handler in its stream's slot.
     pub(super) fn put_streaming(
         &mut self,
         stream: StreamKey,
@@ -324,7 +326,8 @@ impl Connection {
     }
 }
 
-/// A call with another number of messages than its kind has (gRPC status codes: UNIMPLEMENTED).
+/// Returns the status of a call whose number of messages does not match its method kind (gRPC
+/// status codes: UNIMPLEMENTED).
 fn cardinality(what: &str) -> Status {
     Status::unimplemented(format!("the request has {what}, but its method takes one"))
 }

@@ -1,4 +1,4 @@
-//! What tasks have left: output, credit and ends of their calls.
+//! Results that tasks leave for the connection: output, flow-control credit and ends of calls.
 
 use corespun_codec::pipe::Finish;
 use corespun_codec::{Encoding, MetadataMap};
@@ -11,7 +11,7 @@ use crate::reply::Reply;
 use crate::tally::Tally;
 
 impl Connection {
-    /// A unary call that had waited is done.
+    /// Handles the end of a unary call that ran as a task.
     pub(super) fn on_completion(&mut self, completion: Completion) {
         let Completion { stream, outcome } = completion;
         let Call::Waiting { known, watch, .. } = self.take_call(stream) else {
@@ -25,7 +25,7 @@ impl Connection {
         }
     }
 
-    /// Does what a streaming call asks for: gives credit back, moves output on, ends it.
+    /// Performs the requests of a streaming call: returns credit, sends output, ends the call.
     pub(super) fn service(&mut self, stream: StreamKey) {
         let mut call = self.take_call(stream);
         let Call::Streaming {
@@ -61,7 +61,7 @@ impl Connection {
                     watch.end(Err(status));
                 }
                 self.count(Tally::note_cut_early);
-                // Trailers would wait behind bytes that the caller may never make room for.
+                // Trailers would wait behind bytes for which the client may never open its window.
                 return self.http2.reset(stream, ErrorCode::CANCEL);
             }
             let initial = pipe.take_initial();
@@ -72,7 +72,8 @@ impl Connection {
         self.put_call(stream, call);
     }
 
-    /// What interceptors let wait has gone on to its handler, or its call is over.
+    /// Handles the release of a message that waited for interceptors: it went to its handler, or
+    /// its call is over.
     fn on_message_gone(&mut self, stream: StreamKey, call: Call) {
         if let Call::Waiting { .. } = call {
             self.put_call(stream, call);
@@ -80,7 +81,7 @@ impl Connection {
     }
 }
 
-/// The handler's end: trailers, or trailers alone when nothing was sent before an error.
+/// Ends a call: sends trailers, or Trailers-Only if nothing was sent before an error.
 pub(super) fn end(mut reply: Reply<'_>, initial: Option<(MetadataMap, Encoding)>, finish: &Finish) {
     let Finish {
         outcome, trailers, ..
@@ -96,7 +97,8 @@ pub(super) fn end(mut reply: Reply<'_>, initial: Option<(MetadataMap, Encoding)>
             }
             (Err(too_large), Ok(())) => reply.status(&too_large),
             (Err(_), Err(status)) => {
-                // Too much beside the status as well, which then says that it is left out.
+                // If the metadata does not fit next to this status either, the status says that it
+                // is left out.
                 initial.append_all(trailers);
                 reply.status_with(status, &initial);
             }

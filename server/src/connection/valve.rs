@@ -1,4 +1,4 @@
-//! A connection's part in its shard: calls turned away for the sake of the others, bytes counted.
+//! A connection's part in the limits of its shard: refused calls and held bytes.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use crate::call::Known;
 use crate::valve::{Seat, Valve};
 
 impl Connection {
-    /// Puts the connection behind the valve of its shard.
+    /// Attaches the connection to the limits of its shard.
     pub fn behind(mut self, valve: Rc<Valve>) -> Self {
         self.seat = Some(Seat::take(valve, self.bell.socket()));
         self
     }
 
-    /// Bytes of requests that came and were not consumed.
+    /// Returns the number of request bytes that were received and not consumed.
     pub fn held_bytes(&self) -> usize {
         self.http2.held_bytes()
     }
 
-    /// Bytes of replies that wait for windows.
+    /// Returns the number of reply bytes that wait for flow-control windows.
     pub fn queued_bytes(&self) -> usize {
         self.http2.queued_bytes()
     }
 
-    /// Turns a call away before its message is looked at, if its shard cannot take it. True when
-    /// it did.
+    /// Refuses a call before its message is decoded, if the shard cannot take it; returns true if
+    /// so.
     #[inline(always)]
     pub(super) fn turn_away(
         &mut self,
@@ -50,8 +50,8 @@ impl Connection {
         true
     }
 
-    /// Returns whether calls whose request has come are to wait: for room for their reply, for
-    /// calls that interceptors keep waiting, or for memory of the shard.
+    /// Returns true if complete requests must wait: for space for their reply, for calls held by
+    /// interceptors, or for memory of the shard.
     #[inline(always)]
     pub(super) fn must_wait(&self) -> bool {
         let is_closed = |seat: &Seat| seat.pressure() == Pressure::Closed;
@@ -60,7 +60,7 @@ impl Connection {
             || self.seat.as_ref().is_some_and(is_closed)
     }
 
-    /// Learns how short the shard is of memory, ahead of what may use more of it.
+    /// Reads the memory pressure of the shard, before work that may use more memory.
     #[inline(always)]
     pub(super) fn heed_pressure(&mut self) {
         if let Some(seat) = &self.seat {
@@ -68,8 +68,8 @@ impl Connection {
         }
     }
 
-    /// Tells the shard how many bytes are kept here: what came and was not consumed, and what goes
-    /// out and was not transmitted.
+    /// Reports the bytes that the connection holds to the shard: received and not consumed, or
+    /// queued and not transmitted.
     pub(super) fn settle(&mut self) {
         let input = self.http2.held_bytes() + self.backlog.pinned_bytes() + self.bell.kept_bytes();
         let bytes = input + self.http2.unsent_bytes();
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// Ends the call that makes this connection keep most, because the shard is out of memory.
+    /// Ends the call that holds the most on this connection, because the shard is out of memory.
     #[cold]
     fn shed(&mut self) {
         let Some(seat) = &self.seat else {
@@ -96,13 +96,13 @@ impl Connection {
         };
         seat.valve.note_shed();
         if self.http2.queued(stream) > 0 {
-            // Trailers would wait behind the very bytes that are to go.
+            // Trailers would wait behind the bytes that are to be freed.
             let call = self.take_call(stream);
             self.drop_call(call);
             return self.http2.reset(stream, ErrorCode::ENHANCE_YOUR_CALM);
         }
         let text =
-            format!("all calls together keep {bytes} bytes, and shard_bytes_max is {bytes_max}");
+            format!("the calls of the shard hold {bytes} bytes, over shard_bytes_max {bytes_max}");
         self.end_call(stream, &Status::resource_exhausted(text));
         self.http2.release(stream, usize::MAX);
     }

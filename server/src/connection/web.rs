@@ -1,4 +1,4 @@
-//! Bodies of gRPC-Web's text form, made plain before anyone else looks at them.
+//! Decoding of base64 request bodies of gRPC-Web's text form.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use super::Connection;
 use crate::call::Call;
 use crate::web::{TextDecoder, WebForm};
 
-/// The decoders of the streams whose bodies are base64.
+/// Decoders of the streams whose bodies are base64.
 #[derive(Debug, Default)]
 pub(super) struct TextBodies {
-    /// By stream slot, each with the stream that it is of.
+    /// Decoders by stream slot, each with the id of its stream.
     decoders: Vec<(u32, TextDecoder)>,
 }
 
 impl TextBodies {
-    /// No stream of this connection ever had such a body.
+    /// Returns true if no stream of this connection ever had a base64 body.
     pub(super) fn is_empty(&self) -> bool {
         self.decoders.is_empty()
     }
@@ -37,14 +37,14 @@ impl TextBodies {
 }
 
 impl Connection {
-    /// Prepares for the body of a call by a browser.
+    /// Prepares for the request body of a gRPC-Web call.
     pub(super) fn expect_web_body(&mut self, stream: StreamKey, form: WebForm) {
         if form.reads_text {
             self.text_bodies.begin(stream);
         }
     }
 
-    /// Makes room for the rest of a message as it travels: four bytes for three of its own.
+    /// Grants credit for the rest of a message in base64: four bytes on the wire for three decoded.
     fn expect_text(&mut self, stream: StreamKey) {
         let missing = match self.calls.get(stream.slot as usize) {
             Some(Call::Collecting(call)) if call.id == stream.id => message::missing(&call.body),
@@ -54,7 +54,7 @@ impl Connection {
         self.http2.expect(stream, missing.div_ceil(3) * 4);
     }
 
-    /// Bytes of a body on a connection where some are base64.
+    /// Handles body bytes on a connection that has base64 bodies.
     pub(super) fn on_web_data(
         &mut self,
         now: Duration,
@@ -77,7 +77,8 @@ impl Connection {
             };
             self.end_call(stream, &Status::internal(text));
         } else {
-            // Whoever takes the bytes gives the credit for them; that for the rest is given here.
+            // The code that takes the bytes returns their credit; the credit for the rest is
+            // returned here.
             self.http2.release(stream, had - pending - plain.len());
             if end_stream || !plain.is_empty() {
                 self.on_data(now, stream, &plain, end_stream);

@@ -1,48 +1,48 @@
-//! Flags about how long connections live, by gRPC's own names.
+//! Flags for the lifetime of connections, with gRPC's own names.
 
 use std::time::Duration;
 
 use crate::lifetime::Lifetime;
 
-/// How long connections live and how each end makes sure of the other; flatten it into a `clap`
-/// parser. Times are such as `2h`, `5m`, `20s`, `1500ms` or `never`.
+/// Lifetime and keepalive of connections; flatten it into a `clap` parser. Times are such as `2h`,
+/// `5m`, `20s`, `1500ms` or `never`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LifetimeFlags {
-    /// Silence of a caller after which it is asked whether it is still there
+    /// Time without data from a client after which a keepalive PING is sent
     #[arg(long, value_name = "TIME", default_value = "2h", value_parser = span)]
     pub keepalive_time: Duration,
 
-    /// How long it may be silent after that
+    /// Time to wait for an answer to a keepalive PING before the connection is closed
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = span)]
     pub keepalive_timeout: Duration,
 
-    /// How often a caller may send PING [0s: as often as other frames without use]
+    /// Minimum interval between PINGs of a client; 0s counts them like other frames without effect
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
     pub keepalive_min_time: Duration,
 
-    /// Callers may send PING as often while they have no call
+    /// Allow PINGs at the minimum interval also without a call; otherwise one every two hours
     #[arg(long)]
     pub permit_without_stream: bool,
 
-    /// Age at which a connection drains, give or take a tenth
+    /// Age at which a connection drains, plus or minus 10 %
     #[arg(long, value_name = "TIME", default_value = "never", value_parser = span)]
     pub max_connection_age: Duration,
 
-    /// How long its calls may take after that
+    /// Time that calls may take to end after their connection has reached its maximum age
     #[arg(long, value_name = "TIME", default_value = "never", value_parser = span)]
     pub max_connection_age_grace: Duration,
 
-    /// How long a connection may be without a call before it drains
+    /// Time without a call after which a connection drains
     #[arg(long, value_name = "TIME", default_value = "never", value_parser = span)]
     pub max_connection_idle: Duration,
 
-    /// Connections at once, on all shards together [default: no bound]
+    /// Maximum number of connections, over all shards [default: no bound]
     #[arg(long, value_name = "N")]
     pub max_connections: Option<usize>,
 }
 
 impl LifetimeFlags {
-    /// Sets what the flags say.
+    /// Writes the flags into `lifetime`.
     pub fn apply(&self, lifetime: &mut Lifetime) {
         *lifetime = Lifetime {
             keepalive_time: self.keepalive_time,
@@ -57,7 +57,7 @@ impl LifetimeFlags {
     }
 }
 
-/// Reads a time with its unit.
+/// Parses a time with its unit.
 fn span(text: &str) -> Result<Duration, String> {
     if text == "never" {
         return Ok(Duration::MAX);

@@ -1,4 +1,4 @@
-//! `--limit NAME=VALUE`: every bound on peers, by the name that it has in [`Limits`].
+//! `--limit NAME=VALUE`: sets any field of [`Limits`] by its name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use corespun_http2::Limits;
 
-/// Bounds on peers other than the default ones; flatten it into a `clap` parser.
+/// Limits on peers that differ from the defaults; flatten it into a `clap` parser.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct LimitFlags {
-    /// Bound on what a peer may do, by its name in `corespun_http2::Limits`; repeatable.
+    /// Limit on a peer, by its field name in `corespun_http2::Limits`; repeatable.
     #[arg(
-        help = "Bound on peers, such as concurrent_streams_max=100; repeatable",
+        help = "Limit on peers, such as concurrent_streams_max=100; repeatable",
         long = "limit",
         value_name = "NAME=VALUE"
     )]
@@ -20,7 +20,7 @@ pub struct LimitFlags {
 }
 
 impl LimitFlags {
-    /// Sets what the flags name, in their order, and leaves the rest.
+    /// Writes the given limits into `limits`, in order; leaves the others unchanged.
     pub fn apply(&self, limits: &mut Limits) {
         for flag in &self.limits {
             (flag.set)(limits);
@@ -30,7 +30,7 @@ impl LimitFlags {
 
 type Set = Arc<dyn Fn(&mut Limits) + Send + Sync>;
 
-/// One bound, ready to be set.
+/// Limit with its value, parsed from one flag.
 #[derive(Clone)]
 pub struct LimitFlag {
     text: String,
@@ -43,7 +43,7 @@ impl fmt::Debug for LimitFlag {
     }
 }
 
-/// A flag that sets no bound; the text says why.
+/// Flag that sets no limit; the text gives the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitFlagError(String);
 
@@ -80,7 +80,7 @@ impl FromStr for LimitFlag {
     }
 }
 
-/// What a bound is given as.
+/// Type of a limit's value.
 trait Value: Copy + Send + Sync + 'static {
     fn parse(text: &str) -> Result<Self, LimitFlagError>;
 }
@@ -108,7 +108,7 @@ impl Value for Duration {
     }
 }
 
-/// A time in seconds or milliseconds: `10s`, `1500ms`.
+/// Parses a time in seconds or milliseconds, such as `10s` or `1500ms`.
 pub(super) fn parse_time(text: &str) -> Result<Duration, LimitFlagError> {
     let (digits, of) = match text.strip_suffix("ms") {
         Some(digits) => (digits, Duration::from_millis as fn(u64) -> Duration),
@@ -121,7 +121,7 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, LimitFlagError> {
     number.map_err(|_| LimitFlagError(format!("{text:?} is not a time such as 10s or 1500ms")))
 }
 
-/// How the value of a named bound is read.
+/// Name of a limit and the parser of its value.
 type Field = (&'static str, fn(&str) -> Result<Set, LimitFlagError>);
 
 macro_rules! fields {

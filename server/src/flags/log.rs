@@ -1,4 +1,4 @@
-//! Logging of programs: to stderr, in a way that never ends or delays serving.
+//! Logging of programs to stderr, in a way that never ends or delays the server.
 
 use std::fmt;
 use std::io::{IsTerminal, stderr};
@@ -9,21 +9,21 @@ use corespun_runtime::{LogWriter, flush_log, log_line, log_panics};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// Time that the end of a program waits for its last lines to be written.
+/// Longest wait at the end of a program for its last lines to be written.
 const FLUSH_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// Logs to stderr until the end of the process; when dropped, waits half a second at most for the
-/// lines so far.
+/// Logger to stderr until the end of the process. Dropping it waits at most half a second for
+/// buffered lines.
 ///
-/// Lines and the messages of panics are written by a thread of their own. If the reader of stderr
-/// stands still, they wait in up to 1 MiB of memory, and what is more is lost and counted; if the
-/// reader is gone, they are dropped.
+/// A separate thread writes log lines and panic messages. If the reader of stderr stalls, lines
+/// wait in up to 1 MiB of memory; further lines are dropped and counted. If the reader is gone, all
+/// lines are dropped.
 #[derive(Debug)]
 #[must_use = "the last lines are lost if the program ends without a drop of this"]
 pub struct Log(());
 
 impl Log {
-    /// Starts to log what `filter` lets through, such as `info` or `corespun_runtime=debug`.
+    /// Starts to log the events that `filter` selects, such as `info` or `corespun_runtime=debug`.
     ///
     /// # Errors
     /// The filter makes no sense, or something else in the program logs already.
@@ -31,7 +31,7 @@ impl Log {
         Self::begin(filter, FmtSpan::NONE)
     }
 
-    /// Starts to log as [`start`](Self::start) does, with a line for the end of each span.
+    /// Starts to log like [`start`](Self::start), with an extra line for the end of each span.
     ///
     /// # Errors
     /// The filter makes no sense, or something else in the program logs already.
@@ -61,7 +61,7 @@ impl Drop for Log {
     }
 }
 
-/// Reason why a program cannot log.
+/// Reason why logging could not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogError(String);
 
@@ -73,7 +73,7 @@ impl fmt::Display for LogError {
 
 impl std::error::Error for LogError {}
 
-/// Ends `main` of `program`: an error becomes a line on stderr and the exit code 1.
+/// Ends `main` of `program`: prints an error to stderr and returns exit code 1, or returns 0.
 pub fn conclude(program: &str, ended: Result<(), impl fmt::Display>) -> ExitCode {
     let code = match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! `--admission` and `--shard-bytes-max`: what a shard does that has more than it can do or keep.
+//! `--admission` and `--shard-bytes-max`: limits of load and memory for a shard.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,39 +9,38 @@ use super::sizes::parse_bytes;
 use crate::admission::Admission;
 use crate::config::Config;
 
-/// When calls are refused to keep a server on time and within its memory; flatten it into a
-/// `clap` parser.
+/// Admission control and memory bound of a server; flatten it into a `clap` parser.
 #[derive(Clone, Debug, clap::Args)]
 pub struct OverloadFlags {
-    /// How long work may wait for its shard.
+    /// Admission control of calls.
     #[arg(
-        help = "Refuse calls that would wait too long: off, on, or target=2ms,interval=100ms,\
-                exempt=/package.Service/Method, each as wanted",
+        help = "Admission control, which refuses calls that would wait too long: off, on, or any \
+                of target=2ms,interval=100ms,exempt=/package.Service/Method",
         long = "admission",
         value_name = "SETTINGS",
         default_value = "off"
     )]
     pub admission: AdmissionFlag,
 
-    /// Bytes that the calls of one shard may keep together, such as 8M [default: 256M, or less
-    /// where the memory limit of the container says so]
+    /// Bytes that the calls of one shard may hold together, such as 8M [default: 256M, or less if
+    /// the memory limit of the container requires it]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub shard_bytes_max: Option<usize>,
 }
 
 impl OverloadFlags {
-    /// Sets what the flags say.
+    /// Writes the flags into `config`.
     pub fn apply(&self, config: &mut Config) {
         config.admission.clone_from(&self.admission.0);
         config.shard_bytes_max = self.shard_bytes_max.or(config.shard_bytes_max);
     }
 }
 
-/// The settings of an admission, if there is to be one.
+/// Settings of admission control; `None` turns it off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmissionFlag(pub Option<Admission>);
 
-/// Settings that make no sense; the text says why.
+/// Invalid settings; the text gives the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmissionFlagError(String);
 
@@ -81,7 +80,9 @@ impl FromStr for AdmissionFlag {
 fn time(text: &str) -> Result<Duration, AdmissionFlagError> {
     let time = parse_time(text).map_err(|error| AdmissionFlagError(error.to_string()))?;
     if time.is_zero() {
-        return Err(AdmissionFlagError(format!("{text:?} is no time at all")));
+        return Err(AdmissionFlagError(format!(
+            "{text:?} is not a time above zero"
+        )));
     }
     Ok(time)
 }
@@ -119,6 +120,6 @@ mod tests {
         check("", Err("\"\" is not target=, interval= or exempt="));
         check("on,off", Err("\"on\" is not target=, interval= or exempt="));
         check("target=5", Err("\"5\" is not a time such as 10s or 1500ms"));
-        check("interval=0s", Err("\"0s\" is no time at all"));
+        check("interval=0s", Err("\"0s\" is not a time above zero"));
     }
 }

@@ -1,15 +1,15 @@
-//! Flags about how large messages and bodies may be.
+//! Flags for the sizes of messages and bodies.
 
 use std::time::Duration;
 
 use super::limits::LimitFlagError;
 use crate::config::Config;
 
-/// Bounds on single messages and bodies; flatten it into a `clap` parser. Sizes are in bytes, or
-/// such as `64K`, `4M` and `1G`.
+/// Limits on single messages and bodies; flatten it into a `clap` parser. Sizes are in bytes, or
+/// have a unit, such as `64K`, `4M` and `1G`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SizeFlags {
-    /// Largest request message, inflated; a larger one gets RESOURCE_EXHAUSTED [default: 4M]
+    /// Largest request message, decompressed; a larger one gets RESOURCE_EXHAUSTED [default: 4M]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub message_bytes_max: Option<usize>,
 
@@ -18,13 +18,13 @@ pub struct SizeFlags {
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub send_bytes_max: Option<usize>,
 
-    /// Largest body of a request that is no call; a larger one gets 413 [default: 64K]
+    /// Largest body of a plain HTTP request; a larger one gets 413 [default: 64K]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub plain_body_bytes_max: Option<usize>,
 }
 
 impl SizeFlags {
-    /// Sets what the flags say.
+    /// Writes the flags into `config`.
     pub fn apply(&self, config: &mut Config) {
         let set = |bound: &mut usize, flag: Option<usize>| *bound = flag.unwrap_or(*bound);
         set(&mut config.message_bytes_max, self.message_bytes_max);
@@ -33,7 +33,7 @@ impl SizeFlags {
     }
 }
 
-/// Reads a number of bytes, with a binary unit or none.
+/// Parses a number of bytes, with an optional binary unit.
 pub(super) fn parse_bytes(text: &str) -> Result<usize, LimitFlagError> {
     let units = [("K", 10), ("M", 20), ("G", 30)];
     let found = units.iter().find_map(|(unit, shift)| {
@@ -51,7 +51,7 @@ pub(super) fn parse_bytes(text: &str) -> Result<usize, LimitFlagError> {
         })
 }
 
-/// Reads the time that a send may take, or `never` for no bound.
+/// Parses the time that a send may take, or `never` for no bound.
 pub(super) fn parse_send_time(text: &str) -> Result<Duration, LimitFlagError> {
     match text {
         "never" => Ok(Duration::MAX),

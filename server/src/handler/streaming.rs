@@ -1,4 +1,4 @@
-//! The three shapes that stream: a task from the start, joined to its connection by a pipe.
+//! Handlers of the three streaming kinds: tasks from the start, joined to the connection by a pipe.
 
 use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use crate::call::ReplyForm;
 use crate::reply::Reply;
 use crate::surround::Terms;
 
-/// Starts one kind of streaming call.
+/// Starter of one kind of streaming call.
 pub(crate) trait StreamStart:
     Fn(Option<&[u8]>, RequestParts, &Pipe) -> Result<JoinHandle<()>, Status>
 {
@@ -25,7 +25,7 @@ impl<F> StreamStart for F where
 {
 }
 
-/// A streaming method of a service.
+/// Streaming method of a service.
 pub(crate) struct Streamed<F> {
     kind: Kind,
     start: F,

@@ -1,4 +1,4 @@
-//! One request, one response: polled in place, a task only when it waits.
+//! Unary handlers: polled in place, and moved to a task only if they wait.
 
 use std::cell::RefCell;
 use std::convert::identity;
@@ -20,13 +20,14 @@ use crate::call::ReplyForm;
 use crate::reply::Reply;
 use crate::surround::Terms;
 
-/// Room for one handler future: it cannot move once polled, so its storage is kept and set anew.
+/// Storage of one handler future. A future cannot move once polled, so its storage is kept and
+/// reused.
 type Storage<Fut> = Pin<Box<Option<Fut>>>;
 
-/// How many rooms a method keeps for calls that wait at the same time.
+/// Number of futures per method whose storage is kept for reuse.
 const STORAGE_KEPT: usize = 256;
 
-/// A unary method of a service.
+/// Unary method of a service.
 pub(crate) struct Unary<S, Q, R, F, Fut> {
     service: Rc<S>,
     handler: F,
@@ -88,7 +89,7 @@ where
                 let is_timed = terms.deadline.is_some();
                 let waiting = self.wait(storage, terms, reply);
                 if is_timed {
-                    // The task's own first poll is what sets the deadline's timer.
+                    // The first poll of the task itself sets the timer of the deadline.
                     reservation.waker().wake_by_ref();
                 }
                 Some(reservation.spawn(Box::pin(waiting)))
@@ -135,7 +136,7 @@ where
     R: Message + 'static,
     Fut: Future<Output = Result<Response<R>, Status>> + 'static,
 {
-    /// The task of a call that was polled and has to wait.
+    /// Spawns the task of a call that was polled and has to wait.
     fn wait(
         &self,
         mut storage: Storage<Fut>,
@@ -162,8 +163,8 @@ fn poll<Fut: Future>(storage: &mut Storage<Fut>, context: &mut Context<'_>) -> P
     }
 }
 
-/// Empties the storage and keeps it for the next call. A handler may panic in being dropped, too,
-/// and its call has an outcome already: such storage is given up.
+/// Drops the future and keeps its storage for the next call. If that drop panics, the storage is
+/// discarded; the call already has its outcome.
 fn keep<Fut>(pool: &RefCell<Vec<Storage<Fut>>>, mut storage: Storage<Fut>) {
     if catch_unwind(AssertUnwindSafe(|| storage.as_mut().set(None))).is_err() {
         return;

@@ -1,4 +1,5 @@
-//! Answers on the wire: their heads, and bodies by length, by chunks, or up to the end.
+//! Responses on the wire: heads, and bodies delimited by length, by chunks, or by the end of the
+//! connection.
 
 use std::io::Write as _;
 
@@ -6,25 +7,25 @@ use corespun_http2::{HeaderList, Token};
 
 use super::{Refusal, Version};
 
-/// The head of an answer as HTTP/2 gave it.
+/// Head of a response as HTTP/2 delivered it.
 #[derive(Debug)]
 pub(super) struct AnswerHead {
     status: u16,
-    /// A line for each field.
+    /// Encoded header lines, one for each field.
     lines: Vec<u8>,
     has_length: bool,
 }
 
-/// How the end of an answer's body is told.
+/// Delimiter of a response body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// There is no body, or content-length says it.
+    /// No delimiter: there is no body, or `content-length` gives its length.
     Length,
-    /// By a last chunk.
+    /// Chunked: a last chunk ends the body.
     Chunks,
-    /// By the end of the connection, for HTTP/1.0.
+    /// End of the connection, for HTTP/1.0.
     Close,
-    /// What comes is dropped: the answer is to have a head only.
+    /// No body is sent: the response is to have a head only.
     HeadOnly,
 }
 
@@ -49,7 +50,7 @@ impl AnswerHead {
         head
     }
 
-    /// Writes the head of an answer to a request of this kind; `ends` says that no body follows.
+    /// Writes the head of a response to a request of this form; `ends` is true if no body follows.
     pub(super) fn write(&self, ask: Ask, ends: bool, out: &mut Vec<u8>) -> Framing {
         let is_bodiless = matches!(self.status, 204 | 304);
         let framing = match ask.version {
@@ -76,7 +77,7 @@ impl AnswerHead {
     }
 }
 
-/// What of a request its answer's form depends on.
+/// Properties of a request that determine the form of its response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
     pub(super) version: Version,
@@ -85,12 +86,12 @@ pub(super) struct Ask {
 }
 
 impl Framing {
-    /// Writes a piece of the body.
+    /// Writes a part of the body.
     pub(super) fn write(self, bytes: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::HeadOnly => {}
             Self::Length | Self::Close => out.extend_from_slice(bytes),
-            // An empty chunk would be the last.
+            // An empty chunk would end the body.
             Self::Chunks if bytes.is_empty() => {}
             Self::Chunks => {
                 // Writing to a vector does not fail.
@@ -109,7 +110,7 @@ impl Framing {
     }
 }
 
-/// Writes the whole answer to a request that is refused, the last of its connection.
+/// Writes the complete response to a refused request; it is the last on its connection.
 pub(super) fn write_refusal(refusal: &Refusal, out: &mut Vec<u8>) {
     write_status(refusal.status, out);
     let len = refusal.why.len() + 1;
@@ -122,7 +123,7 @@ pub(super) fn write_refusal(refusal: &Refusal, out: &mut Vec<u8>) {
     );
 }
 
-/// Tells the caller to send its body (RFC 9110 §10.1.1).
+/// Writes `100 Continue`, so that the client sends its body (RFC 9110 §10.1.1).
 pub(super) fn write_continue(out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
 }
@@ -132,7 +133,7 @@ fn write_status(status: u16, out: &mut Vec<u8>) {
     let _ = write!(out, "HTTP/1.1 {status} {}\r\n", reason(status));
 }
 
-/// What goes behind a status for people; it may be empty (RFC 9112 §4).
+/// Returns the reason phrase of a status; it may be empty (RFC 9112 §4).
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

@@ -1,28 +1,28 @@
-//! Bodies of requests: where they end, and chunks taken apart (RFC 9112 §6, §7.1).
+//! Request bodies: detection of their end, and decoding of chunks (RFC 9112 §6, §7.1).
 
 use super::Refusal;
 use super::head::BodyLength;
 
-/// Digits of a chunk's size: more than any body needs, and no sum of them overflows.
+/// Largest number of digits of a chunk size: more than any body needs, and no sum of such sizes
+/// overflows.
 const SIZE_DIGITS_MAX: u32 = 12;
 
-/// Bytes of all that frames chunks beside their sizes: extensions and the trailer section, which
-/// nobody here reads.
+/// Largest number of ignored bytes in the framing of chunks: extensions and the trailer section.
 const IGNORED_BYTES_MAX: usize = 8 << 10;
 
-/// What is left of a body that nobody wants, and is read past all the same, in bytes.
+/// Largest rest of an unwanted body, in bytes, that is read and discarded to keep the connection.
 const SHORT_BYTES: u64 = 64 << 10;
 
-/// What of a body is still to come.
+/// Remaining part of a request body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Body {
-    /// This many bytes.
+    /// Number of bytes.
     Length(u64),
-    /// Chunks; where in their framing, and how many bytes of it were ignored so far.
+    /// Chunks: the position in their framing, and the number of framing bytes ignored so far.
     Chunks(Place, usize),
 }
 
-/// A place in the framing of chunks.
+/// Position in the framing of chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Size {
@@ -40,7 +40,7 @@ pub(super) enum Place {
     },
     DataCr,
     DataLf,
-    /// At the start of a line of the trailer section.
+    /// Start of a line of the trailer section.
     Line,
     LineRest,
     LineLf,
@@ -48,7 +48,7 @@ pub(super) enum Place {
 }
 
 impl Body {
-    /// The body behind a head; `None` when there is none.
+    /// Creates the body that a head announces; `None` if there is none.
     pub(super) fn begin(length: BodyLength) -> Option<Self> {
         match length {
             BodyLength::Exactly(0) => None,
@@ -57,16 +57,17 @@ impl Body {
         }
     }
 
-    /// So little is left that reading past it is worth a connection.
+    /// Returns true if the rest is short enough to be read and discarded to keep the connection.
     pub(super) fn is_short(&self) -> bool {
         matches!(self, Self::Length(left) if *left <= SHORT_BYTES)
     }
 
-    /// Takes what belongs to the body off the front of `input` and appends its content to `out`;
-    /// true when the body has come whole.
+    /// Removes body bytes from the front of `input` and appends their content to `out`. Returns
+    /// true when the body is complete.
     ///
     /// # Errors
-    /// 400 for framing that another reader might take differently.
+    ///
+    /// 400 for framing that another HTTP implementation might interpret differently.
     pub(super) fn take(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, Refusal> {
         match self {
             Self::Length(left) => {
@@ -115,7 +116,8 @@ impl Place {
         matches!(self, Self::Extension { .. } | Self::LineRest)
     }
 
-    /// The place behind `byte`; `None` behind the last one. Data is not taken byte by byte.
+    /// Returns the position after `byte`; `None` after the last one. Chunk data is not read byte by
+    /// byte.
     fn next(self, byte: u8) -> Result<Option<Self>, Refusal> {
         let next = match (self, byte) {
             (Self::Size { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F')
@@ -155,7 +157,7 @@ impl Place {
 mod tests {
     use super::*;
 
-    /// The body, whether it is whole, and what was left of the input.
+    /// Body, true if it is complete, and the rest of the input.
     type Taken = Result<(Vec<u8>, bool, Vec<u8>), u16>;
 
     fn take(length: BodyLength, pieces: &[&[u8]]) -> Taken {
@@ -173,7 +175,7 @@ mod tests {
         Ok((out, whole, left))
     }
 
-    /// The same however it is cut in two, and byte by byte.
+    /// Checks the result for the text in one piece, split at every position, and byte by byte.
     fn check(length: BodyLength, text: &[u8], expected: Taken) {
         let shown = String::from_utf8_lossy(text);
         for at in 0..=text.len() {

@@ -1,4 +1,4 @@
-//! A connection of HTTP/1.1: one request after the other, each answered before the next.
+//! HTTP/1.1 connection: answers one request after the other.
 
 use std::time::Duration;
 
@@ -12,71 +12,72 @@ use super::head::{self, Head, Scan};
 use super::link::{Fact, Link};
 use crate::connection::Connection;
 
-/// Bytes of requests behind the one that is being answered; receiving pauses when there are more.
+/// Bytes of pipelined requests after the current one at which receiving pauses.
 const PIPELINED_BYTES_HIGH: usize = 64 << 10;
 
-/// Bytes of a body that its handler has made no room for; receiving pauses when there are more.
+/// Bytes of a body that wait for their handler at which receiving pauses.
 const QUEUED_BYTES_HIGH: usize = 256 << 10;
 
-/// What a peer is held to.
+/// Limits on a peer.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     head_bytes_max: usize,
-    /// The same as HTTP/2 counts it, with something for each field.
+    /// Largest head in bytes as HTTP/2 counts it, with an overhead for each field.
     list_bytes_max: usize,
-    /// From the connection's begin to the first byte of a head, and from there to its end.
+    /// Longest time from the start of the connection to the first byte of a head, and from there to
+    /// the end of the head.
     head_time_max: Duration,
-    /// From one answer to the first byte of the next request.
+    /// Longest time from one response to the first byte of the next request.
     idle_time_max: Duration,
-    /// Unsent output from which on no further request is looked at.
+    /// Unsent output in bytes at which no further request is processed.
     output_bytes_high: usize,
 }
 
-/// One caller's connection; a [`Protocol`] for any pump.
+/// HTTP/1.1 connection of one client; a [`Protocol`] that any socket driver can run.
 pub(crate) struct Http1 {
     link: Link,
     scheme: &'static str,
     bounds: Bounds,
     socket: SocketHandle,
-    /// What came and was not looked at yet; from the shard's pool, and back when empty.
+    /// Unprocessed input, in a buffer of the shard's pool that is returned when empty.
     input: Vec<u8>,
-    /// How much of its front is dealt with.
+    /// Number of bytes at the front of `input` that are processed.
     taken: usize,
     scan: Scan,
     exchange: Option<Exchange>,
-    /// Likewise from the pool.
+    /// Unsent output, in a buffer of the shard's pool that is returned when empty.
     output: Vec<u8>,
-    /// When the next head is waited for no longer.
+    /// Moment at which the wait for the next head ends.
     head_due: Option<Duration>,
-    /// The first byte of that head has come.
+    /// True once the first byte of the next head has been received.
     head_begun: bool,
     draining: bool,
     closing: bool,
 }
 
-/// A request, and the answer to it.
+/// Request and the state of its response.
 struct Exchange {
     stream: StreamKey,
     ask: Ask,
-    /// What of the request's body is still to come.
+    /// Rest of the request body; `None` if it is complete.
     body: Option<Body>,
-    /// The caller sends it only when it is told to.
+    /// True if the client sends its body only after `100 Continue`.
     awaits_leave: bool,
     answer: Progress,
-    /// Bytes of the answer in the output, and those that have gone out, both not released yet.
+    /// Bytes of the response in the output, and bytes sent; both not released yet.
     unsent: usize,
     sent: usize,
 }
 
-/// How far an answer has come.
+/// Progress of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Progress {
     Awaited,
     Body(Framing),
     Done,
-    /// There is none, but this one.
+    /// No response from the server; this refusal is sent instead.
     Refused(Refusal),
-    /// It ended before its end.
+    /// The response was broken off.
     Broken,
 }
 
@@ -84,7 +85,7 @@ impl Exchange {
     fn on_fact(&mut self, fact: Fact<'_>, draining: bool, out: &mut Vec<u8>) {
         match (&self.answer, fact) {
             (Progress::Awaited, Fact::Head { head, ends }) => {
-                // What is left of the request has to be read past, if it comes at all.
+                // The rest of the request has to be read and discarded, if it arrives at all.
                 let comes_soon = |body: &Body| body.is_short() && !self.awaits_leave;
                 self.ask.keeps_alive &= !draining && self.body.as_ref().is_none_or(comes_soon);
                 let framing = head.write(self.ask, ends, out);
@@ -112,19 +113,19 @@ impl Exchange {
     }
 }
 
-/// What a caller is told whose stream was reset before its answer.
+/// Returns the refusal for a client whose stream was reset before its response.
 fn refusal(code: ErrorCode) -> Refusal {
     match code {
         ErrorCode::REFUSED_STREAM | ErrorCode::ENHANCE_YOUR_CALM => {
-            Refusal::new(503, "the server has too much to do")
+            Refusal::new(503, "the server is overloaded")
         }
         ErrorCode::PROTOCOL_ERROR => Refusal::malformed("the request is malformed"),
-        code => Refusal::new(500, format!("the request was ended: {code:?}")),
+        code => Refusal::new(500, format!("the request was reset: {code:?}")),
     }
 }
 
 impl Http1 {
-    /// A connection whose requests `server` answers; `scheme` is what its origin begins with.
+    /// Creates a connection whose requests `server` answers; `scheme` is the scheme of its origin.
     pub(crate) fn new(
         server: Connection,
         scheme: &'static str,
@@ -159,15 +160,15 @@ impl Http1 {
         http1
     }
 
-    /// Does what can be done with what has come.
+    /// Makes all progress that the received input permits.
     fn proceed(&mut self, now: Duration) {
         while !self.closing && self.step(now) {}
         if self.closing {
             self.input.clear();
-            // It has ended in order, so it is not among those that a shutdown cuts off.
+            // The connection has ended in order, so a shutdown does not count it as cut off.
             self.link.end(now);
         }
-        // Once for all that was taken: a read may hold a thousand requests.
+        // Once for all processed bytes, because a read can hold a thousand requests.
         let taken = std::mem::take(&mut self.taken).min(self.input.len());
         self.input.drain(..taken);
         if self.input.is_empty() {
@@ -175,7 +176,7 @@ impl Http1 {
         }
     }
 
-    /// The next thing to do; false when that waits for something.
+    /// Performs the next step; returns false if it has to wait.
     fn step(&mut self, now: Duration) -> bool {
         let Some(exchange) = &mut self.exchange else {
             return self.take_head(now);
@@ -208,7 +209,7 @@ impl Http1 {
     }
 
     fn take_head(&mut self, now: Duration) -> bool {
-        // The answers to a hundred requests in one read must not all be kept.
+        // Limits the memory for the responses to a hundred requests in one read.
         let input = &self.input[self.taken..];
         if input.is_empty() || self.output.len() >= self.bounds.output_bytes_high {
             return false;
@@ -241,7 +242,7 @@ impl Http1 {
         }
     }
 
-    /// Hands a request on to the server.
+    /// Passes a request to the server.
     fn begin(&mut self, now: Duration, head: &Head) {
         let max = self.bounds.list_bytes_max;
         if head.fields.size() > max {
@@ -250,7 +251,7 @@ impl Http1 {
         }
         let body = Body::begin(head.body);
         let Ok(stream) = self.link.open(&head.fields, body.is_none()) else {
-            return self.refuse(&Refusal::new(503, "the server is about to end"));
+            return self.refuse(&Refusal::new(503, "the server is shutting down"));
         };
         let ask = Ask {
             version: head.version,
@@ -310,7 +311,7 @@ impl Http1 {
         used > 0
     }
 
-    /// Lets the server work, and writes down what it answers.
+    /// Runs the server's connection, and writes its responses.
     fn run(&mut self, now: Duration) {
         let Self {
             link,
@@ -341,7 +342,7 @@ impl Http1 {
         }
     }
 
-    /// Answers with a refusal, which is the last that is said here.
+    /// Sends a refusal as the last response of the connection.
     fn refuse(&mut self, refusal: &Refusal) {
         tracing::debug!(
             status = refusal.status,
@@ -354,7 +355,7 @@ impl Http1 {
         self.closing = true;
     }
 
-    /// Gives up waiting for a head.
+    /// Ends the connection because no head was received in time.
     fn expire(&mut self) {
         self.head_due = None;
         if self.head_begun {
@@ -367,7 +368,7 @@ impl Http1 {
     }
 }
 
-/// A buffer to write into, from the shard's pool if it has none of its own.
+/// Returns a buffer to write into; takes one from the shard's pool if it has none.
 fn lent(buffer: &mut Vec<u8>) -> &mut Vec<u8> {
     if buffer.capacity() == 0 {
         *buffer = take_buffer();
@@ -417,7 +418,7 @@ impl Protocol for Http1 {
         if self.closing {
             return Flow::Close;
         }
-        // What has room now: more of the answer, or requests that were held back.
+        // There is space now for more of the response, or for requests that were held back.
         let goes_on = match &mut self.exchange {
             Some(exchange) => {
                 exchange.sent += std::mem::take(&mut exchange.unsent);
@@ -453,7 +454,7 @@ impl Protocol for Http1 {
 
     fn drain(&mut self, now: Duration) {
         self.draining = true;
-        // A request whose head is coming is answered too; its own time bounds the wait for it.
+        // A request whose head is arriving is answered too; the limit on its head bounds the wait.
         if self.exchange.is_none() && self.head_begun {
             return;
         }

@@ -1,5 +1,5 @@
-//! Detection of a caller's protocol, once per connection: HTTP/2 announces itself with its first
-//! bytes, TLS with a record of its handshake, and all else is HTTP/1.1.
+//! Protocol detection, once per connection. HTTP/2 starts with its preface, TLS with a handshake
+//! record; everything else is HTTP/1.1.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use corespun_runtime::{Flow, Input, Protocol};
 
 use super::wrong_port::answer_tls;
 
-/// Start of HTTP/2's preface (RFC 9113 §3.4). No request of HTTP/1.1 begins so: the version in its
-/// place is not one that HTTP/1.1 has.
+/// Start of the HTTP/2 preface (RFC 9113 §3.4). No HTTP/1.1 request begins with it, because of the
+/// version that it names.
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 /// First byte of a TLS record with a ClientHello (RFC 8446 §5.1); no HTTP method has it.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// Longest wait for first bytes once the server drains: those that are on their way still get an
-/// answer, and a connection that nobody uses holds nobody up.
+/// Longest wait for the first bytes once the server drains. Bytes in flight still get a response,
+/// and an unused connection does not delay the drain.
 const DRAIN_FIRST_BYTES_MAX: Duration = Duration::from_secs(1);
 
-/// A caller whose protocol is not known yet, and the connections it may become.
+/// Client whose protocol is not detected yet, and the connections that it can become.
 pub(crate) trait Guest {
     /// Connection of a caller that speaks HTTP/1.1.
     type Http1: Protocol;
@@ -31,7 +31,7 @@ pub(crate) trait Guest {
     /// Opens a connection of HTTP/2.
     fn http2(self, now: Duration) -> Self::Http2;
 
-    /// Records that the caller is turned away.
+    /// Records that the client is rejected.
     fn turn_away(self, why: Stranger);
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Stranger {
     Tls,
 }
 
-/// A socket that waits for its caller's first bytes, and the connection that they lead to.
+/// Socket that waits for the first bytes of its client, then becomes the detected connection.
 pub(crate) struct Front<G: Guest> {
     stage: Stage<G>,
     draining: bool,
@@ -52,19 +52,20 @@ pub(crate) struct Front<G: Guest> {
 
 enum Stage<G: Guest> {
     Waiting {
-        /// Bytes of [`PREFACE`] that have come: no buffer is needed for what is known.
+        /// Number of bytes of [`PREFACE`] received so far. They need no buffer, because they are
+        /// known.
         matched: usize,
         until: Option<Duration>,
         guest: G,
     },
     Http2(G::Http2),
     Http1(Box<G::Http1>),
-    /// Only these bytes are left to send.
+    /// Closed, with these bytes left to send.
     Closed(Vec<u8>),
 }
 
 impl<G: Guest> Front<G> {
-    /// A front that waits up to `patience` for the first bytes.
+    /// Creates a front that waits up to `patience` for the first bytes.
     pub(crate) fn new(now: Duration, patience: Duration, guest: G) -> Self {
         Self {
             stage: Stage::Waiting {
@@ -119,7 +120,8 @@ impl<G: Guest> Front<G> {
     }
 }
 
-/// Hands a new connection its first bytes, of which the preface's first `matched` came earlier.
+/// Passes the first bytes to a new connection; the first `matched` bytes of the preface came
+/// earlier.
 fn begin<P: Protocol>(
     mut inner: P,
     now: Duration,

@@ -1,51 +1,52 @@
-//! Heads of requests: from bytes to the fields of an HTTP/2 stream, or to a refusal.
+//! Request heads: parsed into the fields of an HTTP/2 stream, or refused.
 //!
-//! What two readers might take differently is refused, not guessed at: a proxy in front of us and
-//! we must agree on where each request ends (request smuggling, RFC 9112 §11.2).
+//! Text that two implementations might interpret differently is refused. A proxy in front of this
+//! server must agree with it about the end of each request (request smuggling, RFC 9112 §11.2).
 
 use corespun_codec::head::is_grpc;
 use corespun_http2::{HeaderList, Token};
 
 use super::{Refusal, Version};
 
-/// Fields that a head may have; as other servers, and more than browsers send.
+/// Largest number of fields in a head; the limit of other servers, and more than browsers send.
 const FIELDS_MAX: usize = 100;
 
-/// How the end of a request's body is told.
+/// Delimiter of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyLength {
-    /// By content-length; 0 when nothing was said.
+    /// `content-length`; 0 if the head gives no length.
     Exactly(u64),
-    /// By a last chunk.
+    /// Chunked: a last chunk ends the body.
     Chunked,
 }
 
-/// The head of a request.
+/// Parsed head of a request.
 #[derive(Debug)]
 pub(super) struct Head {
-    /// As HTTP/2 has them: pseudo-fields first, names in lower case.
+    /// Fields in the form of HTTP/2: pseudo-headers first, names in lower case.
     pub(super) fields: HeaderList,
     pub(super) version: Version,
     pub(super) body: BodyLength,
-    /// The connection is to go on behind this request.
+    /// True if the connection continues after this request.
     pub(super) keeps_alive: bool,
-    /// The caller waits for leave to send its body.
+    /// True if the client waits for `100 Continue` before it sends its body.
     pub(super) expects_continue: bool,
-    /// The answer is to have a head only.
+    /// True if the response is to have a head only.
     pub(super) is_head: bool,
 }
 
-/// Bytes up to a head's end, and how far they were looked at.
+/// Search for the end of a head, and the number of bytes searched so far.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     looked_at: usize,
 }
 
 impl Scan {
-    /// Where the head ends that `bytes` begin with, once it has come whole.
+    /// Returns the length of the head at the start of `bytes`, once it is complete.
     ///
     /// # Errors
-    /// 400 at a line that ends in anything but CR LF, 431 for a head of more than `max` bytes.
+    ///
+    /// 400 for a line that does not end with CR LF, 431 for a head of more than `max` bytes.
     pub(super) fn end(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, Refusal> {
         for at in self.looked_at..bytes.len().min(max) {
             let before = &bytes[..at];
@@ -69,10 +70,11 @@ impl Scan {
     }
 }
 
-/// Reads a whole head; `scheme` is what the connection is good for.
+/// Parses a complete head; `scheme` is the scheme of the connection.
 ///
 /// # Errors
-/// With the status to answer.
+///
+/// Refusal with the status to respond with.
 pub(super) fn parse(bytes: &[u8], scheme: &str) -> Result<Head, Refusal> {
     let mut room = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut request = httparse::Request::new(&mut room);
@@ -106,17 +108,17 @@ pub(super) fn parse(bytes: &[u8], scheme: &str) -> Result<Head, Refusal> {
     seen.judge(version, method, target, scheme)
 }
 
-/// Returns whether the first line of a head names some version of HTTP.
+/// Returns true if the first line of a head names any version of HTTP.
 fn names_http(head: &[u8]) -> bool {
     let line = head.trim_ascii_start().split(|&byte| byte == b'\r').next();
     let mut words = line.unwrap_or_default().split(|&byte| byte == b' ');
     words.any(|word| word.starts_with(b"HTTP/"))
 }
 
-/// What a request is for.
+/// Target of a request.
 struct Target<'a> {
     path: &'a str,
-    /// Named by an absolute target, which then overrules `host` (RFC 9112 §3.2.2).
+    /// Authority of an absolute target, which overrides `host` (RFC 9112 §3.2.2).
     authority: Option<&'a str>,
 }
 
@@ -152,10 +154,10 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What the fields of a head say, before it is judged.
+/// Fields of a head as received, before validation.
 #[derive(Default)]
 struct Seen {
-    /// What is passed on.
+    /// Fields to pass on.
     fields: Vec<(String, Vec<u8>)>,
     host: Option<Vec<u8>>,
     length: Option<u64>,
@@ -180,7 +182,7 @@ impl Seen {
                     let shown = String::from_utf8_lossy(value);
                     Refusal::malformed(format!("content-length is {shown:?}, not a number"))
                 })?;
-                // Also twice the same: who repeats it may let another reader take another one.
+                // Refused even if both are equal, because another implementation might use either.
                 if self.length.replace(length).is_some() {
                     let why = "the request has several content-length fields";
                     return Err(Refusal::malformed(why));
@@ -209,9 +211,12 @@ impl Seen {
             }
             "expect" => {
                 let shown = String::from_utf8_lossy(value);
-                return Err(Refusal::new(417, format!("nothing here meets {shown:?}")));
+                return Err(Refusal::new(
+                    417,
+                    format!("the expectation {shown:?} is not supported"),
+                ));
             }
-            // What concerns this connection alone goes no further (RFC 9110 §7.6.1).
+            // Fields of this connection alone are not passed on (RFC 9110 §7.6.1).
             "keep-alive" | "proxy-connection" | "upgrade" | "http2-settings" | "te" | "trailer" => {
             }
             _ => {
@@ -250,7 +255,7 @@ impl Seen {
             .all(|byte| byte.is_ascii_graphic() && !b"/?#@\\,".contains(byte))
         {
             let shown = String::from_utf8_lossy(authority);
-            return Err(Refusal::malformed(format!("{shown:?} is no host")));
+            return Err(Refusal::malformed(format!("{shown:?} is not a host")));
         }
         if self.is_grpc {
             let why = "gRPC needs HTTP/2; HTTP/1.1 can carry gRPC-Web, where the server offers it";
@@ -281,7 +286,7 @@ impl Seen {
     }
 }
 
-/// Digits and nothing else: no sign, no list (RFC 9110 §8.6).
+/// Parses a number of digits only: no sign, no list (RFC 9110 §8.6).
 fn number(value: &[u8]) -> Option<u64> {
     if !value.iter().all(u8::is_ascii_digit) {
         return None;

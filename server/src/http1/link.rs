@@ -1,4 +1,5 @@
-//! The HTTP/2 connection in memory: a client at this end, a server's [`Connection`] at the other.
+//! HTTP/2 connection in memory, with a client at this end and a server's [`Connection`] at the
+//! other.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,33 +13,34 @@ use corespun_runtime::{Flow, Input, Protocol, give_buffer, take_buffer};
 use super::answer::AnswerHead;
 use crate::connection::Connection;
 
-/// Bytes of an answer that may wait for their caller to read; the rest stays with its handler.
+/// Bytes of a response that may wait for the client to read; the rest stays with its handler.
 const WINDOW_BYTES: u32 = 256 << 10;
 
-/// Bytes of heads of answers. They come from our own handlers, and a browser takes as many.
+/// Largest response head in bytes. Response heads come from our own handlers, and browsers accept
+/// as much.
 const HEAD_BYTES_MAX: usize = 256 << 10;
 
-/// Something happened to a stream.
+/// Event of a stream.
 pub(super) enum Fact<'a> {
-    /// The head of its answer; with `ends` it is all of it.
+    /// Head of the response; `ends` is true if nothing follows.
     Head { head: &'a AnswerHead, ends: bool },
-    /// A piece of the body.
+    /// Part of the response body.
     Data(&'a [u8]),
-    /// The answer has come whole.
+    /// End of a complete response.
     End,
-    /// It ended without an answer, or inside of one.
+    /// Reset of the stream before or within its response.
     Reset(ErrorCode),
 }
 
-/// Both ends, and what goes between them.
+/// Both ends of the connection, and the buffers between them.
 pub(super) struct Link {
     client: corespun_http2::Connection,
     server: Connection,
-    /// Heads of answers by memo slot.
+    /// Response heads, by memo slot.
     known: Vec<Option<Rc<AnswerHead>>>,
-    /// The server takes no more requests once those under way are answered.
+    /// True if the server accepts no more requests after those in progress.
     leaving: bool,
-    /// The server has said its last.
+    /// True if the server has sent its last byte.
     ended: bool,
 }
 
@@ -63,12 +65,12 @@ impl Link {
         }
     }
 
-    /// The server takes no more requests and answers none.
+    /// Returns true if the server accepts no more requests and answers none.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Returns whether the server drains, for its own end or for the connection's age.
+    /// Returns true if the server drains, for its own end or for the age of the connection.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving
     }
@@ -84,24 +86,24 @@ impl Link {
         self.client.open(fields, None, ends)
     }
 
-    /// Sends a piece of a request's body.
+    /// Sends a part of a request body.
     pub(super) fn send(&mut self, stream: StreamKey, bytes: &[u8], ends: bool) {
         self.lend();
         self.client.send_data(stream, bytes, ends);
     }
 
-    /// Bytes of the request's body that its handler has made no room for yet.
+    /// Returns the number of bytes of a request body that wait for their handler.
     pub(super) fn queued(&self, stream: StreamKey) -> usize {
         self.client.queued(stream)
     }
 
-    /// The caller has been sent this many bytes of the answer: as many more may come.
+    /// Grants credit for `bytes` of the response, because the client has been sent that many.
     pub(super) fn release(&mut self, stream: StreamKey, bytes: usize) {
         self.lend();
         self.client.release(stream, bytes);
     }
 
-    /// Gives a request up.
+    /// Cancels a request.
     pub(super) fn cancel(&mut self, stream: StreamKey) {
         self.lend();
         self.client.reset(stream, ErrorCode::CANCEL);
@@ -109,7 +111,7 @@ impl Link {
 
     pub(super) fn advance(&mut self, now: Duration) {
         self.lend();
-        // Its timers wait for the other end, which is never late.
+        // The client's timers wait for the other end, which is in memory and never late.
         if self.client.advance(now).is_err() {
             self.ended = true;
         }
@@ -130,7 +132,7 @@ impl Link {
         }
     }
 
-    /// The caller is gone.
+    /// Closes the connection, because the client is gone.
     pub(super) fn end(&mut self, now: Duration) {
         if !std::mem::replace(&mut self.ended, true) {
             self.server.receive(now, Input::End);
@@ -151,7 +153,8 @@ impl Link {
         !self.ended && self.server.has_backlog()
     }
 
-    /// Lets both ends speak until neither has anything to say, and tells what happened.
+    /// Exchanges bytes between both ends until neither has output, and reports the events to
+    /// `tell`.
     pub(super) fn exchange(&mut self, now: Duration, tell: &mut dyn FnMut(StreamKey, Fact<'_>)) {
         let mut wire = take_buffer();
         while !self.ended {
@@ -184,7 +187,7 @@ impl Link {
                 Ok(Some(event)) => event,
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::error!(%error, "an answer is not for HTTP/1.1");
+                    tracing::error!(%error, "a response cannot be sent over HTTP/1.1");
                     self.ended = true;
                     return;
                 }
@@ -208,14 +211,14 @@ impl Link {
                         tell(stream, Fact::End);
                     }
                 }
-                // Nobody asks for trailers here: the calls of browsers have theirs in the body.
+                // Trailers are not needed here: gRPC-Web calls have theirs in the body.
                 Event::Trailers { stream, .. } => tell(stream, Fact::End),
                 Event::Reset {
                     stream,
                     code,
                     local,
                 } => {
-                    // What this end finds malformed is the answer, which the caller cannot help.
+                    // This end finds only responses malformed, which is not the client's fault.
                     let code = if local {
                         ErrorCode::INTERNAL_ERROR
                     } else {
@@ -245,7 +248,7 @@ impl Link {
         head
     }
 
-    /// Gives the client's end a buffer to write into: while idle it owns none.
+    /// Lends the client end a buffer to write into; while idle it owns none.
     fn lend(&mut self) {
         if self.client.wants_output() {
             self.client.lend_output(take_buffer());

@@ -1,4 +1,4 @@
-//! Answers to clients that came to the wrong port: without TLS to one with it, or the other way.
+//! Responses to clients on the wrong port: without TLS on a TLS port, or with TLS on a plain one.
 
 use super::Refusal;
 use super::answer::write_refusal;
@@ -7,9 +7,9 @@ use super::front::PREFACE;
 /// Longest method of a request that is answered, in bytes; `PROPPATCH` has nine.
 const METHOD_BYTES_MAX: usize = 16;
 
-/// Returns what a TLS port answers to a client without TLS whose first read is `first`: a refusal
-/// to one of HTTP/1.1, and nothing to any other. SETTINGS and GOAWAY would have gRPC's C-core take
-/// the connection for one that worked, and connect again at once without end.
+/// Returns the response of a TLS port to a client without TLS whose first read is `first`: a
+/// refusal to an HTTP/1.1 client, and nothing to any other. After SETTINGS and GOAWAY, gRPC's
+/// C-core would treat the connection as one that worked, and reconnect at once without end.
 pub(crate) fn answer_plaintext(first: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     if !first.starts_with(PREFACE) && starts_a_request(first) {
@@ -19,8 +19,8 @@ pub(crate) fn answer_plaintext(first: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Returns what a port without TLS answers to a client that begins a TLS handshake. In plain text,
-/// because this is what TLS libraries recognise: an alert would blame the handshake.
+/// Returns the response of a port without TLS to a client that begins a TLS handshake. It is plain
+/// text, because TLS libraries recognise that; an alert would blame the handshake.
 pub(super) fn answer_tls() -> Vec<u8> {
     let mut answer = Vec::new();
     let why = "this port does not speak TLS";
@@ -28,7 +28,7 @@ pub(super) fn answer_tls() -> Vec<u8> {
     answer
 }
 
-/// Returns whether bytes begin with a method and a space (RFC 9112 §3).
+/// Returns true if the bytes begin with a method and a space (RFC 9112 §3).
 fn starts_a_request(bytes: &[u8]) -> bool {
     let method = bytes.iter().take_while(|byte| byte.is_ascii_uppercase());
     let len = method.count();

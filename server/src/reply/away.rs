@@ -1,4 +1,4 @@
-//! The answer to a call that is turned away: cheap, for a shard that has no time.
+//! Reply to a call that an overloaded shard refuses; designed to be cheap.
 
 use std::io::Write;
 use std::time::Duration;
@@ -14,8 +14,8 @@ const FULL: (&[u8], &[u8]) = (b"8", b"the server has no room for more calls");
 const DIGITS: usize = 20;
 
 impl Reply<'_> {
-    /// Trailers-only, with nothing allocated: fields that are the same for all callers go into the
-    /// peer's table. The one that differs says when to come again (gRFC A6).
+    /// Sends Trailers-Only without an allocation. Fields that are equal for all clients go into the
+    /// peer's table; the retry delay differs (gRFC A6).
     pub(crate) fn turn_away(&mut self, refusal: Refusal) {
         let ((code, text), pushback) = match refusal {
             Refusal::Late => (LATE, None),
@@ -36,7 +36,7 @@ impl Reply<'_> {
     }
 }
 
-/// Whole milliseconds as text.
+/// Formats a time in whole milliseconds.
 fn in_ms(time: Duration, digits: &mut [u8; DIGITS]) -> &[u8] {
     let mut room = &mut digits[..];
     // A u128 of milliseconds has more digits only after 3 × 10⁹ years.

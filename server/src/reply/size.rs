@@ -1,26 +1,30 @@
-//! Header lists of replies beside what the caller takes: never a part of its metadata in silence.
+//! Size check of reply header lists against the client's limit, so that metadata is never dropped
+//! silently.
 
 use corespun_codec::head::{self, list_bytes};
 use corespun_codec::{ListRoom, MetadataMap, ResponseParts, Status};
 
 use super::Reply;
 
-/// The `grpc-status` of a call that went well.
+/// `grpc-status` field of a successful call.
 const OK: (&[u8], &[u8]) = (b"grpc-status", b"0");
 
 impl Reply<'_> {
-    /// Checks that the caller takes the metadata around a message, before any of it is sent.
+    /// Checks that the client accepts the metadata before and after a message, before any of it is
+    /// sent.
     ///
     /// # Errors
+    ///
     /// As [`Reply::check_head`] and [`Reply::check_trailers`].
     pub(super) fn check_parts(&self, parts: &ResponseParts) -> Result<(), Status> {
         self.check_head(&parts.metadata)?;
         self.check_trailers(&parts.trailers)
     }
 
-    /// Checks that the caller takes a head with this metadata.
+    /// Checks that the client accepts a head with this metadata.
     ///
     /// # Errors
+    ///
     /// RESOURCE_EXHAUSTED with both sizes.
     pub(crate) fn check_head(&self, metadata: &MetadataMap) -> Result<(), Status> {
         let limit = self.http2.peer_header_list_bytes_max();
@@ -33,10 +37,11 @@ impl Reply<'_> {
         }
     }
 
-    /// Checks that the caller takes these trailers behind an OK. gRPC-Web has them in the body,
+    /// Checks that the client accepts these trailers after an OK. gRPC-Web sends them in the body,
     /// where they have no limit.
     ///
     /// # Errors
+    ///
     /// RESOURCE_EXHAUSTED with both sizes.
     pub(super) fn check_trailers(&self, metadata: &MetadataMap) -> Result<(), Status> {
         if metadata.is_empty() || self.form.web.is_some() {
@@ -49,7 +54,8 @@ impl Reply<'_> {
         }
     }
 
-    /// The caller's limit on a list of which other fields take `used` bytes.
+    /// Returns the space left by the client's limit for a list of which other fields take `used`
+    /// bytes.
     pub(crate) fn room(&self, used: usize) -> ListRoom {
         ListRoom {
             limit: self.http2.peer_header_list_bytes_max(),
@@ -57,7 +63,7 @@ impl Reply<'_> {
         }
     }
 
-    /// Size of the fields that every head starts with.
+    /// Returns the size of the fields that every head starts with.
     pub(super) fn start_bytes(&self) -> usize {
         let content_type = self.form.content_type;
         list_bytes(head::response_fields(content_type, MetadataMap::EMPTY))

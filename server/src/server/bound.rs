@@ -1,4 +1,4 @@
-//! A server that listens and does not serve yet.
+//! Server that listens and does not serve yet.
 
 use std::fmt;
 
@@ -19,9 +19,10 @@ use crate::tally::Tallies;
 use crate::valve::Valve;
 use corespun_tls::TlsConfig;
 
-/// A server whose addresses are bound: made by [`ServerBuilder::bind`].
+/// Server whose addresses are bound, created by [`ServerBuilder::bind`].
 ///
-/// Callers that connect wait in the kernel until it serves. Dropping it closes its sockets.
+/// Clients that connect wait in the kernel's backlog until it serves. Dropping it closes its
+/// sockets.
 ///
 /// ```no_run
 /// # use corespun_server::{Error, Server};
@@ -38,7 +39,7 @@ use corespun_tls::TlsConfig;
 pub struct Bound {
     runtime: corespun_runtime::Bound,
     doors: Vec<Door>,
-    /// By listener: a trusted proxy is on the other side.
+    /// True for each listener, by index, whose peers are trusted proxies.
     proxies: Vec<bool>,
     tls: Option<corespun_tls::Acceptor>,
     config: Config,
@@ -50,14 +51,15 @@ pub struct Bound {
 }
 
 impl ServerBuilder {
-    /// Checks the settings, reads keys and certificates, and listens on all addresses; services
-    /// are not made so far.
+    /// Checks the settings, reads keys and certificates, and listens on all addresses. Services are
+    /// not created yet.
     ///
-    /// Without a [`Config::shard_bytes_max`], a quarter of the memory that the container or the
-    /// machine has is shared by the shards, up to 256 MiB each.
+    /// Without a [`Config::shard_bytes_max`], the shards share a quarter of the memory that the
+    /// container or the machine has, with at most 256 MiB each.
     ///
     /// # Errors
-    /// An address makes no sense or is taken, or a key or certificate is of no use.
+    ///
+    /// An address is invalid or in use, or a key or certificate is unusable.
     pub fn bind(self) -> Result<Bound, Error> {
         let Self {
             listen,
@@ -96,20 +98,21 @@ impl ServerBuilder {
 }
 
 impl Bound {
-    /// The addresses as bound: port 0 has become a real one.
+    /// Returns the bound addresses, with the real port in place of port 0.
     pub fn addresses(&self) -> &[Address] {
         self.runtime.addresses()
     }
 
-    /// The number of shards that will serve.
+    /// Returns the number of shards that will serve.
     pub fn shards(&self) -> usize {
         self.runtime.shards()
     }
 
-    /// Makes the services, starts the shards, and returns once all serve.
+    /// Creates the services, starts the shards, and returns once all serve.
     ///
     /// # Errors
-    /// The engine that was asked for by name is refused, or a factory failed.
+    ///
+    /// The engine selected by name is unavailable, or a factory failed.
     pub fn start(self) -> Result<Running, Error> {
         let Self {
             runtime,
@@ -143,7 +146,7 @@ impl Bound {
                     return Err(Error::Exempt(method.clone()).into());
                 }
             }
-            // One shard looks after the files for all.
+            // One shard watches the files for all shards.
             if let Some(tls) = watched.clone().filter(|_| shard.index() == 0) {
                 spawn(tls.watch(RELOAD_PAUSE));
             }
@@ -170,9 +173,10 @@ impl Bound {
         })
     }
 
-    /// Serves as [`ServerBuilder::run`] does.
+    /// Runs the server as [`ServerBuilder::run`] does.
     ///
     /// # Errors
+    ///
     /// As [`start`](Self::start), or a shard failed.
     pub fn run(self) -> Result<(), Error> {
         let cut_off = self.serve()?;
@@ -180,9 +184,10 @@ impl Bound {
         Ok(())
     }
 
-    /// Serves as [`ServerBuilder::serve`] does.
+    /// Runs the server as [`ServerBuilder::serve`] does.
     ///
     /// # Errors
+    ///
     /// As [`start`](Self::start), or a shard failed.
     pub fn serve(mut self) -> Result<CutOff, Error> {
         self.runtime = self.runtime.catch_signals();

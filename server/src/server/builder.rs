@@ -1,4 +1,4 @@
-//! What can be said of a server before it starts.
+//! Settings of a server before it starts.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,16 +26,16 @@ pub(super) type InterceptorFactory =
 
 pub(super) type Factory = Box<dyn Fn(ShardId, &mut Routes) -> Result<(), BoxError> + Send + Sync>;
 
-/// An address to listen on.
+/// Address to listen on.
 pub(super) struct Listen {
     pub(super) address: String,
-    /// TLS is left out there.
+    /// True if TLS is not used on this address.
     pub(super) plaintext: bool,
-    /// A trusted proxy is on the other side.
+    /// True if the peers are trusted proxies.
     pub(super) is_proxy: bool,
 }
 
-/// Where a server listens, on how many shards, and what it serves.
+/// Builder of a server: addresses, shards, settings and services.
 pub struct ServerBuilder {
     pub(super) listen: Vec<Listen>,
     pub(super) tls: Option<TlsConfig>,
@@ -63,9 +63,9 @@ impl ServerBuilder {
         }
     }
 
-    /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port, which
-    /// [`bind`](Self::bind) tells), `[::]:50051` (IPv6 and IPv4), `unix:/path`, or `unix:@name` for
-    /// a name without a file.
+    /// Adds an address: `127.0.0.1:50051`, `[::1]:0` (any free port, which [`bind`](Self::bind)
+    /// reports), `[::]:50051` (IPv6 and IPv4), `unix:/path`, or `unix:@name` for an abstract Unix
+    /// socket.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen.push(Listen {
             address: address.into(),
@@ -75,11 +75,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds an address whose only callers are trusted proxies, such as Envoy or HAProxy in front of
-    /// this server. A connection of theirs carries the calls of many, so it does not end for what
-    /// some of them do: the budgets against floods are those of
-    /// [`Limits::behind_proxy`](corespun_http2::Limits::behind_proxy). Bounds on memory and on
-    /// single calls stay. TLS is spoken as on the addresses of [`listen`](Self::listen).
+    /// Adds an address whose only clients are trusted proxies, such as Envoy or HAProxy in front of
+    /// this server. A connection of a proxy carries the calls of many clients, so the behaviour of
+    /// some of them must not close it. The budgets against floods are therefore those of
+    /// [`Limits::behind_proxy`](corespun_http2::Limits::behind_proxy). Limits on memory and on
+    /// single calls are unchanged. TLS is used as on the addresses of [`listen`](Self::listen).
     pub fn listen_trusted_proxy(mut self, address: impl Into<String>) -> Self {
         self.listen.push(Listen {
             address: address.into(),
@@ -89,8 +89,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds an address that is served without TLS whatever [`tls`](Self::tls) says: for probes, or
-    /// for a Unix socket whose peers the kernel vouches for.
+    /// Adds an address that is served without TLS, whatever [`tls`](Self::tls) sets: for probes, or
+    /// for a Unix socket, whose peers the kernel identifies.
     pub fn listen_plaintext(mut self, address: impl Into<String>) -> Self {
         self.listen.push(Listen {
             address: address.into(),
@@ -100,85 +100,86 @@ impl ServerBuilder {
         self
     }
 
-    /// Speaks TLS on every address of [`listen`](Self::listen). Files are read at the start, which
-    /// fails when they are of no use. When they change they are read again, within seconds, or at
-    /// once on SIGHUP if the server is [`run`](Self::run): new connections get the new certificate,
-    /// and a broken one leaves the old one in place, with a warning in the log.
+    /// Uses TLS on every address of [`listen`](Self::listen). The files are read at the start,
+    /// which fails if they are unusable. They are read again within seconds of a change, and at
+    /// once on SIGHUP if the server is [`run`](Self::run). New connections then use the new
+    /// certificate. An unusable file leaves the old certificate in place, and logs a warning.
     pub fn tls(mut self, config: TlsConfig) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// Number of shards, one thread each; by default what the affinity mask, the CPU quota and the
-    /// memory limit of the process allow, at 64 MiB for each.
+    /// Sets the number of shards, one thread each. Default: what the affinity mask, the CPU quota
+    /// and the memory limit of the process allow, at 64 MiB for each.
     pub fn shards(mut self, shards: usize) -> Self {
         self.runtime = self.runtime.shards(shards);
         self
     }
 
-    /// CPUs to pin the shards to, in order. By default they are pinned only if the affinity mask is
+    /// Sets the CPUs to pin the shards to, in order. Default: pinned only if the affinity mask is
     /// smaller than the machine.
     pub fn cpus(mut self, cpus: Vec<usize>) -> Self {
         self.runtime = self.runtime.cpus(cpus);
         self
     }
 
-    /// How sockets are driven; by default io_uring where the kernel lets us, else epoll.
+    /// Sets the engine that drives sockets. Default: io_uring if the kernel permits it, else epoll.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.runtime = self.runtime.engine(engine);
         self
     }
 
-    /// How accepted connections are spread over the shards.
+    /// Sets the distribution of accepted connections over the shards.
     pub fn balance(mut self, balance: Balance) -> Self {
         self.runtime = self.runtime.balance(balance);
         self
     }
 
-    /// How long a drain may take before what is left is cut off: those calls end with UNAVAILABLE.
+    /// Sets the longest time of a drain. Calls left then end with UNAVAILABLE.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.runtime = self.runtime.grace(grace);
         self
     }
 
-    /// How long a caller may take to read one send, of some 512 KiB at most, before its connection
-    /// is closed; 60 seconds by default.
+    /// Sets the longest time that a client may take to read one send of at most about 512 KiB. Its
+    /// connection is closed then. Default: 60 seconds.
     pub fn send_time_max(mut self, bound: Duration) -> Self {
         self.runtime = self.runtime.send_time_max(bound);
         self
     }
 
-    /// How long a busy shard may wait for more calls before it deals with those that came, at most
-    /// a second: it saves CPU time, and every call is later by up to this. A shard is busy if its
-    /// last turn dealt with eight connections or more; others wait for nothing. Admission control
-    /// does not count this wait. Default: no time at all.
+    /// Sets the time, at most one second, that a busy shard waits to collect more calls before it
+    /// processes them. This saves CPU time, and adds up to this much latency to every call. A shard
+    /// is busy if its last turn processed eight connections or more; others do not wait. Admission
+    /// control does not count this wait. Default: zero.
     pub fn coalesce_time(mut self, time: Duration) -> Self {
         self.runtime = self.runtime.coalesce_time(time);
         self
     }
 
-    /// How long the server goes on after SIGTERM before it drains, while its health already says
-    /// that it does not serve: time for balancers to send new callers elsewhere. Default: none.
+    /// Sets the time between SIGTERM and the start of the drain, during which health already
+    /// reports NOT_SERVING, so that load balancers send new clients elsewhere. Default: zero.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.runtime = self.runtime.drain_delay(delay);
         self
     }
 
-    /// Offers `grpc.health.v1.Health`, which answers what `health` says.
+    /// Offers `grpc.health.v1.Health` with the statuses of `health`.
     pub fn health(mut self, health: &Health) -> Self {
         self.builtin.health = Some(health.clone());
         self
     }
 
-    /// Offers `grpc.health.v1.Health` as [`health`](Self::health) does, and answers plain probes
-    /// with the same statuses, over HTTP/1.1 and HTTP/2 on every address:
+    /// Offers `grpc.health.v1.Health` as [`health`](Self::health) does, and answers plain HTTP
+    /// probes with the same statuses, over HTTP/1.1 and HTTP/2 on every address:
     ///
     /// - `/healthz` and `/readyz`: 200 while the server as a whole serves, else 503; with
-    ///   `?service=NAME` that of one service. Both are 503 from SIGTERM on, also during
-    ///   [`drain_delay`](Self::drain_delay). For readiness probes and balancers.
-    /// - `/livez`: 200 as long as the process answers. For liveness probes, which should not
+    ///   `?service=NAME` the status of one service. Both return 503 from SIGTERM on, also during
+    ///   [`drain_delay`](Self::drain_delay). For readiness probes and load balancers.
+    /// - `/livez`: 200 as long as the process responds. For liveness probes, which should not
     ///   restart a server that drains or waits for something else.
-    /// - `OPTIONS /`, HAProxy's default check, as `/healthz`, unless there is a
+    /// - `OPTIONS /`, the default check of HAProxy: as `/healthz`, unless there is a
+    ///   [`plain`](Self::plain) handler, which receives all other paths.
     ///   [`plain`](Self::plain) handler: all other paths are its own.
     ///
     /// ```no_run
@@ -192,34 +193,34 @@ impl ServerBuilder {
         self.health(health)
     }
 
-    /// Offers reflection, `v1` and `v1alpha`, from the schemas that the services bring along.
+    /// Offers reflection, `v1` and `v1alpha`, with the schemas of the services.
     pub fn reflection(self) -> Self {
         self.reflection_with(&[])
     }
 
-    /// Offers reflection of further schemas too, each a serialized
-    /// `google.protobuf.FileDescriptorSet` with all its imports: for services made by hand, and for
-    /// files that only extend others.
+    /// Offers reflection with additional schemas, each a serialized
+    /// `google.protobuf.FileDescriptorSet` with all its imports: for services without generated
+    /// code, and for files that only extend others.
     pub fn reflection_with(mut self, sets: &[&'static [u8]]) -> Self {
         self.builtin.reflection = Some(Offer::new(sets));
         self
     }
 
-    /// Offers `grpc.channelz.v1.Channelz`: connections, their addresses and what they have counted,
-    /// for tools such as `grpcdebug`. Without it nothing is counted.
+    /// Offers `grpc.channelz.v1.Channelz` for tools such as `grpcdebug`: connections, their
+    /// addresses and their counters. Without it nothing is counted.
     pub fn channelz(mut self) -> Self {
         self.builtin.channelz = Some(Channelz::new());
         self
     }
 
-    /// Limits of connections and calls.
+    /// Sets the limits of connections and calls.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Serves browsers too: calls by gRPC-Web, over HTTP/2 and over HTTP/1.1 on every address.
-    /// `web` says whose pages may call. Native calls do not pay for it.
+    /// Serves browsers by gRPC-Web, over HTTP/2 and HTTP/1.1 on every address. `web` sets the
+    /// origins whose pages may call. Native calls have no extra cost.
     ///
     /// ```no_run
     /// # use corespun_server::{Error, GrpcWeb, Server};
@@ -233,35 +234,36 @@ impl ServerBuilder {
         self
     }
 
-    /// How often callers exceed each limit; take it before [`ServerBuilder::run`] and read it from
-    /// any thread.
+    /// Returns the counts of exceeded limits. Take them before [`ServerBuilder::run`] and read them
+    /// from any thread.
     pub fn limit_stats(&self) -> LimitStats {
         self.limit_stats.clone()
     }
 
-    /// Refuses calls that would wait too long for their shard; without it none is. Which shard
-    /// a connection is on decides, not what the others have to do.
+    /// Enables admission control: refuses calls that would wait too long for their shard. Each
+    /// shard decides for its own connections, whatever the load of the others. Default: no call is
+    /// refused.
     pub fn admission(mut self, admission: Admission) -> Self {
         self.config.admission = Some(admission);
         self
     }
 
-    /// How many calls are turned away to stay on time and within memory; take it before
-    /// [`ServerBuilder::run`] and read it from any thread.
+    /// Returns the counts of calls refused for overload or lack of memory. Take them before
+    /// [`ServerBuilder::run`] and read them from any thread.
     pub fn overload_stats(&self) -> OverloadStats {
         self.overload_stats.clone()
     }
 
-    /// Compresses messages as `encoding` for callers that accept it. Services, responses and
-    /// senders may choose otherwise. What callers send compressed is read in any case.
+    /// Compresses messages with `encoding` if the client accepts it. Services, responses and
+    /// senders may override it. Compressed requests are accepted in any case.
     pub fn compress(mut self, encoding: Encoding) -> Self {
         self.config.encoding = encoding;
         self
     }
 
-    /// Adds an interceptor around the calls of all services, behind those that were added before.
-    /// The factory is called once on each shard, as those of services are. Health and reflection
-    /// are services, so their calls are asked about too; requests that are no calls are not: see
+    /// Adds an interceptor for the calls of all services, after those added before. The factory is
+    /// called once on each shard, like those of services. Health and reflection are services, so
+    /// the interceptor sees their calls too. It does not see plain requests: see
     /// [`plain`](Self::plain).
     pub fn intercept<I, F>(mut self, factory: F) -> Self
     where
@@ -275,8 +277,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds a service. The factory is called once on each shard, on its thread: what it makes is
-    /// that shard's own and need be neither `Send` nor `Sync`.
+    /// Adds a service. The factory is called once on each shard, on its thread. The service belongs
+    /// to that shard and need be neither `Send` nor `Sync`.
     pub fn service<S, F>(mut self, factory: F) -> Self
     where
         S: Service,
@@ -289,13 +291,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Answers requests that are no calls (their content type is not gRPC's), in place of the 405
-    /// or 415 that they get otherwise: `/metrics`, for example. HTTP/1.1 is then answered beside
-    /// HTTP/2 on every address, with TLS also for clients without ALPN: the first bytes of a
-    /// connection tell. For health see [`probes`](Self::probes). The factory is called once on
-    /// each shard, as that of a service. A handler set before is replaced. Calls do not pay for
-    /// it. No interceptor sees such a request: what it may learn is for the handler to decide.
+    /// Sets the handler of plain requests, whose content type is not gRPC's, such as `/metrics`.
+    /// Without a handler they get 405 or 415.
     ///
+    /// HTTP/1.1 is then served in addition to HTTP/2 on every address, also to TLS clients without
+    /// ALPN: the first bytes of a connection determine its protocol. Calls have no extra cost.
+    ///
+    /// The factory is called once on each shard, like that of a service. An earlier handler is
+    /// replaced. No interceptor sees plain requests, so the handler itself decides about access.
+    /// For health see [`probes`](Self::probes).
     /// ```no_run
     /// # use corespun_server::{Error, PlainRequest, PlainResponse, Server};
     /// fn answer(request: &PlainRequest<'_>) -> PlainResponse {

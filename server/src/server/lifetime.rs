@@ -1,21 +1,21 @@
-//! What can be said of how long connections live, by gRPC's own names.
+//! Builder settings for the lifetime of connections, with the names of gRPC.
 
 use std::time::Duration;
 
 use super::ServerBuilder;
 
 impl ServerBuilder {
-    /// The silence of a caller after which a PING asks whether it is still there, and how long it
-    /// may be silent after that; two hours and 20 seconds by default. See
-    /// [`Lifetime`](crate::Lifetime), also for the others.
+    /// Sets the time without data from a client after which a keepalive PING is sent, and the time
+    /// to wait for an answer. Default: two hours and 20 seconds. See [`Lifetime`](crate::Lifetime),
+    /// also for the other settings.
     pub fn keepalive(mut self, time: Duration, timeout: Duration) -> Self {
         self.config.lifetime.keepalive_time = time;
         self.config.lifetime.keepalive_timeout = timeout;
         self
     }
 
-    /// How often callers may send PING, and whether also while they have no call: every five
-    /// minutes and no by default. Who does not keep to it gets `too_many_pings`.
+    /// Sets the minimum interval between PINGs of a client, and whether it applies without a call
+    /// too. Default: five minutes, and no. A client that violates it gets `too_many_pings`.
     pub fn keepalive_enforcement(
         mut self,
         min_time: Duration,
@@ -26,25 +26,25 @@ impl ServerBuilder {
         self
     }
 
-    /// The age at which a connection drains, give or take a tenth; no bound by default.
+    /// Sets the age at which a connection drains, plus or minus 10 %. Default: no limit.
     pub fn max_connection_age(mut self, age: Duration) -> Self {
         self.config.lifetime.max_connection_age = age;
         self
     }
 
-    /// How long calls may take after that; no bound by default.
+    /// Sets the time that calls may take to end after the maximum age. Default: no limit.
     pub fn max_connection_age_grace(mut self, grace: Duration) -> Self {
         self.config.lifetime.max_connection_age_grace = grace;
         self
     }
 
-    /// How long a connection may be without a call; no bound by default.
+    /// Sets the time without a call after which a connection drains. Default: no limit.
     pub fn max_connection_idle(mut self, idle: Duration) -> Self {
         self.config.lifetime.max_connection_idle = idle;
         self
     }
 
-    /// How many connections may be open at once, on all shards together; no bound by default.
+    /// Sets the maximum number of open connections, over all shards. Default: no limit.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.config.lifetime.max_connections = connections;
         self

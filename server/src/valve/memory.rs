@@ -1,9 +1,11 @@
-//! Memory that the connections of a shard keep for their peers, and who gets what is left.
+//! Memory that the connections of a shard hold for their peers, and its distribution under
+//! pressure.
 //!
-//! Below three quarters of the bound every connection goes by its own limits. Above, windows are
-//! small, and only one connection at a time gets credit for messages that are larger; at the bound
-//! no window is given back and no call is started, except on that one connection, so that somebody
-//! always goes on. Above that, with room for one message more, the call that keeps most ends.
+//! Below three quarters of the bound each connection has only its own limits. Above that, windows
+//! are small, and only one connection at a time gets credit for messages larger than its window. At
+//! the bound no window is reopened and no call is started, except on that one connection, so that
+//! there is always progress. Above the bound plus one message, the call that holds the most is
+//! ended.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,28 +15,28 @@ use corespun_runtime::SocketHandle;
 
 use super::Valve;
 
-/// Memory that one connection keeps.
+/// Memory use of one connection.
 #[derive(Debug)]
 struct Holder {
     bytes: usize,
     socket: SocketHandle,
-    /// It was told of a shortage, and is to be told of its end.
+    /// True if the connection was notified of a shortage, and has not been notified of its end.
     is_pressed: bool,
-    /// It keeps most, and is to end a call.
+    /// True if the connection holds the most and is to end a call.
     is_asked: bool,
 }
 
-/// The bytes of all connections.
+/// Memory use of all connections of a shard.
 #[derive(Debug)]
 pub(super) struct Memory {
     bytes: Cell<usize>,
     bytes_max: usize,
-    /// Bytes at which waiting is no longer enough.
+    /// Bytes at which waiting is no longer enough and a call is ended.
     bytes_cut: usize,
     holders: RefCell<Vec<Option<Holder>>>,
-    /// The connection that goes on while memory is short.
+    /// Connection that may continue while memory is short.
     favoured: Cell<Option<usize>>,
-    /// Pressure on connections that are not favoured.
+    /// Memory pressure on all other connections.
     level: Cell<Pressure>,
 }
 
@@ -55,13 +57,14 @@ impl Memory {
         self.bytes.get()
     }
 
-    /// More is kept than waiting could hold back.
+    /// Returns true if the connections hold more than flow control can hold back.
     #[inline(always)]
     pub(super) fn is_over(&self) -> bool {
         self.bytes.get() > self.bytes_cut
     }
 
-    /// Shortage by what is kept now; it ends a little below where it begins.
+    /// Returns the memory pressure for the current use; a level ends a little below where it
+    /// begins.
     fn judge(&self) -> Pressure {
         let (bytes, max) = (self.bytes.get(), self.bytes_max);
         match self.level.get() {
@@ -74,7 +77,7 @@ impl Memory {
         }
     }
 
-    /// Notes what a connection keeps, and whether some of its calls wait.
+    /// Records the bytes that a connection holds, and whether some of its calls wait.
     fn recount(&self, place: usize, bytes: usize, waits: bool) {
         let mut holders = self.holders.borrow_mut();
         let Some(holder) = holders.get_mut(place).and_then(Option::as_mut) else {
@@ -91,7 +94,7 @@ impl Memory {
             self.favoured.set(Some(place));
         }
         if is_done || level != was && was != Pressure::None {
-            // Those who wait look again.
+            // Waiting connections check again.
             for holder in holders.iter_mut().flatten() {
                 if std::mem::take(&mut holder.is_pressed) {
                     holder.socket.touch();
@@ -112,7 +115,7 @@ impl Memory {
         }
     }
 
-    /// Asks the connection that keeps most to end a call.
+    /// Requests the connection that holds the most to end a call.
     #[cold]
     fn ask_largest(&self) {
         let mut holders = self.holders.borrow_mut();
@@ -133,7 +136,7 @@ impl Memory {
     }
 }
 
-/// A connection's place among those that share a valve; its bytes go with it.
+/// Registration of a connection in the shard's memory accounting; dropping it removes its bytes.
 pub(crate) struct Seat {
     pub(crate) valve: Rc<Valve>,
     place: usize,
@@ -141,7 +144,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// A place for the connection on `socket`.
+    /// Registers the connection on `socket`.
     pub(crate) fn take(valve: Rc<Valve>, socket: SocketHandle) -> Self {
         let holder = Some(Holder {
             bytes: 0,
@@ -168,8 +171,8 @@ impl Seat {
         }
     }
 
-    /// Notes that the connection keeps `bytes` now, and whether some of its calls wait for memory.
-    /// True if a call of this connection is to end for the others' sake.
+    /// Records the bytes that the connection holds, and whether some of its calls wait for memory.
+    /// Returns true if a call of this connection is to be ended.
     #[inline]
     pub(crate) fn recount(&mut self, bytes: usize, waits: impl FnOnce() -> bool) -> bool {
         let memory = &self.valve.memory;
@@ -185,7 +188,7 @@ impl Seat {
         false
     }
 
-    /// Shortage of memory in the shard, as far as it concerns this connection.
+    /// Returns the memory pressure of the shard on this connection.
     #[inline(always)]
     pub(crate) fn pressure(&self) -> Pressure {
         match self.valve.memory.level.get() {
@@ -194,7 +197,7 @@ impl Seat {
         }
     }
 
-    /// Most bytes that the shard's connections may keep together.
+    /// Returns the largest number of bytes that the connections of the shard may hold together.
     pub(crate) fn bytes_max(&self) -> usize {
         self.valve.memory.bytes_max
     }

@@ -1,26 +1,27 @@
-//! Cross-origin requests (the CORS protocol of the Fetch standard): who may call from where.
+//! Cross-origin requests (the CORS protocol of the Fetch standard): access of pages by their
+//! origin.
 
 use corespun_http2::{HeaderList, Token};
 
 use super::GrpcWeb;
 use crate::plain::PlainResponse;
 
-/// What pages may read of an answer's head besides its metadata.
+/// Response fields that pages may read in addition to metadata.
 const EXPOSED: &str = "grpc-status, grpc-message, grpc-status-details-bin";
 
-/// What the rules say of the origin of a request.
+/// Result of matching the origin of a request with the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// There is none, or it is not allowed: CORS fields are left out.
+    /// No origin, or one that is not allowed: CORS fields are omitted.
     Unnamed,
-    /// All are allowed.
+    /// All origins are allowed.
     Any,
-    /// The one at this place of the rules.
+    /// Allowed origin at this index of the rules.
     Listed(u32),
 }
 
 impl GrpcWeb {
-    /// What the rules say of the request's origin.
+    /// Matches the origin of a request with the rules.
     pub(super) fn origin(&self, fields: &HeaderList) -> Origin {
         let Some(origin) = value(fields, b"origin") else {
             return Origin::Unnamed;
@@ -33,7 +34,7 @@ impl GrpcWeb {
         }
     }
 
-    /// The answer to a browser that asks whether a page may call; `None` when nobody asks that.
+    /// Returns the response to a CORS preflight; `None` for any other request.
     pub(super) fn preflight(&self, fields: &HeaderList) -> Option<PlainResponse> {
         if fields.first(Token::Method) != Some(b"OPTIONS") {
             return None;
@@ -61,14 +62,14 @@ impl GrpcWeb {
         answer = answer
             .header("access-control-allow-methods", "POST")
             .header("access-control-max-age", age);
-        // Metadata may have any name; the browser asks for those that it is about to send.
+        // Metadata may have any name; the browser lists the names that it is about to send.
         match asked.filter(|names| names.iter().all(is_of_name_list)) {
             Some(names) => answer.header("access-control-allow-headers", names),
             None => answer,
         }
     }
 
-    /// The fields that let a page of this origin have the answer.
+    /// Returns the fields that permit a page of this origin to read the response.
     fn origin_fields(&self, origin: Origin) -> impl Iterator<Item = (&'static str, &str)> + Clone {
         let allowed = match origin {
             Origin::Unnamed => None,
@@ -81,8 +82,7 @@ impl GrpcWeb {
         origin.into_iter().chain(credentials)
     }
 
-    /// The fields that a reply to a call has for its browser. `exposed` is what
-    /// [`exposed_names`] made.
+    /// Returns the CORS fields of a reply. `exposed` is the result of [`exposed_names`].
     pub(super) fn reply_fields<'a>(
         &'a self,
         origin: Origin,
@@ -90,14 +90,15 @@ impl GrpcWeb {
     ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
         let exposed =
             (origin != Origin::Unnamed).then_some(("access-control-expose-headers", exposed));
-        // Also without a leave, lest a cache hand the answer for one origin to another.
+        // Sent without permission too, so that a cache does not reuse a response for another
+        // origin.
         let varies = std::iter::once(("vary", "origin"));
         let fields = self.origin_fields(origin).chain(exposed).chain(varies);
         fields.map(|(name, value)| (name.as_bytes(), value.as_bytes()))
     }
 }
 
-/// What a page may read of a reply's head: the status, and metadata of these names.
+/// Returns the list of fields that a page may read: the status, and metadata of these names.
 pub(super) fn exposed_names<'a>(metadata: impl Iterator<Item = &'a str>) -> String {
     let mut names = EXPOSED.to_owned();
     for name in metadata {
@@ -113,7 +114,8 @@ fn value<'a>(fields: &'a HeaderList, name: &[u8]) -> Option<&'a [u8]> {
     Some(found.value)
 }
 
-/// A list of field names has nothing but characters of tokens (RFC 9110 §5.6.2), commas, spaces.
+/// Returns true for a character of a list of field names: tokens (RFC 9110 §5.6.2), commas and
+/// spaces.
 fn is_of_name_list(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, ".contains(byte)
 }

@@ -1,4 +1,4 @@
-//! The forms of gRPC-Web, told by content types: binary and text, each way.
+//! Forms of gRPC-Web, binary and text in each direction, from content types.
 
 use corespun_codec::ContentType;
 use corespun_http2::{HeaderList, Token};
@@ -10,27 +10,27 @@ use crate::plain::PlainResponse;
 const WEB: &[u8] = b"application/grpc-web";
 const TEXT: &[u8] = b"-text";
 
-/// How a call of gRPC-Web is told apart from a native one.
+/// Form and origin of a gRPC-Web call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WebForm {
-    /// The body comes as base64.
+    /// True if the request body is base64.
     pub(crate) reads_text: bool,
-    /// The body goes out as base64.
+    /// True if the response body is base64.
     pub(crate) writes_text: bool,
-    /// Whose page calls.
+    /// Origin of the calling page.
     pub(super) origin: Origin,
 }
 
-/// What a request head asks for, where it is of gRPC-Web's concern.
+/// Request that concerns gRPC-Web.
 pub(crate) enum Asked {
-    /// Whether a page may call.
+    /// CORS preflight, with its response.
     Leave(PlainResponse),
-    /// A call. The second is the content type that a native call of its kind has.
+    /// Call, with the content type that the equivalent native call has.
     Call(WebForm, Vec<u8>),
 }
 
 impl GrpcWeb {
-    /// Reads what a request head asks for; `None` when it is of no concern here.
+    /// Classifies a request head; `None` if it does not concern gRPC-Web.
     pub(crate) fn read(&self, fields: &HeaderList) -> Option<Asked> {
         if let Some(answer) = self.preflight(fields) {
             return Some(Asked::Leave(answer));
@@ -49,8 +49,8 @@ impl GrpcWeb {
     }
 }
 
-/// Whether a content type of gRPC-Web is the text form, and what follows its name: `+proto`,
-/// parameters. `None` when it is none of gRPC-Web.
+/// Splits a gRPC-Web content type: true for the text form, and the rest after its name, such as
+/// `+proto` and parameters. Returns `None` for any other content type.
 fn split(content_type: &[u8]) -> Option<(bool, &[u8])> {
     let rest = without_prefix(content_type, WEB)?;
     let (text, rest) = match without_prefix(rest, TEXT) {
@@ -66,7 +66,7 @@ fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 }
 
 impl WebForm {
-    /// The content type of the reply to a call whose native form would have this one.
+    /// Returns the content type of a reply, given that of the native form.
     pub(super) fn content_type(self, native: ContentType) -> &'static [u8] {
         match (self.writes_text, native) {
             (false, ContentType::Grpc) => b"application/grpc-web",

@@ -1,4 +1,4 @@
-//! The reply to a call of gRPC-Web: its status is the last frame of its body.
+//! Reply to a gRPC-Web call, whose status is the last frame of the body.
 
 use corespun_codec::head::list_bytes;
 use corespun_codec::message::PREFIX_BYTES;
@@ -10,11 +10,11 @@ use super::form::WebForm;
 use super::{GrpcWeb, text};
 use crate::reply::{Reply, literal};
 
-/// The flag of a frame that holds trailers (`PROTOCOL-WEB.md`).
+/// Flag of a frame that holds trailers (`PROTOCOL-WEB.md`).
 const TRAILERS_FLAG: u8 = 0x80;
 
 impl Reply<'_> {
-    /// The head of a reply whose body follows.
+    /// Sends the head of a reply with a body.
     pub(crate) fn web_head<'f>(
         &mut self,
         form: WebForm,
@@ -30,7 +30,7 @@ impl Reply<'_> {
         self.http2.send_headers(self.stream, fields, None, false);
     }
 
-    /// A head that is the whole reply, its status among the fields.
+    /// Sends a head that is the whole reply, with the status among its fields.
     pub(crate) fn web_trailers_only(
         &mut self,
         form: WebForm,
@@ -49,13 +49,13 @@ impl Reply<'_> {
         self.http2.send_headers(self.stream, fields, None, true);
     }
 
-    /// The fields that a reply starts with.
+    /// Returns the fields that a reply starts with.
     fn web_start<'f>(&self, form: WebForm, http_status: &'f [u8]) -> [(&'f [u8], &'f [u8]); 2] {
         let content_type = form.content_type(self.form.content_type);
         [(b":status", http_status), (b"content-type", content_type)]
     }
 
-    /// The frame of trailers, which ends the reply.
+    /// Sends the frame of trailers, which ends the reply.
     pub(crate) fn web_trailers<'f>(
         &mut self,
         form: WebForm,
@@ -67,7 +67,7 @@ impl Reply<'_> {
         corespun_runtime::give_buffer(frame);
     }
 
-    /// Bytes of the body, in the form of the call.
+    /// Sends body bytes in the form of the call.
     pub(crate) fn web_body(&mut self, form: WebForm, bytes: &[u8], end_stream: bool) {
         if !form.writes_text {
             return self.http2.send_data(self.stream, bytes, end_stream);
@@ -79,7 +79,7 @@ impl Reply<'_> {
     }
 }
 
-/// The fields that a browser wants to know.
+/// Returns the CORS fields of a reply.
 fn rules<'f>(
     web: Option<&'f GrpcWeb>,
     origin: Origin,
@@ -89,17 +89,17 @@ fn rules<'f>(
     fields.into_iter().flatten()
 }
 
-/// The names of the metadata that a page may read.
+/// Returns the names of the metadata that a page may read.
 fn exposed(metadata: &MetadataMap) -> String {
     exposed_names(metadata.iter().map(|(name, _)| name))
 }
 
-/// Appends trailers as a frame: its flag, its length, and a line for each field.
+/// Appends trailers as a frame: flag, length, and a line for each field.
 fn write_trailers<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])>, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[TRAILERS_FLAG, 0, 0, 0, 0]);
     for (name, value) in fields {
-        // A value with a line break would be read as one more field.
+        // A value with a line break would be parsed as one more field.
         if value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
             continue;
         }

@@ -1,24 +1,24 @@
-//! Base64 as the text form has it: groups of four characters, padded wherever a sender liked.
+//! Base64 of the text form: groups of four characters, with padding in any of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 const GROUP: usize = 4;
 
-/// Text that is no base64.
+/// Text that is not base64.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Base64 coming in, in pieces that need not end with a group.
+/// Decoder of base64 that arrives in pieces of any length.
 #[derive(Debug, Default)]
 pub(crate) struct TextDecoder {
-    /// The characters of a group that has not come whole.
+    /// Characters of an incomplete group.
     begun: [u8; GROUP],
     len: usize,
 }
 
 impl TextDecoder {
-    /// Appends what the text stands for to `out`, as far as its groups are whole.
+    /// Decodes the complete groups of the text, and appends the result to `out`.
     pub(crate) fn push(&mut self, mut text: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
         if self.len > 0 {
             let missing = (GROUP - self.len).min(text.len());
@@ -39,13 +39,13 @@ impl TextDecoder {
         Ok(())
     }
 
-    /// Characters of a group that has not come whole.
+    /// Returns the number of characters in an incomplete group.
     pub(crate) fn pending(&self) -> usize {
         self.len
     }
 }
 
-/// Decodes whole groups, of which any may be padded.
+/// Decodes complete groups, of which any may be padded.
 fn decode(mut text: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     while !text.is_empty() {
         let padding = text.iter().position(|&byte| byte == b'=');
@@ -57,7 +57,7 @@ fn decode(mut text: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Appends `bytes` to `out` as base64, padded at its end.
+/// Appends `bytes` to `out` as base64, with padding at its end.
 pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * GROUP, 0);

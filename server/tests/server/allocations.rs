@@ -1,4 +1,4 @@
-//! How often a unary call allocates on the server's side, once the connection is warm.
+//! Allocations of a unary call on the server's side, on a connection that has served calls before.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use corespun_server::{Ended, Incoming, Interceptor, Routes, Service};
 
 use crate::support::Pair;
 
-/// Answers without a string of its own, so that the message owns no memory.
+/// Service whose response has no string, so that the message owns no memory.
 struct Numbers;
 
 impl Service for Numbers {
@@ -29,7 +29,7 @@ impl Service for Numbers {
     }
 }
 
-/// The same with a name and an address: two strings of the message's own.
+/// Service whose response has a name and an address: two strings that the message owns.
 struct Names;
 
 impl Service for Names {
@@ -53,7 +53,7 @@ fn known(call: &mut Incoming) -> Result<(), Status> {
     }
 }
 
-/// Counts calls by whether they went well.
+/// Counts calls by success and failure.
 #[derive(Default)]
 struct Counter {
     counts: [Cell<u64>; 2],

@@ -1,4 +1,4 @@
-//! Peers that make a connection keep bytes or wait: what is refused, and who lives on.
+//! Limits on what peers make a connection hold: refused calls, and calls that must not be affected.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -24,7 +24,7 @@ async fn echo(request: Request<String>) -> Result<Response<String>, Status> {
     Ok(Response::new(request.into_inner()))
 }
 
-/// Answers the first message and then all that follow.
+/// Answers the first message, then reads the rest.
 async fn first(mut requests: Streaming<String>, mut out: Sender<String>) -> Result<(), Status> {
     while let Some(request) = requests.message().await? {
         out.send(request).await?;
@@ -71,7 +71,7 @@ fn on_shard(set: impl Fn(&mut Config, &mut Http2Config), test: impl AsyncFnOnce(
     block_on(async { test(pair(set)).await }).unwrap();
 }
 
-/// Some turns of the shard, with the wire moving between them.
+/// Runs some turns of the shard, and moves the bytes between them.
 async fn turns(pair: &mut Pair) {
     for _ in 0..5 {
         pair.exchange();
@@ -84,7 +84,7 @@ fn code(pair: &Pair, stream: StreamKey) -> Option<Code> {
     Some(answer.status().code())
 }
 
-/// A unary request of `bytes`, without its last byte.
+/// Sends a unary request of `bytes` without its last byte; returns that byte.
 fn begin(pair: &mut Pair, bytes: usize) -> (StreamKey, Vec<u8>) {
     let mut framed = Vec::new();
     corespun_codec::message::encode(&"x".repeat(bytes), &mut framed).unwrap();
@@ -120,7 +120,7 @@ fn unfinished_requests_are_bounded_and_all_finish() {
     });
 }
 
-/// Even one message of the largest size needs room, whatever the bound says.
+/// A message of the largest size always fits, whatever the bound is.
 #[test]
 fn one_message_of_the_largest_size_always_fits() {
     let set = |server: &mut Config, _: &mut Http2Config| {
@@ -135,7 +135,7 @@ fn one_message_of_the_largest_size_always_fits() {
     });
 }
 
-/// Streams that nobody reads hold a window each, and stop nobody else.
+/// Streams that nobody reads hold one window each, and block no other stream.
 #[test]
 fn unread_streams_are_bounded() {
     let set = |server: &mut Config, _: &mut Http2Config| {
@@ -161,7 +161,7 @@ fn unread_streams_are_bounded() {
     });
 }
 
-/// A stream that reads what comes may go on for ever: what was read is not kept.
+/// A stream that is read may continue for ever: nothing that was read is held.
 #[test]
 fn streams_that_are_read_keep_nothing() {
     let set = |server: &mut Config, _: &mut Http2Config| {
@@ -181,7 +181,7 @@ fn streams_that_are_read_keep_nothing() {
     });
 }
 
-/// What an interceptor lets wait is kept for callers that it may yet refuse.
+/// Messages that wait for interceptors are bounded, because their calls may yet be refused.
 #[test]
 fn messages_that_interceptors_let_wait_are_bounded() {
     let mut server = Config {
@@ -221,7 +221,7 @@ fn messages_that_interceptors_let_wait_are_bounded() {
         for stream in waiting {
             assert_eq!(code(&pair, stream), Some(Code::Ok));
         }
-        // A message that has gone on to its handler is the handler's affair.
+        // A message that was passed to its handler is no longer counted here.
         let mut handled = Vec::new();
         for _ in 0..5 {
             handled.push(upload(NEVER.path(), &mut pair).await);
@@ -279,7 +279,7 @@ fn slow_bodies() {
     );
 }
 
-/// Replies that the caller does not read: further calls wait until they are read, and none is lost.
+/// Unread replies are bounded: further calls wait until they are read, and none is lost.
 #[test]
 fn unread_replies_are_bounded() {
     let set = |server: &mut Config, client: &mut Http2Config| {
@@ -314,7 +314,7 @@ fn unread_replies_are_bounded() {
     });
 }
 
-/// A call that waits for room ends with its deadline, or with its caller's reset.
+/// A call that waits for space ends at its deadline, or when its client resets it.
 #[test]
 fn calls_that_wait_for_room_may_end() {
     let set = |server: &mut Config, client: &mut Http2Config| {
@@ -373,7 +373,7 @@ fn calls_reset_while_they_wait() {
     });
 }
 
-/// A caller that does not read its reply loses that call after a while, if a bound is set, and no
+/// With a bound set, a client that does not read its reply loses that call after a while, and no
 /// other.
 #[test]
 fn slow_readers() {

@@ -1,4 +1,4 @@
-//! Calls of the four kinds and refusals, joined in memory.
+//! Successful and refused calls of the four kinds, over connections joined in memory.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ fn texts(body: &[u8]) -> Vec<String> {
     texts
 }
 
-/// Lets tasks run and their output come over, until the stream has ended.
+/// Runs tasks and exchanges bytes until the stream has ended.
 async fn settle(pair: &mut Pair, stream: u32) {
     for _ in 0..1000 {
         pair.exchange();

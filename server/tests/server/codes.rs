@@ -1,4 +1,4 @@
-//! The exact answer to every way in which a request can be wrong, row by row, over raw HTTP/2.
+//! Exact responses to every kind of invalid request, row by row, over raw HTTP/2.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn with(test: impl AsyncFnOnce(&mut Pair)) {
     .unwrap();
 }
 
-/// Sends a head and a body, ended or not, and waits for the answer's end.
+/// Sends a head and a body, with or without END_STREAM, and waits for the end of the response.
 async fn answer<'a>(
     pair: &'a mut Pair,
     path: &str,
@@ -80,10 +80,10 @@ async fn answer<'a>(
     &pair.answers[&stream.id]
 }
 
-/// A message without text: five bytes of prefix, two of protobuf.
+/// Message without text: five bytes of prefix, two of protobuf.
 const EMPTY_TEXT: &[u8] = b"\0\0\0\0\x02\x0a\x00";
 
-/// Paths that lead nowhere, and what is said of them: they are case-sensitive, begin with a slash
+/// Paths without a handler, and the expected message: paths are case-sensitive, begin with a slash
 /// and are split at the last one (gRPC over HTTP/2, "Path").
 const PATHS: [(&str, &str); 7] = [
     ("/test.Codes/Nope", "unknown method Nope"),
@@ -98,7 +98,7 @@ const PATHS: [(&str, &str); 7] = [
 /// Fields of a head: a name and a value.
 type Fields = &'static [(&'static str, &'static str)];
 
-/// Fields that refuse a call, by the `:status` and the code of the answer.
+/// Fields that make the server refuse a call, with the `:status` and the code of the response.
 const REFUSED: [(&str, Code, Fields); 5] = [
     (
         "405",
@@ -143,7 +143,7 @@ const REFUSED: [(&str, Code, Fields); 5] = [
     ),
 ];
 
-/// Fields that are odd and yet good.
+/// Unusual fields that are valid.
 const ACCEPTED: Fields = &[
     ("content-type", "application/grpc;charset=utf-8"),
     ("content-type", "Application/GRPC+Proto"),
@@ -155,7 +155,7 @@ const ACCEPTED: Fields = &[
     ("host", "a"),
 ];
 
-/// Checks an answer to a call that is refused: head and trailers in one block.
+/// Checks the response to a refused call: head and trailers in one block.
 fn refused(answer: &Answer, http_status: &str, code: Code, words: &str) {
     let what = format!("{words}: {answer:?}");
     assert_eq!(answer.field(":status"), Some(http_status), "{what}");
@@ -171,7 +171,7 @@ fn refused(answer: &Answer, http_status: &str, code: Code, words: &str) {
 fn heads() {
     const BODY: Option<(&[u8], bool)> = Some((EMPTY_TEXT, true));
     with(async |pair| {
-        // Twice, for the second time the header block is recognised instead of read.
+        // Twice, because the header block is recognised instead of parsed the second time.
         for (path, words) in PATHS.into_iter().chain(PATHS) {
             let answer = answer(pair, path, &[], BODY).await;
             refused(answer, "200", Code::Unimplemented, words);
@@ -227,13 +227,13 @@ fn heads_that_are_no_http_are_reset() {
 #[test]
 fn bodies() {
     use Code::{Internal, Ok, ResourceExhausted, Unimplemented};
-    /// A body, and the codes of the methods that take one message and that take any number.
+    /// Body, and the codes of the methods that take one message and that take any number.
     type Row = (Option<&'static [u8]>, Code, Code);
     let rows: [Row; 13] = [
         (None, Unimplemented, Ok),
         (Some(b""), Unimplemented, Ok),
         (Some(EMPTY_TEXT), Ok, Ok),
-        // No bytes are a message too.
+        // An empty body is a valid message too.
         (Some(b"\0\0\0\0\0"), Ok, Ok),
         (
             Some(b"\0\0\0\0\x02\x0a\x00\0\0\0\0\x02\x0a\x00"),
@@ -297,7 +297,7 @@ fn an_answer_ahead_of_the_request_s_end_is_followed_by_a_reset() {
                 {
                     break;
                 }
-                // A prefix that is not there in full may yet become a good one.
+                // An incomplete prefix may still become a valid one.
                 pair.client.send_data(stream, b"\0\0\0\0", false);
             }
             let answer = &pair.answers[&stream.id];

@@ -1,4 +1,5 @@
-//! Compressed messages both ways: negotiation, choice per service, call and message, limits.
+//! Compressed messages in both directions: negotiation, choice by service, call and message,
+//! limits.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ const CHAT: Method<String, String> = Method::new("/test.Echo/Chat", Kind::BidiSt
 
 struct Echo;
 
-/// Answers with what was said, compressed as the text asks for.
+/// Returns the text of the request, compressed as the text asks for.
 fn said(text: String) -> Response<String> {
     let wished = ENCODINGS
         .into_iter()
@@ -82,11 +83,11 @@ impl Service for Echo {
     }
 }
 
-/// One message that came back: whether it was compressed, and its text.
+/// Received message: true if it was compressed, and its text.
 type Came = (bool, String);
 
-/// Runs a call whose requests are compressed as `sent`: the answer's `grpc-encoding`, messages
-/// and code.
+/// Runs a call whose requests are compressed with `sent`; returns the `grpc-encoding`, messages and
+/// code of the response.
 async fn call(
     pair: &mut Pair,
     path: &str,
@@ -268,7 +269,7 @@ fn encodings_that_are_not_accepted_are_unimplemented() {
     }
 }
 
-/// A message of zeros whose size compressed says little.
+/// Returns a message of zeros, whose compressed size says little about its real one.
 fn zeros(encoding: Encoding, length: usize) -> Vec<u8> {
     let mut framed = Vec::new();
     let text = String::from_utf8(vec![0; length]).unwrap();

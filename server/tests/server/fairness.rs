@@ -1,4 +1,4 @@
-//! What one connection may take of a turn: the rest of its requests waits, in order and complete.
+//! Fair share of a turn for each connection: the rest of its requests waits, in order and complete.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,12 +16,12 @@ const CALLS: u32 = 64;
 const LARGE: usize = 1 << 20;
 const SMALL: usize = 100;
 
-/// The payloads of the requests in the order in which they reached the handler.
+/// Payloads of the requests in the order in which they reached the handler.
 type Order = Rc<RefCell<Vec<u32>>>;
 
 struct Large {
     bytes: usize,
-    /// Time that the handler runs.
+    /// Run time of the handler.
     work: Duration,
     order: Order,
 }
@@ -43,12 +43,12 @@ impl Service for Large {
     }
 }
 
-/// A pair, what its handler has seen, and a batch of requests for replies of `bytes` each.
+/// Creates a pair, the log of its handler, and a batch of requests for replies of `bytes` each.
 fn batch(bytes: usize) -> (Pair, Order, Vec<u8>) {
     working_batch(bytes, Duration::ZERO)
 }
 
-/// A batch of requests that each take the handler as long as `work`.
+/// Creates a batch of requests that each take the handler `work` long.
 fn working_batch(bytes: usize, work: Duration) -> (Pair, Order, Vec<u8>) {
     let order = Order::default();
     let mut routes = Routes::new();
@@ -77,7 +77,7 @@ fn turn(number: u64) -> Duration {
     Duration::from_millis(number)
 }
 
-/// All that the server transmits in a turn, read by the client.
+/// Lets the client read all that the server transmits in one turn.
 fn transmit(pair: &mut Pair) {
     loop {
         let mut wire = Vec::new();
@@ -89,7 +89,7 @@ fn transmit(pair: &mut Pair) {
     }
 }
 
-/// Turns until nothing waits; how many it took.
+/// Runs turns until no input waits; returns their number.
 fn catch_up(pair: &mut Pair) -> u64 {
     for number in 1..=2 * u64::from(CALLS) {
         if !pair.server.has_backlog() {
@@ -104,7 +104,8 @@ fn catch_up(pair: &mut Pair) -> u64 {
     panic!("{CALLS} requests take more turns than there are");
 }
 
-/// All calls reached their handler once and in order, and all replies are whole.
+/// Checks that all calls reached their handler once and in order, and that all replies are
+/// complete.
 fn assert_answered(pair: &Pair, order: &Order) {
     assert_eq!(*order.borrow(), (1..=CALLS).collect::<Vec<_>>());
     assert_eq!(pair.answers.len(), CALLS as usize);
@@ -161,7 +162,7 @@ fn input_that_comes_meanwhile_stays_behind() {
     });
 }
 
-/// A caller that half-closes right behind its requests still gets every reply.
+/// A client that half-closes directly after its requests still gets every reply.
 #[test]
 fn the_end_comes_last() {
     on_shard(|| {
@@ -211,7 +212,7 @@ fn small_replies_wait_for_nothing() {
 
 #[test]
 fn slow_handlers_share_the_time_of_a_turn() {
-    /// More than a connection's share of a turn.
+    /// Handler time of more than a connection's share of a turn.
     const WORK: Duration = Duration::from_micros(300);
     on_shard(|| {
         let (mut pair, order, wire) = working_batch(SMALL, WORK);

@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health` as a caller sees it.
+//! `grpc.health.v1.Health` from the perspective of a client.
 
 use corespun_codec::{Code, message};
 use corespun_proto::health::health_check_response::ServingStatus;

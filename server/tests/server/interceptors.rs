@@ -1,4 +1,4 @@
-//! Interceptors: what they see, change, answer and hear of, in every kind of call.
+//! Interceptors in every kind of call: what they read, change, answer and observe.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -22,7 +22,7 @@ const JOIN: Method<String, String> = Method::new("/test.Seen/Join", Kind::Client
 const CHAT: Method<String, String> = Method::new("/test.Seen/Chat", Kind::BidiStreaming);
 const METHODS: [Method<String, String>; 5] = [SAY, LATER, LIST, JOIN, CHAT];
 
-/// What an interceptor put beside the request, for the handler.
+/// Extension that an interceptor attaches to the request for the handler.
 struct Note(String);
 
 struct Seen;
@@ -36,7 +36,7 @@ async fn act(text: &str) -> Result<(), Status> {
     }
 }
 
-/// What a handler saw: the text, the note and the metadata that were added on the way.
+/// Formats the text, the note and the metadata that a handler received.
 fn seen(text: &str, note: Option<&Note>, added: Option<&str>) -> String {
     let note = note.map_or("", |note| &note.0);
     format!("{text}|{note}|{}", added.unwrap_or_default())
@@ -96,10 +96,10 @@ impl Service for Seen {
 
 type Log = Rc<RefCell<Vec<String>>>;
 
-/// What an interceptor does with a call.
+/// Action of an interceptor on a call.
 type Ask = fn(&mut Incoming) -> Result<Step, Instead>;
 
-/// Writes down what it is asked and told, and may do one thing more.
+/// Logs every call to it, and may perform one more action.
 struct Logger {
     name: &'static str,
     log: Log,
@@ -152,7 +152,7 @@ fn wait(_: &mut Incoming) -> Result<Step, Instead> {
     Ok(Step::Wait)
 }
 
-/// Does what the caller's metadata asks for.
+/// Performs the action that the client's metadata requests.
 fn obey(call: &mut Incoming) -> Result<Step, Instead> {
     assert_eq!(call.request().peer(), Some("127.0.0.1:9"));
     match call.metadata().get("x-do") {
@@ -177,7 +177,7 @@ fn obey(call: &mut Incoming) -> Result<Step, Instead> {
     Ok(Step::Pass)
 }
 
-/// Runs a test against a server whose interceptors are a, b (its own) and c (the service's).
+/// Runs a test against a server with the interceptors a and b, and c of the service.
 fn with(also: [Ask; 3], test: impl AsyncFnOnce(&mut Pair, Log)) {
     block_on(async {
         let log = Log::default();
@@ -223,7 +223,7 @@ fn text(answer: &Answer) -> String {
     }
 }
 
-/// The log as it should read when all three were asked, by what `b` does.
+/// Returns the expected log if all three interceptors ran, given the lines of `b`.
 fn lines(b: &[&str], code: Code) -> Vec<String> {
     let ends = ["a told", "b told", "c told", "c end", "b end", "a end"];
     let starts = ["a start", "b start"].into_iter().chain(b.iter().copied());
@@ -348,7 +348,7 @@ fn deadlines_and_cancellations_are_told_once() {
     });
 }
 
-/// Panics wherever it is told something.
+/// Interceptor that panics in its notifications.
 struct Clumsy;
 
 impl Interceptor for Clumsy {
@@ -392,7 +392,7 @@ fn functions_will_do_and_panics_at_the_end_harm_nobody() {
     .unwrap();
 }
 
-/// Remembers how long calls took.
+/// Records the duration of calls.
 struct Timer(Rc<RefCell<Vec<Duration>>>);
 
 impl Interceptor for Timer {

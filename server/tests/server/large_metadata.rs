@@ -1,5 +1,5 @@
-//! Metadata over what the caller takes of a header list: the call fails and says so, and never
-//! looks complete with a part of it.
+//! Metadata above the client's limit for header lists: the call fails with a reason, and never
+//! looks complete with only part of it.
 
 use std::rc::Rc;
 
@@ -17,12 +17,12 @@ const LATE: Method<String, String> = Method::new("/test.Large/Late", Kind::Unary
 const LIST: Method<String, String> = Method::new("/test.Large/List", Kind::ServerStreaming);
 const JOIN: Method<String, String> = Method::new("/test.Large/Join", Kind::ClientStreaming);
 
-/// The limit that callers announce, in bytes.
+/// Limit in bytes that clients announce.
 const LIMIT: usize = 2000;
 
 struct Large;
 
-/// A map of one pair that counts for `bytes` in a header list.
+/// Returns a map of one pair that counts as `bytes` in a header list.
 fn map(bytes: &str) -> MetadataMap {
     let mut map = MetadataMap::new();
     match bytes.parse::<usize>().unwrap() {
@@ -32,7 +32,8 @@ fn map(bytes: &str) -> MetadataMap {
     map
 }
 
-/// Does what words say: sizes of head and trailers, then perhaps the size of an error's text.
+/// Responds as the words request: sizes of head and trailers, then optionally the size of an
+/// error's text.
 fn say(text: &str) -> Result<Response<String>, Status> {
     let words: Vec<_> = text.split(' ').collect();
     if let Some(bytes) = words.get(2) {
@@ -90,7 +91,7 @@ impl Service for Large {
     }
 }
 
-/// The answers of all kinds of methods to a caller that announces `limit`.
+/// Passes the responses of all kinds of methods to a client that announces `limit`.
 fn answers(limit: usize, text: &str, look: impl Fn(&str, &Answer)) {
     block_on(async {
         let mut client = Http2Config::client();
@@ -113,7 +114,7 @@ fn answers(limit: usize, text: &str, look: impl Fn(&str, &Answer)) {
     .unwrap();
 }
 
-/// Number of pairs of metadata that have come.
+/// Returns the number of metadata pairs that were received.
 fn pairs(answer: &Answer) -> usize {
     let all = answer.head.iter().chain(&answer.trailers);
     all.filter(|(name, _)| name == "x-a").count()

@@ -19,7 +19,7 @@ use crate::support::Pair;
 const NAP: Method<String, String> = Method::new("/test.Nap/Nap", Kind::Unary);
 const DOZE: Method<String, String> = Method::new("/test.Nap/Doze", Kind::ServerStreaming);
 
-/// Sleeps for a while, and knows how many sleep.
+/// Sleeps for a while, and counts the current sleepers.
 #[derive(Default)]
 struct Nap {
     asleep: Cell<usize>,

@@ -1,4 +1,4 @@
-//! How connections come to their end by age, idleness, silence and drains; hours pass in a line.
+//! Ends of connections by age, idleness, silence and drains; hours of test time pass at once.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -23,7 +23,7 @@ const GATHER: Method<String, String> = Method::new("/test.Life/Gather", Kind::Cl
 
 #[derive(Default)]
 struct Life {
-    /// Calls that were told of a drain.
+    /// Number of calls that were notified of a drain.
     told: Rc<Cell<usize>>,
 }
 
@@ -77,7 +77,7 @@ fn with(lifetime: Lifetime, test: impl AsyncFnOnce(&mut Pair, Rc<Cell<usize>>)) 
     .unwrap();
 }
 
-/// Neither silence nor age matters.
+/// Returns a lifetime without limits.
 fn unbounded() -> Lifetime {
     Lifetime {
         keepalive_time: Duration::MAX,
@@ -85,7 +85,7 @@ fn unbounded() -> Lifetime {
     }
 }
 
-/// Lets the server see that `span` has passed; what it says, which the client reads.
+/// Advances the server's time by `span`; returns its output, which the client reads.
 fn wait(pair: &mut Pair, span: Duration) -> Vec<u8> {
     pair.turn += span;
     pair.server.advance(pair.turn);
@@ -115,7 +115,7 @@ fn has(wire: &[u8], what: &[u8]) -> bool {
 
 const GOAWAY_AND_PING: [u8; 2] = [7, 6];
 
-/// The types of the frames on the wire.
+/// Returns the types of the frames in `wire`.
 fn kinds(mut wire: &[u8]) -> Vec<u8> {
     let mut kinds = Vec::new();
     while let Some((head, rest)) = wire.split_at_checked(9) {
@@ -201,7 +201,7 @@ fn a_connection_without_calls_drains() {
         ..unbounded()
     };
     with(lifetime, async |pair, _| {
-        // A call now and then, shorter than any look at it, and one that lasts for long.
+        // A call now and then, shorter than the interval of the checks, and one that lasts long.
         for _ in 0..6 {
             start(pair, SAY);
             assert!(wait(pair, HOUR / 2).is_empty());
@@ -242,7 +242,8 @@ fn a_silent_caller_is_asked_and_then_given_up() {
     });
 }
 
-/// PINGs in a row after calls of one kind; how many until the server has had too many.
+/// Sends PINGs in a row after calls of one kind; returns their number when the server has had too
+/// many.
 fn pings(lifetime: Lifetime, method: Method<String, String>, pause: Duration) -> Option<usize> {
     let mut suffered = None;
     with(lifetime, async |pair, _| {
@@ -307,7 +308,7 @@ fn a_drain_tells_calls_and_its_end_cuts_them() {
     });
 }
 
-/// A connection is refused when the server closes it before it says anything.
+/// Returns true if the server closes the connection before it sends anything.
 fn is_refused(stream: &mut TcpStream) -> bool {
     let patience = Some(Duration::from_secs(20));
     stream.set_read_timeout(patience).expect("a timeout");

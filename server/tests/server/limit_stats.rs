@@ -1,4 +1,4 @@
-//! What an operator reads of the limits, on real sockets: one peer goes over, the other lives on.
+//! Limit counters on real sockets: one peer exceeds a limit, the other is not affected.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
 const PING_ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0abcdefgh";
 
-/// Reads until `end` has come, or the end of the connection; what came.
+/// Reads until `end` or the end of the connection; returns the bytes.
 fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let patience = Some(Duration::from_secs(20));
     stream.set_read_timeout(patience).expect("a timeout");
@@ -70,7 +70,8 @@ fn hits_are_summed_over_connections_and_shards() {
     running.stop().expect("a clean end");
 }
 
-/// A proxy's connection carries the calls of many: it does not end for what any caller's would.
+/// A proxy's connection carries the calls of many clients: it does not end for the behaviour of
+/// one.
 #[test]
 fn a_trusted_proxy_is_on_its_own_listener() {
     let mut config = Config::default();

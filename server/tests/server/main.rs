@@ -1,4 +1,4 @@
-//! The server's connection joined with a caller in memory, without sockets.
+//! Server connection joined with a client in memory, without sockets.
 
 mod allocations;
 mod bounds;

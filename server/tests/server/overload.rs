@@ -1,5 +1,5 @@
-//! A shard that has more to do than it can, or keeps more than it may: who is turned away, with
-//! what, and who is not. Waits are played, so that no test depends on how fast the machine is.
+//! Shards with too much load or too little memory: refused calls, their status, and calls that
+//! still run. Delays are simulated, so that no test depends on the speed of the machine.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -19,11 +19,11 @@ const CHAT: Method<String, String> = Method::new("/test.Busy/Chat", Kind::BidiSt
 const CHECK: Method<String, String> = Method::new("/grpc.health.v1.Health/Check", Kind::Unary);
 
 thread_local! {
-    /// The moment of the turn.
+    /// Simulated moment of the turn.
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-    /// How long its bytes have waited, and calls for the blocking pool.
+    /// Simulated delay of received bytes, and of calls for the blocking pool.
     static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-    /// Calls that reached a handler.
+    /// Number of calls that reached a handler.
     static HANDLED: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -99,7 +99,7 @@ fn pair(valve: &Rc<Valve>, config: &Config) -> Pair {
     pair
 }
 
-/// A pair behind an admission of 5 ms for 100 ms.
+/// Creates a pair with admission control of 5 ms for 100 ms.
 fn admitting() -> Pair {
     let config = Config {
         admission: Some(Admission::new().target(ms(5))),
@@ -109,7 +109,7 @@ fn admitting() -> Pair {
     pair(&valve, &config)
 }
 
-/// A turn at a moment, whose bytes have waited so long, with one call; how that ended.
+/// Runs a turn at a moment with one call, whose bytes have waited so long; returns its outcome.
 async fn call(
     pair: &mut Pair,
     (now, waited): (u64, u64),
@@ -132,7 +132,7 @@ fn code(pair: &Pair, stream: StreamKey) -> Option<Code> {
     Some(answer.status().code())
 }
 
-/// Checks that a call was refused in one block, and answers when it may come again, in ms.
+/// Checks that a call was refused in one block; returns its retry delay in ms.
 fn pushback(pair: &Pair, stream: StreamKey) -> u64 {
     let answer = &pair.answers[&stream.id];
     assert_eq!(answer.status().code(), Code::ResourceExhausted);
@@ -145,7 +145,7 @@ fn pushback(pair: &Pair, stream: StreamKey) -> u64 {
 fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
     on_shard(async || {
         let mut pair = admitting();
-        // Late for an interval: nobody is refused yet.
+        // Late for less than an interval: no call is refused yet.
         for now in [1000, 1050, 1099] {
             let stream = call(&mut pair, (now, 50), SAY, "").await;
             assert_eq!(code(&pair, stream), Some(Code::Ok), "at {now}");
@@ -154,7 +154,7 @@ fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
         for (now, method) in (1150..).zip([SAY, LIST, JOIN, CHAT]) {
             let stream = call(&mut pair, (now, 50), method, "").await;
             let pushback = pushback(&pair, stream);
-            // As long as it has lasted, and up to a half more.
+            // As long as the overload has lasted, plus up to a half.
             assert!((150..=250).contains(&pushback), "{pushback}");
         }
         assert_eq!(HANDLED.get(), 0);
@@ -162,13 +162,13 @@ fn a_wait_that_stands_turns_calls_of_every_kind_away_and_then_no_more() {
         assert_eq!(code(&pair, stream), Some(Code::Ok), "health is exempt");
         let stream = call(&mut pair, (1155, 5), SAY, "").await;
         assert_eq!(code(&pair, stream), Some(Code::Ok), "this one is in time");
-        // Retries of those who come later are further away.
+        // The retry delay grows for clients that are refused later.
         for now in (1200..3000).step_by(20) {
             call(&mut pair, (now, 50), SAY, "").await;
         }
         let stream = call(&mut pair, (3000, 50), SAY, "").await;
         assert!(pushback(&pair, stream) > 1000);
-        // The wait is gone, and after an interval so is the overload.
+        // The delay is gone, and after an interval the overload ends.
         for now in (3001..3300).step_by(20) {
             let stream = call(&mut pair, (now, 0), SAY, "").await;
             assert_eq!(code(&pair, stream), Some(Code::Ok), "at {now}");
@@ -196,7 +196,7 @@ fn calls_that_waited_longer_than_their_callers_do_reach_no_handler() {
     });
 }
 
-/// Begins a request of so many bytes; its last one is kept back.
+/// Begins a request of `bytes`, without its last byte.
 fn begin(pair: &mut Pair, bytes: usize) -> (StreamKey, Vec<u8>) {
     let mut framed = Vec::new();
     corespun_codec::message::encode(&"x".repeat(bytes), &mut framed).unwrap();
@@ -207,7 +207,7 @@ fn begin(pair: &mut Pair, bytes: usize) -> (StreamKey, Vec<u8>) {
     (stream, last)
 }
 
-/// The connections of a shard wait for each other at its bound, and all their calls end well.
+/// Connections wait for each other at the shard's bound, and all their calls succeed.
 #[test]
 fn the_bytes_of_all_connections_are_bounded_together() {
     on_shard(async || {
@@ -242,7 +242,7 @@ fn the_bytes_of_all_connections_are_bounded_together() {
     });
 }
 
-/// Bytes beyond all waiting cost the call that keeps most, wherever it is.
+/// Bytes beyond the bound end the call that holds the most, on any connection.
 #[test]
 fn the_largest_call_ends_when_a_shard_is_out_of_memory() {
     on_shard(async || {
@@ -272,7 +272,7 @@ fn the_largest_call_ends_when_a_shard_is_out_of_memory() {
     });
 }
 
-/// A connection whose replies are not read does not stop the others at the shard's bound.
+/// At the shard's bound, a connection whose replies are not read does not block the others.
 #[test]
 fn a_full_shard_serves_those_who_read() {
     on_shard(async || {
@@ -283,7 +283,7 @@ fn a_full_shard_serves_those_who_read() {
         };
         let valve = Valve::with_signals(&config, PLAYED);
         let mut other = pair(&valve, &config);
-        // Replies that their caller gives no credit for wait here. Their requests come whole.
+        // Replies wait here because their client gives no credit. Their requests are complete.
         let mut client = Http2Config::client();
         client.limits.stream_window_bytes = 0;
         let mut deaf = Pair::behind(&valve, routes(), &config, client);

@@ -1,4 +1,4 @@
-//! Overload on real sockets: what a shard measures of itself, and what operators read of it.
+//! Overload on real sockets: the measurements of a shard, and the counters that operators read.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use corespun_server::{Admission, Routes, Running, Server, Service};
 
 const BURN: Method<String, String> = Method::new("/test.Burn/Burn", Kind::Unary);
 
-/// How long one call keeps its shard from all others.
+/// Time for which one call blocks its shard.
 const WORK: Duration = Duration::from_millis(2);
 
 fn burn() {
@@ -46,13 +46,13 @@ fn start(engine: Engine, admission: Option<Admission>) -> Running {
     server.start().expect("a server")
 }
 
-/// A caller that has many calls in flight on one connection.
+/// Client with many calls in flight on one connection.
 struct Caller {
     stream: TcpStream,
     http2: Connection,
 }
 
-/// What became of a number of calls.
+/// Outcomes of a number of calls.
 #[derive(Debug, Default)]
 struct Tally {
     ok: u32,
@@ -91,7 +91,7 @@ impl Caller {
         self.http2.send_data(stream, &framed, true);
     }
 
-    /// Keeps `calls` in flight for a while, in the open: a new one for each that ends.
+    /// Keeps `calls` in flight for a while: starts a new one for each that ends.
     fn keep_calling(
         &mut self,
         method: &Method<String, String>,
@@ -118,12 +118,13 @@ impl Caller {
         }
     }
 
-    /// How many calls ended.
+    /// Returns the number of calls that ended.
     fn take(&mut self, mut input: &[u8], tally: &mut Tally) -> u32 {
         let mut ended = 0;
         while let Some(event) = self.http2.receive(Duration::ZERO, &mut input).unwrap() {
             match event {
-                // A refusal is one block; its status is read once, for it may be repeated.
+                // A refusal is one block; only its first occurrence is parsed, because it may be
+                // repeated.
                 Event::Headers {
                     block, end_stream, ..
                 } if end_stream => {
@@ -143,7 +144,7 @@ impl Caller {
     }
 }
 
-/// An admission that any call which waits for ten others exceeds.
+/// Returns admission settings that any call exceeds which waits for ten others.
 fn strict() -> Admission {
     let target = WORK * 5;
     Admission::new().target(target).interval(WORK * 50)

@@ -1,4 +1,4 @@
-//! Plain requests beside calls, joined in memory.
+//! Plain requests next to calls, over connections joined in memory.
 
 use corespun_http2::Config as Http2Config;
 use corespun_server::{Config, PlainRequest, PlainResponse, Routes};
@@ -42,7 +42,7 @@ fn pair() -> Pair {
     Pair::with(routes, config, Http2Config::client())
 }
 
-/// Asks with a body of any length; an empty one ends the stream with its head.
+/// Sends a request with a body of any length; an empty body ends the stream with its head.
 fn ask<'p>(pair: &'p mut Pair, path: &str, head: &[(&str, &str)], body: &[u8]) -> &'p Answer {
     let stream = pair.open(path, head, body.is_empty());
     if !body.is_empty() {
@@ -61,7 +61,7 @@ fn check(answer: &Answer, status: &str, body: &str) {
 #[test]
 fn paths_are_answered_by_the_handler() {
     let mut pair = pair();
-    // Repeated, so that the head is once new to the connection and then a known block.
+    // Repeated, so that the head is first new to the connection and then recognised.
     for _ in 0..3 {
         let answer = ask(&mut pair, "/", GET, b"");
         check(answer, "200", "hello\n");
@@ -141,7 +141,7 @@ fn faults_of_the_handler_end_their_request_only() {
     check(
         ask(&mut pair, "/unlawful", GET, b""),
         "500",
-        "the answer breaks HTTP\n",
+        "the response violates HTTP\n",
     );
     check(ask(&mut pair, "/", GET, b""), "200", "hello\n");
 }

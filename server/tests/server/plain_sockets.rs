@@ -27,12 +27,12 @@ use engines::each_engine;
 const HOST: &str = "plain.test";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A socket, in TLS or not.
+/// Socket with or without TLS.
 trait Socket: Read + Write {}
 
 impl<S: Read + Write> Socket for S {}
 
-/// Ways to reach a server. The ALPN protocols that a client of TLS offers are in its name.
+/// Way to reach a server. Variants of TLS clients are named after the ALPN protocols offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Tcp,
@@ -52,7 +52,7 @@ const ALL: [Way; 6] = [
     Way::TlsHttp2,
 ];
 
-/// A server with a listener of each kind, and what a client needs to reach them.
+/// Server with a listener of each kind, and the data that a client needs to reach them.
 struct World {
     running: Running,
     roots: RootCertStore,
@@ -121,14 +121,14 @@ impl World {
         }
     }
 
-    /// Says `text` over a connection of its own; everything up to the end.
+    /// Sends `text` on a new connection; returns everything up to the end.
     fn converse(&self, way: Way, text: &str) -> String {
         let mut socket = self.reach(way);
         socket.write_all(text.as_bytes()).expect("sent");
         rest(&mut *socket)
     }
 
-    /// Asks for a path over HTTP/2; the status.
+    /// Requests a path over HTTP/2; returns the status.
     fn ask_http2(&self, way: Way, path: &str) -> String {
         let mut socket = self.reach(way);
         let mut http2 = Connection::new(Http2Config::client());
@@ -170,21 +170,21 @@ impl World {
     }
 }
 
-/// Everything up to the end of a stream.
+/// Returns everything up to the end of a stream.
 fn rest(socket: &mut dyn Socket) -> String {
     let mut heard = Vec::new();
     socket.read_to_end(&mut heard).expect("an orderly end");
     String::from_utf8_lossy(&heard).into_owned()
 }
 
-/// A request, and the start and the end of its answer.
+/// Request, and the start and the end of its response.
 const TABLE: &[(&str, &str, &str)] = &[
     (
         "GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
         "HTTP/1.1 200 OK\r\n",
         "\r\n\r\nok\n",
     ),
-    // What `option httpchk` of HAProxy says unless told otherwise.
+    // Default request of `option httpchk` in HAProxy.
     (
         "OPTIONS / HTTP/1.0\r\n\r\n",
         "HTTP/1.1 200 OK\r\n",
@@ -326,7 +326,7 @@ fn a_drain_ends_connections_of_http1_well() {
             socket.read_exact(&mut answer).expect("an answer");
             assert_eq!(answer, ok);
         }
-        // The second is in the middle of a request when the end comes.
+        // The second connection is in the middle of a request when the drain begins.
         sockets[1].write_all(&get[..10]).expect("sent");
         let silent = world.reach(Way::Tcp);
         let stopping = thread::spawn(move || world.stop());

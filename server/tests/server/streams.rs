@@ -1,4 +1,5 @@
-//! What a streaming handler may say and when: metadata, heads, trailers, deadlines, panics, ends.
+//! Streaming handlers: permitted order of metadata, heads and trailers, and deadlines, panics and
+//! ends.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -21,11 +22,11 @@ const CHAT: Method<String, String> = Method::new("/test.Talk/Chat", Kind::BidiSt
 
 #[derive(Default)]
 struct Talk {
-    /// Watches that were told of a cancelled call.
+    /// Number of watches that were notified of a cancelled call.
     cancelled: Rc<Cell<usize>>,
 }
 
-/// Adds what every kind answers in its trailers.
+/// Adds the trailers that every kind of method sends.
 fn trailers(map: &mut corespun_codec::MetadataMap) {
     map.append("x-after", "1").unwrap();
     map.append("x-after", "2").unwrap();
@@ -143,7 +144,7 @@ fn start(pair: &mut Pair, path: &str, fields: &[(&str, &str)], text: &str) -> St
     stream
 }
 
-/// Lets both sides go on until `is_so` holds for the answer.
+/// Runs both sides until `is_so` holds for the response.
 async fn until(pair: &mut Pair, stream: StreamKey, is_so: impl Fn(&Answer) -> bool) {
     for _ in 0..2000 {
         pair.exchange();
@@ -229,7 +230,7 @@ fn a_handler_that_gathers_can_send_its_head_first() {
             assert!(answer.field("x-before").is_none(), "the head has gone");
             assert_eq!(all(&answer.trailers, "x-after"), ["1", "2"]);
         }
-        // Without a wait in between both go out in one head.
+        // Without a wait in between both are sent in one head.
         let stream = start(pair, JOIN.path(), &[], "early");
         until(pair, stream, |answer| answer.ended).await;
         let head = &pair.answers[&stream.id].head;

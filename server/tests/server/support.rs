@@ -1,4 +1,4 @@
-//! A caller in memory: an HTTP/2 client joined to a server's connection without sockets.
+//! Client in memory: an HTTP/2 client joined to a server's connection without sockets.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use corespun_http2::{Block, BlockCache, Config as Http2Config, Event, StreamKey}
 use corespun_runtime::{Flow, Input, Protocol, SocketHandle};
 use corespun_server::{Config, Connection, Routes, Valve};
 
-/// What came back on one stream.
+/// Response received on one stream.
 #[derive(Debug, Default)]
 pub struct Answer {
     pub head: Vec<(String, String)>,
@@ -21,7 +21,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// `grpc-status` from the trailers or from a trailers-only head.
+    /// Returns the `grpc-status` from the trailers or from a Trailers-Only head.
     pub fn status(&self) -> Status {
         let fields = if self.trailers.is_empty() {
             &self.head
@@ -39,20 +39,20 @@ impl Answer {
     }
 }
 
-/// The pair of connections.
+/// Client and server connection.
 pub struct Pair {
     pub client: corespun_http2::Connection,
     pub server: Connection,
     pub answers: BTreeMap<u32, Answer>,
     pub flow: Flow,
-    /// Gives credit for what came back at once.
+    /// True if the client returns flow-control credit at once.
     pub releases: bool,
-    /// The time that the server is told; it stands still unless a test lets it pass.
+    /// Clock of the server; it stands still unless a test advances it.
     pub clock: fn() -> Duration,
     cache: BlockCache,
     seen: BTreeMap<u8, Vec<(String, String)>>,
     wire: Vec<u8>,
-    /// The moment of the turn at hand; it moves when the server has left something for the next.
+    /// Moment of the current turn; it advances when the server has left work for the next turn.
     pub turn: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Pair {
         Self::join(Self::server(routes, &config), client)
     }
 
-    /// A pair whose server shares the valve of a shard with others.
+    /// Creates a pair whose server shares the valve of a shard with others.
     pub fn behind(valve: &Rc<Valve>, routes: Routes, config: &Config, client: Http2Config) -> Self {
         let server = Self::server(routes, config).behind(Rc::clone(valve));
         Self::join(server, client)
@@ -130,7 +130,7 @@ impl Pair {
         self.client.send_data(stream, &framed, end_stream);
     }
 
-    /// A whole unary call.
+    /// Runs a complete unary call.
     pub fn unary<M: prost::Message>(&mut self, path: &str, message: &M) -> &Answer {
         let stream = self.open(path, &[], false);
         self.send(stream, message, true);
@@ -138,8 +138,8 @@ impl Pair {
         &self.answers[&stream.id]
     }
 
-    /// The same call over and over, with as few allocations on this side as can be: the answer is
-    /// only counted. How many ended well.
+    /// Runs a unary call with as few allocations on the client's side as possible: the response is
+    /// only counted. Returns the number of successful calls so far.
     pub fn unary_constant(&mut self, fields: &[Field<'_>], framed: &[u8]) -> usize {
         let cache = Some(&mut self.cache);
         let stream = self
@@ -161,7 +161,7 @@ impl Pair {
         ended
     }
 
-    /// Lets both sides speak until neither has anything to say.
+    /// Exchanges bytes until neither side has output.
     pub fn exchange(&mut self) {
         loop {
             let mut quiet = true;

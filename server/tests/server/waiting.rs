@@ -1,4 +1,5 @@
-//! Calls that wait for long, come in part, or end in odd ways: what they hold and how they end.
+//! Calls that wait long, arrive in part, or end in unusual ways: the memory that they hold, and
+//! their ends.
 
 use std::future::pending;
 use std::rc::Rc;
@@ -26,7 +27,7 @@ async fn upper(request: Request<String>) -> Result<Response<String>, Status> {
     Ok(Response::new(request.into_inner().to_uppercase()))
 }
 
-/// Panics when it is dropped.
+/// Value that panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -35,7 +36,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Waits forever with something on board that does not want to go.
+/// Waits forever while it owns a value that panics when dropped.
 async fn bomb(_requests: Streaming<String>) -> Result<Response<String>, Status> {
     let bomb = Some(Bomb);
     pending::<()>().await;
@@ -43,7 +44,7 @@ async fn bomb(_requests: Streaming<String>) -> Result<Response<String>, Status> 
     Err(Status::internal("not reached"))
 }
 
-/// Listens to the first message at most, then goes on without listening.
+/// Reads at most the first message, then continues without reading.
 async fn deaf(mut requests: Streaming<String>, mut out: Sender<String>) -> Result<(), Status> {
     out.send("hello".to_owned()).await?;
     let first = requests.message().await?;
@@ -82,7 +83,7 @@ fn panic_at_once() -> std::future::Ready<Result<Response<String>, Status>> {
     panic!("asked to")
 }
 
-/// A pair whose windows are as small as they may be.
+/// Creates a pair with the smallest possible windows.
 fn pair() -> Pair {
     let limits = Limits {
         stream_window_bytes: 65_535,
@@ -113,7 +114,7 @@ async fn settle(pair: &mut Pair, stream: u32) -> Code {
     panic!("stream {stream} did not end");
 }
 
-/// Some turns of the shard, with the wire moving between them.
+/// Runs some turns of the shard, and moves the bytes between them.
 async fn turns(pair: &mut Pair) {
     for _ in 0..5 {
         pair.exchange();

@@ -1,4 +1,4 @@
-//! What watches calls and what surrounds their handlers, in every kind of call.
+//! Observers of calls and scopes around their handlers, in every kind of call.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -25,11 +25,11 @@ const JOIN: Method<String, String> = Method::new("/test.Fenced/Join", Kind::Clie
 const CHAT: Method<String, String> = Method::new("/test.Fenced/Chat", Kind::BidiStreaming);
 
 thread_local! {
-    /// How many fences the code that runs now is inside of.
+    /// Number of fences around the code that runs now.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts itself around every poll.
+/// Scope that counts itself around every poll.
 struct Fence(Rc<Cell<usize>>);
 
 impl Surround for Fence {
@@ -43,10 +43,10 @@ impl Surround for Fence {
     }
 }
 
-/// A service whose handlers say how many fences they are inside of.
+/// Service whose handlers report the number of fences around them.
 struct Fenced;
 
-/// What a handler sees: here, behind a wait, and in a task of its own.
+/// Reports the number of fences at once, after a wait, and in a task of its own.
 async fn depths(text: &str) -> Result<String, Status> {
     let here = DEPTH.get();
     match text {
@@ -108,7 +108,7 @@ impl Service for Fenced {
 
 type Log = Rc<RefCell<Vec<String>>>;
 
-/// Writes down what it hears.
+/// Observer that logs its notifications.
 struct Ear(Log);
 
 impl Ear {
@@ -152,7 +152,7 @@ fn listening(log: &Log) -> Rc<dyn Interceptor> {
     }))
 }
 
-/// Lets the call become a task first.
+/// Returns an interceptor that makes the call a task.
 fn waiting() -> Rc<dyn Interceptor> {
     Rc::new(intercept_async(async |_: &mut Incoming| {
         sleep(Duration::from_millis(1)).await;
@@ -160,7 +160,7 @@ fn waiting() -> Rc<dyn Interceptor> {
     }))
 }
 
-/// Waits for the end of a call; its first message.
+/// Waits for the end of a call; returns its first message.
 async fn answer(pair: &mut Pair, id: u32) -> Option<String> {
     for _ in 0..500 {
         pair.exchange();

@@ -1,4 +1,4 @@
-//! Calls by gRPC-Web over HTTP/2, joined in memory: their answers to the byte.
+//! gRPC-Web calls over HTTP/2, joined in memory, with responses compared byte for byte.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -132,7 +132,7 @@ fn unbase64(text: &[u8]) -> Vec<u8> {
     groups.collect()
 }
 
-/// Sends a head and a body in pieces, each in a turn of its own, and waits for the end.
+/// Sends a head and a body in pieces, each in its own turn, and waits for the end.
 async fn answer<'a>(
     pair: &'a mut Pair,
     path: &str,
@@ -169,7 +169,7 @@ async fn call<'a>(
     answer(pair, path, fields, std::iter::once(body)).await
 }
 
-/// Messages and the lines of trailers in a body.
+/// Splits a body into its messages and the lines of its trailers.
 fn read(mut body: &[u8]) -> (Vec<String>, Option<String>) {
     let (mut messages, mut trailers) = (Vec::new(), None);
     while let Some((prefix, rest)) = body.split_first_chunk::<5>() {
@@ -258,7 +258,7 @@ fn errors_before_a_message_are_heads_alone() {
     });
 }
 
-/// A content type, a path, a body, and the answer: HTTP status and gRPC code.
+/// Content type, path, body, and the expected HTTP status and gRPC code.
 type Row = (
     &'static str,
     Method<String, String>,
@@ -267,7 +267,7 @@ type Row = (
     Code,
 );
 
-/// A framed message whose text is `hello`.
+/// Framed message whose text is `hello`.
 const HELLO: &[u8] = b"\0\0\0\0\x07\x0a\x05hello";
 const NOPE: Method<String, String> = Method::new("/test.Web/Nope", Kind::Unary);
 const NO_SUCH: Method<String, String> = Method::new("/no.Such/Say", Kind::Unary);
@@ -410,7 +410,7 @@ fn bodies_larger_than_the_window_come_through() {
     });
 }
 
-/// Counts the ends of calls that it hears of.
+/// Records the codes of the ended calls that it is notified of.
 struct Ends(Rc<std::cell::RefCell<Vec<Code>>>);
 
 impl Interceptor for Ends {

@@ -1,4 +1,4 @@
-//! Between rustls's states and ours: one step of receiving, and sealing what goes out.
+//! One step of receiving records, and encryption of output, on top of rustls's state machine.
 
 use std::time::Duration;
 
@@ -11,27 +11,27 @@ use super::{Stage, Tls};
 use crate::error::Error;
 use crate::role::Role;
 
-/// The payload of one record (RFC 8446, section 5.1).
+/// Largest payload of one record (RFC 8446, section 5.1).
 const RECORD_BYTES: usize = 16 * 1024;
-/// What a record has beyond its payload: head, type and tag, rounded up.
+/// Bytes of a record beyond its payload: header, type and tag, rounded up.
 const RECORD_OVERHEAD: usize = 32;
 
-/// What one step of receiving met.
+/// Result of one step of receiving.
 pub(super) enum Met {
-    /// Something was done; there may be more.
+    /// Progress was made; there may be more.
     More,
-    /// Plain bytes are there, and nothing runs inside yet to take them.
+    /// Plain bytes are available, but the inner protocol is not created yet.
     Data,
     /// The peer sent `close_notify`.
     PeerClosed,
-    /// Nothing is left to do before more comes.
+    /// More input is needed.
     Rest,
     Failed(Error),
 }
 
 impl<R: Role> Tls<R> {
-    /// Takes the records from `at` on to the next thing to do, and does it. Also answers how many
-    /// bytes are used up.
+    /// Processes the records from `at` on up to the next action, and performs it. Returns the
+    /// number of bytes consumed, and the result.
     pub(super) fn step(&mut self, now: Duration, at: usize) -> (usize, Met) {
         let rest = self.incoming.get_mut(at..).unwrap_or_default();
         let UnbufferedStatus { mut discard, state } = self.role.process(rest);
@@ -47,7 +47,7 @@ impl<R: Role> Tls<R> {
                         None => break Met::More,
                     }
                 },
-                // The records stay where they are until someone is there to take them.
+                // The records stay where they are until the inner protocol exists.
                 Stage::Handshake { .. } | Stage::Failed => Met::Data,
             },
             Ok(ConnectionState::EncodeTlsData(mut data)) => {
@@ -58,7 +58,7 @@ impl<R: Role> Tls<R> {
                 }
             }
             Ok(ConnectionState::TransmitTlsData(data)) => {
-                // Our output keeps its order, so what was encoded is as good as sent.
+                // Our output keeps its order, so encoded records will be sent.
                 data.done();
                 Met::More
             }
@@ -73,9 +73,9 @@ impl<R: Role> Tls<R> {
         (discard, met)
     }
 
-    /// Takes what rustls wants the peer to know of a failure.
+    /// Collects the alert that rustls has for a failure.
     pub(super) fn collect_alert(&mut self) {
-        // Asking for more than there is would judge the broken record once more.
+        // Requesting more than available would process the broken record once more.
         while self.role.state().wants_write() {
             let status = self.role.process(&mut self.incoming);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else {
@@ -88,10 +88,11 @@ impl<R: Role> Tls<R> {
         }
     }
 
-    /// Encrypts `plain` to the end of `out`; with [`Flow::Close`] the peer is told of the end.
+    /// Appends `plain` to `out`, encrypted; with [`Flow::Close`] also `close_notify`.
     ///
     /// # Errors
-    /// The keys are used up, or the connection is not one to send on.
+    ///
+    /// The keys are exhausted, or the connection cannot send.
     pub(super) fn seal(
         &mut self,
         plain: &[u8],
@@ -129,9 +130,9 @@ impl<R: Role> Tls<R> {
     }
 }
 
-/// Why rustls did not write.
+/// Reason why rustls did not write.
 enum Refusal {
-    /// It needs this much room.
+    /// The buffer needs this many bytes of space.
     Room(usize),
     Failed(Error),
 }
@@ -162,7 +163,7 @@ fn general(error: &EncodeError) -> Error {
     rustls::Error::General(error.to_string()).into()
 }
 
-/// Lets `write` fill the end of `out`, with as much room as it says that it needs.
+/// Lets `write` append to `out`, with as much space as it requests.
 fn append(
     out: &mut Vec<u8>,
     mut room: usize,
@@ -188,7 +189,7 @@ fn append(
     }
 }
 
-/// A buffer from the shard's pool, unless there is one.
+/// Returns a buffer; takes one from the shard's pool if there is none.
 fn lent(buffer: &mut Vec<u8>) -> &mut Vec<u8> {
     if buffer.capacity() == 0 {
         *buffer = take_buffer();

@@ -1,4 +1,4 @@
-//! Certificates that change on disk while the server runs.
+//! Reload of certificates that change on disk while the server runs.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use corespun_runtime::{sleep, spawn_blocking};
 use super::Acceptor;
 
 impl Acceptor {
-    /// Reads the files again, says in the log what came of it, and goes on with the old ones when
-    /// they are broken. A fault that was logged already is not logged again.
+    /// Reads the files again and logs the result. Invalid files are ignored, and the old content
+    /// stays in use. A fault that was logged already is not logged again.
     pub fn refresh(&self) {
         let outcome = self.reload().map_err(|error| error.to_string());
         let mut told = self
@@ -26,16 +26,17 @@ impl Acceptor {
             }
             Err(error) if told.as_ref() == Some(&error) => {}
             Err(error) => {
-                tracing::warn!(error, "TLS certificate kept: the new one is of no use");
+                tracing::warn!(error, "kept the TLS certificate: the new one is unusable");
                 *told = Some(error);
             }
         }
     }
 
-    /// Refreshes every `pause`, for ever. Files are read on a thread made for blocking work; that
-    /// their content is compared, not their dates, makes every way of replacing them do.
+    /// Refreshes every `pause`, for ever. Files are read on a thread for blocking work. Their
+    /// content is compared, not their dates, so that any way of replacing them works.
     ///
     /// # Panics
+    ///
     /// Outside a shard.
     pub async fn watch(self, pause: Duration) {
         loop {

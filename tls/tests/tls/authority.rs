@@ -1,14 +1,14 @@
-//! A certificate authority of the test's own.
+//! Certificate authority of the tests.
 
 use std::path::PathBuf;
 
 use corespun_tls::Roots;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 
-/// Issues certificates that nobody else believes.
+/// Authority that issues certificates which only the tests trust.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its private key, as PEM text.
+/// Certificate and its private key, as PEM text.
 #[derive(Clone)]
 pub struct Issued {
     pub chain: String,
@@ -24,7 +24,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
     }
 
-    /// The authority's own certificate.
+    /// Returns the authority's own certificate.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
@@ -33,7 +33,7 @@ impl Authority {
         Roots::from_pem(self.pem())
     }
 
-    /// A certificate for these names: hosts, or URIs if they look like one.
+    /// Issues a certificate for these names: hosts, or URIs if they look like one.
     pub fn issue(&self, names: &[&str]) -> Issued {
         let names = names.iter().map(|name| {
             let text = (*name).try_into().expect("ASCII");
@@ -54,7 +54,7 @@ impl Authority {
     }
 }
 
-/// A folder of the test's own, removed in the end.
+/// Temporary folder of a test; removed on drop.
 pub struct Folder(pub PathBuf);
 
 impl Folder {

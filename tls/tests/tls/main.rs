@@ -1,4 +1,4 @@
-//! TLS between ends of every kind: ours in memory, ours on real sockets, rustls's own beside ours.
+//! TLS between peers of every kind: in memory, on real sockets, and with rustls's own client.
 
 mod authority;
 mod memory;

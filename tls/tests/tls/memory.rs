@@ -1,4 +1,4 @@
-//! The protocol without sockets: what passes through, what is refused, and how it ends.
+//! TLS protocol without sockets: data, refusals, and ends.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use corespun_tls::{Acceptor, ClientTlsConfig, Connector, Error, Roots};
 use crate::authority::Authority;
 use crate::pair::{End, HOST, Pair, World};
 
-/// Bytes that differ from place to place, so that a mix-up is seen.
+/// Returns bytes that differ by position, so that misplaced data is detected.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
 }
@@ -67,7 +67,7 @@ fn an_orderly_end_is_an_end_inside() {
     pair.server.protocol.receive(pair.now, Input::Bytes(&bytes));
     assert_eq!(pair.server.received(), b"last words");
     assert!(pair.server.inner.ended.get() && pair.client.closed);
-    // The peer's half is closed, ours is not, and what follows a closure alert is not looked at.
+    // The peer's half is closed, ours is not, and data after a closure alert is ignored.
     pair.server
         .protocol
         .receive(pair.now, Input::Bytes(&[23; 100]));
@@ -108,7 +108,7 @@ fn a_changed_record_ends_the_connection() {
     assert!(pair.server.closed && pair.client.closed);
 }
 
-/// One handshake that fails; what each end says of it.
+/// Checks the errors of both ends of a handshake that fails.
 fn check_refused(acceptor: &Acceptor, connector: &Connector, server: &str, client: &str) {
     let mut pair = Pair::new(acceptor, connector);
     pair.settle();
@@ -208,7 +208,7 @@ fn a_client_without_tls_is_answered() {
         server.protocol.receive(Duration::ZERO, Input::Bytes(first));
         assert_eq!(server.transmit(), answer);
         assert_eq!(server.closed, !answer.is_empty());
-        // What follows is not looked at.
+        // Data after this is ignored.
         server.protocol.receive(Duration::ZERO, Input::Bytes(b"x"));
         let error = if answer.is_empty() {
             ""
@@ -379,12 +379,12 @@ fn an_idle_end_owns_no_buffer() {
     let world = World::new();
     let mut pair = Pair::new(&world.acceptor(), &world.connector());
     pair.settle();
-    // Whatever the pool held is taken, so that buffers given back show.
+    // The pool is emptied, so that returned buffers are visible.
     while corespun_runtime::take_buffer().capacity() > 0 {}
     pair.client.send(b"ping");
     pair.settle();
     assert_eq!(pair.server.received(), b"ping");
-    // One buffer went round: for the client's plain bytes, then for the server's records.
+    // One buffer was used for both: the client's plain bytes, then the server's records.
     assert!(corespun_runtime::take_buffer().capacity() > 0);
     assert_eq!(corespun_runtime::take_buffer().capacity(), 0);
 }

@@ -1,4 +1,4 @@
-//! Two ends without a socket: what one transmits, the other receives, in pieces of any size.
+//! Two ends without a socket: the output of one is the input of the other, in pieces of any size.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,10 +9,10 @@ use corespun_tls::{Acceptor, ClientTlsConfig, Connector, Error, Handshake, Insid
 
 use crate::authority::{Authority, Issued};
 
-/// The name that the test's servers have.
+/// Host name of the test servers.
 pub const HOST: &str = "corespun.test";
 
-/// What happens inside of TLS, shared with the test.
+/// State of the protocol inside TLS, shared with the test.
 #[derive(Default)]
 pub struct Inner {
     pub handshake: RefCell<Option<Handshake>>,
@@ -24,11 +24,11 @@ pub struct Inner {
     pub cut: Cell<bool>,
     pub advanced: Cell<usize>,
     pub deadline: Cell<Option<Duration>>,
-    /// Answers [`Flow::Close`] once all output was handed over.
+    /// True if it returns [`Flow::Close`] once all output was handed over.
     pub closes: Cell<bool>,
-    /// Wants no input while a send is in flight.
+    /// True if it accepts no input while a send is in flight.
     pub deaf: Cell<bool>,
-    /// Has input that waits for a later turn.
+    /// True if it has input that waits for a later turn.
     pub busy: Cell<bool>,
 }
 
@@ -98,7 +98,7 @@ impl Protocol for Probe {
     }
 }
 
-/// One end: what a socket would hold.
+/// One end, with the state that a socket would hold.
 pub struct End {
     pub protocol: Box<dyn Protocol>,
     pub inner: Rc<Inner>,
@@ -132,7 +132,7 @@ impl End {
         self.inner.output.borrow_mut().extend_from_slice(bytes);
     }
 
-    /// What goes out now, if anything can.
+    /// Returns the bytes to send now, if sending is possible.
     pub fn transmit(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.closed {
@@ -160,7 +160,7 @@ impl End {
     }
 }
 
-/// Both ends, and how large the pieces are in which bytes come.
+/// Both ends, and the size of the pieces in which bytes arrive.
 pub struct Pair {
     pub client: End,
     pub server: End,
@@ -179,7 +179,7 @@ impl Pair {
         }
     }
 
-    /// Passes bytes on until nothing moves. An end that closed is an end to the other, too.
+    /// Exchanges bytes until nothing changes. An end that closed is seen as closed by the other.
     pub fn settle(&mut self) -> &mut Self {
         loop {
             let there = deliver(&mut self.client, &mut self.server, self.piece, self.now);
@@ -204,7 +204,7 @@ fn deliver(from: &mut End, to: &mut End, piece: usize, now: Duration) -> bool {
     closes || !bytes.is_empty()
 }
 
-/// An authority, a server that it vouches for, and a client that believes it.
+/// Authority, a server with its certificate, and a client that trusts it.
 pub struct World {
     pub authority: Authority,
     pub server: Issued,

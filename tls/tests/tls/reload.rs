@@ -1,4 +1,4 @@
-//! Certificates that change while connections come, and what is said of broken ones.
+//! Certificates that change while connections are made, and log lines about invalid ones.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn files(folder: &Folder, issued: &Issued) -> TlsConfig {
     TlsConfig::from_pem_files(chain, key)
 }
 
-/// The certificate that a server shows now, and whether the session was resumed.
+/// Returns the certificate that a server presents now, and whether the session was resumed.
 fn shown(acceptor: &Acceptor, client: &ClientTlsConfig) -> Vec<u8> {
     let connector = client.clone().load().expect("a connector");
     let mut pair = Pair::new(acceptor, &connector);
@@ -101,7 +101,7 @@ fn tickets_outlive_a_certificate_but_not_the_trust_in_clients() {
     );
 }
 
-/// What is wrong is said at the start, with the file.
+/// Checks that the start fails with the name of an invalid file and the fault.
 #[test]
 fn broken_files_are_named() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Our connector against our acceptor on real sockets, on both engines.
+//! Our connector with our acceptor on real sockets, on both engines.
 
 #[path = "../../../runtime/tests/kit/engines.rs"]
 mod engines;
@@ -17,7 +17,7 @@ use crate::pair::{HOST, World};
 
 pub use engines::each_engine;
 
-/// Greets with a line that says what the handshake settled, then sends back what it gets.
+/// Sends a line with the parameters of the handshake, then echoes its input.
 pub struct Echo {
     output: Vec<u8>,
     ended: bool,
@@ -63,7 +63,7 @@ impl Protocol for Echo {
     }
 }
 
-/// The echo service behind TLS.
+/// Echo service over TLS.
 pub struct Service(Running);
 
 impl Service {
@@ -97,7 +97,7 @@ struct Seen {
     ended: bool,
 }
 
-/// Sends what it is given and keeps what comes.
+/// Sends given bytes, and keeps the bytes that arrive.
 struct Collector {
     output: Vec<u8>,
     seen: Rc<RefCell<Seen>>,
@@ -124,7 +124,7 @@ impl Protocol for Collector {
     }
 }
 
-/// Sends `sent` through one connection, and answers the greeting and what came back.
+/// Sends `sent` through one connection, and returns the greeting and the echo.
 async fn call(connector: &Connector, address: &Address, sent: Vec<u8>) -> (String, Vec<u8>) {
     let seen = Rc::<RefCell<Seen>>::default();
     let (connector, inner, len) = (connector.clone(), seen.clone(), sent.len());
@@ -153,7 +153,7 @@ async fn call(connector: &Connector, address: &Address, sent: Vec<u8>) -> (Strin
     }
 }
 
-/// The greeting and the `len` bytes after it, once they are there.
+/// Returns the greeting and the `len` bytes after it, once they have arrived.
 fn answer(seen: &Seen, len: usize) -> Option<(String, Vec<u8>)> {
     let line = seen.bytes.iter().position(|byte| *byte == b'\n')?;
     let back = seen.bytes.get(line + 1..line + 1 + len)?;

@@ -1,4 +1,4 @@
-//! rustls's own blocking client, and hand-made bytes, against our acceptor on real sockets.
+//! rustls's own blocking client, and handmade bytes, with our acceptor on real sockets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -66,7 +66,7 @@ fn both_versions_on_both_engines() {
                 stream.read_exact(&mut answer).expect("receive");
                 assert_eq!(answer, sent);
             }
-            // What was under way arrives before the end, and the end is an orderly one.
+            // Data in flight arrives before the end, and the end is orderly.
             stream.write_all(b"the last").expect("send");
             stream.conn.send_close_notify();
             stream.flush().expect("flush");
@@ -118,7 +118,7 @@ fn plaintext_and_silence_are_closed() {
         let mut silent = tcp(&service);
         assert_eq!(end(&mut silent), b"");
         assert!(began.elapsed() >= limit / 2, "closed ahead of its time");
-        // A peer that leaves midway harms nobody.
+        // A peer that leaves midway affects no other.
         let mut leaver = tcp(&service);
         leaver.write_all(&[22, 3, 1, 0, 200, 1]).expect("send");
         leaver.shutdown(Shutdown::Write).expect("half-close");
@@ -129,7 +129,7 @@ fn plaintext_and_silence_are_closed() {
     });
 }
 
-/// Everything up to the end of the stream, in whichever way it ends.
+/// Returns everything up to the end of the stream, however it ends.
 fn end(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     match stream.read_to_end(&mut rest) {

@@ -1,4 +1,4 @@
-//! What can be turned on around the calls, to see what it costs.
+//! Optional features around calls, to measure their cost.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use corespun::server::{ServerBuilder, observe};
 use corespun::{CallObserver, GrpcWeb, Incoming, MessageBytes};
 use corespun_benches::AnyError;
 
-/// One thing around calls.
+/// Optional feature around calls.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Around {
     /// An interceptor that lets every call pass.
@@ -19,18 +19,19 @@ pub enum Around {
     Observer,
     /// A span for each call, of which none is sampled.
     Span,
-    /// A span for each call, all sampled, for a collector that is not there.
+    /// A span for each call, all sampled, for an unreachable collector.
     SampledSpan,
-    /// Counts for channelz.
+    /// Counters for channelz.
     Channelz,
     /// gRPC-Web and HTTP/1.1 on the same port.
     Web,
 }
 
 impl Around {
-    /// The server with this turned on.
+    /// Enables this feature on a server.
     ///
     /// # Errors
+    ///
     /// The exporter of spans cannot be started.
     pub fn apply(self, server: ServerBuilder) -> Result<ServerBuilder, AnyError> {
         Ok(match self {
@@ -47,7 +48,7 @@ impl Around {
     }
 }
 
-/// Bytes of all messages.
+/// Number of bytes of all messages.
 #[derive(Default)]
 struct Volume(Cell<usize>);
 
@@ -61,8 +62,8 @@ impl CallObserver for Volume {
     }
 }
 
-/// Spans whose queue is full after a while, and which are dropped then, as they are when a
-/// collector is away.
+/// Adds a span to each call. The queue of spans fills up and further ones are dropped, as with an
+/// unreachable collector.
 fn traced(server: ServerBuilder, sampler: Sampler) -> Result<ServerBuilder, AnyError> {
     let otlp = Otlp::new("http://127.0.0.1:9").pause(Duration::from_secs(3600));
     let tracer = Tracer::builder("bench").sampler(sampler).export(otlp);

@@ -30,28 +30,28 @@ struct Program {
     #[command(flatten)]
     overload: OverloadFlags,
 
-    /// CPU time that each GetUser takes beside the call itself, in microseconds.
+    /// CPU time that each GetUser uses in addition to the call itself, in microseconds.
     #[arg(long, value_name = "MICROS", default_value_t = 0)]
     work_us: u32,
 
-    /// Microseconds that a busy shard may wait for more calls.
+    /// Microseconds that a busy shard may wait to collect more calls.
     #[arg(long, value_name = "MICROS", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     coalesce_us: u32,
 
-    /// Something to turn on around the calls; repeatable.
+    /// Feature to enable around calls; repeatable.
     #[arg(long, value_name = "THING")]
     with: Vec<Around>,
 
-    /// Certificate chain in PEM: speaks TLS.
+    /// PEM file with the certificate chain; enables TLS.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
-    /// Its private key in PEM.
+    /// PEM file with the private key of the certificate.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// What to log, such as info or corespun_runtime=debug.
+    /// Log filter, such as info or corespun_runtime=debug.
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
 }

@@ -1,4 +1,4 @@
-//! The client: plain epoll and blocking sockets, so that nothing of ours measures itself.
+//! Client with plain epoll and blocking sockets, so that our code does not measure itself.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -13,12 +13,12 @@ use corespun_runtime::{Address, now};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-/// Ready connections taken from the kernel at once.
+/// Largest number of ready connections that one call returns.
 const EVENTS_MAX: usize = 256;
-/// How long one wait may last, in ms, so that a silent server cannot outlast the clock.
+/// Longest single wait in ms, so that a silent server cannot exceed the run time.
 const WAIT_MS: u16 = 100;
 
-/// What to send, to whom, for how long.
+/// Load to generate: message, target and duration.
 pub(crate) struct Load {
     pub(crate) address: Address,
     pub(crate) connections: usize,
@@ -27,18 +27,20 @@ pub(crate) struct Load {
     pub(crate) cpu: Option<usize>,
 }
 
-/// What came of it.
+/// Result of a run.
 pub(crate) struct Report {
-    /// Messages that came back whole and equal.
+    /// Messages that were echoed complete and equal.
     pub(crate) echoes: u64,
-    /// From the first message sent until the clock was last read.
+    /// Time from the first message sent to the last clock reading.
     pub(crate) elapsed: Duration,
 }
 
 impl Load {
     /// Runs the load on the calling thread.
     ///
-    /// Fails when a connection cannot be made, is closed, or sends back other bytes.
+    /// # Errors
+    ///
+    /// A connection cannot be made, is closed, or returns other bytes.
     pub(crate) fn run(&self) -> Result<Report, AnyError> {
         if let Some(id) = self.cpu
             && !core_affinity::set_for_current(CoreId { id })
@@ -90,10 +92,10 @@ fn drive(
     }
 }
 
-/// A connection with one message in flight.
+/// Connection with one message in flight.
 struct Connection {
     socket: Socket,
-    /// Bytes of the message that have come back.
+    /// Bytes of the message that were echoed.
     returned: usize,
 }
 
@@ -107,7 +109,7 @@ impl Connection {
         })
     }
 
-    /// Reads once; `true` when the message has come back whole.
+    /// Reads once; returns true when the whole message was echoed.
     fn take(&mut self, message: &[u8], buffer: &mut [u8]) -> Result<bool, AnyError> {
         let missing = &message[self.returned..];
         let count = self.socket.read(&mut buffer[..missing.len()])?;
@@ -122,7 +124,7 @@ impl Connection {
     }
 }
 
-/// A blocking socket; its reads come only when epoll says so.
+/// Blocking socket, read only when epoll reports it.
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),

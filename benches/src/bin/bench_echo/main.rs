@@ -1,8 +1,8 @@
-//! `bench-echo`: raw TCP echo, the floor under every other figure.
+//! `bench-echo`: raw TCP echo, the lower bound of every other measurement.
 //!
-//! As a server it echoes on our own ring or on epoll, with no protocol at all; with `--canned` it
-//! answers HTTP/2 requests without a look at them; with `--connect` it is the client that drives
-//! an echo server, one message in flight on each connection.
+//! As a server it echoes on our own io_uring engine or on epoll, without any protocol. With
+//! `--canned` it sends a fixed response to each HTTP/2 request, without parsing it. With
+//! `--connect` it is the client of an echo server, with one message in flight on each connection.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ use corespun_runtime::{Accept, Address, Peer, Protocol, Runtime, SocketHandle};
 
 use crate::load::Load;
 
-/// Echoes what it receives, or with --connect drives such a server.
+/// Echoes its input, or with --connect generates load for such a server.
 #[derive(Parser)]
 #[command(name = "bench-echo", version)]
 struct Program {
@@ -29,7 +29,7 @@ struct Program {
     #[command(flatten)]
     engine: EngineFlag,
 
-    /// Answer each HTTP/2 request with the same reply, instead of echoing.
+    /// Send a fixed response to each HTTP/2 request, instead of echoing.
     #[arg(long, conflicts_with = "connect")]
     canned: bool,
 
@@ -37,24 +37,24 @@ struct Program {
     client: ClientFlags,
 }
 
-/// The flags of the client.
+/// Flags of the client.
 #[derive(clap::Args)]
 struct ClientFlags {
-    /// Drive the echo server at this address, instead of being one.
+    /// Address of an echo server to load, instead of being one.
     #[arg(long, value_name = "ADDR", conflicts_with_all = ["listen", "shards", "cpus", "engine"])]
     connect: Option<Address>,
 
-    /// Connections, each with one message in flight.
+    /// Number of connections, each with one message in flight.
     #[arg(long, value_name = "N", default_value_t = 64, requires = "connect")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
 
-    /// Bytes of a message, up to 64 KiB.
+    /// Size of a message in bytes, up to 64 KiB.
     #[arg(long, value_name = "BYTES", default_value_t = 64, requires = "connect")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     size: u32,
 
-    /// How long to run.
+    /// Duration of the run in seconds.
     #[arg(long, value_name = "S", default_value = "5", requires = "connect")]
     #[arg(value_parser = parse_seconds)]
     seconds: Duration,

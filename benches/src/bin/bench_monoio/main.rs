@@ -1,7 +1,8 @@
-//! `bench-monoio`: our protocol cores on monoio instead of our own ring.
+//! `bench-monoio`: our protocol implementations on monoio instead of our runtime.
 //!
-//! It answers the unary calls of both bench services, or with `--echo` raw bytes; what a protocol
-//! may do here is told in [`corespun_benches::monoio_host`]. SIGTERM ends it without a drain.
+//! It serves the unary calls of both bench services, or echoes raw bytes with `--echo`. The
+//! restrictions on protocols are described in [`corespun_benches::monoio_host`]. SIGTERM ends it
+//! without a drain.
 
 #![forbid(unsafe_code)]
 
@@ -64,7 +65,7 @@ fn run(program: Program) -> Result<(), AnyError> {
     ended.recv()?
 }
 
-/// What ends the program: a signal, or the first shard to fail.
+/// Channel for the end of the program: a signal, or the first shard that fails.
 type End = mpsc::Sender<Result<(), AnyError>>;
 
 fn spawn(
@@ -73,13 +74,13 @@ fn spawn(
     body: impl FnOnce() -> Result<(), AnyError> + Send + 'static,
 ) -> io::Result<()> {
     thread::Builder::new().name(name).spawn(move || {
-        // Nobody listens any more once another thread has ended the program.
+        // The receiver is gone once another thread has ended the program.
         let _ = end.send(body());
     })?;
     Ok(())
 }
 
-/// Both services on connections of our server; only their unary calls are answered here.
+/// Returns both services on connections of our server; only their unary calls are answered here.
 fn grpc() -> Box<dyn Accept> {
     let (routes, config) = (Rc::new(services::routes()), Config::default());
     Box::new(move |peer: Peer, socket: SocketHandle| {

@@ -1,4 +1,4 @@
-//! `grpc.testing.BenchmarkService`: payloads of the size that the request asks for.
+//! `grpc.testing.BenchmarkService`: payloads of the requested size.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,15 +13,15 @@ use schema::benchmark_service_server::{BenchmarkService, BenchmarkServiceServer}
 use schema::{Payload, SimpleRequest, SimpleResponse};
 
 mod schema {
-    //! What tonic generates for package `grpc.testing`.
+    //! Code that tonic generates for package `grpc.testing`.
     include!(concat!(env!("OUT_DIR"), "/tonic/grpc.testing.rs"));
 }
 
-/// The service; it has no state, so every shard shares nothing.
+/// Service without state, so that shards share nothing.
 pub(crate) struct Benchmark;
 
 impl Benchmark {
-    /// The service as tonic registers it, with the limits all bench servers share.
+    /// Returns the tonic service with the limits of all bench servers.
     pub(crate) fn service() -> BenchmarkServiceServer<Self> {
         BenchmarkServiceServer::new(Self).max_decoding_message_size(RECEIVE_BYTES_MAX)
     }
@@ -101,7 +101,7 @@ impl BenchmarkService for Benchmark {
     }
 }
 
-/// The same reply until the caller cancels.
+/// Stream that repeats one reply until the client cancels.
 pub(crate) struct Repeat(SimpleResponse);
 
 impl Iterator for Repeat {
@@ -112,7 +112,7 @@ impl Iterator for Repeat {
     }
 }
 
-/// The same reply until the caller half-closes, whatever it sends meanwhile.
+/// Stream that repeats one reply until the client half-closes, and ignores its messages.
 pub(crate) struct BothWays {
     requests: Streaming<SimpleRequest>,
     reply: SimpleResponse,

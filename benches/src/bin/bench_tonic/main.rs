@@ -1,8 +1,8 @@
-//! `bench-tonic`: both bench services on tonic in its best form, the baseline of every claim.
+//! `bench-tonic`: both bench services on tonic in its fastest configuration, the baseline of every
+//! comparison.
 //!
-//! One current-thread tokio runtime for each shard, each with its own listener over
-//! SO_REUSEPORT, so that no request crosses a thread; TCP_NODELAY, the windows and the limits
-//! are those that corespun runs with.
+//! Each shard has its own current-thread tokio runtime and its own listener with SO_REUSEPORT, so
+//! that no request crosses threads. TCP_NODELAY, windows and limits are those that corespun uses.
 
 #![forbid(unsafe_code)]
 
@@ -48,7 +48,7 @@ fn run(flags: &ServerFlags) -> Result<(), AnyError> {
         );
     }
     drop(ready);
-    // A shard that fails hangs up instead: then the line is withheld and its error comes below.
+    // A shard that fails drops its sender: then the line is not printed and its error comes below.
     if all_ready.iter().count() == shards.len() {
         announce(&listeners.addresses, "tokio", shards.len());
     }

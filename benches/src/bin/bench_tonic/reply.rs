@@ -1,4 +1,4 @@
-//! A reply stream that answers each request message as it arrives, without a task or a box.
+//! Reply stream that answers each request message when it arrives, without a task or a box.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

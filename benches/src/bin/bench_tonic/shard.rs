@@ -17,7 +17,7 @@ use tonic::transport::server::TcpIncoming;
 use crate::benchmark::Benchmark;
 use crate::users::Users;
 
-/// How long open calls may take to end after SIGTERM; endless streams never would.
+/// Longest time that open calls may take to end after SIGTERM; endless streams never would.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves the listeners on the calling thread until SIGTERM or SIGINT has drained them.

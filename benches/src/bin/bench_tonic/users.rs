@@ -1,4 +1,4 @@
-//! `user.UserService` with constant answers.
+//! `user.UserService` with constant responses.
 
 use std::ops::RangeInclusive;
 
@@ -11,15 +11,15 @@ use schema::user_service_server::{UserService, UserServiceServer};
 use schema::{ImportSummary, ListUsersRequest, UserRequest, UserResponse};
 
 mod schema {
-    //! What tonic generates for package `user`.
+    //! Code that tonic generates for package `user`.
     include!(concat!(env!("OUT_DIR"), "/tonic/user.rs"));
 }
 
-/// The service; it has no state, so every shard shares nothing.
+/// Service without state, so that shards share nothing.
 pub(crate) struct Users;
 
 impl Users {
-    /// The service as tonic registers it, with the limits all bench servers share.
+    /// Returns the tonic service with the limits of all bench servers.
     pub(crate) fn service() -> UserServiceServer<Self> {
         UserServiceServer::new(Self).max_decoding_message_size(RECEIVE_BYTES_MAX)
     }

@@ -18,7 +18,7 @@ const SOAK_CALLS: usize = 20;
 const PICKED_CALLS: usize = 100;
 const INITIAL: &str = "test_initial_metadata_value";
 const TRAILING: &[u8] = &[0xab; 3];
-/// What a status message may have that HTTP does not let through as it is.
+/// Status message with characters that HTTP does not transmit unencoded.
 const SPECIAL: &str = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n";
 
 pub(super) fn large() -> SimpleRequest {
@@ -58,7 +58,7 @@ pub(super) async fn custom_metadata(client: &TestServiceClient) -> Result<(), De
 fn marked<T>(message: T) -> Request<T> {
     let mut request = timed(message);
     let metadata = request.metadata_mut();
-    // Neither can fail: key and value are as they must be.
+    // Neither can fail: key and value are valid.
     drop(metadata.append(ECHO_INITIAL, INITIAL));
     drop(metadata.append_bin(ECHO_TRAILING, TRAILING));
     request

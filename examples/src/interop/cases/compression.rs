@@ -35,7 +35,8 @@ pub(super) async fn client_unary(client: &TestServiceClient) -> Result<(), Devia
     Ok(())
 }
 
-/// Whether the answers were compressed is seen on the wire alone: a unary response does not tell.
+/// Requests a compressed and an uncompressed response. The test cannot see the difference, which
+/// shows on the wire only.
 pub(super) async fn server_unary(client: &TestServiceClient) -> Result<(), Deviation> {
     for compressed in [true, false] {
         let request = SimpleRequest {
@@ -57,7 +58,7 @@ fn counted(size: usize, compressed: bool) -> StreamingInputCallRequest {
 
 pub(super) async fn client_streaming(client: &TestServiceClient) -> Result<(), Deviation> {
     let mut probe = client.streaming_input_call(timed(())).await?;
-    // The refusal may come before the request has gone; it is what the end of the call tells.
+    // The refusal may arrive before the request is sent; the end of the call reports it.
     drop(probe.send(counted(27_182, true)).await);
     check_refusal(probe.finish().await, Code::InvalidArgument)?;
 

@@ -14,10 +14,10 @@ use crate::interop::proto::grpc::testing::{
 use crate::interop::proto::xds::service::orca::v3::OrcaLoadReportRequest;
 use crate::interop::proto::xds::service::orca::v3::open_rca_service_client::OpenRcaServiceClient;
 
-/// Until an answer is too late that the server does not even think of giving.
+/// Timeout after which a response is too late that the server never intends to send.
 const SLEEPING_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// Asks for one response of `size`, with `payload` bytes on the way there.
+/// Requests one response of `size`, with a request payload of `payload` bytes.
 pub(super) fn ask_for(size: i32, payload: usize) -> StreamingOutputCallRequest {
     StreamingOutputCallRequest {
         response_parameters: vec![ResponseParameters {
@@ -129,7 +129,7 @@ pub(super) async fn orca_oob(
         request.orca_oob_report = Some(asked.clone());
         requests.send(request).await?;
         check_next(&mut answers, 1).await?;
-        // Reports that were on their way may tell of the load before.
+        // Reports in flight may still have the previous load.
         let mut tries = 0;
         loop {
             let report = reports.message().await?.unwrap_or_default();

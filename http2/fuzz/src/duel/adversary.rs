@@ -5,7 +5,7 @@ use corespun_http2::Role;
 use super::wire::*;
 use super::{Choice, share};
 
-/// What it may do next; the place of a name is that of its weight.
+/// Names of the adversary's moves; the index of a name is that of its weight.
 const MOVES: [&str; 18] = [
     "head",
     "body",
@@ -47,7 +47,7 @@ const FIELDS: [(&[u8], &[u8]); 16] = [
     (b"transfer-encoding", b"chunked"),
 ];
 
-/// How many of [`FIELDS`] any message may carry.
+/// Number of entries at the start of [`FIELDS`] that any message may carry.
 const FIELDS_LAWFUL: usize = 4;
 
 const REQUEST: [(&[u8], &[u8]); 4] = [
@@ -78,18 +78,18 @@ struct Begun {
     headed: bool,
 }
 
-/// What an adversary is like.
+/// Character of an adversary.
 #[derive(Clone, Copy)]
 pub(crate) struct Temper {
-    /// How often it makes each of [`MOVES`], in shares.
+    /// Relative frequency of each of [`MOVES`].
     pub(crate) weights: [usize; MOVES.len()],
-    /// How many of a hundred of its choices are lawful: few errors a connection survives.
+    /// Percentage of its choices that are lawful: a connection survives few errors.
     pub(crate) manners: usize,
 }
 
 /// One end of a connection that means harm.
 pub(crate) struct Adversary {
-    /// What it attacks.
+    /// Role of the connection that it attacks.
     pub(crate) target: Role,
     temper: Temper,
     /// The highest stream that has been opened, by whichever end opens them.
@@ -119,7 +119,7 @@ impl Adversary {
         }
     }
 
-    /// What it says first: almost always what it must.
+    /// Returns its first bytes: almost always the required ones.
     pub(super) fn hello(&self, choice: &mut impl Choice) -> Vec<u8> {
         let mut bytes = Vec::new();
         if choice.below(50) == 49 {
@@ -195,7 +195,7 @@ impl Adversary {
         places().nth(at)
     }
 
-    /// Where a frame of a message goes, which may end it with `flags`.
+    /// Chooses the stream for a frame of a message, which may end it with `flags`.
     fn message_stream(&mut self, flags: u8, choice: &mut impl Choice) -> Option<u32> {
         if !self.is_lawful(choice) {
             return Some(self.stream(choice));
@@ -207,8 +207,8 @@ impl Adversary {
         })
     }
 
-    /// Where the next head goes: onto a new stream of its own, or onto one of the other end, if
-    /// one is without.
+    /// Chooses the stream for the next head: a new stream of its own, or one of the other end that
+    /// has no head yet.
     fn head_stream(&mut self, flags: u8, choice: &mut impl Choice) -> Option<u32> {
         if !self.is_lawful(choice) {
             return Some(self.stream(choice));

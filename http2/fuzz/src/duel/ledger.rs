@@ -1,4 +1,4 @@
-//! What the frames on the wire say, by rules of its own: what each end may send, and has sent.
+//! Independent account of the frames on the wire: those that each end may send, and has sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +9,21 @@ use super::wire::*;
 const WINDOW_INITIAL: u32 = 65_535;
 const FRAME_BYTES_LEAST: u32 = 16_384;
 
-/// What SETTINGS grant.
+/// Limits that SETTINGS grant.
 #[derive(Clone, Copy)]
 struct Granted {
     stream_window: u32,
     frame_bytes: u32,
 }
 
-/// What one end was sent and what it sent itself.
+/// Account of the frames that one end was sent and has sent.
 pub(crate) struct Ledger {
     preface_in: usize,
     preface_out: usize,
     pending: Vec<u8>,
     /// No credit is heard of: for a canary.
     deaf: bool,
-    /// What the peer's SETTINGS say.
+    /// Limits that the peer's SETTINGS grant.
     granted: Granted,
     /// The most that they said since bytes were last sent, which may have been written then.
     granted_most: Granted,

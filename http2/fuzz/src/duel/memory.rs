@@ -1,4 +1,4 @@
-//! What a connection holds, counted from outside, and what its limits let it hold.
+//! Memory that a connection holds, counted from outside, and the bound that its limits set.
 
 use corespun_http2::Limits;
 
@@ -16,7 +16,7 @@ pub(crate) fn measured<T>(held: &mut i64, call: impl FnOnce() -> T) -> T {
     result.expect("the call was made")
 }
 
-/// What the application has asked a connection to hold.
+/// Bytes that the application has asked a connection to hold.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
     /// Streams that it has not seen ending.

@@ -33,7 +33,7 @@ pub(crate) trait Choice {
     }
 }
 
-/// How often each kind of step is taken, in shares.
+/// Relative frequency of each kind of step.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
     pub(crate) attack: usize,
@@ -43,7 +43,7 @@ pub(crate) struct Pace {
     pub(crate) wait: usize,
 }
 
-/// What a duel is fought under.
+/// Settings of a duel.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms {
     pub(crate) pace: Pace,

@@ -14,7 +14,7 @@ use crate::args::RunArgs;
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 use crate::plan::Plan;
-use crate::report::{AgentShare, Report, Second, without_secrets};
+use crate::report::{AgentShare, Report, Second};
 use crate::units::{count, time_or_none};
 
 /// How long an agent may take to answer at all.
@@ -43,7 +43,6 @@ struct Agent {
 pub(in crate::command) fn run(
     args: &RunArgs,
     plan: &Plan,
-    words: &[String],
     interrupt: &Interrupt,
 ) -> Result<Report, LoadError> {
     let access = Access::read(&args.agents)?;
@@ -52,7 +51,7 @@ pub(in crate::command) fn run(
         let part = Part { index, of };
         Ok(Prepare {
             version: VERSION,
-            words: share(words, args, plan, part)?,
+            words: share(args, plan, part)?,
             files: gather(args, plan, part)?,
         })
     };
@@ -66,43 +65,43 @@ pub(in crate::command) fn run(
     let work = conduct(addresses, &access, prepared, interrupt);
     let mut report = shard.block_on(work)?;
     // What agents were started with makes nothing again.
-    report.setup.command = without_secrets(words.iter().cloned());
+    report.setup.command.clone_from(&plan.command);
     Ok(report)
 }
 
 /// The command line for one agent: its share of the rate, a seed and no agents of its own.
-fn share(
-    words: &[String],
-    args: &RunArgs,
-    plan: &Plan,
-    part: Part,
-) -> Result<Vec<String>, LoadError> {
-    let mut share = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let (flag, value) = match word.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
-            _ => (word.as_str(), None),
-        };
-        match flag {
-            // Agents need not know of each other, nor how to order runs.
-            flag if flag.starts_with("--agents")
-                || ["--rate", "--seed", "--duration"].contains(&flag) =>
-            {
-                if value.is_none() {
-                    words.next();
-                }
-            }
-            _ => share.push(word.clone()),
-        }
-    }
+fn share(args: &RunArgs, plan: &Plan, part: Part) -> Result<Vec<String>, LoadError> {
+    // Agents need not know of each other, nor how to order runs; files come beside the words.
+    let replaced = [
+        "rate", "seed", "duration", "warmup", "calls", "proto", "includes",
+    ];
+    let mut share = args
+        .words
+        .without(|id| id.starts_with("agents") || replaced.contains(&id));
     let duration = format!("{}ns", plan.pace.duration.as_nanos());
+    if let Some(calls) = plan.pace.calls {
+        let (each, left) = (calls / part.of as u64, calls % part.of as u64);
+        let calls = each + u64::from((part.index as u64) < left);
+        if calls == 0 {
+            let cause = "each agent needs at least one";
+            return Err(LoadError::flag(
+                "--calls",
+                args.pace.calls.clone().unwrap_or_default(),
+                cause,
+            ));
+        }
+        share.push(format!("--calls={calls}"));
+    }
     // Agents that drew the same numbers would call at the same moments.
     let seed = plan
         .seed
         .wrapping_add(SEED_STEP.wrapping_mul(part.index as u64));
-    let flags = ["--duration", &duration, "--seed", &seed.to_string()];
-    share.extend(flags.map(str::to_owned));
+    let warmup = format!("{}ns", plan.pace.warmup.as_nanos());
+    share.extend([
+        format!("--duration={duration}"),
+        format!("--warmup={warmup}"),
+        format!("--seed={seed}"),
+    ]);
     if let Some(rate) = &args.pace.rate {
         let number = rate.parse::<f64>().ok().filter(|rate| *rate > 0.0);
         let expected = "expected a number of calls per second, to be shared by the agents";

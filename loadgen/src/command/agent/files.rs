@@ -13,7 +13,7 @@ use crate::args::RunArgs;
 use crate::call::Order;
 use crate::data::{self, Template};
 use crate::error::LoadError;
-use crate::metadata::read_token;
+use crate::metadata::{Pair, concealed, read_token};
 use crate::plan::{Plan, orders};
 use crate::schedule::Trace;
 
@@ -36,7 +36,7 @@ pub(super) struct Part {
 /// The flags whose files go as they are, and where they stand.
 fn flags(args: &mut RunArgs) -> [(&'static str, &mut Option<PathBuf>); 6] {
     [
-        ("descriptor-set", &mut args.call.descriptor_set),
+        ("descriptor-set", &mut args.call.schema.descriptor_set),
         ("scenario", &mut args.call.scenario),
         ("replay", &mut args.pace.replay),
         ("cacert", &mut args.tls.cacert),
@@ -66,7 +66,7 @@ pub(super) fn gather(args: &RunArgs, plan: &Plan, part: Part) -> Result<Vec<File
     }
     if let Some(given) = &args.call.token {
         let token = read_token(given);
-        let token = token.map_err(|cause| LoadError::flag("--token", given, cause))?;
+        let token = token.map_err(|cause| LoadError::flag("--token", concealed(given), cause))?;
         files.push(flag("token", token.into_bytes()));
     }
     let orders = orders(&args.call)?;
@@ -123,6 +123,8 @@ fn beside(orders: &[Order], flag: &str) -> Result<Vec<(String, PathBuf)>, LoadEr
         let mut names: Vec<String> = own.into_iter().collect();
         stay_inside(&names)?;
         names.extend(Template::files(&data::text(&order.data, &order.folder)?));
+        let values = order.metadata.iter().map(Pair::text);
+        names.extend(values.flat_map(Template::files));
         stay_inside(&names)?;
         let found = names.into_iter().map(|name| {
             let path = order.folder.join(&name);
@@ -189,8 +191,8 @@ impl Unpacked {
             let path = self.folder.join(FLAGS).join(name);
             path.is_file().then_some(path)
         };
-        args.call.proto = None;
-        args.call.includes.clear();
+        args.call.schema.proto.clear();
+        args.call.schema.includes.clear();
         for (name, path) in flags(args) {
             *path = place(name);
         }

@@ -67,7 +67,7 @@ fn read(prepare: Prepare) -> Result<(RunArgs, Unpacked), Status> {
     let replaced = files.replace(&mut args);
     replaced.map_err(|error| Status::invalid_argument(error.to_string()))?;
     (args.output, args.watch) = Default::default();
-    (args.target_pid, args.pace.record) = (None, None);
+    (args.target_pid, args.target_cgroup, args.pace.record) = (None, None, None);
     Ok((args, files))
 }
 

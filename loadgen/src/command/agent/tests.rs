@@ -32,7 +32,7 @@ fn args(words: &[String]) -> RunArgs {
 fn load(flags: &str) -> Result<crate::report::Report, LoadError> {
     let words = words(flags);
     let args = args(&words);
-    run(&args, &Plan::new(&args)?, &words, &Interrupt::manual())
+    run(&args, &Plan::new(&args)?, &Interrupt::manual())
 }
 
 #[test]
@@ -90,12 +90,7 @@ fn agents_get_what_the_command_line_names() {
     );
     let words: Vec<_> = line.split_ascii_whitespace().map(str::to_owned).collect();
     let args = args(&words);
-    let report = run(
-        &args,
-        &Plan::new(&args).unwrap(),
-        &words,
-        &Interrupt::manual(),
-    );
+    let report = run(&args, &Plan::new(&args).unwrap(), &Interrupt::manual());
     let report = report.unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(
@@ -148,7 +143,8 @@ fn files_cannot_leave_their_folder() {
         "--target h:1 --token @/etc/hostname --replay /etc/hostname",
     ));
     unpacked.replace(&mut args).unwrap();
-    assert_eq!((&args.call.proto, &args.call.token), (&None, &None));
+    assert_eq!(args.call.token, None);
+    assert!(args.call.schema.proto.is_empty());
     assert_eq!(args.pace.replay, Some(folder.join("flags/replay")));
     args.call.data = r#"{"name": "{{file "/etc/hostname"}}"}"#.to_owned();
     let error = unpacked.replace(&mut args).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 
 use super::gate::{Usual, rejection};
 use super::{CompareArgs, Comparison, Metric, Side, Slice, Turn};
+use crate::args::without_user;
 use crate::process::Machine;
 use crate::report::Report;
 use crate::stats::{Estimate, Verdict, judge, median, noise_floor, ratio};
@@ -55,7 +56,7 @@ pub(super) fn compare(
     let mut comparison = Comparison {
         verdict: sentence(&names, &metrics),
         names,
-        targets: [args.a.clone(), args.b.clone()],
+        targets: [&args.a, &args.b].map(|target| without_user(target)),
         metrics,
         pairs: pairs(&slices),
         slices,

@@ -29,6 +29,7 @@ fn turn(flags: &str, factor: f64, random: &mut Rng) -> Report {
     report.counts.rps = 10_000.0 / factor;
     report.counts.offered_rps = report.counts.offered_rps.map(|_| report.counts.rps);
     report.latency_us = Percentiles {
+        mean: None,
         p50: us(100.0),
         p90: us(200.0),
         p95: None,

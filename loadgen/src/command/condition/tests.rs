@@ -41,6 +41,96 @@ fn limits_are_read_with_their_units() {
 }
 
 #[test]
+fn a_condition_that_cannot_fail_is_refused() {
+    let good = [
+        "errors>0",
+        "errors>0%",
+        "errors>99.9%",
+        "errors>0.999",
+        "errors<1",
+        "errors<100%",
+        "errors<0.1%",
+        "p99>0s",
+        "p99>59s",
+        "p99<60s",
+        "p99<1ns",
+        "mean>1ms",
+        "rps>0",
+        "rps<0.001",
+        "cpu_us<1",
+        "ratio.p99<0.01",
+        "ratio.p99>0",
+    ];
+    good.iter().for_each(|text| drop(parsed(text)));
+    let cases = [
+        ("errors>5", "a share is 0 to 1, or 0% to 100%"),
+        ("errors>1.5", "a share is 0 to 1"),
+        ("errors>1", "below 1"),
+        ("errors>100%", "0% to 100%"),
+        ("errors>101%", "0% to 100%"),
+        ("errors<101%", "0% to 100%"),
+        ("errors<0", "above 0"),
+        ("errors>-1%", "a share is 0 to 1"),
+        ("errors>NaN", "expected a metric"),
+        ("errors>inf%", "expected a metric"),
+        ("p99>60s", "below 60s"),
+        ("p99>2m", "below 60s"),
+        ("p99<61s", "at most 60s"),
+        ("p99<0s", "above 0"),
+        ("p99>-1ms", "expected a metric"),
+        ("p97>1ms", "known are mean, p50"),
+        ("p99>5%", "expected a metric"),
+        ("rps<0", "never negative"),
+        ("rps>-1", "never negative"),
+        ("rps<NaN", "expected a metric"),
+        ("rps>inf", "expected a metric"),
+        ("cpu_us<-0.5", "never negative"),
+        ("ratio.p99<0", "never negative"),
+    ];
+    for (text, wanted) in cases {
+        let error = Condition::parse(text).unwrap_err().to_string();
+        assert!(error.contains(text) && error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn a_metric_that_the_run_does_not_measure_is_refused() {
+    let cases = [
+        ("--rate 1000", "p99>1ms", false, ""),
+        ("--rate 100 --duration 10s", "p99>1ms", false, ""),
+        (
+            "--rate 99 --duration 10s",
+            "p99>1ms",
+            false,
+            "needs 1000 calls, and the run makes 990",
+        ),
+        ("-n 19", "p50>1ms", false, "needs 20 calls"),
+        ("-n 1", "max>1ms", false, ""),
+        ("-n 20", "p50>1ms", false, ""),
+        ("", "p999>1ms", false, ""),
+        ("", "lag.p50>1ms", false, "no lag"),
+        ("--rate 1000", "lag.p50>1ms", false, ""),
+        ("", "cpu_us>8", false, "--target-pid"),
+        ("--target-pid 1", "cpu_us>8", false, ""),
+        ("", "ratio.p99>2", false, "needs compare"),
+        ("", "ratio.p99>2", true, ""),
+        ("", "ratio.cpu_us>2", true, "--a-pid"),
+        ("--target-pid 1", "ratio.cpu_us>2", true, ""),
+    ];
+    for (flags, text, ratios, wanted) in cases {
+        let plan = crate::plan::tests::plan(flags).unwrap();
+        let checked = Condition::check_all(&[parsed(text)], &plan, ratios);
+        let error = checked.map_or_else(|error| error.to_string(), |()| String::new());
+        assert_eq!(
+            error.is_empty(),
+            wanted.is_empty(),
+            "{flags} {text}: {error}"
+        );
+        assert!(error.contains(wanted), "{flags} {text}: {error}");
+    }
+}
+
+#[test]
 fn a_run_is_judged() {
     let report = report("--rate 9 --connections 2", 1996);
     let cases = [
@@ -129,4 +219,22 @@ fn the_exit_code_tells_failed_from_invalid() {
         .warnings
         .push("generator saturated: 99 %".to_owned());
     assert_eq!(code(saturated, &["p99>2ms"]).0, is(3));
+}
+
+#[test]
+fn a_run_without_a_connection_fails() {
+    let mut report = report("--rate 9 --connections 2", 1996);
+    report.warnings.clear();
+    report.counts.unconnected_s = report.setup.duration_s;
+    let document = Document::from(Body::Run(Box::new(report)));
+    let mut out = Vec::new();
+    let code = judge(&[parsed("errors>1%")], &document, &mut out);
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.contains("connected: FAILS, there was no connection for 50.0 %"),
+        "{text}"
+    );
+    let code = judge(&[], &document, &mut Vec::new());
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
 }

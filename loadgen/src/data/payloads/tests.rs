@@ -7,7 +7,7 @@ use crate::schema::Schema;
 
 fn recipe(text: &str, encoding: Encoding) -> Recipe {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas/user.proto");
-    let schema = Schema::compile(&path, &[]).unwrap();
+    let schema = Schema::compile(&[path], &[]).unwrap();
     let method = schema.method("user.UserService/GetUser").unwrap();
     Recipe {
         template: Template::parse(text, Path::new(".")).unwrap(),
@@ -54,6 +54,31 @@ fn templates_fill_a_pool_or_are_made_anew() {
     let pool = frames(text, Mode::Pool(2), 3);
     assert_eq!(pool, [user(1), user(2), user(1)]);
     assert_eq!(frames(text, Mode::Each, 3), [user(1), user(2), user(3)]);
+    let pair = r#"[{"id": {{seq 1}}}, {"id": {{seq 50}}}]"#;
+    let wanted = [user(1), user(50), user(2), user(51)];
+    for mode in [Mode::Each, Mode::Auto, Mode::Pool(2)] {
+        assert_eq!(frames(pair, mode, 4), wanted, "{mode:?}");
+    }
+}
+
+#[test]
+fn places_that_vary_are_never_repeated_by_default() {
+    let distinct = |text: &str, count| {
+        let frames = frames(text, Mode::Auto, count);
+        frames
+            .into_iter()
+            .collect::<std::collections::HashSet<_>>()
+            .len()
+    };
+    assert_eq!(distinct(r#"{"id": {{seq 1}}}"#, 2500), 2500);
+    let rows: String = (0..1500).map(|row| format!("{row}\n")).collect();
+    let path = std::env::temp_dir().join(format!("load-rows-{}.csv", std::process::id()));
+    std::fs::write(&path, format!("id\n{rows}")).unwrap();
+    let text = format!(r#"{{"id": {{{{csv "{}" "id"}}}}}}"#, path.display());
+    assert_eq!(distinct(&text, 3000), 1500);
+    std::fs::remove_file(&path).unwrap();
+    let (payloads, _) = payloads(r#"{"id": {{rand 1 9}}}"#, Mode::Auto).unwrap();
+    assert_eq!(payloads.pool(), Some(1000));
 }
 
 #[test]
@@ -62,7 +87,7 @@ fn compressed_requests_can_be_read_back() {
     let (payloads, _) = Payloads::new(recipe(&long, Encoding::Gzip), Mode::Each, 1).unwrap();
     let (mut rng, mut scratch) = (Rng::with_seed(1), Vec::new());
     let frame = payloads.frame(0, &mut rng, &mut scratch).unwrap();
-    let (prefix, packed) = frame.split_at(message::PREFIX_BYTES);
+    let (prefix, packed) = frame.split_at(corespun_codec::message::PREFIX_BYTES);
     assert_eq!((prefix[0], prefix[4] as usize), (1, packed.len()));
     let plain = compression::decompress(Encoding::Gzip, packed).unwrap();
     assert_eq!(plain, b"\x08\xff\xff\xff\xff\x07");
@@ -88,8 +113,4 @@ fn json_that_does_not_fit_is_refused() {
         );
         assert!(!error.contains('\n'), "{error}");
     }
-    let error = payloads("[{}, {\"id\": {{seq}}}]", Mode::Each)
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("--data-mode pool"), "{error}");
 }

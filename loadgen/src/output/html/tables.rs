@@ -1,11 +1,11 @@
 //! The tables of a page: percentiles, outcomes, points, and what it ran on.
 
+use super::environment::environment;
 use crate::chart::escape;
 use crate::command::{Comparison, RawEcho, Search, Sweep};
-use crate::process::Machine;
-use crate::report::{Body, Document, Percentiles, Report};
+use crate::report::{Body, Document, FailureRow, Percentiles, Report};
 use crate::stats::Estimate;
-use crate::units::{bytes, count, percent, several, time, time_or_none};
+use crate::units::{count, percent, time, time_or_none};
 
 /// The cells of a row.
 pub(super) type Row = Vec<String>;
@@ -27,6 +27,7 @@ pub(super) fn rest(document: &Document) -> String {
     match &document.body {
         Body::Run(report) => {
             outcomes(&[("", report)])
+                + &failures(report)
                 + &methods(report)
                 + &agents(report)
                 + &environment(&report.machine, Some(report))
@@ -60,17 +61,35 @@ pub(super) fn rest(document: &Document) -> String {
     }
 }
 
+/// Most characters of a cell that is never broken into lines.
+const UNBROKEN_MAX: usize = 14;
+
+/// Most columns of a table that keeps its form on a narrow screen; wider ones become lists there.
+const COLUMNS_MAX: usize = 4;
+
 /// A table under its title.
 pub(super) fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
-    let cell = |tag: &str, text: &str| format!("<{tag}>{}</{tag}>", escape(text));
-    let head: String = head.iter().map(|text| cell("th", text)).collect();
+    let names = head.iter().map(|text| format!("<th>{}</th>", escape(text)));
+    let names: String = names.collect();
+    let cell = |(name, text): (&&str, &String)| {
+        let class = match text.chars().count() > UNBROKEN_MAX {
+            true => " class=\"text\"",
+            false => "",
+        };
+        let (name, text) = (escape(name), escape(text));
+        format!("<td{class} data-name=\"{name}\">{text}</td>")
+    };
     let row = |row: &Row| {
-        let cells: String = row.iter().map(|text| cell("td", text)).collect();
+        let cells: String = head.iter().zip(row).map(cell).collect();
         format!("<tr>{cells}</tr>")
     };
     let rows: String = rows.iter().map(row).collect();
+    let class = match head.len() > COLUMNS_MAX {
+        true => " class=\"wide\"",
+        false => "",
+    };
     format!(
-        "<section><h2>{}</h2><div class=\"scroll\"><table><thead><tr>{head}</tr></thead>\
+        "<section><h2>{}</h2><div class=\"scroll\"><table{class}><thead><tr>{names}</tr></thead>\
          <tbody>{rows}</tbody></table></div></section>\n",
         escape(title)
     )
@@ -79,8 +98,11 @@ pub(super) fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
 /// The head of a table of percentiles.
 pub(super) const PERCENTILES: [&str; 6] = ["", "p50", "p90", "p99", "p99.9", "slowest"];
 
+/// The head of a table of percentiles with the mean.
+const WITH_MEAN: [&str; 7] = ["", "mean", "p50", "p90", "p99", "p99.9", "slowest"];
+
 fn percentile_row(name: &str, values: &Percentiles) -> Row {
-    let cells = values.values().map(time_or_none);
+    let cells = values.with_mean().map(time_or_none);
     [name.to_owned()].into_iter().chain(cells).collect()
 }
 
@@ -106,7 +128,7 @@ fn percentiles(report: &Report) -> String {
     }
     let stall = &report.cost.generator_stall_us;
     rows.push(percentile_row("the generator's own lateness", stall));
-    table("Percentiles", &PERCENTILES, &rows)
+    table("Percentiles", &WITH_MEAN, &rows)
 }
 
 fn outcomes(reports: &[(&str, &Report)]) -> String {
@@ -133,6 +155,21 @@ fn outcomes(reports: &[(&str, &Report)]) -> String {
         &["status", "calls", "share", "p50", "p99", "slowest"],
         &rows,
     )
+}
+
+fn failures(report: &Report) -> String {
+    if report.failures.is_empty() {
+        return String::new();
+    }
+    let row = |row: &FailureRow| {
+        vec![
+            row.text.clone(),
+            row.status.clone(),
+            count(row.calls as f64),
+        ]
+    };
+    let rows: Vec<Row> = report.failures.iter().map(row).collect();
+    table("Why calls failed", &["text", "status", "calls"], &rows)
 }
 
 fn methods(report: &Report) -> String {
@@ -183,7 +220,8 @@ fn metrics(comparison: &Comparison) -> String {
         (_, Some(us)) => time(us),
     };
     let interval = |estimate: Option<Estimate>| {
-        let text = |e: Estimate| format!("{:.3} ({:.3} to {:.3})", e.ratio, e.low, e.high);
+        let text =
+            |e: Estimate| format!("{:.3} ({:.3}\u{a0}to\u{a0}{:.3})", e.ratio, e.low, e.high);
         estimate.map_or_else(|| "n/a".to_owned(), text)
     };
     let row = |metric: &crate::command::Metric| {
@@ -273,94 +311,4 @@ pub(super) const OF_ECHO: &str = "of a raw echo";
 /// Calls of a CPU-second as a share of the raw echo's messages.
 pub(super) fn share_of(echo: &RawEcho, report: &Report) -> String {
     echo.share(report).map_or("n/a".to_owned(), percent)
-}
-
-/// What it ran on, and how it was asked for.
-fn environment(machine: &Machine, report: Option<&Report>) -> String {
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    if let Some(report) = report {
-        rows.extend(of_report(report));
-    }
-    let virtual_machine = if machine.virtual_machine {
-        ", virtual"
-    } else {
-        ""
-    };
-    rows.extend([
-        (
-            "processor",
-            format!("{} × {}{virtual_machine}", machine.cpus, machine.cpu),
-        ),
-        ("kernel", machine.kernel.clone()),
-        (
-            "frequency governor",
-            machine.governor.clone().unwrap_or_default(),
-        ),
-        ("host", machine.host.clone()),
-    ]);
-    let item = |(name, value): &(&str, String)| {
-        format!(
-            "<div><dt>{}</dt><dd>{}</dd></div>",
-            escape(name),
-            escape(value)
-        )
-    };
-    let items: String = rows
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(item)
-        .collect();
-    format!("<section><h2>Where and how</h2><dl class=\"where\">{items}</dl></section>\n")
-}
-
-fn of_report(report: &Report) -> Vec<(&'static str, String)> {
-    let (setup, cost) = (&report.setup, &report.cost);
-    let share = |share: Option<f64>| share.map_or(String::new(), percent);
-    let used = cost.target_use.as_ref();
-    let memory = |which: Option<u64>| which.map_or(String::new(), bytes);
-    let switches = used
-        .and_then(|used| used.switches)
-        .map_or(String::new(), |switches| {
-            let calls = report.counts.ended_in_window.max(1) as f64;
-            let all = (switches.voluntary + switches.involuntary) as f64 / calls;
-            format!(
-                "{all:.2} a call, {} of them involuntary",
-                count(switches.involuntary as f64)
-            )
-        });
-    let delay = used
-        .and_then(|used| used.run_delay_s)
-        .map_or(String::new(), |seconds| {
-            percent(seconds / setup.duration_s.max(1e-9))
-        });
-    vec![
-        (
-            "generator",
-            format!(
-                "{}, {}, {}",
-                setup.generator,
-                setup.engine,
-                several(setup.cores, "core")
-            ),
-        ),
-        ("generator busy", percent(cost.generator_cpu_share)),
-        ("its busiest core", percent(cost.busiest_core_share)),
-        ("command", setup.command.join(" ")),
-        (
-            "target measured",
-            setup.measured.clone().unwrap_or_default(),
-        ),
-        (
-            "target memory",
-            memory(used.and_then(|used| used.memory.resident_bytes)),
-        ),
-        (
-            "target memory at most",
-            memory(used.and_then(|used| used.memory.peak_bytes)),
-        ),
-        ("target switches", switches),
-        ("target ready without a CPU", delay),
-        ("steal", share(cost.steal_share)),
-        ("tasks waiting for a CPU", share(cost.pressure.cpu)),
-    ]
 }

@@ -1,4 +1,4 @@
-//! Overload as a table of waits over time, and a shard in a model that is offered too much.
+//! Overload detection as a table of delays over time, and a simulated shard under too much load.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn controller() -> Controller {
     Controller::new(ms(5), ms(100))
 }
 
-/// Turns of one call, as (moment, wait); whether the shard is overloaded after them.
+/// Feeds turns of one call each, as (moment, delay), and checks the state after them.
 fn check(turns: impl IntoIterator<Item = (u64, u64)>, overloaded: bool) {
     let mut controller = controller();
     let turns: Vec<_> = turns.into_iter().collect();
@@ -27,10 +27,10 @@ fn a_wait_must_stand_for_an_interval() {
     check(steps(1000, 4), false);
     check(steps(90, 1000), false);
     check(steps(100, 5), true);
-    // One turn below the target, and the interval begins anew.
+    // One turn below the target starts a new interval.
     check(steps(90, 50).chain([(95, 4), (100, 50), (190, 50)]), false);
     check(steps(90, 50).chain([(95, 4), (100, 50), (200, 50)]), true);
-    // One long stall, and what came meanwhile, is no overload.
+    // One long stall, with the calls that arrived meanwhile, is not overload.
     check([(0, 1), (1000, 1000), (1010, 3), (1020, 50)], false);
 }
 
@@ -43,7 +43,7 @@ fn bursts_with_pauses_between_them_are_no_overload() {
         controller.on_pause(ms(6));
     }
     assert!(!controller.is_overloaded());
-    // No more of a pause than the way into the kernel and back.
+    // The pause is no longer than the way into the kernel and back.
     for at in (1000..1150).step_by(50) {
         controller.admits(ms(at), ms(20), ms(20));
         controller.on_turn(ms(at), ms(20));
@@ -56,7 +56,8 @@ fn overloaded() -> Controller {
     let mut controller = controller();
     assert!(controller.admits(ms(0), ms(50), ms(50)));
     controller.on_turn(ms(100), ms(50));
-    // Takes this one as its first sample: 0 ms, so that the tables below have all the others.
+    // The controller takes this one as its first sample: 0 ms, so that the tables below have all
+    // others.
     assert!(!controller.is_overloaded());
     assert!(!controller.admits(ms(100), ms(50), ms(50)));
     controller
@@ -74,7 +75,7 @@ fn overload_refuses_what_would_wait_and_nothing_else() {
 
 #[test]
 fn overload_ends_when_an_interval_was_half_empty_or_idle() {
-    // Behind the call that began the overload, which would have waited 50 ms.
+    // Measured after the call that began the overload, which would have waited 50 ms.
     let after = |wait: u64, calls: u32, at: u64| {
         let mut controller = overloaded();
         for _ in 0..calls {
@@ -105,9 +106,9 @@ fn callers_stay_away_for_as_long_again() {
     assert_eq!(patient.pushback(ms(0)), ms(10_000));
 }
 
-/// Arrivals evenly at `load` times what the shard can do, one millisecond of work for each;
-/// refusing costs a hundredth of that. Answers goodput over capacity, and the longest wait of an
-/// admitted call, both after the first second.
+/// Simulates arrivals evenly spaced at `load` times the capacity, with 1 ms of work for each. A
+/// refusal costs a hundredth of that. Returns goodput relative to capacity and the longest delay of
+/// an admitted call, both measured after the first second.
 fn simulate(load: f64, controlled: bool) -> (f64, Duration) {
     const WORK: f64 = 1.0;
     let mut controller = Controller::new(ms(20), ms(100));

@@ -1,4 +1,4 @@
-//! Counts and addresses in the words of channelz.
+//! Conversion of counters and addresses to channelz messages.
 
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -16,7 +16,7 @@ use prost_types::Timestamp;
 use super::{Known, Listener};
 use crate::tally::{Calls, Tally};
 
-/// What this server is called, for people.
+/// Human-readable name of this server.
 const SERVER_NAME: &str = "corespun";
 
 pub(super) fn server(known: &Known, listeners: &[Listener], calls: Calls) -> Server {
@@ -66,7 +66,7 @@ pub(super) fn socket_ref(tally: &Tally) -> SocketRef {
 
 pub(super) fn socket(tally: &Tally) -> Socket {
     let ends = &tally.ends;
-    // A peer without an address is one of a Unix socket that was never bound.
+    // A peer without an address has a Unix socket that was never bound.
     let nameless = || runtime::Address::Unix(Default::default());
     let remote = ends.remote.clone().unwrap_or_else(nameless);
     let tls = ends.identity.as_ref().and_then(|found| found.tls.as_ref());
@@ -87,7 +87,7 @@ fn socket_data(tally: &Tally) -> SocketData {
     let (local, remote) = tally.windows();
     SocketData {
         streams_started: count(calls.started),
-        // A stream that ends in a status has ended as it should, whatever the status says.
+        // A stream that ends with any gRPC status has ended correctly.
         streams_succeeded: count(calls.succeeded + calls.failed),
         streams_failed: count(calls.cut),
         messages_sent: count(sent.count),
@@ -121,7 +121,7 @@ fn address(address: &runtime::Address) -> Address {
         runtime::Address::Unix(path) => address::Address::UdsAddress(UdsAddress {
             filename: path.to_string_lossy().into_owned(),
         }),
-        // The form of grpc-go, whose channelz tools show it as it is.
+        // The form of grpc-go; channelz tools show it unchanged.
         runtime::Address::Abstract(name) => address::Address::UdsAddress(UdsAddress {
             filename: format!("@{}", String::from_utf8_lossy(name)),
         }),

@@ -1,4 +1,4 @@
-//! The schema and the answers, without a call around them.
+//! Reflection schema and responses, without a call around them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn schema() -> Schema {
     Schema::new(&sets, &["user.UserService"]).unwrap()
 }
 
-/// The names of the files in an answer, or the code of its error.
+/// Returns the file names in a response, or its error code.
 fn files(answer: MessageResponse) -> Result<Vec<String>, i32> {
     match answer {
         MessageResponse::FileDescriptorResponse(files) => Ok(files
@@ -42,8 +42,7 @@ fn services_are_listed_with_our_own() {
     assert_eq!(names, [method::NAME, V1ALPHA, "user.UserService"]);
 }
 
-/// Files of the user's may have the names and packages of those that we ship beside the builtin
-/// services.
+/// Checks that the user's files may share names and packages with built-in files.
 #[test]
 fn only_builtin_services_are_told_of_unasked() {
     let schema = Schema::new(&[], &[]).unwrap();
@@ -90,7 +89,8 @@ fn symbols_lead_to_their_file() {
     check(".", unknown);
 }
 
-/// Tools that describe all services give up at the first one without a schema.
+/// Checks that every built-in service has a schema: tools that describe all services stop at the
+/// first one without.
 #[test]
 fn all_builtin_services_have_a_schema() {
     let schema = Schema::new(&[], &[health::health_methods::NAME]).unwrap();
@@ -101,7 +101,7 @@ fn all_builtin_services_have_a_schema() {
     }
 }
 
-/// What counts here of the message that a status has in its trailers.
+/// Part of a status trailer that this test reads.
 #[derive(Clone, PartialEq, Message)]
 struct Details {
     #[prost(message, repeated, tag = "3")]

@@ -1,4 +1,4 @@
-//! Requests of HTTP/1.1 in memory, byte by byte and all at once, answered to the byte.
+//! HTTP/1.1 requests in memory, whole and byte by byte, with responses compared byte for byte.
 
 use std::rc::Rc;
 
@@ -57,10 +57,10 @@ fn plain(request: &PlainRequest<'_>) -> PlainResponse {
     }
 }
 
-/// Why HTTP/1.1 is spoken.
+/// Feature that makes the server speak HTTP/1.1.
 #[derive(Clone, Copy, Debug)]
 enum Offer {
-    /// Plain requests are answered, and pages may call.
+    /// Plain requests are answered, and gRPC-Web is served.
     Web,
     /// Plain requests are answered.
     Plain,
@@ -80,7 +80,7 @@ fn connection(offer: Offer, now: Duration) -> Http1 {
     Http1::new(server, "http", &config.http2, IDLE_MAX, socket, now)
 }
 
-/// A connection and what it has transmitted.
+/// HTTP/1.1 connection and its transmitted bytes.
 struct Caller {
     http1: Http1,
     now: Duration,
@@ -119,7 +119,7 @@ impl Caller {
         out.len()
     }
 
-    /// Turns until nothing more comes.
+    /// Runs the connection until it produces no more output.
     fn settle(&mut self) {
         while self.transmit() > 0 && !self.closed {
             self.http1.advance(self.now);
@@ -137,7 +137,8 @@ impl Caller {
     }
 }
 
-/// Expects these answers however a text is cut: whole, in two, in single bytes.
+/// Checks the responses to a text that is sent whole, split in two at every position, and byte by
+/// byte.
 fn check(text: &str, expected: &str, closed: bool) {
     check_of(Offer::Web, text, expected, closed);
     check_of(Offer::Plain, text, expected, closed);
@@ -226,10 +227,10 @@ fn a_refusal_ends_the_connection() {
     assert!(caller.closed);
 }
 
-/// Start of a request with a body, the rest of which is in [`UNCLEAR_BODIES`].
+/// Start of a request with a body; [`UNCLEAR_BODIES`] holds the rest.
 const POST: &str = "POST /echo HTTP/1.1\r\nhost: a\r\n";
 
-/// Bodies that another reader might take for others, with the status of the answer.
+/// Bodies that another implementation might interpret differently, with the response status.
 #[rustfmt::skip]
 const UNCLEAR_BODIES: &[(&str, u16)] = &[
     ("content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n", 400),
@@ -250,7 +251,7 @@ const UNCLEAR_BODIES: &[(&str, u16)] = &[
     ("transfer-encoding: chunked\r\n\r\n0\n\n", 400),
 ];
 
-/// Heads that another reader might take for others, with the status of the answer.
+/// Heads that another implementation might interpret differently, with the response status.
 #[rustfmt::skip]
 const UNCLEAR_HEADS: &[(&str, u16)] = &[
     ("POST /echo HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", 400),
@@ -326,7 +327,7 @@ fn leave_to_send_is_given_when_it_is_waited_for() {
     assert_eq!(caller.heard(), "HTTP/1.1 100 Continue\r\n\r\n");
     caller.send("hi");
     assert!(caller.heard().ends_with("\r\n\r\nhi"));
-    // Who gets the answer instead may send the body or not, so that no request can follow.
+    // A client that gets this response instead may send the body or not, so no request can follow.
     caller.send(format!("{post}content-length: 2\r\n\r\n").replace("/echo", "/nothing"));
     assert_eq!(caller.heard(), "HTTP/1.1 100 Continue\r\n\r\n");
     caller.send("hi");
@@ -335,7 +336,7 @@ fn leave_to_send_is_given_when_it_is_waited_for() {
     caller.send(unknown);
     assert!(caller.heard().contains("connection: close\r\n"));
     assert!(caller.closed);
-    // A body that nobody wants is not asked for, and not waited for.
+    // A body that is not needed is neither requested nor awaited.
     let mut caller = Caller::new();
     caller.send(format!("{post}content-length: 70000\r\n\r\n"));
     let heard = caller.heard();
@@ -373,7 +374,7 @@ fn who_is_slow_or_idle_is_let_go() {
     assert_eq!((idle.heard().as_str(), idle.closed), ("", true));
 }
 
-/// A call by a page of the allowed origin.
+/// Builds a call by a page of the allowed origin.
 fn call(path: &str, text: &str, more: &str) -> Vec<u8> {
     let mut body = Vec::new();
     message::encode(&text.to_owned(), &mut body).unwrap();
@@ -428,7 +429,7 @@ fn native_calls_are_told_what_they_need() {
     );
 }
 
-/// Waits for a task of the connection without the doorbell of a socket.
+/// Waits for a task of the connection, without a socket to wake it.
 async fn until(caller: &mut Caller, enough: impl Fn(&Caller) -> bool) {
     for _ in 0..5000 {
         if enough(caller) {

@@ -1,4 +1,4 @@
-//! First bytes in pieces of any size, and callers that say none.
+//! Protocol detection with first bytes in pieces of any size, and with clients that send none.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(10);
 const INSTANT: Duration = Duration::from_nanos(1);
 
-/// Protocol that a caller was found to speak.
+/// Protocol detected for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     Http1,
@@ -23,7 +23,7 @@ struct Seen {
     drained: bool,
 }
 
-/// Stands for a caller, and for both of the connections that it may become.
+/// Test double for a client, and for both connections that it can become.
 struct Probe(Rc<RefCell<Seen>>);
 
 impl Probe {
@@ -79,7 +79,7 @@ fn front() -> (Front<Probe>, Rc<RefCell<Seen>>) {
     (front, seen)
 }
 
-/// Protocol found in bytes that come in these pieces.
+/// Returns the protocol detected in bytes that arrive in these pieces.
 fn taken(pieces: &[&[u8]]) -> Option<Taken> {
     let (mut front, seen) = front();
     for piece in pieces {
@@ -150,7 +150,7 @@ fn first_bytes_are_waited_for_so_long() {
         let silent = Some(Taken::Refused(Stranger::Silent));
         assert_eq!((seen.borrow().taken, &*out), (silent, &[][..]));
     }
-    // A balancer that only opens a connection breaks no rule.
+    // A load balancer that only opens a connection breaks no rule.
     let (mut front, seen) = front();
     front.receive(Duration::ZERO, Input::End);
     assert_eq!(front.transmit(&mut Vec::new()), Flow::Close);

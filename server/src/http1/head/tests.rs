@@ -1,8 +1,8 @@
-//! Heads as they should be, and as attackers write them.
+//! Parsing of valid heads and of heads that attackers send.
 
 use super::*;
 
-/// The head read as it comes byte for byte, to the end of what is given.
+/// Parses a head that arrives byte by byte, until the end of the text.
 fn read(text: &str) -> Result<Option<Head>, Refusal> {
     let bytes = text.as_bytes();
     let mut scan = Scan::default();
