@@ -5,7 +5,10 @@ fn main() -> Result<(), corespun_build::Error> {
         &["../proto/user.proto", "../proto/whoami.proto"],
         &["../proto"],
     )?;
-    // A separate set, so that reflection of the user service does not include it.
+    // Separate sets, so that reflection of the user service does not include the others.
+    corespun_build::configure()
+        .file_descriptor_set("hello_descriptor.bin")
+        .compile(&["proto/hello.proto"], &["proto"])?;
     corespun_build::configure()
         .file_descriptor_set("interop_descriptor.bin")
         .include_file("interop.rs")

@@ -64,6 +64,19 @@
 //! A handler may await anything whose waker works across threads: [`sleep`], [`spawn`],
 //! [`spawn_blocking`], a generated client's call, a channel from a thread of another runtime.
 //!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | module | adds |
+//! |---|---|---|
+//! | `auth` | `auth` | JSON Web Tokens, and policies of access per method |
+//! | `flags` | `server::Flags`, `server::Log` | command-line flags for `clap`, a log on stderr |
+//! | `otel` | `otel` | OpenTelemetry spans of calls, and OTLP export |
+//!
+//! Guides are in the folder `docs` of the source: clients, streaming, TLS, tokio libraries and
+//! others.
+//!
 //! **Not here:** logic of its own: this crate names what users need from the crates below it.
 #![forbid(unsafe_code)]
 

@@ -38,6 +38,8 @@
 #![forbid(unsafe_code)]
 
 pub mod echo;
+#[cfg(doctest)]
+mod guides;
 pub mod heavy;
 mod import;
 pub mod interop;

@@ -132,7 +132,7 @@ mod tests {
         assert!(parse("x overload --turns 1 --write docs/overload.md").is_ok());
         assert!(parse("x schemas etcd --write docs/schemas.md").is_ok());
         assert!(parse("x fuzz all --minutes 0.5").is_ok());
-        assert!(parse("x bench h2load --turns 3 --write README.md").is_ok());
-        assert!(parse("x bench costs --turns 3 --seconds 1 --write README.md").is_ok());
+        assert!(parse("x bench h2load --turns 3 --write docs/measurements.md").is_ok());
+        assert!(parse("x bench costs --turns 3 --seconds 1 --write docs/measurements.md").is_ok());
     }
 }

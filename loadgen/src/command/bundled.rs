@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::args::CallArgs;
 use crate::error::LoadError;
 
-const SCHEMA: &str = include_str!("../../../proto/user.proto");
+const SCHEMA: &str = include_str!("../../schemas/user.proto");
 
 /// The method that bundled servers answer.
 const METHOD: &str = "user.UserService/GetUser";

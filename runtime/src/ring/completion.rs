@@ -167,7 +167,8 @@ impl Uring {
             return;
         };
         let has_lost = std::mem::take(&mut self.has_lost);
-        while let Some((number, id)) = self.quiet.pop_front_if(|(number, _)| *number < taken) {
+        while let Some(&(number, id)) = self.quiet.front().filter(|(number, _)| *number < taken) {
+            self.quiet.pop_front();
             if let Some(connection) = self.connections.find(id)
                 && let Some(send) = connection
                     .send

@@ -1,4 +1,4 @@
-//! Results as the Markdown table in the README.
+//! Results as the Markdown table in docs/measurements.md.
 
 use std::fmt::Write;
 use std::fs;

@@ -1,6 +1,7 @@
 //! Unary handlers: polled in place, and moved to a task only if they wait.
 
 use std::cell::RefCell;
+use std::convert::identity;
 use std::future::{poll_fn, ready};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,7 +121,7 @@ where
             return Box::pin(ready(Err(panicked())));
         };
         Box::pin(async move {
-            let outcome = guarded(future, terms).await.flatten();
+            let outcome = guarded(future, terms).await.and_then(identity);
             outcome.and_then(|response| Framed::new(response, form.sending))
         })
     }
@@ -147,7 +148,7 @@ where
         let pool = Rc::clone(&self.storage);
         async move {
             let polling = poll_fn(|context| poll(&mut storage, context));
-            let outcome = guarded(Box::pin(polling), terms).await.flatten();
+            let outcome = guarded(Box::pin(polling), terms).await.and_then(identity);
             keep(&pool, storage);
             let outcome = outcome.and_then(|response| Framed::new(response, sending));
             bell.complete(Completion { stream, outcome });
