@@ -264,7 +264,7 @@ fn the_largest_call_ends_when_a_shard_is_out_of_memory() {
         }
         assert_eq!(code(&pairs[0], first), Some(Code::ResourceExhausted));
         let text = pairs[0].answers[&first.id].status().message().to_owned();
-        assert!(text.contains("shard_bytes_max is 100000"), "{text}");
+        assert!(text.contains("over shard_bytes_max 100000"), "{text}");
         assert_eq!(code(&pairs[1], second), None);
         pairs[2].client.send_data(third, &last, true);
         pairs[2].exchange();

@@ -230,7 +230,11 @@ fn files_are_told_byte_for_byte() {
         let MessageResponse::FileDescriptorResponse(answer) = dialogue.answer(&question) else {
             panic!("no file {name}");
         };
-        assert_eq!(answer.file_descriptor_proto, [expected.clone()], "{name}");
+        assert_eq!(
+            answer.file_descriptor_proto,
+            std::slice::from_ref(expected),
+            "{name}"
+        );
     }
     assert!(schema.file_of_symbol("e.E.f").is_some());
 }
