@@ -1,7 +1,7 @@
 //! Descriptor sets of Protobuf, handled as bytes.
 //!
-//! The Rust types of descriptors lack custom options and the newest fields. Sets are therefore never
-//! decoded and encoded again between a compiler and reflection.
+//! The Rust types of descriptors lack custom options and the newest fields. Sets are therefore
+//! never decoded and encoded again between a compiler and reflection.
 //!
 //! - [`files`] splits a set into its files, each with its name.
 //! - [`without_source_info`] removes comments and positions.
