@@ -1,4 +1,4 @@
-//! Loads gRPC servers and tells their latency, honestly.
+//! Load generator for gRPC servers with latency from the intended start of each call.
 //!
 //! ```text
 //!   command line ──▶ plan ──▶ run ──┬─▶ core 0: shard, connections, histograms ─┐

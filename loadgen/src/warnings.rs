@@ -1,4 +1,4 @@
-//! What a reader must know before believing the numbers. None of these is ever kept silent.
+//! Warnings about the validity of the numbers. They are always shown.
 
 use std::ops::RangeInclusive;
 
@@ -7,23 +7,24 @@ use hdrhistogram::Histogram;
 use crate::measure::NANOS_MAX;
 use crate::report::{Report, samples_needed};
 
-/// Above this share of its cores the generator itself is what is measured.
+/// CPU share of the generator above which the generator itself limits the run.
 const GENERATOR_SHARE_MAX: f64 = 0.9;
 
-/// Above this share of the median latency, what delays the sending is no longer small.
+/// Share of the median latency above which the lag is no longer small.
 const LAG_SHARE_MAX: f64 = 0.1;
 
-/// Above this share of time given to others by the hypervisor, tails are not the target's.
+/// Share of the time given to other guests above which the tail does not describe the target.
 const STEAL_SHARE_MAX: f64 = 0.05;
 
-/// No server answers a call in less: a raw echo needs ten times as much for a message.
+/// Smallest plausible CPU time of a server per call, in µs; a raw echo needs ten times as much.
 const TARGET_CPU_US_MIN: f64 = 0.05;
 
-/// Nagle's algorithm and a delayed acknowledgement wait for each other for 40 ms.
+/// Range of 40 ms delays in ns, which Nagle's algorithm and delayed acknowledgements cause
+/// together.
 const PLATEAU_NS: RangeInclusive<u64> = 38_000_000..=46_000_000;
 const PLATEAU_SHARE_MAX: f64 = 0.01;
 
-/// Every warning that applies, those about the measurement itself first.
+/// Returns all warnings that apply, those about the measurement first.
 pub(crate) fn all(
     report: &Report,
     response: &Histogram<u64>,
@@ -53,7 +54,7 @@ pub(crate) fn all(
     warnings
 }
 
-/// Keeps one warning of each kind, the first: what follows differs only in its figures.
+/// Keeps the first warning of each kind; later ones differ only in their numbers.
 pub(crate) fn keep_first(kept: &mut Vec<String>, warning: &str) {
     let is_same = |known: &String| known.split(':').next() == warning.split(':').next();
     if !kept.iter().any(is_same) {
@@ -84,7 +85,8 @@ fn saturated(report: &Report) -> Option<String> {
     })
 }
 
-/// All streams were in use: the target's doing, which the latency contains and the service hides.
+/// Returns a warning if all streams were in use: that part of the latency is caused by the target,
+/// and the service time does not show it.
 fn no_room(report: &Report) -> Option<String> {
     let (lag, late) = (report.lag_us?.p99?, report.late_us?.p99?);
     let latency = report.latency_us.p50?;
@@ -138,7 +140,7 @@ fn failed(report: &Report) -> Option<String> {
     (failed > 0).then(|| format!("target errors: {failed} of {ended} calls failed"))
 }
 
-/// With a `--data-mode` that was asked for; by default requests do not repeat.
+/// Returns a warning if requests repeat because of an explicit `--data-mode`.
 fn repeated(report: &Report) -> Option<String> {
     let pool = report.setup.repeats_after? as u64;
     let calls = report.counts.ok + report.failed() + report.counts.censored;

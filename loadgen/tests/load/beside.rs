@@ -1,4 +1,4 @@
-//! Reports beside each other, and calls held against a raw echo.
+//! Tests of reports shown together, and of calls compared with a raw echo.
 
 use std::collections::HashSet;
 

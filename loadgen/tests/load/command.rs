@@ -1,4 +1,4 @@
-//! The program as its users meet it: exit codes, what goes to which stream, the JSON file.
+//! Tests of the program: exit codes, output streams, the JSON file.
 
 use std::process::{Command, Output, Stdio};
 use std::thread;

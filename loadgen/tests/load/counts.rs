@@ -1,4 +1,4 @@
-//! What a call is counted as, and what stops a run.
+//! Tests of outcomes of calls, and of errors that end a run.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! The page of several findings: the runs beside each other, then everything else in its turn.
+//! Page of several results: the runs together, then each other result.
 
 use super::tables::{OF_ECHO, PERCENTILES, Row, share_of, table};
 use super::verdict::{self, moment};
@@ -8,10 +8,10 @@ use crate::command::{Collection, Finding, RawEcho};
 use crate::report::{Document, Report};
 use crate::units::{count, percent, time, time_or_none};
 
-/// What stands between the head of the page and its foot.
+/// Returns the content between head and foot of the page.
 ///
 /// # Errors
-/// When a histogram is unreadable.
+/// A histogram cannot be decoded.
 pub(super) fn body(collection: &Collection) -> Result<String, String> {
     let mut body = warnings(&collection.warnings);
     if let Some(chart) = beside(collection)? {
@@ -27,7 +27,7 @@ pub(super) fn body(collection: &Collection) -> Result<String, String> {
     Ok(body)
 }
 
-/// Runs beside each other, a row for each.
+/// Returns a table with a row for each run.
 fn runs_table(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
     let row = |(name, report): &(&str, &Report)| {
         let bad = report.failed() + report.counts.censored;
@@ -49,7 +49,7 @@ fn runs_table(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
     table("Runs beside each other", &head, &rows)
 }
 
-/// What each of several runs was.
+/// Returns a table with the parameters of each run.
 fn setups_table(runs: &[(&str, &Report)]) -> String {
     let row = |(name, report): &(&str, &Report)| {
         let setup = &report.setup;
@@ -77,7 +77,7 @@ fn setups_table(runs: &[(&str, &Report)]) -> String {
     table("What was run", &head, &rows)
 }
 
-/// Each run by itself, folded: what it has to tell beyond its row.
+/// Returns a folded section for each run with its details.
 fn alone(collection: &Collection) -> Result<String, String> {
     let mut text = String::new();
     let is_run = |found: &&Finding| collection.runs().any(|(name, _)| name == found.name);
@@ -93,7 +93,7 @@ fn alone(collection: &Collection) -> Result<String, String> {
     ))
 }
 
-/// A finding with a head of its own.
+/// Returns a result under its own heading.
 fn part(Finding { name, finding }: &Finding) -> Result<String, String> {
     let words = verdict::words(finding);
     Ok(format!(
@@ -108,7 +108,7 @@ fn part(Finding { name, finding }: &Finding) -> Result<String, String> {
     ))
 }
 
-/// When the last of the findings was made, in seconds since 1970.
+/// Returns the end time of the last result, in seconds since 1970.
 pub(super) fn finished_unix_s(collection: &Collection) -> Option<f64> {
     let findings = collection.findings.iter();
     let moments = findings.filter_map(|found| finished(&found.finding));
