@@ -32,9 +32,7 @@ impl CommandFactory for CommandLine {
     fn command() -> clap::Command {
         let line = clap::Command::new("corespun-load")
             .version(env!("CARGO_PKG_VERSION"))
-            .about(
-                "Loads gRPC servers; latency counts from the moment each call was meant to start",
-            )
+            .about("Load generator for gRPC; latency counts from the intended start of each call")
             .subcommand_required(true)
             .arg_required_else_help(true);
         Command::augment_subcommands(line)

@@ -67,7 +67,7 @@ pub(crate) fn decompress(encoding: Encoding, bytes: &[u8]) -> io::Result<Vec<u8>
         Encoding::Gzip => read_all(GzDecoder::new(bytes)),
         Encoding::Deflate => read_all(ZlibDecoder::new(bytes)),
         Encoding::Identity | Encoding::Zstd => {
-            let text = format!("a message came in the encoding {encoding}");
+            let text = format!("a message has the unsupported encoding {encoding}");
             Err(io::Error::new(io::ErrorKind::Unsupported, text))
         }
     }
@@ -77,7 +77,7 @@ fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     reader.take(PLAIN_BYTES_MAX + 1).read_to_end(&mut plain)?;
     if plain.len() as u64 > PLAIN_BYTES_MAX {
-        let text = format!("a message unfolds to more than {PLAIN_BYTES_MAX} bytes");
+        let text = format!("a message is larger than {PLAIN_BYTES_MAX} bytes decompressed");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
     Ok(plain)

@@ -169,20 +169,23 @@ impl fmt::Display for LoadError {
                 write!(f, "the schema has {}", listed(known))
             }
             Self::Reflection { address, cause } => {
-                write!(f, "failed to learn the schema from {address}: {cause}")
+                write!(
+                    f,
+                    "failed to get the schema from {address} by reflection: {cause}"
+                )
             }
             Self::Scenario { path, cause } => {
                 write!(f, "failed to read the scenario {}: {cause}", path.display())
             }
             Self::Data { message, cause } => {
-                write!(f, "failed to make a {message} of the data: {cause}")
+                write!(f, "failed to encode the data as {message}: {cause}")
             }
             Self::Report { path, cause } => {
                 write!(f, "failed to write {}: {cause}", path.display())
             }
             Self::Merge { cause } => write!(f, "failed to merge the reports: {cause}"),
             Self::Agent { address, cause } => {
-                write!(f, "failed to work with the agent {address}: {cause}")
+                write!(f, "failed to run on the agent {address}: {cause}")
             }
             Self::Server { program, cause } => {
                 write!(f, "failed to start {}: {cause}", program.display())
@@ -212,7 +215,7 @@ impl fmt::Display for LoadError {
             ),
             Self::Thread(error) => write!(f, "failed to start a thread: {error}"),
             Self::Panicked { core } => write!(f, "failed to run core {core}: it panicked"),
-            Self::Signals { cause } => write!(f, "failed to take over signals: {cause}"),
+            Self::Signals { cause } => write!(f, "failed to set up signal handling: {cause}"),
             Self::Interrupted => {
                 f.write_str("failed to measure: interrupted before the measured window began")
             }

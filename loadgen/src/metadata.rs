@@ -26,7 +26,7 @@ pub(crate) fn add(map: &mut MetadataMap, key: &str, value: &str) -> Result<(), S
         false => map.append(key, value),
         true => {
             let bytes = BASE64.decode(value);
-            let bytes = bytes.map_err(|_| format!("the value of {key} is no base64"))?;
+            let bytes = bytes.map_err(|_| format!("the value of {key} is not base64"))?;
             map.append_bin(key, &bytes)
         }
     };
@@ -81,7 +81,7 @@ pub(crate) fn read(pairs: &[String], token: Option<&str>) -> Result<Vec<Pair>, L
         let failed = |cause: String| LoadError::flag("--token", concealed(given), cause);
         let value = format!("Bearer {}", read_token(given).map_err(failed)?);
         add(&mut MetadataMap::new(), "authorization", &value)
-            .map_err(|_| failed("a token has no such characters".to_owned()))?;
+            .map_err(|_| failed("it has characters that are invalid in a token".to_owned()))?;
         all.push(Pair {
             key: "authorization".to_owned(),
             value,
@@ -317,7 +317,7 @@ mod tests {
             (&["k:v"], Some(""), "the token is empty"),
             (&[], Some("@/nowhere/token"), "No such file"),
             (&[], Some("env:NO_SUCH_NAME_HERE"), "env:NO_SUCH_NAME_HERE"),
-            (&[], Some("two\nlines"), "no such characters"),
+            (&[], Some("two\nlines"), "invalid in a token"),
         ];
         for (pairs, token, wanted) in cases {
             let error = map(pairs, token).unwrap_err().to_string();

@@ -110,7 +110,7 @@ fn tell_apart(named: &[Named<'_>]) -> Result<(), LoadError> {
     for (index, (flag, path)) in named.iter().enumerate() {
         let mut before = named[..index].iter();
         if let Some((other, _)) = before.find(|(_, other)| file::are_same(path, other)) {
-            let cause = format!("{other} goes there already");
+            let cause = format!("{other} writes to the same file");
             return Err(LoadError::flag(flag, path.to_string_lossy(), cause));
         }
     }
@@ -140,6 +140,6 @@ fn render(format: Format, document: &Document) -> Result<String, String> {
         (Format::Csv, _) => Ok(csv::table(document)),
         (Format::Prometheus, _) => prometheus::text(document),
         (Format::Hgrm, Body::Run(report)) => hgrm::text(&report.histograms.response.unpack()?),
-        (Format::Hgrm, _) => Err("only a run has one distribution".to_owned()),
+        (Format::Hgrm, _) => Err("only a single run has one distribution".to_owned()),
     }
 }

@@ -227,7 +227,7 @@ pub(crate) fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
             Err(LoadError::flag("--method", "", cause))
         }
         (Some(method), Some(_)) => {
-            let cause = "the --scenario says what is called";
+            let cause = "the --scenario names the methods";
             Err(LoadError::flag("--method", method, cause))
         }
     }

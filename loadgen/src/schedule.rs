@@ -8,8 +8,8 @@
 //!                     └──▶ Timetable   one connection's share of them, as absolute times
 //! ```
 //!
-//! All of these are functions of the call's number and the seed: how late a call really left
-//! changes nothing for those that follow.
+//! All of these are functions of the call's number and the seed. A delayed call therefore does not
+//! shift the calls after it.
 
 mod curve;
 mod syntax;

@@ -73,14 +73,14 @@ fn saturated(report: &Report) -> Option<String> {
     if share > GENERATOR_SHARE_MAX && (report.setup.is_open() || !target_is_busy(report)) {
         let percent = share * 100.0;
         return Some(format!(
-            "generator saturated: it used {percent:.0} % of a core, so it may be the slow part"
+            "generator saturated: it used {percent:.0} % of a core, so it may limit the result"
         ));
     }
     let (late, latency) = (report.late_us?.p99?, report.latency_us.p50?);
     (late > LAG_SHARE_MAX * latency).then(|| {
         format!(
-            "generator late: calls left up to {late:.0} µs (p99) after they could, against a \
-             median latency of {latency:.0} µs"
+            "generator late: calls were sent up to {late:.0} µs (p99) late, at a median latency of \
+             {latency:.0} µs"
         )
     })
 }
@@ -96,8 +96,8 @@ fn no_room(report: &Report) -> Option<String> {
     };
     (lag - late > LAG_SHARE_MAX * latency).then(|| {
         format!(
-            "streams busy: calls waited up to {lag:.0} µs (p99) to be sent; the latency contains \
-             it, and more {more} avoid it"
+            "streams busy: calls waited up to {lag:.0} µs (p99) for a free stream; the latency \
+             includes this, and more {more} avoid it"
         )
     })
 }
@@ -105,15 +105,15 @@ fn no_room(report: &Report) -> Option<String> {
 fn fewer_streams(report: &Report) -> Option<String> {
     let (asked, allowed) = (report.setup.streams, report.setup.streams_allowed?);
     Some(format!(
-        "fewer streams: the target allows {allowed} at once on a connection, of {asked} asked for"
+        "fewer streams: the target allows {allowed} on a connection, of {asked} requested"
     ))
 }
 
 fn falling_behind(report: &Report) -> Option<String> {
     let (before, after) = report.backlog().filter(|_| report.fell_behind())?;
     Some(format!(
-        "falling behind: {before} calls were under way when the window began and {after} when it \
-         ended, so this rate was not held"
+        "falling behind: {before} calls were in flight or due when the window began and {after} \
+         when it ended, so the target did not keep up with this rate"
     ))
 }
 
@@ -130,7 +130,7 @@ fn steal(report: &Report) -> Option<String> {
         .filter(|share| *share > STEAL_SHARE_MAX)?;
     let percent = share * 100.0;
     Some(format!(
-        "steal: the hypervisor gave {percent:.1} % of the time to others; tails suffer"
+        "steal: the hypervisor gave {percent:.1} % of the time to other guests; tails are longer"
     ))
 }
 
@@ -146,8 +146,8 @@ fn repeated(report: &Report) -> Option<String> {
     let calls = report.counts.ok + report.failed() + report.counts.censored;
     (calls > pool).then(|| {
         format!(
-            "requests repeat: {calls} calls took turns at {pool} requests, although seq, uuid or \
-             now differ in each; --data-mode each makes all anew"
+            "requests repeat: {calls} calls used {pool} requests in turn, although seq, uuid or now \
+             differ in each; --data-mode each makes a new one per call"
         )
     })
 }
@@ -156,13 +156,13 @@ fn lost(report: &Report) -> Option<String> {
     let (lost, anew) = (report.counts.lost, report.counts.reconnects);
     // Reports of old do not tell how many were lost.
     let lost = lost.max(anew);
-    (lost > 0).then(|| format!("connection lost: {lost} were, {anew} were made anew"))
+    (lost > 0).then(|| format!("connection lost: {lost} were lost, {anew} were reopened"))
 }
 
 fn unconnected(report: &Report) -> Option<String> {
     let percent = report.unconnected()? * 100.0;
     Some(format!(
-        "no connection: {percent:.1} % of the time; calls that were due waited, or were not made"
+        "no connection: {percent:.1} % of the time; due calls waited or were not made"
     ))
 }
 

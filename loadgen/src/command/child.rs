@@ -67,7 +67,7 @@ impl Server {
         }
         let _ = child.wait();
         Err(failed(match last.is_empty() {
-            true => "it ended without a word".to_owned(),
+            true => "it ended without any output".to_owned(),
             false => last,
         }))
     }

@@ -103,7 +103,7 @@ impl Condition {
         let (limit, surely) = match rest.split_once('@') {
             None => (rest, false),
             Some((limit, "95%")) => (limit.trim(), true),
-            Some(_) => return Err(failed("only @95% can follow a limit")),
+            Some(_) => return Err(failed("only @95% may follow a limit")),
         };
         let metric = Metric::parse(name, surely).ok_or_else(|| {
             failed(
@@ -229,7 +229,7 @@ impl Metric {
         let found = comparison.metrics.iter().find(|row| row.name == *metric);
         let row = found.ok_or_else(|| format!("the comparison has no {metric}"))?;
         if row.is_generators {
-            return Err(format!("the generator itself made {metric}"));
+            return Err(format!("{metric} is mostly the generator's own delay"));
         }
         let estimate = row
             .ratio

@@ -41,7 +41,7 @@ fn read_run(path: &Path) -> Result<Report, LoadError> {
         Body::Run(report) => Ok(*report),
         _ => Err(LoadError::Input {
             path: path.to_owned(),
-            cause: "it is no report on a run, and only those can be merged".to_owned(),
+            cause: "it is not the report of a run, and only runs can be merged".to_owned(),
         }),
     }
 }

@@ -57,7 +57,7 @@ fn refuse_beside_agents(args: &RunArgs) -> Result<(), LoadError> {
         .find_map(|(flag, value)| Some((flag, value?)));
     match given {
         Some((flag, value)) if !args.agents.addresses.is_empty() => {
-            let cause = "not with --agents: this machine makes no calls then";
+            let cause = "not with --agents: this machine makes no calls";
             Err(LoadError::flag(flag, value, cause))
         }
         _ => Ok(()),

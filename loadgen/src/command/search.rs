@@ -1,10 +1,10 @@
 //! `search`: finds the highest rate that meets a latency objective.
 //!
-//! Doubling finds a rate that does not hold; halving the gap between the two closes in on the
-//! edge; a longer run at the edge confirms it. A rate holds if the percentile is within the
-//! objective, 99.5 % of the offered calls ended well in time, none failed, and no more of them were
-//! under way at the end than at the beginning. A rate that the generator itself could not keep up
-//! with says nothing about the target, and ends the search.
+//! The rate is doubled until one fails; then the gap between the highest passing and the lowest
+//! failing rate is halved repeatedly. A longer run confirms the result. A rate passes if the
+//! percentile is within the objective, 99.5 % of the offered calls succeeded in time, none failed,
+//! and the backlog did not grow. If the generator cannot keep up with a rate, the search ends,
+//! because further runs would not measure the target.
 
 mod bracket;
 
@@ -174,10 +174,10 @@ impl Objective {
             return Some(format!("only {share:.1} % of the calls ended in time"));
         }
         if report.fell_behind() {
-            return Some("it fell behind the rate".to_owned());
+            return Some("the target did not keep up with the rate".to_owned());
         }
         match report.latency_us.named(name).flatten() {
-            None => Some(format!("too few calls to tell {name}")),
+            None => Some(format!("too few calls for {name}")),
             Some(value) if value > limit => Some(format!("{name} is {}", time(value))),
             Some(_) => None,
         }

@@ -26,7 +26,7 @@ pub(super) fn measure(args: &RunArgs, interrupt: &Interrupt) -> Result<Option<Re
 /// As for [`Plan::new`], and for flags that are only valid for a single run.
 pub(super) fn plan(args: &RunArgs) -> Result<Plan, LoadError> {
     let refused = |flag, value: String| {
-        let cause = "only run takes this: other commands make many runs";
+        let cause = "only run accepts this: other commands make many runs";
         Err(LoadError::flag(flag, value, cause))
     };
     let files = [

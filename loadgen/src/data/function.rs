@@ -61,7 +61,7 @@ impl Function {
             ("csv", [path, column]) => column_of(&folder.join(path), column, form),
             ("csv", _) => Err("csv takes a file and a column".to_owned()),
             ("file" | "base64", _) => Err(format!("{name} takes a file")),
-            ("seq" | "uuid" | "now", _) => Err(format!("{name} takes nothing like this")),
+            ("seq" | "uuid" | "now", _) => Err(format!("{name} has no such argument")),
             _ => Err(EXPECTED.to_owned()),
         }
     }
@@ -107,7 +107,7 @@ impl Function {
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse()
-        .map_err(|_| format!("{text:?} is no number that fits"))
+        .map_err(|_| format!("{text:?} is not a number in range"))
 }
 
 fn range(low: &str, high: &str) -> Result<Function, String> {

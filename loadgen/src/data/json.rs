@@ -24,7 +24,7 @@ pub(super) fn messages(text: &str, message: &MessageDescriptor) -> Result<Vec<Ve
         }
     }
     match encoded.is_empty() {
-        true => Err("there is no message in it".to_owned()),
+        true => Err("it contains no message".to_owned()),
         false => Ok(encoded),
     }
 }

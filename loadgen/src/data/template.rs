@@ -8,14 +8,14 @@ use super::function::{Form, Function};
 
 /// Template: a text with functions between its pieces.
 ///
-/// | place | is filled with |
+/// | function | result |
 /// |---|---|
 /// | `{{seq}}` | the request's number, from 0; `{{seq 100}}` counts from 100 |
 /// | `{{rand 1 100}}` | a random number from 1 to 100, whole if both ends are |
 /// | `{{uuid}}` | a random UUID |
 /// | `{{now}}` | the time in RFC 3339; `{{now s}}`, `ms`, `us`, `ns` since 1970 as a number |
 /// | `{{file "p"}}` | the text of a file, escaped for a JSON string |
-/// | `{{base64 "p"}}` | the bytes of a file, as JSON wants them |
+/// | `{{base64 "p"}}` | the bytes of a file, in base64, as JSON encodes bytes |
 /// | `{{csv "p" "col"}}` | a column of a CSV file, one row for each request, escaped |
 #[derive(Clone, Debug)]
 pub struct Template {

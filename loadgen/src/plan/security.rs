@@ -25,7 +25,7 @@ pub(super) fn connector(
     }
     let roots = match (&args.cacert, args.insecure_skip_verify) {
         (Some(file), true) => {
-            let cause = "with --insecure-skip-verify anybody is believed";
+            let cause = "it has no effect with --insecure-skip-verify";
             return Err(refused("--cacert", file, cause));
         }
         (Some(file), false) => Roots::from_pem_file(file),

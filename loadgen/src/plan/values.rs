@@ -28,7 +28,7 @@ pub(super) fn span(flag: &'static str, text: &str, zero: bool) -> Result<Duratio
     let span = duration::parse(text);
     let span = span.ok_or_else(|| LoadError::flag(flag, text, duration::EXPECTED))?;
     if span.is_zero() && !zero {
-        let cause = "expected more than no time at all";
+        let cause = "expected a time above 0";
         return Err(LoadError::flag(flag, text, cause));
     }
     Ok(span)

@@ -91,12 +91,15 @@ impl Document {
         struct Version {
             format: Option<u32>,
         }
-        let foreign = |error: serde_json::Error| format!("it is no report of ours: {error}");
+        let foreign =
+            |error: serde_json::Error| format!("it is not a report of corespun-load: {error}");
         let version: Version = serde_json::from_str(text).map_err(foreign)?;
         match version.format {
             Some(FORMAT) => serde_json::from_str(text).map_err(foreign),
             Some(other) => Err(format!("it has format {other}, not {FORMAT}")),
-            None => Err("it has no format, so corespun-load did not write it".to_owned()),
+            None => {
+                Err("it has no format version, so it is not a report of corespun-load".to_owned())
+            }
         }
     }
 }

@@ -75,7 +75,7 @@ fn seconds(time: Time<'_>, word: &str, otherwise: f64) -> Result<f64, String> {
 fn ramp(from: &str, to: &str, time: Time<'_>, window: f64) -> Result<Curve, String> {
     let (from, to) = (number(from)?, number(to)?);
     if from + to <= 0.0 {
-        return Err("a ramp from 0 to 0 asks for nothing".to_owned());
+        return Err("a ramp from 0 to 0 makes no calls".to_owned());
     }
     let over = seconds(time, "over", window)?;
     Ok(Curve::Ramp { from, to, over })
@@ -90,7 +90,7 @@ fn steps(rates: &str, time: Time<'_>, window: f64) -> Result<Curve, String> {
         return Err(format!("expected at most {STEPS_MAX} steps"));
     }
     if rates.iter().sum::<f64>() <= 0.0 {
-        return Err("steps of 0 ask for nothing".to_owned());
+        return Err("steps of 0 make no calls".to_owned());
     }
     let every = seconds(time, "every", window / rates.len() as f64)?;
     Ok(Curve::Steps { rates, every })

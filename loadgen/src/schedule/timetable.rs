@@ -30,12 +30,12 @@ impl Share {
 
 /// Intended start times of one connection.
 ///
-/// The whole run has one schedule, dealt out like cards: connection `c` of `C` takes the calls
-/// `c`, `c + C`, `c + 2C`, … Calls at random need no dealing: `C` connections, each at random
-/// with a `C`-th of the rate, together are exactly the whole. Every time is worked out from the
-/// call's position, so that errors do not add up and a late call does not delay the next one.
+/// The whole run has one schedule: connection `c` of `C` takes the calls `c`, `c + C`, `c + 2C`, …
+/// For random calls each connection is a Poisson process with a `C`-th of the rate, because the sum
+/// of `C` such processes is one with the whole rate. Every time is computed from the call's
+/// position, so that errors do not accumulate and a late call does not delay the next one.
 ///
-/// The warm-up has an even timetable of its own, which ends where the window begins.
+/// The warm-up has a separate schedule at a constant rate, which ends where the window begins.
 #[derive(Clone, Debug)]
 pub struct Timetable {
     plan: Plan,

@@ -30,7 +30,7 @@ impl Trace {
                 continue;
             }
             let offset = duration::parse(&format!("{word}s"));
-            let failed = || format!("line {}: {word:?} is no offset in seconds", index + 1);
+            let failed = || format!("line {}: {word:?} is not an offset in seconds", index + 1);
             offsets.push(offset.ok_or_else(failed)?);
         }
         if offsets.is_empty() {

@@ -204,11 +204,11 @@ impl Desk {
         if let Err(error) = unpacked {
             self.complete = false;
             self.end(Status::internal(format!(
-                "the answer is no message: {error}"
+                "the answer is not a message: {error}"
             )));
         }
         if self.body.is_broken() || self.answer.len() > ANSWER_BYTES_MAX {
-            self.end(Status::internal("the answer is no message"));
+            self.end(Status::internal("the answer is not a message"));
         }
         self.wake();
     }

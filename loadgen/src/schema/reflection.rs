@@ -138,7 +138,7 @@ async fn collect(
             Ok(answer) => keep(endpoint, answer, &mut files)?,
         }
         if !files.contains_key(&name) || files.len() > FILES_MAX {
-            let cause = format!("the server does not tell the file {name:?}");
+            let cause = format!("the server did not return the file {name:?}");
             return Err(failure(endpoint, &cause));
         }
     }

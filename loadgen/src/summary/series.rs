@@ -75,7 +75,7 @@ pub(super) fn search(search: &Search, page: Page) -> String {
         None => format!("no rate was confirmed to hold {name} within {limit:.0} µs"),
     }];
     if search.generator_limited {
-        lines.push("the generator came to its limit first: the target may hold more".to_owned());
+        lines.push("the generator reached its limit first: the target may sustain more".to_owned());
     }
     lines.push(format!("         {} probes", search.probes.len()));
     if let Some(report) = &search.confirmation {

@@ -75,7 +75,7 @@ fn requests_that_repeat_are_told() {
     assert!(
         repeated(&report)
             .unwrap()
-            .contains("12 calls took turns at 11 requests")
+            .contains("12 calls used 11 requests in turn")
     );
 }
 

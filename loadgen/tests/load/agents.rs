@@ -94,7 +94,7 @@ fn a_coordinator_that_knows_the_token_is_served_over_tls() {
     let other = format!("--agents-cacert {}", bad.file().display());
     let elsewhere = format!("{ca} --agents-servername else.example");
     for (flags, wanted) in [
-        (ca.as_str(), "UNAUTHENTICATED: this agent asks for a token"),
+        (ca.as_str(), "UNAUTHENTICATED: this agent requires a token"),
         (
             named.as_str(),
             "UNAUTHENTICATED: the token of --agents-token",
@@ -156,7 +156,7 @@ fn what_would_let_strangers_in_is_refused() {
         ),
         (
             format!("{target} --agents-token sesame"),
-            "in the clear; give --agents-cacert",
+            "unencrypted; give --agents-cacert",
         ),
         (
             format!("{target} --agents-cert {cert} --agents-key {key}"),

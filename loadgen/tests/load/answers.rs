@@ -149,14 +149,14 @@ fn a_result_is_alone_on_standard_output() {
     for (flags, wanted) in [
         (
             &["--json", "-", "--csv", "-"][..],
-            "--csv \"-\": --json goes there already",
+            "--csv \"-\": --json writes to the same file",
         ),
         (
             &["--json", "-", "--record", "/dev/stdout"],
-            "--json goes there already",
+            "--json writes to the same file",
         ),
-        (&[&json, &csv], "--json goes there already"),
-        (&[&csv, &csv], "--csv goes there already"),
+        (&[&json, &csv], "--json writes to the same file"),
+        (&[&csv, &csv], "--csv writes to the same file"),
         (&["--svg", "-"], "give a folder"),
     ] {
         let (code, stdout, stderr) = program(server.address(), flags);

@@ -198,8 +198,8 @@ pub(super) fn timeline(report: &Report) -> Option<Chart> {
     Some(Chart {
         name: "timeline".to_owned(),
         title: "Latency over time".to_owned(),
-        caption: "Each second of the measured window. Dotted: how late the generator itself was; \
-                  what calls seem to have waited for may have been that."
+        caption: "Each second of the measured window. Dotted: delay of the generator itself, \
+                  which may have caused latency in that second."
             .to_owned(),
         svg: plot.draw(),
     })

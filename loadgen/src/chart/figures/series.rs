@@ -268,8 +268,8 @@ pub(super) fn turns(comparison: &Comparison) -> Option<Chart> {
         name: "turns".to_owned(),
         title: "Every turn, in order".to_owned(),
         caption: format!(
-            "First {name_a} beside itself (pale), which gives the noise floor; then both, turn \
-             and turn about. What drifts falls on both alike."
+            "First {name_a} alone (pale), for the noise floor; then both in alternating turns. \
+             Drift affects both equally."
         ),
         svg: plot.draw(),
     })

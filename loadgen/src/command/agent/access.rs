@@ -30,7 +30,7 @@ impl Access {
         let far = args.addresses.iter().find(|address| !is_near(address));
         match far {
             Some(far) if tls.is_none() => Err(refused(format!(
-                "it would go to {far} in the clear; give --agents-cacert"
+                "it would go to {far} unencrypted; give --agents-cacert"
             ))),
             _ => Ok(Self {
                 tls,
@@ -88,7 +88,7 @@ fn connector(args: &AgentsArgs) -> Result<Option<Connector>, LoadError> {
         let flags = [("--agents-cert", &args.cert), ("--agents-key", &args.key)];
         for (flag, file) in flags {
             if let Some(file) = file {
-                let cause = "it needs --agents-cacert, which makes agents speak TLS";
+                let cause = "it needs --agents-cacert, which switches TLS on";
                 return Err(LoadError::flag(flag, file.to_string_lossy(), cause));
             }
         }

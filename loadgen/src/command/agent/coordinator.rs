@@ -228,7 +228,7 @@ async fn hear(address: String, mut news: Streaming<News>) -> Result<Report, Load
     let failed = |status: Status| failure(&address, &status);
     let malformed = |error: serde_json::Error| LoadError::Agent {
         address: address.clone(),
-        cause: format!("what it told is malformed: {error}"),
+        cause: format!("its message is malformed: {error}"),
     };
     let mut seconds: Vec<Second> = Vec::new();
     loop {

@@ -45,7 +45,7 @@ impl DoorArgs {
         let asks = self.token.is_some() || self.tls_client_ca.is_some();
         let guarded = self.tls_cert.is_some() && asks;
         if !guarded && !self.insecure && !is_of_this_machine(address) {
-            let cause = "strangers could use it: give --tls-cert and --tls-key, and --token or \
+            let cause = "anyone could use it: give --tls-cert and --tls-key, and --token or \
                          --tls-client-ca, or else --insecure";
             return Err(LoadError::flag("--listen", address.to_string(), cause));
         }
@@ -85,12 +85,12 @@ fn asking_for(token: String) -> impl Fn(&mut Incoming) -> Result<(), Status> {
         let brought = call.metadata().get("authorization");
         match brought.and_then(|value| value.strip_prefix("Bearer ")) {
             None => Err(Status::unauthenticated(
-                "this agent asks for a token: give its own with --agents-token",
+                "this agent requires a token: give it with --agents-token",
             )),
             // How long it takes must not tell how much of a guess is right.
             Some(brought) if bool::from(brought.as_bytes().ct_eq(token.as_bytes())) => Ok(()),
             Some(_) => Err(Status::unauthenticated(
-                "the token of --agents-token is not this agent's",
+                "the token of --agents-token is wrong",
             )),
         }
     }

@@ -90,7 +90,7 @@ fn within_bounds(files: Vec<File>) -> Result<Vec<File>, LoadError> {
     match largest {
         Some(largest) if bytes > BYTES_MAX => Err(LoadError::Input {
             path: PathBuf::from(&largest.name),
-            cause: format!("agents take {BYTES_MAX} bytes of files, not {bytes}"),
+            cause: format!("agents accept at most {BYTES_MAX} bytes of files, not {bytes}"),
         }),
         _ => Ok(files),
     }
@@ -138,7 +138,7 @@ fn stay_inside(names: &[String]) -> Result<(), LoadError> {
     match names.iter().find(|name| !is_inside(name)) {
         None => Ok(()),
         Some(name) => {
-            let cause = "agents only take files below the folder that paths in data start at";
+            let cause = "agents only accept files below the folder that paths in data start at";
             Err(LoadError::flag("--data", name, cause))
         }
     }
@@ -170,7 +170,7 @@ impl Unpacked {
         };
         for file in files {
             if !is_inside(&file.name) {
-                return Err(format!("{:?} is no name of a file", file.name));
+                return Err(format!("{:?} is not a file name", file.name));
             }
             let path = unpacked.folder.join(&file.name);
             let parent = path.parent().unwrap_or(&unpacked.folder);

@@ -38,7 +38,7 @@ impl RawEcho {
         };
         let Body::Calibrate(calibration) = Document::read(path)?.body else {
             return Err(failed(
-                "it is no calibration, as calibrate --json writes it",
+                "it is not a calibration, as calibrate --json writes it",
             ));
         };
         let cpu_us = calibration.echo.server_cpu_us;

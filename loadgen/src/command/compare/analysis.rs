@@ -237,7 +237,7 @@ fn made_by_generator(comparison: &Comparison) -> Option<String> {
     let names: Vec<&str> = late.map(|metric| metric.name.as_str()).collect();
     (!comparison.generator_limited && !names.is_empty()).then(|| {
         let names = names.join(", ");
-        format!("generator late: {names} cannot be told, for its own lateness is most of them")
+        format!("generator late: {names} cannot be judged, because its own delay is most of them")
     })
 }
 

@@ -77,7 +77,7 @@ fn late(report: &Report) -> Option<String> {
     }
     report
         .fell_behind()
-        .then(|| "it fell behind the rate".to_owned())
+        .then(|| "the target did not keep up with the rate".to_owned())
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn runs_table(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
     head.push("CPU per call");
     head.extend(echo.map(|_| OF_ECHO));
     head.extend(["failed", "warnings"]);
-    table("Runs beside each other", &head, &rows)
+    table("All runs", &head, &rows)
 }
 
 /// Returns a table with the parameters of each run.
@@ -89,7 +89,7 @@ fn alone(collection: &Collection) -> Result<String, String> {
         );
     }
     Ok(format!(
-        "<section class=\"alone\"><h2>Each run by itself</h2>\n{text}</section>\n"
+        "<section class=\"alone\"><h2>Details of each run</h2>\n{text}</section>\n"
     ))
 }
 
@@ -159,8 +159,8 @@ mod tests {
             html.find(text)
                 .unwrap_or_else(|| panic!("{text} is missing"))
         };
-        assert!(place("2 runs and 1 sweep") < place("Runs beside each other"));
-        assert!(place("Each run by itself") < place("&lt;grid&gt; · Sweep"));
+        assert!(place("2 runs and 1 sweep") < place("All runs"));
+        assert!(place("Details of each run") < place("&lt;grid&gt; · Sweep"));
         assert!(place("&lt;grid&gt; · Sweep") < place("Every point"));
         assert_eq!(html.matches("<details>").count(), 2);
         assert_eq!(html.matches("id=\"data\"").count(), 1);

@@ -90,7 +90,7 @@ fn of_comparison(comparison: &Comparison) -> Words<'_> {
         kicker: kicker("Comparison", some),
         verdict: comparison.verdict.clone(),
         lead: format!(
-            "{shape}{a} at {} and {b} at {}, turn and turn about: {all} pairs of turns, of \
+            "{shape}{a} at {} and {b} at {} in alternating turns: {all} pairs of turns, of \
              which {good} count.",
             comparison.targets[0], comparison.targets[1]
         ),
@@ -179,8 +179,8 @@ fn of_calibration(calibration: &Calibration) -> Words<'_> {
             several(report.setup.cores, "core")
         ),
         lead: format!(
-            "Against a server that answers without looking, {}; no server can be told to be \
-             faster than that.",
+            "Against a server that answers without parsing, {}; no server can be measured to \
+             be faster.",
             report.setup.shape()
         ),
         warnings: &calibration.warnings,
@@ -201,7 +201,7 @@ fn of_collection(collection: &Collection) -> Words<'_> {
     };
     Words {
         kicker: at_moment("Report", finished_unix_s(collection)),
-        verdict: format!("{}, beside each other.", collection.census()),
+        verdict: format!("{}, shown together.", collection.census()),
         lead,
         warnings: &collection.warnings,
     }
