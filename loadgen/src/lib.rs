@@ -49,8 +49,8 @@
 //! # Comparisons
 //! [`execute`] runs every command. `compare` measures two targets in alternating turns, `search`
 //! finds the highest rate that meets an objective, and `agent` runs the load for a coordinator. The
-//! result is a [`Document`], which every format of [`Outputs`] shows. `report` shows several results
-//! together ([`Collection`]).
+//! result is a [`Document`], which every format of [`Outputs`] shows. `report` shows several
+//! results together ([`Collection`]).
 //!
 //! **Not here:** the servers under load, except those that `calibrate` needs.
 

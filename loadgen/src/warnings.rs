@@ -146,8 +146,8 @@ fn repeated(report: &Report) -> Option<String> {
     let calls = report.counts.ok + report.failed() + report.counts.censored;
     (calls > pool).then(|| {
         format!(
-            "requests repeat: {calls} calls used {pool} requests in turn, although seq, uuid or now \
-             differ in each; --data-mode each makes a new one per call"
+            "requests repeat: {calls} calls used {pool} requests in turn, although seq, uuid or \
+             now differ in each; --data-mode each makes a new one per call"
         )
     })
 }

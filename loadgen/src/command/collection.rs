@@ -96,8 +96,8 @@ impl Collection {
         let runs: Vec<_> = self.runs().collect();
         if runs.len() > 1 {
             warnings.push(
-                "not in turns: these runs were made at different times, so their differences may be \
-                 drift; compare measures in alternating turns"
+                "not in turns: these runs were made at different times, so their differences may \
+                 be drift; compare measures in alternating turns"
                     .to_owned(),
             );
             warnings.extend(unlike_loads(&runs));
