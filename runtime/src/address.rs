@@ -64,9 +64,9 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Parses the forms of [`Address::from_str`], and returns all addresses of a host name: at least
-    /// one, IPv4 first, because more servers listen only there, else in the order of the system's
-    /// resolver. Blocks while the name is resolved.
+    /// Parses the forms of [`Address::from_str`], and returns all addresses of a host name: at
+    /// least one, IPv4 first, because more servers listen only there, else in the order of the
+    /// system's resolver. Blocks while the name is resolved.
     ///
     /// # Errors
     /// The text is no address, or the name has none.

@@ -26,9 +26,9 @@ enum Source {
 }
 
 impl Roots {
-    /// Returns the certificates in a PEM file: of authorities, or of servers. A server that presents
-    /// one of them byte for byte is trusted for the names in it, whoever issued it, and even if it
-    /// says that it is an authority's, as those of `openssl req -x509` do.
+    /// Returns the certificates in a PEM file: of authorities, or of servers. A server that
+    /// presents one of them byte for byte is trusted for the names in it, whoever issued it, and
+    /// even if it says that it is an authority's, as those of `openssl req -x509` do.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Self {
         Self(Source::Pem(Pem::file(path.as_ref())))
     }
