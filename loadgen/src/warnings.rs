@@ -113,7 +113,7 @@ fn falling_behind(report: &Report) -> Option<String> {
     let (before, after) = report.backlog().filter(|_| report.fell_behind())?;
     Some(format!(
         "falling behind: {before} calls were in flight or due when the window began and {after} \
-         when it ended, so the target did not keep up with this rate"
+         when it ended, so this rate was not held"
     ))
 }
 

@@ -174,7 +174,7 @@ impl Objective {
             return Some(format!("only {share:.1} % of the calls ended in time"));
         }
         if report.fell_behind() {
-            return Some("the target did not keep up with the rate".to_owned());
+            return Some("the rate was not held: the backlog of calls grew".to_owned());
         }
         match report.latency_us.named(name).flatten() {
             None => Some(format!("too few calls for {name}")),

@@ -77,7 +77,7 @@ fn late(report: &Report) -> Option<String> {
     }
     report
         .fell_behind()
-        .then(|| "the target did not keep up with the rate".to_owned())
+        .then(|| "the rate was not held: the backlog of calls grew".to_owned())
 }
 
 #[cfg(test)]
