@@ -1,4 +1,4 @@
-//! Makes messages and method constants of the schemas beside this file.
+//! Generates messages and method constants from the schemas of this crate.
 
 fn main() -> Result<(), corespun_build::Error> {
     compile("services.bin", &["user.proto", "benchmark.proto"])?;

@@ -1,6 +1,6 @@
-//! Attributes that users put on services, and the paths that say on which.
+//! Attributes that users add to services, and the paths that select the services.
 
-/// Values, each with a path of protos that it is for.
+/// List of values, each with the proto path that it applies to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ByPath(Vec<(String, String)>);
 
@@ -9,15 +9,16 @@ impl ByPath {
         self.0.push((path.into(), value.into()));
     }
 
-    /// Values for `full_name`, which has no dot in front, in the order of their insertion.
+    /// Returns the values for `full_name` (without a leading dot) in insertion order.
     pub(crate) fn of(&self, full_name: &str) -> Vec<String> {
         let matching = self.0.iter().filter(|(path, _)| matches(path, full_name));
         matching.map(|(_, value)| value.clone()).collect()
     }
 }
 
-/// Returns whether `path` is for `full_name`: `.` is for everything, a path with a dot in front for
-/// what it names and all within, any other for names that end so.
+/// Returns true if `path` selects `full_name`. The path `.` selects everything. A path with a
+/// leading dot selects that item and all items within. Any other path selects names that end with
+/// it.
 pub(crate) fn matches(path: &str, full_name: &str) -> bool {
     match path.strip_prefix('.') {
         Some("") => true,
@@ -30,7 +31,7 @@ pub(crate) fn matches(path: &str, full_name: &str) -> bool {
     }
 }
 
-/// Attributes of one service's items, by item.
+/// Attributes of the generated items of one service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attributes {
     pub(crate) server_module: Vec<String>,
@@ -40,7 +41,7 @@ pub(crate) struct Attributes {
     pub(crate) the_trait: Vec<String>,
 }
 
-/// Attributes of all services.
+/// Attributes for all services of a build.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServiceAttributes {
     pub(crate) server_module: ByPath,

@@ -1,4 +1,4 @@
-//! Options of a compilation, and the way from protos to files.
+//! Options of a compilation, and the steps from proto files to Rust files.
 
 mod options;
 
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 const DESCRIPTOR: &str = "corespun_descriptor.bin";
 
-/// Compiles protos. Made by [`crate::configure`].
+/// Compiler of proto files with options. Made by [`crate::configure`].
 ///
 /// ```no_run
 /// corespun_build::configure()
@@ -52,15 +52,15 @@ pub struct Builder {
     announce: bool,
     protoc: Option<PathBuf>,
     protoc_args: Vec<String>,
-    /// First option that cannot be followed.
+    /// First option that has no valid value.
     problem: Option<String>,
 }
 
-/// Files to generate, and how their descriptors get into the program.
+/// Files to generate, and the form of their descriptors in the program.
 pub(crate) enum Target {
-    /// All files; the descriptors are a file of bytes.
+    /// All files; the descriptors are written as a file of bytes.
     OutDir,
-    /// Files of these names; the descriptors are Rust, because a plugin cannot write bytes.
+    /// Files with these names; the descriptors are Rust code, because a plugin cannot write bytes.
     Plugin(BTreeSet<String>),
 }
 
@@ -94,9 +94,9 @@ impl Builder {
     /// Compiles `protos`, each found in one of the folders `includes`.
     ///
     /// # Errors
-    /// A proto is wrong: the error names the file, line and column. A proto is not there: the error
-    /// names the folders that were looked in. The list is empty. Two items have one name in Rust.
-    /// An option cannot be followed. The output cannot be written.
+    /// The list is empty. A proto file is wrong: the error names file, line and column. A file is
+    /// missing: the error names the folders that were searched. Two items have the same name in
+    /// Rust. An option has no valid value. The output cannot be written.
     pub fn compile(
         self,
         protos: &[impl AsRef<Path>],
@@ -112,8 +112,8 @@ impl Builder {
         self.compile_fds(set)
     }
 
-    /// Returns the descriptors of `protos` and of all that they import, as a
-    /// `google.protobuf.FileDescriptorSet` in Protobuf's binary form. Generates no code.
+    /// Returns the descriptors of `protos` and of all files that they import, as an encoded
+    /// `google.protobuf.FileDescriptorSet`. Generates no code.
     ///
     /// # Errors
     /// A proto is wrong or not there, as for [`Builder::compile`].
@@ -150,13 +150,13 @@ impl Builder {
         }
     }
 
-    /// Compiles a set that a compiler made, such as `protoc --include_imports
-    /// --include_source_info -o FILE`, in Protobuf's binary form. Without source information there
-    /// are no comments. Files of editions 2023 and 2024 are understood.
+    /// Compiles an encoded descriptor set that another compiler made, such as `protoc
+    /// --include_imports --include_source_info -o FILE`. Without source information the code has no
+    /// comments. Files of editions 2023 and 2024 are accepted.
     ///
     /// # Errors
     /// The bytes are no descriptor set, or one that lacks an import. A feature of an edition cannot
-    /// be expressed: the error names file and feature. Otherwise as [`Builder::compile`].
+    /// be expressed: the error names file and feature. Otherwise as for [`Builder::compile`].
     pub fn compile_fds(self, set: impl AsRef<[u8]>) -> Result<(), Error> {
         let folder = output::folder(self.out_dir.as_deref())?;
         self.generate(set)?
@@ -164,10 +164,10 @@ impl Builder {
             .try_for_each(|file| output::write(&folder, file))
     }
 
-    /// Returns what [`Builder::compile_fds`] would write.
+    /// Returns the files that [`Builder::compile_fds`] would write.
     ///
     /// # Errors
-    /// As [`Builder::compile_fds`], except that nothing is written.
+    /// As for [`Builder::compile_fds`], except that nothing is written.
     pub fn generate(self, set: impl AsRef<[u8]>) -> Result<Vec<File>, Error> {
         self.generate_for(set.as_ref(), Target::OutDir)
     }
@@ -193,7 +193,7 @@ impl Builder {
         Ok(files)
     }
 
-    /// Settles the options, with prost-build told of them.
+    /// Checks the options and passes them to prost-build.
     fn options(&mut self, target: &Target) -> Result<Options, Error> {
         if let Some(problem) = self.problem.take() {
             return Err(Kind::Option(problem).into());
@@ -240,7 +240,7 @@ impl Builder {
     }
 }
 
-/// Files of a set that is complete: prost-build takes for granted that names lead to something.
+/// Decodes a set and checks that it is complete, because prost-build does not check references.
 fn checked(set: &[u8]) -> Result<Vec<prost_types::FileDescriptorProto>, Error> {
     let failed = |text: String| Error::from(Kind::Descriptors(text.replace('\n', " ")));
     DescriptorPool::decode(set).map_err(|error| failed(error.to_string()))?;

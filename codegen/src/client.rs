@@ -1,10 +1,10 @@
-//! The client's side of one service: a method per RPC over a channel.
+//! Generated client of one service: a method per RPC over a channel.
 
 use crate::names;
 use crate::service::{Method, Paths, Service};
 use crate::writer::{Outcome, Writer};
 
-/// The columns up to which rustfmt leaves a chain of calls in one line.
+/// Widest call chain in columns that rustfmt keeps on one line.
 const CHAIN_COLUMNS_MAX: usize = 60;
 
 pub(crate) fn write(service: &Service, paths: &Paths, out: &mut Writer) {

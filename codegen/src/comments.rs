@@ -1,7 +1,7 @@
-//! Comments of a proto as documentation that rustdoc never runs and rustc always takes.
+//! Conversion of proto comments to documentation that rustdoc never runs and rustc always accepts.
 //!
-//! Whatever is code in Markdown becomes a fenced block of text that begins and ends here, at the
-//! left margin. What a reader of Markdown sees is thereby what this module saw.
+//! Every Markdown code block becomes a fenced block of plain text, which starts and ends here at
+//! the left margin. A Markdown reader therefore finds the same blocks as this module.
 
 use crate::attributes::matches;
 use crate::service::full_name;
@@ -9,9 +9,9 @@ use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 use std::collections::BTreeSet;
 
-/// Columns from which Markdown takes a line for code.
+/// Indentation in columns from which Markdown treats a line as code.
 const CODE_COLUMNS: usize = 4;
-/// Fields of `FileDescriptorProto` and `DescriptorProto`, as paths of locations use them.
+/// Field numbers of `FileDescriptorProto` and `DescriptorProto`, as used in location paths.
 const MESSAGE: i32 = 4;
 const ENUM: i32 = 5;
 const SERVICE: i32 = 6;
@@ -20,8 +20,8 @@ const NESTED: i32 = 3;
 const NESTED_ENUM: i32 = 4;
 const ONEOF: i32 = 8;
 
-/// Makes the comments of `file` fit for documentation. Those of services and methods that a path in
-/// `disabled` names are removed; prost-build does so for messages.
+/// Rewrites the comments of `file` as documentation. Comments of services and methods that a path
+/// in `disabled` selects are removed; prost-build removes those of messages.
 pub(crate) fn prepare(file: &mut FileDescriptorProto, disabled: &[String]) {
     let Some(mut source) = file.source_code_info.take() else {
         return;
@@ -112,7 +112,7 @@ fn enum_items(enumeration: &EnumDescriptorProto, path: Vec<i32>, items: &mut Vec
     items.push(path);
 }
 
-/// Turns one comment into Markdown without code of Rust.
+/// Converts one comment to Markdown without Rust code blocks.
 pub(crate) fn documentation(comment: &str) -> String {
     let mut out = Text::default();
     for line in comment.replace("\r\n", "\n").replace('\r', "\n").lines() {
@@ -122,24 +122,24 @@ pub(crate) fn documentation(comment: &str) -> String {
     out.lines.join("\n") + "\n"
 }
 
-/// Lines so far, and the block that is open.
+/// Lines written so far, and the open code block.
 #[derive(Default)]
 struct Text {
     lines: Vec<String>,
     block: Block,
-    /// The line before ends a paragraph, or there is none.
+    /// True at the start and after a line that ends a paragraph.
     after_blank: bool,
 }
 
-/// Code that the lines are in.
+/// Kind of code block around a line.
 #[derive(Default, PartialEq)]
 enum Block {
-    /// None; the lines are prose.
+    /// No block: the line is prose.
     #[default]
     None,
-    /// A fenced block, which its own mark ends.
+    /// Fenced block, which ends at its own marker.
     Fenced(String),
-    /// An indented block, which the next line of prose ends.
+    /// Indented block, which ends at the next line of prose.
     Indented,
 }
 
@@ -199,7 +199,7 @@ impl Text {
     }
 }
 
-/// Removes what rustc refuses in comments: control characters, and those that turn text around.
+/// Removes characters that rustc refuses in comments: control characters and direction marks.
 fn clean(line: &str) -> String {
     let is_refused = |c: &char| {
         (c.is_control() && *c != '\t')
@@ -214,7 +214,8 @@ fn columns(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Marks of quotations and lists that a line begins with, each with one blank, and the text after.
+/// Returns the quotation and list markers at the start of a line, each with one space, and the
+/// rest.
 fn container(line: &str) -> (String, &str) {
     let (mut marks, mut text) = (String::new(), line.trim_start());
     while let Some(length) = mark_length(text) {
@@ -240,7 +241,7 @@ fn mark_length(text: &str) -> Option<usize> {
     is_mark.then_some(digits + 1)
 }
 
-/// Mark of a fence that `text` opens.
+/// Returns the fence marker if `text` opens a fenced block.
 fn fence(text: &str) -> Option<String> {
     ['`', '~'].into_iter().find_map(|mark| {
         let rest = text.trim_start_matches(mark);

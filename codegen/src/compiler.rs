@@ -1,7 +1,7 @@
-//! The compiler that is built in: protos to descriptors, as protoc does it.
+//! Built-in compiler from proto files to descriptors, compatible with protoc.
 //!
-//! `protox-parse` reads the text and `prost-reflect` checks it. Between them, names are resolved
-//! here, against the files that a file imports and no others.
+//! `protox-parse` reads the text and `prost-reflect` checks it. Between these steps this module
+//! resolves names against the file and its imports only.
 
 mod includes;
 mod resolve;
@@ -17,22 +17,22 @@ use resolve::Symbols;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Hint for what protoc does and this compiler does not.
+/// Hint in errors about features that protoc has and the built-in compiler lacks.
 const WAY_ROUND: &str = "protoc does, if Builder::protoc or the variable PROTOC names it";
-/// Number of `FileDescriptorProto.dependency`.
+/// Field number of `FileDescriptorProto.dependency`.
 const DEPENDENCY: i32 = 3;
 
-/// Descriptors, and the files to watch for changes.
+/// Result of the built-in compiler: descriptors, and the files to watch for changes.
 pub(crate) struct Compiled {
-    /// A `google.protobuf.FileDescriptorSet`.
+    /// Encoded `google.protobuf.FileDescriptorSet`.
     pub(crate) set: Vec<u8>,
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Compiles `protos` and all that they import.
+/// Compiles `protos` and all files that they import.
 ///
 /// # Errors
-/// A file is not there, or wrong.
+/// A file is missing or wrong.
 pub(crate) fn compile(protos: &[&Path], includes: &[&Path]) -> Result<Compiled, Error> {
     let mut compiler = Compiler {
         includes: Includes::new(includes),
@@ -55,22 +55,22 @@ pub(crate) fn compile(protos: &[&Path], includes: &[&Path]) -> Result<Compiled, 
 struct Compiler {
     includes: Includes,
     pool: DescriptorPool,
-    /// Well-known files.
+    /// Descriptors of the well-known files.
     builtin: DescriptorPool,
     symbols: Symbols,
     states: BTreeMap<String, State>,
     paths: Vec<PathBuf>,
 }
 
-/// A file on its way.
+/// Progress of one file.
 #[derive(PartialEq)]
 enum State {
-    /// Its imports are being added.
+    /// The file's imports are being added.
     Open,
     Done,
 }
 
-/// Import that asks for a file.
+/// Import statement that requests a file.
 struct Asking<'a> {
     file: &'a FileDescriptorProto,
     index: usize,
@@ -141,7 +141,7 @@ impl Compiler {
 }
 
 impl Asking<'_> {
-    /// File, line and column of the import.
+    /// Returns file, line and column of the import.
     fn place(&self) -> String {
         let path = [DEPENDENCY, i32::try_from(self.index).unwrap_or_default()];
         let locations = self

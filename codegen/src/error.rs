@@ -1,17 +1,17 @@
-//! Errors between a proto and its Rust.
+//! Errors of code generation.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Reason why there is no Rust. `Display` and `Debug` show one text, so that `unwrap` in a
-/// build script tells all there is to tell.
+/// Reason that no code was generated. `Display` and `Debug` show the same text, so that `unwrap` in
+/// a build script prints the whole cause.
 pub struct Error(Kind);
 
 pub(crate) enum Kind {
-    /// Nothing to compile.
+    /// The list of files is empty.
     NoProtos,
-    /// Place and cause, as in `file:line:column: text`.
+    /// A proto file is wrong; the text is `file:line:column: cause`.
     Proto(String),
     NotFound {
         path: String,
@@ -104,7 +104,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// Folders in which a file was looked for, and whether they are there.
+/// Writes the folders that were searched, and marks those that do not exist.
 fn looked_in(f: &mut fmt::Formatter<'_>, folders: &[PathBuf]) -> fmt::Result {
     if folders.is_empty() {
         return f.write_str("; no folder was given to look in");

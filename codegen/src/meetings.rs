@@ -1,6 +1,8 @@
-//! Items whose Rust names meet: refused with both of their names, or given room.
+//! Detection of items that would have the same name in Rust.
 //!
-//! Proto tells `GetURL` from `GetUrl` and a package from a service; Rust's case conventions do not.
+//! A conflict is an error that names both items, or one item gets another name. Protobuf
+//! distinguishes `GetURL` from `GetUrl` and a package from a service; Rust's case conventions do
+//! not.
 
 use crate::error::{Error, Kind};
 use crate::names;
@@ -9,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod message;
 
-/// Options that change which names are made.
+/// Options that change the generated names.
 pub(crate) struct Rules<'a> {
-    /// Packages and types that are declared elsewhere, with a dot in front.
+    /// Packages and types that are declared elsewhere, with a leading dot.
     pub(crate) extern_paths: &'a BTreeSet<String>,
-    /// Variants keep the name of their enum.
+    /// True if variants keep the name of their enum.
     pub(crate) retains_prefix: bool,
-    /// Packages become modules of one file.
+    /// True if packages become nested modules of one file.
     pub(crate) nests_packages: bool,
 }
 
@@ -23,7 +25,7 @@ pub(crate) struct Rules<'a> {
 #[derive(Default)]
 struct Scope(HashMap<String, Item>);
 
-/// One declaration of a proto, as errors tell of it.
+/// Declaration in a proto file, as errors describe it.
 #[derive(Clone)]
 struct Item {
     what: &'static str,
@@ -57,20 +59,20 @@ impl Scope {
     }
 }
 
-/// Modules of packages, each with the names in it. The empty path is the crate's root.
+/// Modules of all packages, each with its names. The empty path is the crate root.
 #[derive(Default)]
 pub(crate) struct Modules {
     scopes: BTreeMap<Vec<String>, Scope>,
-    /// Modules of packages, and of what packages are in.
+    /// Modules of packages and of their parent packages.
     packages: BTreeSet<Vec<String>>,
-    /// Names of modules that messages and packages have.
+    /// Names of modules that messages and packages use, by parent module.
     taken: BTreeMap<Vec<String>, BTreeSet<String>>,
 }
 
-/// Checks all names that `files` lead to.
+/// Checks all Rust names that `files` would produce.
 ///
 /// # Errors
-/// Two items have one name in Rust: both are told with their full names and files.
+/// Two items have the same name in Rust: the error gives their full names and files.
 pub(crate) fn check(files: &[FileDescriptorProto], rules: &Rules<'_>) -> Result<Modules, Error> {
     let mut modules = Modules::default();
     packages(files, rules, &mut modules)?;
@@ -95,7 +97,8 @@ pub(crate) fn check(files: &[FileDescriptorProto], rules: &Rules<'_>) -> Result<
 }
 
 impl Modules {
-    /// Module of a service in `package`; underscores are added until nothing else has the name.
+    /// Returns the module name of a service in `package`; adds underscores until no other item has
+    /// it.
     pub(crate) fn of_service(&self, package: &str, service: &str, suffix: &str) -> String {
         let mut module = names::service_module(service, suffix);
         let taken = self.taken.get(&package_path(package));
@@ -106,7 +109,7 @@ impl Modules {
     }
 }
 
-/// Modules of a package, outermost first.
+/// Returns the modules of a package, outermost first.
 pub(crate) fn package_path(package: &str) -> Vec<String> {
     let parts = package.split('.').filter(|part| !part.is_empty());
     parts.map(names::snake).collect()
@@ -181,16 +184,16 @@ fn services(file: &FileDescriptorProto, modules: &mut Modules) -> Result<(), Err
     Ok(())
 }
 
-/// Names within one file.
+/// Walk over the names of one file.
 struct Walk<'a> {
     rules: &'a Rules<'a>,
     file: &'a str,
     package: &'a str,
-    /// Full name of what is being walked, without a dot in front.
+    /// Full name of the current item, without a leading dot.
     path: String,
-    /// Modules that its messages have.
+    /// Modules of the file's messages.
     modules: BTreeSet<String>,
-    /// What other files and packages have.
+    /// Names of other files and packages.
     others: &'a mut Modules,
 }
 
@@ -214,7 +217,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Returns whether Rust has the type from elsewhere.
+    /// Returns true if `name` is declared in Rust elsewhere.
     fn is_extern(&self, name: &str) -> bool {
         let full_name = format!(".{}", joined(&self.path, name));
         let ends = full_name.match_indices('.').skip(1).map(|(end, _)| end);
@@ -249,7 +252,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Path of a package that is included in the module of a message of this package.
+    /// Returns the path of the package that is included in the module of a message of this package.
     fn shared(&self, module: &str) -> Option<Vec<String>> {
         let is_outermost = self.path == self.package;
         let path = [package_path(self.package), vec![module.to_owned()]].concat();

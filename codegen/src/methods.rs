@@ -1,4 +1,4 @@
-//! The module of constants of one service: its name and its methods.
+//! Generated module of constants of one service: its name and its methods.
 
 use crate::service::{Method, Paths, Service};
 use crate::writer::Writer;

@@ -1,8 +1,8 @@
-//! Names: from those in a proto to those in Rust, as prost-build makes them.
+//! Conversion of proto names to Rust names, compatible with prost-build.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 
-/// Keywords that Rust takes as raw identifiers.
+/// Keywords that Rust accepts as raw identifiers.
 const RAW: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
     "else", "enum", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
@@ -10,25 +10,26 @@ const RAW: &[&str] = &[
     "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
     "where", "while", "yield",
 ];
-/// Keywords that Rust does not take as raw identifiers.
+/// Keywords that Rust does not accept as raw identifiers.
 const SUFFIXED: &[&str] = &["_", "super", "self", "Self", "extern", "crate"];
 
-/// Snake-case name of a field, method, or module; empty if the proto's name has no letter or digit.
+/// Returns the snake-case name of a field, method, or module; empty without a letter or digit.
 pub(crate) fn snake(name: &str) -> String {
     identifier(name.to_snake_case())
 }
 
-/// Camel-case name of a type or variant; empty if the proto's name has no letter or digit.
+/// Returns the camel-case name of a type or variant; empty without a letter or digit.
 pub(crate) fn camel(name: &str) -> String {
     identifier(name.to_upper_camel_case())
 }
 
-/// Module of a service, such as `user_service_server` for the suffix `server`.
+/// Returns the module name of a service, such as `user_service_server` for the suffix `server`.
 pub(crate) fn service_module(service: &str, suffix: &str) -> String {
     format!("{}_{suffix}", service.to_snake_case())
 }
 
-/// Constant of the method whose Rust name is `method`. `NAME` belongs to the service.
+/// Returns the constant of the method with the Rust name `method`. `NAME` is reserved for the
+/// service.
 pub(crate) fn constant(method: &str) -> String {
     match plain(method).to_uppercase() {
         name if name == "NAME" => format!("{name}_"),
@@ -36,7 +37,7 @@ pub(crate) fn constant(method: &str) -> String {
     }
 }
 
-/// Client's method, other than the constructors that every client has.
+/// Returns the client method's name, which differs from the client's constructors.
 pub(crate) fn client_method(method: &str) -> String {
     match method {
         "new" | "connect" => format!("{method}_"),
@@ -44,7 +45,8 @@ pub(crate) fn client_method(method: &str) -> String {
     }
 }
 
-/// Variant of an enum: without the enum's name in front if `strips` and if a letter follows it.
+/// Returns the variant's name. The enum's name is removed from its start if `strips` is true and a
+/// letter follows.
 pub(crate) fn variant(enumeration: &str, value: &str, strips: bool) -> String {
     let value = camel(value);
     let stripped = value.strip_prefix(enumeration).filter(|_| strips);
@@ -54,8 +56,8 @@ pub(crate) fn variant(enumeration: &str, value: &str, strips: bool) -> String {
     }
 }
 
-/// Type of the package as it is called from a module inside the package. Paths from a root
-/// and the primitives that stand for well-known types do not depend on the module.
+/// Returns the path of a type of the package as seen from a module inside the package. Absolute
+/// paths and the primitives for well-known types do not change.
 pub(crate) fn from_inner_module(path: &str) -> String {
     let primitive =
         path == "()" || (!path.contains("::") && path.starts_with(|c: char| c.is_lowercase()));
@@ -66,12 +68,12 @@ pub(crate) fn from_inner_module(path: &str) -> String {
     }
 }
 
-/// Returns whether `path` means the same in every module.
+/// Returns true if `path` means the same in every module.
 pub(crate) fn is_rooted(path: &str) -> bool {
     path.starts_with("::") || path.starts_with("crate::")
 }
 
-/// Name without what keeps it from being a keyword.
+/// Returns a name without its keyword escape (`r#` or a trailing underscore).
 pub(crate) fn plain(name: &str) -> &str {
     name.strip_prefix("r#")
         .unwrap_or(name)

@@ -1,4 +1,4 @@
-//! Files of generated text, and the folder they go to.
+//! Generated files, and the folder that they are written to.
 
 use crate::error::{Error, Kind};
 use std::collections::BTreeSet;
@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::{env, fs, io};
 
-/// One generated file.
+/// Generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// The name within the output folder: `user.rs`.
+    /// Name within the output folder, such as `user.rs`.
     pub name: String,
-    /// Content: Rust, or the descriptor set in protobuf's binary form.
+    /// Content: Rust, or the encoded descriptor set.
     pub bytes: Vec<u8>,
 }
 
-/// Files that this process has written. A build script may call `compile` twice; that the second
-/// call replaces a file of the first would show only as a reflection that answers for other files.
+/// Files that this process has written. A build script may call `compile` twice. If the second call
+/// replaced a file of the first, reflection would describe the wrong files.
 static WRITTEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// The folder that was chosen, or else the one that Cargo gives to build scripts.
+/// Returns the chosen folder, or the folder that Cargo gives to build scripts.
 pub(crate) fn folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
     let chosen = chosen.map(Path::to_owned);
     chosen
@@ -27,7 +27,8 @@ pub(crate) fn folder(chosen: Option<&Path>) -> Result<PathBuf, Error> {
         .ok_or(Kind::NoOutDir.into())
 }
 
-/// Writes a file, unless it holds the same already: its age then tells Cargo that nothing changed.
+/// Writes a file unless its content is unchanged, so that Cargo sees an unchanged modification
+/// time.
 pub(crate) fn write(folder: &Path, file: &File) -> Result<(), Error> {
     let path = folder.join(&file.name);
     let present = match fs::read(&path) {
@@ -47,10 +48,10 @@ pub(crate) fn write(folder: &Path, file: &File) -> Result<(), Error> {
     }
 }
 
-/// A file with `bytes` as an expression of Rust, because plugins of protoc write text alone.
+/// Returns a file with `bytes` as a Rust expression, because protoc plugins can write only text.
 pub(crate) fn rust_bytes(name: String, bytes: &[u8]) -> File {
     use std::fmt::Write;
-    /// Bytes in a line of the literal.
+    /// Number of bytes in a line of the literal.
     const LINE: usize = 24;
     let mut text = "b\"".to_owned();
     for line in bytes.chunks(LINE) {

@@ -1,4 +1,4 @@
-//! The plugin for `protoc` and `buf`: a request in, a response out.
+//! Plugin for `protoc` and `buf`: reads a request, returns a response.
 //!
 //! Source: `google/protobuf/compiler/plugin.proto`.
 
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const REQUEST_FILE: u64 = 1;
 const REQUEST_PARAMETER: u64 = 2;
 const REQUEST_PROTO: u64 = 15;
-/// Number of `FileDescriptorSet.file`.
+/// Field number of `FileDescriptorSet.file`.
 const SET_FILE: u64 = 1;
 
 const RESPONSE_ERROR: u64 = 1;
@@ -22,18 +22,19 @@ const RESPONSE_FILE: u64 = 15;
 const FILE_NAME: u64 = 1;
 const FILE_CONTENT: u64 = 15;
 
-/// `FEATURE_PROTO3_OPTIONAL` and `FEATURE_SUPPORTS_EDITIONS`.
+/// Feature flags `FEATURE_PROTO3_OPTIONAL` and `FEATURE_SUPPORTS_EDITIONS`.
 const FEATURES: u64 = 3;
 const EDITION_2023: u64 = 1000;
 const EDITION_2024: u64 = 1001;
 
-/// Answers a `google.protobuf.compiler.CodeGeneratorRequest` with a `CodeGeneratorResponse`, both
-/// in Protobuf's binary form. `protoc-gen-corespun` does so from standard input to standard output.
+/// Answers an encoded `google.protobuf.compiler.CodeGeneratorRequest` with an encoded
+/// `CodeGeneratorResponse`. `protoc-gen-corespun` calls this from standard input to standard
+/// output.
 ///
-/// The request's parameter is a list of `option=value` with commas between; a comma in a value has
-/// a backslash in front. Options have the names of [`Builder`]'s methods. Those that take a path
-/// and a value have a second `=` between them: `extern_path=.google.type=::types`. A flag without a
-/// value is switched on. What is wrong is in the response, where protoc shows it.
+/// The parameter in the request is a comma-separated list of `option=value`. A backslash escapes a
+/// comma in a value. Options have the names of [`Builder`]'s methods. An option with a path and a
+/// value separates them by a second `=`, as in `extern_path=.google.type=::types`. A boolean option
+/// without a value is `true`. Errors are returned in the response, and protoc prints them.
 pub fn answer(request: &[u8]) -> Vec<u8> {
     let mut response = Vec::new();
     wire::write_varint(RESPONSE_FEATURES, FEATURES, &mut response);
@@ -76,7 +77,7 @@ fn generate(request: &[u8]) -> Result<Vec<File>, Error> {
     builder.generate_for(&set, Target::Plugin(wanted))
 }
 
-/// Options and values of a parameter; a comma after a backslash belongs to a value.
+/// Returns the options and values of a parameter; a comma after a backslash is part of a value.
 fn parameters(parameter: &str) -> Vec<(String, String)> {
     let parameter = parameter.replace("\\,", "\0");
     let parts = parameter

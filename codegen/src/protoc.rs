@@ -1,4 +1,4 @@
-//! A `protoc` of the user's, in place of the compiler that is built in.
+//! Runs a `protoc` that the user chose instead of the built-in compiler.
 
 use crate::compiler::{Compiled, Includes};
 use crate::error::{Error, Kind};

@@ -1,4 +1,4 @@
-//! The server's side of one service: the trait to implement, and what serves it.
+//! Generated server of one service: the trait to implement, and the struct that serves it.
 
 use crate::service::{Method, Paths, Service};
 use crate::writer::{Outcome, Writer};
@@ -71,7 +71,7 @@ fn write_trait_method(
     }
 }
 
-/// Type parameter of what serves; the trait may have the usual name.
+/// Returns the type parameter of the server struct; it differs from the trait's name.
 fn parameter(service: &Service) -> &'static str {
     match service.name.as_str() {
         "T" => "U",

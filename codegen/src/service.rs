@@ -1,29 +1,30 @@
-//! A service as the writers need it: names settled, types known.
+//! Description of a service with final names and types, as the writers use it.
 
 use crate::attributes::Attributes;
 use crate::meetings::Modules;
 use crate::names;
 use prost_build::Comments;
 
-/// Paths that generated text refers to.
+/// Paths that generated code refers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
-    /// Module with `Request`, `Response`, `Status`, `Streaming`, `Sender`, `server`, `Channel`, …
+    /// Path of the module with `Request`, `Response`, `Status`, `Streaming`, `Sender`, `server`,
+    /// `Channel`, …
     pub(crate) runtime: String,
-    /// Module with `Method` and `Kind`.
+    /// Path of the module with `Method` and `Kind`.
     pub(crate) codec: String,
 }
 
 pub(crate) struct Service {
-    /// Trait: `UserService`.
+    /// Name of the trait, such as `UserService`.
     pub(crate) name: String,
-    /// `user.UserService`.
+    /// Full name of the service, such as `user.UserService`.
     pub(crate) full_name: String,
-    /// Module of constants: `user_service_methods`.
+    /// Name of the module of constants, such as `user_service_methods`.
     pub(crate) methods_module: String,
-    /// Module of the trait and of what serves it: `user_service_server`.
+    /// Name of the module of the trait and the server struct, such as `user_service_server`.
     pub(crate) server_module: String,
-    /// Module of the client: `user_service_client`.
+    /// Name of the module of the client, such as `user_service_client`.
     pub(crate) client_module: String,
     pub(crate) comments: Comments,
     pub(crate) attributes: Attributes,
@@ -31,23 +32,23 @@ pub(crate) struct Service {
 }
 
 pub(crate) struct Method {
-    /// `get_user`.
+    /// Rust name of the method, such as `get_user`.
     pub(crate) name: String,
-    /// `GET_USER`.
+    /// Name of the method's constant, such as `GET_USER`.
     pub(crate) constant: String,
-    /// `/user.UserService/GetUser`.
+    /// Path of the method, such as `/user.UserService/GetUser`.
     pub(crate) path: String,
     pub(crate) comments: Comments,
-    /// Request type as the service's modules call it.
+    /// Request type as the service's modules refer to it.
     pub(crate) input: String,
-    /// Response type as the service's modules call it.
+    /// Response type as the service's modules refer to it.
     pub(crate) output: String,
     pub(crate) client_streams: bool,
     pub(crate) server_streams: bool,
     pub(crate) deprecated: bool,
 }
 
-/// Full name of a service.
+/// Returns the full name of a service.
 pub(crate) fn full_name(package: &str, service: &str) -> String {
     match package {
         "" => service.to_owned(),
@@ -101,7 +102,7 @@ impl Method {
         }
     }
 
-    /// Variant of `Kind`.
+    /// Returns the variant of `Kind` for the method.
     pub(crate) fn kind(&self) -> &'static str {
         match (self.client_streams, self.server_streams) {
             (false, false) => "Unary",
@@ -111,7 +112,7 @@ impl Method {
         }
     }
 
-    /// Method of `Routes` and of `Channel` that takes this kind.
+    /// Returns the method of `Routes` and `Channel` for this kind of RPC.
     pub(crate) fn verb(&self) -> &'static str {
         match (self.client_streams, self.server_streams) {
             (false, false) => "unary",

@@ -1,27 +1,27 @@
-//! Lines of Rust, indented, in the layout of rustfmt.
+//! Writer of indented Rust code in the layout of rustfmt.
 
 use prost_build::Comments;
 
-/// The columns that rustfmt fills by default.
+/// Line width of rustfmt in columns.
 const COLUMNS_MAX: usize = 100;
 
-/// The columns up to which it leaves a tuple in one line.
+/// Widest tuple in columns that rustfmt keeps on one line.
 const LIST_COLUMNS_MAX: usize = 60;
 
-/// Attribute of generated items. Names and comments come from the proto, and a program need not
-/// use all that is made; neither is for its author to mend.
+/// Attribute of generated items. Names and comments come from the proto file, and a program need
+/// not use every item, so lints on them do not help its author.
 pub(crate) const LINTS: &str = "#[allow(warnings, missing_docs, clippy::all, rustdoc::all)]";
 
-/// The text so far, and how deep in braces it stands.
+/// Text written so far, and the depth of braces.
 #[derive(Default)]
 pub(crate) struct Writer {
     text: String,
     depth: usize,
 }
 
-/// Result of a function, and the end of its head: `;`, or ` {` to open its body.
+/// Return type of a function, and the end of its signature: `;`, or ` {` to open its body.
 pub(crate) struct Outcome {
-    /// One type, or the parts of a tuple.
+    /// Type of the success value, or the elements of a tuple.
     pub(crate) success: Vec<String>,
     pub(crate) status: String,
     pub(crate) end: &'static str,
@@ -50,7 +50,7 @@ impl Writer {
         self.text
     }
 
-    /// One line at the present depth; an empty one has no spaces.
+    /// Writes one line at the current depth; an empty line gets no spaces.
     pub(crate) fn line(&mut self, line: impl AsRef<str>) {
         let line = line.as_ref();
         if !line.is_empty() {
@@ -60,38 +60,38 @@ impl Writer {
         self.text.push('\n');
     }
 
-    /// A line that opens a block.
+    /// Writes a line that opens a block.
     pub(crate) fn open(&mut self, line: impl AsRef<str>) {
         self.line(line);
         self.depth += 1;
     }
 
-    /// Lines of others, each at the present depth.
+    /// Writes lines, each at the current depth.
     pub(crate) fn lines(&mut self, lines: &[String]) {
         for line in lines {
             self.line(line);
         }
     }
 
-    /// Opens a module, in which nothing is warned of.
+    /// Opens a module in which all lints are off.
     pub(crate) fn open_module(&mut self, name: &str, attributes: &[String]) {
         self.line(LINTS);
         self.lines(attributes);
         self.open(format!("pub mod {name} {{"));
     }
 
-    /// A line that closes a block.
+    /// Writes a line that closes a block.
     pub(crate) fn close(&mut self, line: impl AsRef<str>) {
         self.depth -= 1;
         self.line(line);
     }
 
-    /// Returns whether `line` fits at the present depth.
+    /// Returns true if `line` fits at the current depth.
     pub(crate) fn fits(&self, line: &str) -> bool {
         self.depth * 4 + line.chars().count() <= COLUMNS_MAX
     }
 
-    /// `head` and `body` in one line when they fit, else `body` in the next one.
+    /// Writes `head` and `body` on one line if they fit, else `body` on the next line.
     pub(crate) fn assign(&mut self, head: &str, body: &str) {
         let line = format!("{head} {body}");
         if self.fits(&line) {
@@ -100,7 +100,7 @@ impl Writer {
         self.nested(head, [body]);
     }
 
-    /// A line, and those below it one step deeper.
+    /// Writes a line, and lines below it one level deeper.
     pub(crate) fn nested<'a>(&mut self, head: &str, below: impl IntoIterator<Item = &'a str>) {
         self.open(head);
         for line in below {
@@ -109,7 +109,7 @@ impl Writer {
         self.depth -= 1;
     }
 
-    /// A line, and items below it one step deeper, each with a comma.
+    /// Writes a line, and items below it one level deeper, each with a comma.
     pub(crate) fn list(&mut self, head: &str, items: &[String]) {
         self.open(head);
         for item in items {
@@ -118,7 +118,7 @@ impl Writer {
         self.depth -= 1;
     }
 
-    /// The head of a function that answers a `Result`, in one line when that fits.
+    /// Writes the signature of a function that returns a `Result`, on one line if it fits.
     pub(crate) fn signature(&mut self, head: &str, arguments: &[String], result: &Outcome) {
         let line = format!("{head}({}) -> {}", arguments.join(", "), result.line());
         if self.fits(&line) {
@@ -147,7 +147,7 @@ impl Writer {
         self.close(format!(">{}", result.end));
     }
 
-    /// An `impl` and what it is for, in one line when that fits; opens its block.
+    /// Writes the head of an `impl`, on one line if it fits; opens its block.
     pub(crate) fn open_impl(&mut self, head: &str, target: &str) {
         let line = format!("{head} {target} {{");
         if self.fits(&line) {
@@ -157,8 +157,8 @@ impl Writer {
         self.open("{");
     }
 
-    /// Comments of a proto as documentation, or `otherwise` if it has none. Detached comments are
-    /// left out, because they speak of the file and not of the item below them.
+    /// Writes proto comments as documentation, or `otherwise` if there are none. Detached comments
+    /// are left out, because they describe the file and not the item below them.
     pub(crate) fn docs(&mut self, comments: &Comments, otherwise: &str) {
         let is_blank = |lines: &[String]| lines.iter().all(|line| line.trim().is_empty());
         if is_blank(&comments.leading) && is_blank(&comments.trailing) {

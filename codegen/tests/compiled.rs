@@ -1,16 +1,16 @@
-//! The blessed text compiles: keyword names, methods that the `Rc` has too, all kinds, types from
-//! other packages, no package. The facade here has the shapes that the generated text relies on.
+//! Compiles the golden files: keyword names, methods that `Rc` also has, all kinds of RPC, types
+//! from other packages, no package. The facade here has the shapes that generated code relies on.
 
 #![deny(missing_docs)]
 
 use facade::{Request, Response, Sender, Status, Streaming};
 use std::rc::Rc;
 
-/// Place where the text was told to find everything.
+/// Module that generated code uses as its runtime path.
 #[path = "support/facade.rs"]
 mod facade;
 
-/// All packages, each in its modules.
+/// All packages in nested modules.
 #[allow(
     missing_docs,
     dead_code,

@@ -1,4 +1,4 @@
-//! Errors tell their place.
+//! Tests of errors and their positions.
 
 use corespun_build::{Error, configure};
 use scratch::{compile, folder};
@@ -12,7 +12,7 @@ fn check_error(error: &Error, expected: &str) {
     assert_eq!(format!("{error:?}"), expected, "unwrap shows it as well");
 }
 
-/// Checks the error of compiling the first of `protos`; `@` in it stands for the folder.
+/// Checks the error of compiling the first of `protos`; `@` in `expected` is the folder.
 fn check(name: &str, protos: &[(&str, &str)], expected: &str) {
     let protos: Vec<_> = protos
         .iter()
@@ -116,7 +116,7 @@ fn what_is_not_found_is_named_with_the_folders() {
     check_error(&error(&[], &[shown]), expected);
 }
 
-/// Absolute on one side only, and `.` in between, lead to the file.
+/// An absolute path on one side only and `.` components still find the file.
 #[test]
 fn paths_may_be_spelled_in_any_way() {
     let root = env!("CARGO_MANIFEST_DIR");

@@ -1,10 +1,10 @@
-//! The generated text, file by file, against what was blessed. `CORESPUN_BLESS=1` blesses anew.
+//! Compares generated files with the golden files. `CORESPUN_BLESS=1` rewrites the golden files.
 
 use corespun_build::Builder;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Checks all that `protos`, found in `include`, become under `golden/<folder>`.
+/// Checks the generated files of `protos`, found in `include`, against `golden/<folder>`.
 fn check(folder: &str, builder: Builder, include: &str, protos: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden = root.join("tests/golden").join(folder);
@@ -74,7 +74,7 @@ fn messages_and_constants_alone() {
     check("constants", builder, "../proto", &["user.proto"]);
 }
 
-/// `compiled.rs` compiles these.
+/// Golden files that `compiled.rs` compiles.
 #[test]
 fn kinds() {
     let builder = corespun_build::configure()
@@ -90,7 +90,7 @@ fn kinds() {
     );
 }
 
-/// `hostile.rs` compiles these.
+/// Golden files that `hostile.rs` compiles.
 #[test]
 fn hostile() {
     let builder = corespun_build::configure()

@@ -1,4 +1,4 @@
-//! Names that meet those of Rust and of generated text, compiled as strictly as can be.
+//! Compiles names that conflict with Rust and with generated code, under strict lints.
 
 #![deny(warnings)]
 

@@ -1,11 +1,11 @@
-//! Names that meet in Rust are refused, with both items and their files.
+//! Tests of name conflicts: the error gives both items and their files.
 
 use corespun_build::configure;
 
 #[path = "support/scratch.rs"]
 mod scratch;
 
-/// Checks that `a` and `b`, in files of these names, cannot stand beside each other.
+/// Checks the error for `a` and `b`, which are in files of these names.
 fn check(name: &str, a: &str, b: &str, expected: &str) {
     let [a, b] = [a, b].map(|text| match text.strip_prefix("proto2 ") {
         Some(text) => format!("syntax = \"proto2\"; {text}"),

@@ -1,4 +1,4 @@
-//! Schemas that protoc takes: names, encodings, options, comments, editions.
+//! Tests of schemas that protoc accepts: names, encodings, options, comments, editions.
 
 use corespun_build::{configure, plugin};
 use corespun_descriptor::wire::{self, Field};
@@ -23,7 +23,7 @@ const MODERN: &str = "edition = \"2023\"; package c01;
       Ask inner = 3 [features.message_encoding = DELIMITED]; }
     service Ed { rpc Echo(Ask) returns (Ask); }";
 
-/// Bytes of a path of length-delimited fields, the first of each number.
+/// Returns the bytes at a path of length-delimited fields, the first of each number.
 fn within<'a>(mut message: &'a [u8], path: &[u64]) -> &'a [u8] {
     for number in path {
         let fields = wire::fields(message).unwrap();
@@ -33,7 +33,7 @@ fn within<'a>(mut message: &'a [u8], path: &[u64]) -> &'a [u8] {
     message
 }
 
-/// Descriptor of `name` in the set that was written to `folder`.
+/// Returns the descriptor of `name` in the set that was written to `folder`.
 fn descriptor(folder: &Path, name: &str) -> Vec<u8> {
     let set = fs::read(folder.join("corespun_descriptor.bin")).unwrap();
     let files = corespun_descriptor::files(&set).unwrap();
@@ -52,7 +52,7 @@ fn custom_options_reach_the_descriptor_set() {
     assert_eq!(within(&file, &[9]), b"", "no source information");
 }
 
-/// A package that a file does not import means nothing in it, in whatever order files come.
+/// A package that a file does not import has no meaning in it, in any order of files.
 #[test]
 fn names_resolve_against_imports_only() {
     let other = "syntax = \"proto3\"; package x.clusters.common.other; message Unrelated {}";
@@ -165,7 +165,7 @@ const COMMENTED: &str = "syntax = \"proto3\"; package c07;
       rpc Go(M) returns (M);
     }";
 
-/// rustdoc itself is asked: each comment becomes the documentation of an item of its own.
+/// rustdoc collects the comments: each becomes the documentation of one item, and none a test.
 #[test]
 fn comments_are_no_doctests() {
     let folder = compile("doctests", &[("a.proto", COMMENTED.as_bytes())]).unwrap();
@@ -287,7 +287,7 @@ fn editions_come_in_through_protoc() {
     );
 }
 
-/// What the built-in compiler refuses, with the way round in its error.
+/// Input that the built-in compiler refuses; the error suggests protoc.
 #[test]
 fn protoc_reads_what_the_built_in_compiler_lacks() {
     let range = "syntax = \"proto2\"; package c26;
@@ -318,7 +318,7 @@ fn protoc_reads_what_the_built_in_compiler_lacks() {
     }
 }
 
-/// The method's options are those that protoc writes, byte for byte.
+/// The method's options equal those that protoc writes, byte for byte.
 #[test]
 fn protoc_writes_the_same_options() {
     let (Some(protoc), Some(known)) = (peer::protoc(), peer::grpc_tools_includes()) else {

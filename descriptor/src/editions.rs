@@ -1,8 +1,9 @@
-//! Files of an edition as proto2 or proto3.
+//! Conversion of edition files to proto2 or proto3.
 //!
-//! An edition is a set of features per item; proto2 and proto3 are two such sets with other words
-//! for their exceptions. A file with a field of implicit presence becomes proto3, in which explicit
-//! presence has a word, and any other proto2. Source: Protobuf's "Feature Settings for Editions".
+//! An edition is a set of features for each item. Proto2 and proto3 are two such sets with a
+//! keyword for each exception. A file with a field of implicit presence becomes proto3, because
+//! proto3 can declare explicit presence (`optional`). Any other file becomes proto2. Source:
+//! Protobuf's "Feature Settings for Editions".
 
 mod message;
 
@@ -26,17 +27,17 @@ const ENUM_OPTIONS: u64 = 3;
 const ENUM_FEATURES: u64 = 7;
 const ENUM_VALUE_NUMBER: u64 = 2;
 
-/// Number of `name` in messages, enums, and fields.
+/// Number of the field `name` in the descriptors of messages, enums, and fields.
 const NAME: u64 = 1;
 
-/// Syntax that a file is lowered to.
+/// Target syntax of a converted file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Syntax {
     Proto2,
     Proto3,
 }
 
-/// Turns the files of an edition in a set into proto2 or proto3; others stay byte for byte.
+/// Converts the edition files of a set to proto2 or proto3; other files stay byte for byte.
 ///
 /// # Errors
 /// The bytes are no descriptor set. A file's edition is not known, or one of its features cannot be
@@ -52,7 +53,7 @@ pub fn lowered(set: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-/// Lowers a field of a set if it is a file of an edition.
+/// Converts one field of a set if it is an edition file; returns `None` for any other field.
 fn lowered_file(field: Field<'_>) -> Result<Option<Vec<u8>>, Error> {
     if field.number != SET_FILE {
         return Ok(None);
@@ -89,9 +90,9 @@ fn lowered_file(field: Field<'_>) -> Result<Option<Vec<u8>>, Error> {
     })
 }
 
-/// One file on its way down.
+/// State of the conversion of one file.
 struct Lowering {
-    /// Package, and the names of the items that are being read; after a problem, of the culprit.
+    /// Package and names of the items around the current one; after an error, the path of its item.
     path: Vec<String>,
     syntax: Syntax,
 }
@@ -129,7 +130,8 @@ impl Lowering {
         Ok(out)
     }
 
-    /// Returns whether a message in `parent` or within has a field of implicit presence.
+    /// Returns true if a message in `parent`, or a message nested in it, has a field of implicit
+    /// presence.
     fn any_implicit(
         &mut self,
         parent: &[Field<'_>],
@@ -150,7 +152,8 @@ impl Lowering {
         Ok(false)
     }
 
-    /// Checks that an enum can be declared; on the wire all enums are alike.
+    /// Checks that an enum can be declared in the target syntax; the encoding of all enums is
+    /// equal.
     fn check_enum(&mut self, enumeration: &[u8], features: Features) -> Result<(), Problem> {
         self.path.push(name(enumeration)?);
         let fields = wire::fields(enumeration)?;
@@ -169,7 +172,7 @@ impl Lowering {
         Ok(())
     }
 
-    /// Full name of the item that a problem is about.
+    /// Returns the full name of the item that an error is about.
     fn item(&self) -> String {
         let parts = self.path.iter().filter(|part| !part.is_empty());
         let parts: Vec<_> = parts.map(String::as_str).collect();
@@ -180,7 +183,7 @@ impl Lowering {
     }
 }
 
-/// Features of an item whose options have the number `options`.
+/// Returns the features of an item; `options` is the field number of its options.
 fn options(
     item: &[Field<'_>],
     options: u64,

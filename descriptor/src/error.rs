@@ -1,14 +1,14 @@
-//! Reasons to refuse a descriptor set.
+//! Errors for a descriptor set.
 
 use std::fmt;
 
-/// Reason to refuse a descriptor set. The text finishes "failed to read descriptors: …".
+/// Reason that a descriptor set is refused. The text completes "failed to read descriptors: …".
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The bytes are not Protobuf's binary form.
     NotProtobuf,
-    /// A file is of an edition that is not known here.
+    /// A file is of an edition that this crate does not know.
     Edition {
         /// Name of the file.
         file: String,

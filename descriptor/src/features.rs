@@ -1,14 +1,15 @@
-//! Features of editions: their defaults, and what an item's options change.
+//! Features of editions: defaults, and the changes by an item's options.
 
 use crate::error::Error;
 use crate::wire;
 
 /// Edition 2023, the first.
 pub(crate) const EDITION_2023: u64 = 1000;
-/// Edition 2024, the last that is known here; its defaults of what is read here are those of 2023.
+/// Edition 2024, the newest that this crate knows. The defaults of the features read here equal
+/// those of 2023.
 pub(crate) const EDITION_2024: u64 = 1001;
 
-/// Numbers below this are features of Protobuf itself; languages have those above.
+/// Upper bound of the field numbers of Protobuf's own features; higher numbers belong to languages.
 const LANGUAGES: u64 = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(crate) struct Features {
     pub(crate) presence: Presence,
     pub(crate) packed: bool,
     pub(crate) delimited: bool,
-    /// Numbers that an enum does not declare are kept in its field.
+    /// True if unknown enum numbers are kept in the field (an open enum).
     pub(crate) open: bool,
 }
 
@@ -36,7 +37,8 @@ impl Features {
         open: true,
     };
 
-    /// Applies the options of an item, in which its features have the number `number`.
+    /// Returns the features after the options of an item are applied; `number` is the field number
+    /// of its features.
     ///
     /// # Errors
     /// Text of a feature or value that is not known.
@@ -83,7 +85,7 @@ impl Features {
     }
 }
 
-/// Reason to refuse an item, before its name is known.
+/// Reason that an item is refused, before its name is known.
 pub(crate) enum Problem {
     Feature(String),
     Other(Error),

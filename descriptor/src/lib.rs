@@ -1,12 +1,12 @@
 //! Descriptor sets of Protobuf, handled as bytes.
 //!
-//! Custom options and fields newer than any Rust type of descriptors stay in the bytes, so sets are
-//! never decoded and encoded again on their way from a compiler to reflection.
+//! The Rust types of descriptors lack custom options and the newest fields. Sets are therefore
+//! never decoded and encoded again between a compiler and reflection.
 //!
 //! - [`files`] splits a set into its files, each with its name.
 //! - [`without_source_info`] removes comments and positions.
-//! - [`lowered`] turns files of editions 2023 and 2024 into proto2 or proto3 for programs that know
-//!   nothing of editions, such as `prost` and `prost-reflect`.
+//! - [`lowered`] converts files of editions 2023 and 2024 to proto2 or proto3 for programs without
+//!   support for editions, such as `prost` and `prost-reflect`.
 //!
 //! ```
 //! // One file, `name: "a.proto"`.
@@ -15,7 +15,7 @@
 //! # Ok::<(), corespun_descriptor::Error>(())
 //! ```
 //!
-//! **Not here:** names and types of descriptors, which `prost-types` and `prost-reflect` have.
+//! **Not here:** Rust types of descriptors; `prost-types` and `prost-reflect` have them.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -37,7 +37,7 @@ pub fn files(set: &[u8]) -> Result<Vec<File<'_>>, Error> {
         .collect()
 }
 
-/// Name of the file whose descriptor is `file`.
+/// Returns the file name in the `FileDescriptorProto` `file`.
 pub(crate) fn name(file: &[u8]) -> Result<String, Error> {
     let fields = wire::fields(file)?;
     let name = fields.iter().rfind(|field| field.number == FILE_NAME);

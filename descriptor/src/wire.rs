@@ -12,7 +12,7 @@ pub enum Value<'a> {
     Varint(u64),
     /// Length-delimited: strings, bytes, and messages.
     Bytes(&'a [u8]),
-    /// Fixed width or a group; nothing in descriptors that matters here.
+    /// Field of fixed width or group; this crate does not use their content.
     Other,
 }
 
@@ -23,12 +23,12 @@ pub struct Field<'a> {
     pub number: u64,
     /// Value of the field.
     pub value: Value<'a>,
-    /// Tag and value as they were.
+    /// Tag and value as encoded.
     pub raw: &'a [u8],
 }
 
 impl<'a> Field<'a> {
-    /// Bytes of a length-delimited field; empty for others.
+    /// Returns the bytes of a length-delimited field; empty for other fields.
     pub fn bytes(&self) -> &'a [u8] {
         match self.value {
             Value::Bytes(bytes) => bytes,
@@ -36,7 +36,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Number of a varint; 0 for others.
+    /// Returns the value of a varint field; 0 for other fields.
     pub fn varint(&self) -> u64 {
         match self.value {
             Value::Varint(number) => number,
@@ -58,7 +58,7 @@ pub fn fields(message: &[u8]) -> Result<Vec<Field<'_>>, Error> {
     Ok(fields)
 }
 
-/// Reads one field, or `None` at the end of a group.
+/// Reads one field; returns `None` at the end of a group.
 fn next<'a>(rest: &mut &'a [u8], depth: usize) -> Result<Option<Field<'a>>, Error> {
     let start = *rest;
     let tag = varint(rest)?;

@@ -1,7 +1,7 @@
-//! The command line.
+//! Command line of the program.
 //!
-//! Values are taken as text here and judged in [`crate::plan`], so that every mistake is answered
-//! with one line that names the flag and the value.
+//! Values are kept as text here and checked in [`crate::plan`], so that every mistake is reported
+//! in one line that names the flag and the value.
 
 mod call;
 mod secure;
@@ -32,9 +32,7 @@ impl CommandFactory for CommandLine {
     fn command() -> clap::Command {
         let line = clap::Command::new("corespun-load")
             .version(env!("CARGO_PKG_VERSION"))
-            .about(
-                "Loads gRPC servers; latency counts from the moment each call was meant to start",
-            )
+            .about("Load generator for gRPC; latency counts from the intended start of each call")
             .subcommand_required(true)
             .arg_required_else_help(true);
         Command::augment_subcommands(line)
@@ -67,33 +65,33 @@ impl Parser for CommandLine {}
 pub enum Command {
     /// Call one method, or a mix of several, and report the latency
     Run(Box<RunArgs>),
-    /// Call when a recorded trace says, and report the latency
+    /// Repeat the calls of a recorded trace at its times, and report the latency
     Replay(Box<ReplayArgs>),
     /// Measure a grid of connections × streams × rate
     Sweep(Box<SweepArgs>),
     /// Find the highest rate that holds a latency objective
     Search(Box<SearchArgs>),
-    /// Compare two servers, turn and turn about
+    /// Compare two servers in alternating turns
     Compare(Box<CompareArgs>),
     /// Measure the bundled tonic server, or compare a server with it
     Baseline(Box<BaselineArgs>),
-    /// Measure the ceiling of the generator itself
+    /// Measure the upper limit of the generator itself
     Calibrate(Box<CalibrateArgs>),
-    /// Make runs for a coordinator, which names this generator with --agents
+    /// Run the load for a coordinator, which lists this process in --agents
     Agent(AgentArgs),
-    /// Make one report of several runs by adding their histograms
+    /// Merge several runs into one report by adding their histograms
     Merge(MergeArgs),
     /// Show a report in another format
     Report(ReportArgs),
-    /// Judge a report: exit code 2 when a condition fails, 3 when it cannot be told
+    /// Check a report: exit code 2 if a condition fails, 3 if it cannot be decided
     Check(CheckArgs),
-    /// Be the server that a calibration calls
+    /// Run the server that calibrate calls
     #[command(hide = true)]
     Respond(RespondArgs),
 }
 
 impl Command {
-    /// Flags of the runs that the command makes; `None` if it makes none.
+    /// Returns the flags of the command's runs; `None` if the command makes no run.
     fn run_mut(&mut self) -> Option<&mut RunArgs> {
         match self {
             Self::Run(args) => Some(args),
@@ -112,7 +110,7 @@ impl Command {
     }
 }
 
-/// Heading of the flags about connections in `--help`.
+/// Heading of the connection flags in `--help`.
 const CONNECTIONS: &str = "Connections";
 
 /// Flags of `run`.
@@ -123,10 +121,10 @@ pub struct RunArgs {
     /// unix:/path or unix-abstract:NAME
     #[arg(long, value_name = "ADDR")]
     pub target: String,
-    /// Name of the server in each call (default: the name in --target)
+    /// Server name (:authority) of each call (default: the name in --target)
     #[arg(long, value_name = "NAME")]
     pub authority: Option<String>,
-    /// Process of the server, to measure its CPU time per call
+    /// Process ID of the server, to measure its CPU time per call
     #[arg(long, value_name = "PID", allow_hyphen_values = true)]
     pub target_pid: Option<String>,
     /// Control group of the server, as a folder under /sys/fs/cgroup, to measure its CPU and memory
@@ -135,13 +133,13 @@ pub struct RunArgs {
     /// Flags about TLS
     #[command(flatten)]
     pub tls: TlsArgs,
-    /// Flags about what is called
+    /// Flags about the calls
     #[command(flatten)]
     pub call: CallArgs,
-    /// Flags about when calls are made
+    /// Flags about the rate and the length
     #[command(flatten)]
     pub pace: PaceArgs,
-    /// Connections to open
+    /// Number of connections to open
     #[arg(
         long,
         help_heading = CONNECTIONS,
@@ -150,7 +148,7 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub connections: String,
-    /// Calls in flight at once on each connection
+    /// Number of calls in flight at once on each connection
     #[arg(
         long,
         help_heading = CONNECTIONS,
@@ -159,16 +157,16 @@ pub struct RunArgs {
         allow_hyphen_values = true
     )]
     pub streams: String,
-    /// Threads to use, each with its share of the connections (default: one for each of --cpu)
+    /// Number of threads, each with its share of the connections (default: one for each of --cpu)
     #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = CONNECTIONS)]
     pub cores: Option<String>,
     /// CPUs to pin the threads to, as in 1 or 0,2-3
     #[arg(long, value_name = "LIST", allow_hyphen_values = true, help_heading = CONNECTIONS)]
     pub cpu: Option<String>,
-    /// Kernel interface of the sockets: auto, uring or epoll
+    /// Kernel interface for sockets: auto, uring or epoll
     #[arg(long, default_value = "auto", help_heading = CONNECTIONS)]
     pub engine: String,
-    /// Decoding of every response by the schema, not only in the first half of the warm-up
+    /// Check every response against the schema, not only in the first half of the warm-up
     #[arg(long, help_heading = "Calls")]
     pub strict: bool,
     /// Flags about progress
@@ -180,7 +178,7 @@ pub struct RunArgs {
     /// Flags about agents
     #[command(flatten)]
     pub agents: AgentsArgs,
-    /// Command line that these flags came from.
+    /// Command line that these flags were parsed from.
     #[arg(skip)]
     pub words: Words,
 }
@@ -188,15 +186,15 @@ pub struct RunArgs {
 /// Flags of `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct ReplayArgs {
-    /// Trace, as run --record writes it
+    /// Trace file, as run --record writes it
     pub trace: PathBuf,
-    /// The flags of `run`.
+    /// Flags of `run`.
     #[command(flatten)]
     pub run: RunArgs,
 }
 
 impl ReplayArgs {
-    /// The run that this asks for.
+    /// Returns the flags of a run that replays the trace.
     pub fn into_run(self) -> RunArgs {
         let mut run = self.run;
         run.pace.replay = Some(self.trace);

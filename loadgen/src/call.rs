@@ -1,4 +1,4 @@
-//! What is called: one method, or a mix of several, each with its requests ready to send.
+//! Calls of a run: one method, or a mix of several, each with its encoded requests.
 
 mod mix;
 mod order;
@@ -18,20 +18,20 @@ use crate::data::Payloads;
 use crate::metadata::Varying;
 use crate::schema::Method;
 
-/// How the two sides of a bidirectional stream take turns.
+/// Order of requests and responses on a bidirectional stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Turns {
-    /// A request, its answer, the next request.
+    /// Sends the next request after the response to the previous one.
     #[default]
     PingPong,
-    /// Requests as fast as flow control lets them go, whatever has been answered.
+    /// Sends requests as fast as flow control permits, without waiting for responses.
     Free,
 }
 
 impl FromStr for Turns {
     type Err = ();
 
-    /// Reads `ping-pong` or `free`.
+    /// Parses `ping-pong` or `free`.
     fn from_str(text: &str) -> Result<Self, ()> {
         match text {
             "ping-pong" => Ok(Self::PingPong),
@@ -41,27 +41,28 @@ impl FromStr for Turns {
     }
 }
 
-/// One method with all that it takes to call it.
+/// Method with everything that is needed to call it.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The method.
+    /// Method to call.
     pub method: Method,
-    /// Which side streams.
+    /// Kind of RPC: unary, or streaming on one or both sides.
     pub kind: Kind,
-    /// The request's header fields, names and values.
+    /// Names and values of the request's header fields.
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Metadata that is filled in for each call.
+    /// Metadata with templates that are filled in for each call.
     pub varying: Varying,
-    /// The requests.
+    /// Requests of the call.
     pub payloads: Payloads,
-    /// Number of requests after which they repeat, although each was to have a text of its own.
+    /// Number of distinct requests before they repeat, if the template asks for unique ones; else
+    /// `None`.
     pub repeats_after: Option<usize>,
-    /// Requests in each call: 1 unless the client streams.
+    /// Number of requests in each call: 1 unless the client streams.
     pub messages: u32,
-    /// Who waits for whom in a bidirectional stream.
+    /// Order of requests and responses on a bidirectional stream.
     pub turns: Turns,
-    /// The time granted to each call.
+    /// Timeout of each call.
     pub timeout: Option<Duration>,
-    /// How often it is called, compared with others.
+    /// Relative frequency of the call in the mix.
     pub weight: u32,
 }

@@ -1,7 +1,7 @@
-//! Charts as SVG, drawn here: for the page, for READMEs, for whoever has no script engine.
+//! Charts as SVG, for the HTML page and for single files.
 //!
-//! A chart says where its ink goes by class names only; colours come from the style sheet around
-//! it, so that one drawing serves light and dark pages. [`Chart::standalone`] brings its own.
+//! Elements refer to class names only; the surrounding style sheet sets the colours, so that one
+//! drawing serves light and dark pages. [`Chart::standalone`] includes its own style sheet.
 
 mod figures;
 mod forest;
@@ -12,27 +12,27 @@ mod svg;
 pub(crate) use figures::{beside, charts};
 pub(crate) use svg::escape;
 
-/// Colours by role; every page and every lone chart begins with them.
+/// Style sheet of colours; every page and every standalone chart begins with it.
 pub(crate) const PALETTE: &str = include_str!("chart/palette.css");
 
-/// What the class names of a drawing mean.
+/// Style sheet of the class names that drawings use.
 pub(crate) const INK: &str = include_str!("chart/ink.css");
 
-/// A drawing with its words.
+/// Chart with title and caption.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Chart {
-    /// The name of its file, without the ending.
+    /// File name without the extension.
     pub(crate) name: String,
-    /// What it shows.
+    /// Title of the chart.
     pub(crate) title: String,
-    /// How to read it.
+    /// Caption that explains the chart.
     pub(crate) caption: String,
-    /// The drawing, an `<svg>` element.
+    /// Drawing, as an `<svg>` element.
     pub(crate) svg: String,
 }
 
 impl Chart {
-    /// The drawing as a file of its own.
+    /// Returns the drawing as a complete SVG file.
     pub(crate) fn standalone(&self) -> String {
         let style = format!(
             "<style>{PALETTE}{INK}</style><rect class=\"paper\" width=\"100%\" height=\"100%\"/>"

@@ -1,4 +1,4 @@
-//! The commands: each has its arguments, its work and its findings in a file of its own.
+//! Commands of the program. Each has its arguments, work and result in a file of its own.
 
 mod agent;
 mod baseline;
@@ -40,10 +40,10 @@ pub use rerender::ReportArgs;
 pub use search::{Probe, Search, SearchArgs};
 pub use sweep::{Point, Sweep, SweepArgs};
 
-/// Carries out a command and prints what it found.
+/// Runs a command and prints its result.
 ///
-/// The exit code is 0 after a whole run, 128 and the signal's number after an interrupted one,
-/// 2 when a condition of `--fail-if` failed and 3 when the measurement cannot decide it.
+/// The exit code is 0 after a complete run, and 128 plus the signal number after an interrupted
+/// one. It is 2 if a condition of `--fail-if` failed, and 3 if the measurement cannot decide it.
 ///
 /// # Errors
 /// One line that names the cause.
@@ -64,8 +64,8 @@ pub fn execute(command: &Command, interrupt: &Interrupt) -> Result<ExitCode, Loa
     }
 }
 
-/// Prints the summary, writes the files, and says how it went. A result on standard output is
-/// alone there: everything else goes to standard error then.
+/// Prints the summary, writes the files, and returns the exit code. If a result goes to standard
+/// output, everything else goes to standard error.
 fn finish(
     document: &Document,
     outputs: Outputs,
@@ -86,7 +86,7 @@ fn finish(
     Ok(condition::judge(conditions, document, &mut out))
 }
 
-/// A line about what goes on, for a person who waits.
+/// Prints a line of progress to standard error.
 fn tell(line: std::fmt::Arguments<'_>) {
     // Whoever closed standard error does not want to read it.
     let _ = writeln!(io::stderr(), "{line}");

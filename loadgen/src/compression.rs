@@ -1,4 +1,4 @@
-//! Messages in the encodings that gRPC names: gzip and deflate.
+//! Compression of messages: gzip and deflate.
 
 use std::io::{self, Read, Write};
 
@@ -7,18 +7,18 @@ use flate2::Compression;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 
-/// What `--compress` accepts, in words for an error.
+/// Values that `--compress` accepts, for error texts.
 pub(crate) const EXPECTED: &str = "expected gzip, deflate or identity";
 
-/// A reply that unfolds to more than this is a bomb, not a message: 64 MiB.
+/// Largest decompressed response in bytes, 64 MiB; protects against decompression bombs.
 const PLAIN_BYTES_MAX: u64 = 64 << 20;
 
-/// The encoding of that name, if messages can be encoded so here.
+/// Returns the encoding with this name, if it is supported.
 pub(crate) fn parse(name: &str) -> Option<Encoding> {
     Encoding::parse(name.as_bytes()).filter(|encoding| *encoding != Encoding::Zstd)
 }
 
-/// The bytes in this encoding; `None` for one in which they are sent as they are.
+/// Compresses the bytes; returns `None` for an encoding without compression.
 pub(crate) fn compress(encoding: Encoding, bytes: &[u8]) -> Option<Vec<u8>> {
     let level = Compression::default();
     let packed = match encoding {
@@ -36,7 +36,7 @@ pub(crate) fn compress(encoding: Encoding, bytes: &[u8]) -> Option<Vec<u8>> {
     packed.ok()
 }
 
-/// Message behind its length prefix, in this encoding.
+/// Returns the message with its length prefix, compressed in this encoding.
 pub(crate) fn frame(encoding: Encoding, bytes: &[u8]) -> Vec<u8> {
     let packed = compress(encoding, bytes);
     let content = packed.as_deref().unwrap_or(bytes);
@@ -49,7 +49,7 @@ pub(crate) fn frame(encoding: Encoding, bytes: &[u8]) -> Vec<u8> {
 /// Header field: name and value.
 type Field<'a> = (&'a [u8], &'a [u8]);
 
-/// Header fields of a call whose messages are in this encoding.
+/// Returns the header fields of a call with messages in this encoding.
 pub(crate) fn fields<'a>(encoding: Encoding) -> impl Iterator<Item = Field<'a>> + Clone {
     let own: Field<'a> = (b"grpc-encoding", encoding.name().as_bytes());
     let accepted: Field<'a> = (b"grpc-accept-encoding", b"gzip,deflate");
@@ -57,16 +57,17 @@ pub(crate) fn fields<'a>(encoding: Encoding) -> impl Iterator<Item = Field<'a>> 
     [own, accepted].into_iter().take(count)
 }
 
-/// The bytes that a message in this encoding stands for.
+/// Decompresses a message.
 ///
 /// # Errors
-/// When it is no such message, unfolds to more than 64 MiB, or its encoding is unknown here.
+/// The message is not in this encoding, is larger than 64 MiB decompressed, or the encoding is
+/// unsupported.
 pub(crate) fn decompress(encoding: Encoding, bytes: &[u8]) -> io::Result<Vec<u8>> {
     match encoding {
         Encoding::Gzip => read_all(GzDecoder::new(bytes)),
         Encoding::Deflate => read_all(ZlibDecoder::new(bytes)),
         Encoding::Identity | Encoding::Zstd => {
-            let text = format!("a message came in the encoding {encoding}");
+            let text = format!("a message has the unsupported encoding {encoding}");
             Err(io::Error::new(io::ErrorKind::Unsupported, text))
         }
     }
@@ -76,7 +77,7 @@ fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     reader.take(PLAIN_BYTES_MAX + 1).read_to_end(&mut plain)?;
     if plain.len() as u64 > PLAIN_BYTES_MAX {
-        let text = format!("a message unfolds to more than {PLAIN_BYTES_MAX} bytes");
+        let text = format!("a message is larger than {PLAIN_BYTES_MAX} bytes decompressed");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
     Ok(plain)

@@ -1,9 +1,9 @@
-//! The protocol on each socket: sends calls when they are due and judges what comes back.
+//! Protocol of each socket: sends calls when they are due, and classifies the responses.
 //!
-//! Requests are encoded before the run and copied from then on; a response is walked, not
-//! decoded. Only while the target warms up, and all the time under `--strict`, responses are
-//! decoded by the schema, as a check that the server and the generator speak of the same messages.
-//! A warm unary call allocates nothing.
+//! Requests are encoded before the run and then copied. Responses are parsed for their framing, but
+//! not decoded. During the first half of the warm-up, and always under `--strict`, responses are
+//! also decoded by the schema, to check that server and generator use the same messages. A unary
+//! call allocates nothing after the warm-up.
 
 mod exchange;
 mod limits;
@@ -28,30 +28,30 @@ use exchange::Exchange;
 use meaning::Meanings;
 use validator::Validator;
 
-/// One connection to the target.
+/// Connection to the target.
 pub(crate) struct LoadConnection {
     core: Rc<CoreState>,
     lane: Rc<RefCell<Lane>>,
-    /// Place of this connection's calls in the lane.
+    /// Index of this connection's calls in the lane.
     berth: usize,
     http2: Connection,
-    /// The encoded request heads, by their calls' places in the mix.
+    /// Encoded request heads, by the index of their call in the mix.
     blocks: Vec<BlockCache>,
     meanings: Meanings,
-    /// What streaming calls are at, by stream slot.
+    /// State of streaming calls, by stream slot.
     exchanges: Vec<Exchange>,
     validator: Validator,
-    /// Where a request is made that is not encoded before the run.
+    /// Buffer for requests that are made during the run.
     scratch: Vec<u8>,
-    /// No call in flight runs out of time before this.
+    /// Lower bound of the deadlines of the calls in flight.
     expiry: Option<Duration>,
-    /// When a call last could start again after none could.
+    /// Last time at which calls could start again after all streams were in use.
     room_since: Duration,
-    /// No call could start when that was last asked.
+    /// True if no call could start at the last check.
     was_full: bool,
-    /// No new call may start here.
+    /// True if no new call may start here.
     retiring: bool,
-    /// Nothing may happen here any more.
+    /// True if the connection has ended.
     over: bool,
 }
 
@@ -126,7 +126,8 @@ impl LoadConnection {
         }
     }
 
-    /// A piece of a response: follows its messages, and in a streaming call answers them.
+    /// Handles a piece of a response: counts its messages and, in a streaming call, sends the next
+    /// requests.
     fn on_data(&mut self, stream: StreamKey, bytes: &[u8], now: Duration) {
         let mut lane = self.lane.borrow_mut();
         let Some(call) = lane.call(self.berth, stream) else {
@@ -177,7 +178,7 @@ impl LoadConnection {
         }
     }
 
-    /// A call has ended: counts it, and gives its stream back.
+    /// Counts a call that has ended, and frees its stream.
     fn finish(&mut self, stream: StreamKey, now: Duration, outcome: Outcome, reason: Reason) {
         let Some(call) = self.lane.borrow_mut().end(self.berth, stream) else {
             return;
@@ -205,8 +206,8 @@ impl LoadConnection {
         }
     }
 
-    /// The peer will not process streams above `last`: their calls have failed, and new ones
-    /// wait for the next connection.
+    /// Handles GOAWAY: the calls on streams above `last` have failed, and new calls use the next
+    /// connection.
     fn on_go_away(&mut self, last: u32, code: ErrorCode, now: Duration) {
         self.retire();
         let said = self.http2.peer_go_away().map(|(_, data)| data.to_vec());
@@ -217,7 +218,7 @@ impl LoadConnection {
         self.finish_all(now, unavailable, |call| call.stream.id > last);
     }
 
-    /// No new call starts here: the lane needs its next connection, while calls in flight end.
+    /// Stops new calls here: the lane opens another connection, and calls in flight continue.
     fn retire(&mut self) {
         self.retiring = true;
         self.lane.borrow_mut().set_link(self.berth, Link::Retired);
@@ -239,7 +240,7 @@ impl LoadConnection {
         }
     }
 
-    /// Ends the calls whose time has run out, as a caller's own clock does.
+    /// Ends the calls whose deadline has passed.
     fn expire(&mut self, now: Duration) {
         if self.expiry.is_none_or(|expiry| now < expiry) {
             return;
@@ -249,7 +250,7 @@ impl LoadConnection {
         self.expiry = self.lane.borrow().next_deadline(self.berth);
     }
 
-    /// The connection has ended with calls in flight: they have failed.
+    /// Fails all calls in flight, because the connection has ended.
     fn lose(&mut self, now: Duration, cause: String) {
         if self.over {
             return;
@@ -261,7 +262,7 @@ impl LoadConnection {
     }
 }
 
-/// Text that a call failed with, if there is one.
+/// Text of a failed call, if there is one.
 type Reason = Option<Rc<str>>;
 
 impl Protocol for LoadConnection {

@@ -1,4 +1,4 @@
-//! What the run and its cores say to each other: the only state that threads share.
+//! Shared state between the run and its threads, and the messages between them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,21 +14,21 @@ use crate::plan::Plan;
 use crate::schedule::Sample;
 use crate::tally::Tally;
 
-/// What the run tells its cores.
+/// State that the run shares with its cores.
 #[derive(Debug)]
 pub(crate) struct Control {
     begin_ns: AtomicU64,
     end_ns: AtomicU64,
-    /// Calls that may still start, if their number is limited.
+    /// Calls that may still start, if `--calls` limits their number.
     startable: AtomicU64,
-    /// Calls that have not ended yet, of a limited number.
+    /// Calls that have not ended yet, if `--calls` limits their number.
     unended: AtomicU64,
-    /// Moment at which the last of these ended so far.
+    /// End time of the last call so far, in ns, if `--calls` limits their number.
     ended_ns: AtomicU64,
 }
 
 impl Control {
-    /// State before the run, which may be limited to a number of calls.
+    /// Returns the state before the run; `calls` is the limit of `--calls`.
     pub(crate) fn new(calls: Option<u64>) -> Self {
         let calls = calls.unwrap_or(u64::MAX);
         Self {
@@ -40,7 +40,7 @@ impl Control {
         }
     }
 
-    /// Takes one of a limited number of calls; returns `false` if none is left.
+    /// Takes one call off the limit; returns `false` if none is left.
     pub(crate) fn take_call(&self) -> bool {
         let taken = self
             .startable
@@ -50,40 +50,40 @@ impl Control {
         taken.is_ok()
     }
 
-    /// Gives a call back that could not be sent.
+    /// Returns a call to the limit that could not be sent.
     pub(crate) fn give_back(&self) {
         self.startable.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes that one of a limited number of calls ended at `at`.
+    /// Counts the end of a call under the limit, at `at`.
     pub(crate) fn call_ended(&self, at: Duration) {
         let nanos = at.as_nanos() as u64;
         self.ended_ns.fetch_max(nanos, Ordering::AcqRel);
         self.unended.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Moment at which the last of a limited number of calls ended; `None` until all have.
+    /// Returns the end time of the last call under the limit; `None` until all have ended.
     pub(crate) fn all_ended_at(&self) -> Option<Duration> {
         let all = self.unended.load(Ordering::Acquire) == 0;
         all.then(|| Duration::from_nanos(self.ended_ns.load(Ordering::Acquire)))
     }
 
-    /// Calls start at `at`.
+    /// Sets the start time of calls.
     pub(crate) fn begin(&self, at: Duration) {
         self.begin_ns.store(at.as_nanos() as u64, Ordering::Release);
     }
 
-    /// The run ends at `at`, whatever was planned.
+    /// Stops the run at `at`, before its planned end.
     pub(crate) fn stop(&self, at: Duration) {
         self.end_ns.store(at.as_nanos() as u64, Ordering::Release);
     }
 
-    /// When calls start, once that is known.
+    /// Returns the start time of calls, once it is set.
     pub(crate) fn begins_at(&self) -> Option<Duration> {
         told(&self.begin_ns)
     }
 
-    /// When the run was stopped, if it was.
+    /// Returns the stop time, if the run was stopped.
     pub(crate) fn stops_at(&self) -> Option<Duration> {
         told(&self.end_ns)
     }
@@ -94,30 +94,30 @@ fn told(nanos: &AtomicU64) -> Option<Duration> {
     (nanos != u64::MAX).then_some(Duration::from_nanos(nanos))
 }
 
-/// What a core tells the run.
+/// Message from a core to the run.
 pub(crate) enum Told {
-    /// Every connection of the core has spoken HTTP/2; this is what drives them.
+    /// Every connection of the core has received SETTINGS; the value is the core's engine.
     Ready(Engine),
-    /// A second of the run.
+    /// Counts of one second.
     Interval(Box<Interval>),
     /// The core has finished.
     Done(Box<Found>),
-    /// The core has given up, or panicked.
+    /// The core has failed or panicked.
     Failed(LoadError),
 }
 
-/// What a core has found when it has finished.
+/// Result of a core.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) record: Record,
     pub(crate) messages: Messages,
-    /// By the place in the mix; none if that has only one call.
+    /// Counts of each method, in the order of the mix; empty for a single method.
     pub(crate) tallies: Vec<Tally>,
-    /// Every call of the window, if they are recorded.
+    /// Every call of the window, if calls are recorded.
     pub(crate) samples: Vec<Sample>,
 }
 
-/// What a core is given.
+/// Parameters of a core.
 pub(crate) struct Seat {
     pub(crate) core: usize,
     pub(crate) plan: Arc<Plan>,

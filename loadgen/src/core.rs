@@ -1,6 +1,6 @@
-//! One core of the generator: a thread with its own shard, connections and histograms.
+//! Core of the generator: a thread with its own shard, connections and histograms.
 //!
-//! Cores share nothing; what they hear from the run, and tell it, is in [`crate::control`].
+//! Cores share nothing; [`crate::control`] has the messages between them and the run.
 
 mod link;
 
@@ -25,24 +25,24 @@ use crate::schedule::{Sample, Share};
 use crate::stall;
 use crate::tally::Tally;
 
-/// How long calls of the measured window may go on after it has ended.
+/// Longest time that calls of the measured window may take after its end.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
-/// How often a core looks whether it is to stop.
+/// Interval at which a core checks whether it should stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often a core looks while nothing is measured: before the run, and while it drains.
+/// Interval of checks while nothing is measured: before the run, and while calls drain.
 const LOOK_IDLE: Duration = Duration::from_millis(1);
 
-/// What the connections of a core share.
+/// State that the connections of a core share.
 pub(crate) struct CoreState {
     pub(crate) plan: Arc<Plan>,
     pub(crate) phases: Cell<Phases>,
-    /// For requests that are made when they are sent.
+    /// Random numbers for requests that are made during the run.
     pub(crate) rng: RefCell<Rng>,
     pub(crate) messages: RefCell<Messages>,
     record: RefCell<Record>,
-    /// By the place in the mix; none if that has only one call.
+    /// Counts of each method, in the order of the mix; empty for a single method.
     tallies: RefCell<Vec<Tally>>,
     samples: RefCell<Vec<Sample>>,
     failure: Cell<Option<LoadError>>,
@@ -50,7 +50,7 @@ pub(crate) struct CoreState {
 }
 
 impl CoreState {
-    /// The state of a core before its run.
+    /// Returns the state of a core before its run.
     pub(crate) fn new(seat: &Seat) -> Self {
         let plan = seat.plan.clone();
         let share = Share {
@@ -74,12 +74,12 @@ impl CoreState {
         }
     }
 
-    /// Returns whether one more call may start at `now`, which is then taken off a limited number.
+    /// Returns true if one more call may start at `now`, and takes it off the limit of `--calls`.
     pub(crate) fn take_call(&self, now: Duration) -> bool {
         !self.counts_down(now) || self.control.take_call()
     }
 
-    /// Gives a call back that was taken but not sent.
+    /// Returns a call to the limit that was taken but not sent.
     pub(crate) fn give_back(&self, now: Duration) {
         if self.counts_down(now) {
             self.control.give_back();
@@ -90,7 +90,7 @@ impl CoreState {
         self.plan.pace.calls.is_some() && self.phases.get().measured(now)
     }
 
-    /// Counts the text of a call that failed.
+    /// Counts the text of a failed call.
     pub(crate) fn failed_with(&self, intended: Duration, outcome: Outcome, text: &str) {
         if self.phases.get().measured(intended) {
             self.record.borrow_mut().failures.add(outcome, text);
@@ -110,7 +110,8 @@ impl CoreState {
         self.sample(times.intended, times.ended, Some(outcome));
     }
 
-    /// Counts a call that has not ended, at this age. One that was never sent is no method's yet.
+    /// Counts a call that has not ended, with its age. `place` is `None` for a call that was never
+    /// sent.
     fn tally_censored(&self, place: Option<usize>, age: Duration) {
         let mut tallies = self.tallies.borrow_mut();
         if let Some(tally) = place.and_then(|place| tallies.get_mut(place)) {
@@ -125,7 +126,7 @@ impl CoreState {
         self.record.borrow_mut().unconnected += span;
     }
 
-    /// Keeps a call of the window for the trace, if there is to be one.
+    /// Records a call of the window for the trace, if one is written.
     fn sample(&self, intended: Duration, ended: Duration, outcome: Option<Outcome>) {
         let phases = self.phases.get();
         if self.plan.record.is_some() && phases.measured(intended) {
@@ -137,15 +138,15 @@ impl CoreState {
         }
     }
 
-    /// Whether the responses of a call that starts now are to be held against the schema. Not in
-    /// the second half of the warm-up, so that the window finds a generator that is on time.
+    /// Returns true if the responses of a call that starts now are to be decoded. False in the
+    /// second half of the warm-up, so that decoding does not delay the first calls of the window.
     pub(crate) fn validating(&self, now: Duration) -> bool {
         let Phases { begin, measure, .. } = self.phases.get();
         self.plan.strict || now < begin + measure.saturating_sub(begin) / 2
     }
 
-    /// A response is not what the schema promises: under `--strict` the call has failed, else the
-    /// run makes no sense.
+    /// Handles a response that does not match the schema: fails the call under `--strict`, else the
+    /// run.
     pub(crate) fn misfit(&self, call: &mut Call, error: LoadError) {
         call.body.spoil();
         if !(self.plan.strict && self.phases.get().measured(call.intended)) {
@@ -153,31 +154,31 @@ impl CoreState {
         }
     }
 
-    /// A target allows so many streams at once on a connection.
+    /// Records the target's limit of concurrent streams on a connection.
     pub(crate) fn allowed(&self, streams: u32) {
         let allowed = &mut self.record.borrow_mut().streams_allowed;
         *allowed = (*allowed).min(streams);
     }
 
-    /// The core came to something this much later than it had wanted to.
+    /// Records a stall: the core reached a timed action this much late.
     pub(crate) fn stalled(&self, late: Duration) {
         self.record.borrow_mut().gap(late);
     }
 
-    /// Tells the run what happened between two moments.
+    /// Sends the counts between two times to the run.
     fn tell(&self, seat: &Seat, span: (Duration, Duration)) {
         let interval = self.record.borrow_mut().take_interval(span);
         // When the run has given up it listens no more, and nobody is left to tell.
         let _ = seat.run.send(Told::Interval(Box::new(interval)));
     }
 
-    /// The run makes no sense any more.
+    /// Ends the run with an error.
     pub(crate) fn fail(&self, error: LoadError) {
         self.failure.set(Some(error));
     }
 }
 
-/// Runs a core to its end and tells the run how it went. Called on a thread of its own.
+/// Runs a core to its end and sends its result to the run. Called on a separate thread.
 pub(crate) fn run(seat: Seat) {
     let told = match catch_unwind(AssertUnwindSafe(|| run_shard(&seat))) {
         Ok(Ok(found)) => Told::Done(Box::new(found)),
@@ -225,7 +226,8 @@ async fn drive(seat: &Seat, engine: Engine) -> Result<Found, LoadError> {
     Ok(found)
 }
 
-/// The connections of a core: every n-th, so that each core's share of the timetable is even.
+/// Returns the connections of a core: every n-th, so that each core gets an even share of the
+/// schedule.
 fn my_lanes(seat: &Seat) -> impl Iterator<Item = usize> {
     let shape = &seat.plan.shape;
     (seat.core..shape.connections).step_by(shape.cpus.len())
@@ -262,7 +264,7 @@ fn start(core: &CoreState, lanes: &[Rc<RefCell<Lane>>], begin: Duration) {
     }
 }
 
-/// Lets the connections work until the window ends, telling an interval each second.
+/// Runs the connections until the window ends, and sends the counts of each second.
 async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
     let mut told = core.phases.get().begin;
     let mut busy = None;
@@ -300,7 +302,7 @@ async fn measure(core: &CoreState, seat: &Seat) -> Result<(), LoadError> {
     }
 }
 
-/// How much of its time this thread computes.
+/// Measurement of the CPU share of this thread.
 struct Busy {
     from: Duration,
     used: Duration,
@@ -315,7 +317,8 @@ impl Busy {
     }
 
     fn share(self, now: Duration) -> f64 {
-        /// A share of less time would be the clock's grain.
+        /// Shortest span to measure a share over; shorter ones are distorted by the resolution of
+        /// the clock.
         const SPAN_MIN: Duration = Duration::from_millis(10);
         let span = now.saturating_sub(self.from);
         let used = used().saturating_sub(self.used).as_secs_f64();
@@ -327,12 +330,12 @@ impl Busy {
     }
 }
 
-/// The CPU time of this thread so far.
+/// Returns the CPU time of this thread.
 fn used() -> Duration {
     CpuClock::of_thread().read().unwrap_or_default()
 }
 
-/// Lets the calls of the window be sent and end, for a while.
+/// Waits until the calls of the window have ended, for a limited time.
 async fn drain(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Result<(), LoadError> {
     let phases = core.phases.get();
     let limit = phases.end + DRAIN_MAX;
@@ -343,7 +346,7 @@ async fn drain(core: &CoreState, lanes: &[Rc<RefCell<Lane>>]) -> Result<(), Load
     core.failure.take().map_or(Ok(()), Err)
 }
 
-/// Counts what has not ended, closes the connections, and hands over what was found.
+/// Counts calls that have not ended, closes the connections, and returns the result.
 fn conclude(core: &CoreState, seat: &Seat, lanes: &[Rc<RefCell<Lane>>]) -> Found {
     let (phases, now) = (core.phases.get(), corespun_runtime::now());
     for lane in lanes {

@@ -1,4 +1,4 @@
-//! Requests from what the user wrote: JSON, with places to fill in, as messages ready to send.
+//! Requests from JSON templates, encoded and ready to send.
 //!
 //! ```text
 //!   --data TEXT | @file | @-  ──▶ Template ──▶ JSON ──▶ messages ──▶ Payloads
@@ -20,11 +20,11 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::LoadError;
 
-/// The text that `--data` stands for: itself, a file's with `@path`, or standard input's with
-/// `@-`. A relative path is looked for in `folder`.
+/// Returns the text of `--data`: the value itself, the content of a file (`@path`), or standard
+/// input (`@-`). Relative paths start at `folder`.
 ///
 /// # Errors
-/// When the file cannot be read, or is no UTF-8 text.
+/// The file cannot be read or is not UTF-8.
 pub(crate) fn text(data: &str, folder: &Path) -> Result<String, LoadError> {
     let failed = |error: io::Error| LoadError::flag("--data", data, error.to_string());
     match data.strip_prefix('@') {
@@ -34,7 +34,7 @@ pub(crate) fn text(data: &str, folder: &Path) -> Result<String, LoadError> {
     }
 }
 
-/// Standard input can be read once, but a command may plan many runs.
+/// Reads standard input once and keeps the text, because a command may plan many runs.
 fn standard_input() -> io::Result<String> {
     static READ: Mutex<Option<String>> = Mutex::new(None);
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);

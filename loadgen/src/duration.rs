@@ -1,12 +1,12 @@
-//! Spans of time as people write them: `10s`, `250ms`, `1m30s`.
+//! Parsing of durations such as `10s`, `250ms`, `1m30s`.
 
 use std::time::Duration;
 
-/// Form that [`parse`] accepts, in words for an error.
+/// Form that [`parse`] accepts, for error texts.
 pub(crate) const EXPECTED: &str = "expected numbers with units (ns, us, ms, s, m, h), as in 10s, \
                                    1.5h or 1m30s";
 
-/// Units by their suffix, with their nanoseconds.
+/// Unit suffixes with their length in nanoseconds.
 const UNITS: [(&str, f64); 8] = [
     ("ns", 1.0),
     ("us", 1e3),
@@ -18,11 +18,11 @@ const UNITS: [(&str, f64); 8] = [
     ("h", 3600e9),
 ];
 
-/// Longest span that is accepted: anything beyond is a slip.
+/// Longest accepted duration in ns; a longer one is taken for a typing mistake.
 const NANOS_MAX: f64 = 1000.0 * 3600e9;
 
-/// Span that `text` stands for, as Go writes durations: the sum of numbers that each have a unit,
-/// or `0`. `None` for anything else, and above 1000 hours.
+/// Parses a duration in Go's form: a sum of numbers with a unit each, or `0`. Returns `None` for
+/// any other text, and above 1000 hours.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Server under load: its addresses, its name, and TLS.
+//! Server under load: addresses, name, and TLS.
 
 mod target;
 
@@ -11,15 +11,15 @@ use corespun_tls::{Connector, Error, Handshake, Inside};
 
 use crate::error::LoadError;
 
-/// How long the target may take to accept a connection.
+/// Longest time for opening a connection to the target.
 pub(crate) const OPEN_MAX: Duration = Duration::from_secs(5);
 
-/// Server with all its addresses, its name, and the TLS that proves the name.
+/// Server with its addresses, its name, and TLS settings.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// In the order in which they are tried; at least one.
+    /// Addresses in the order of attempts; at least one.
     addresses: Vec<Address>,
-    /// Target in a few words, for reports and errors.
+    /// Short form of the target for reports and errors.
     shown: String,
     authority: String,
     tls: Option<Connector>,
@@ -27,12 +27,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads a target as gRPC writes it: `HOST:PORT`, `dns:///HOST:PORT`, `ipv4:A.B.C.D:PORT`,
-    /// `ipv6:[A::B]:PORT`, `unix:/path`, `unix-abstract:NAME`, or a URL. A name is resolved now.
-    /// Calls name the server `authority`, or what `target` says if that is not given.
+    /// Parses a target in gRPC's forms: `HOST:PORT`, `dns:///HOST:PORT`, `ipv4:A.B.C.D:PORT`,
+    /// `ipv6:[A::B]:PORT`, `unix:/path`, `unix-abstract:NAME`, or a URL. Names are resolved now.
+    /// The server name of calls is `authority`, or by default the name in `target`.
     ///
     /// # Errors
-    /// If it is no target, or the name is not known.
+    /// The target has none of these forms, or the name cannot be resolved.
     pub fn new(target: &str, authority: Option<&str>) -> Result<Self, LoadError> {
         let target = target::read(target)?;
         let shown = match target.addresses.as_slice() {
@@ -48,22 +48,22 @@ impl Endpoint {
         })
     }
 
-    /// Returns whether the target is a URL that asks for TLS (`https`) or for none (`http`).
+    /// Returns true if the target is an `https` URL, false for `http`; `None` for other targets.
     pub(crate) fn is_secure(&self) -> Option<bool> {
         self.secure
     }
 
-    /// Endpoint that is spoken to over TLS.
+    /// Returns the endpoint with TLS switched on.
     ///
     /// # Errors
-    /// If no certificate could be for the server's name.
+    /// The server's name cannot appear in a certificate.
     pub fn over_tls(mut self, connector: Connector) -> Result<Self, LoadError> {
         connector.check_host(self.host()).map_err(LoadError::Tls)?;
         self.tls = Some(connector);
         Ok(self)
     }
 
-    /// The authority without its port.
+    /// Returns the authority without its port.
     fn host(&self) -> &str {
         let host = match self.authority.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -74,12 +74,12 @@ impl Endpoint {
             .unwrap_or(host)
     }
 
-    /// The `:authority` of each call.
+    /// Returns the `:authority` of each call.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The `:scheme` of each call.
+    /// Returns the `:scheme` of each call.
     pub fn scheme(&self) -> &'static str {
         match self.tls {
             None => "http",
@@ -88,11 +88,11 @@ impl Endpoint {
     }
 
     /// Connects to the first address that accepts, and runs `protocol` on the socket, inside of TLS
-    /// if that is asked for. If TLS fails later, `failed` gets the reason before the protocol
-    /// ends. Only on a shard.
+    /// if it is switched on. If TLS fails later, `failed` is called with the reason before the
+    /// protocol ends. Only on a shard.
     ///
     /// # Errors
-    /// The kernel's, or that it took too long, of every address.
+    /// The kernel's error, or a timeout, for every address.
     pub(crate) async fn connect(
         &self,
         protocol: Box<dyn Protocol>,
@@ -126,7 +126,7 @@ impl Endpoint {
         Err(self.refused(refusals))
     }
 
-    /// Reasons of all addresses as one error.
+    /// Combines the errors of all addresses into one.
     fn refused(&self, refusals: Vec<io::Error>) -> io::Error {
         let kind = refusals
             .first()
@@ -146,7 +146,7 @@ impl Endpoint {
     }
 }
 
-/// One attempt at one address.
+/// Attempts to connect to one address.
 async fn attempt(
     address: &Address,
     make: impl FnOnce(SocketHandle) -> Box<dyn Protocol>,
@@ -162,7 +162,7 @@ async fn attempt(
     }
 }
 
-/// Lets a protocol in when the handshake is done.
+/// Wrapper that starts a protocol when the TLS handshake is done.
 struct Entrance<F> {
     protocol: Option<Box<dyn Protocol>>,
     failed: F,

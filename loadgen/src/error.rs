@@ -1,4 +1,4 @@
-//! Why a run could not be made: one line that names the cause and the value.
+//! Errors of the load generator; each is one line that names the cause and the value.
 
 use std::fmt;
 use std::io;
@@ -7,135 +7,135 @@ use std::path::PathBuf;
 use corespun_runtime::{AddressError, StartError};
 use corespun_tls::ConfigError;
 
-/// What stopped a run. Each variant displays as one line that starts with "failed to".
+/// Reason that a command failed. Each variant displays as one line that starts with "failed to".
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// A flag's value makes no sense.
+    /// A flag has an invalid value.
     Flag {
-        /// The flag, as in `--rate`.
+        /// Name of the flag, such as `--rate`.
         flag: &'static str,
-        /// What was given.
+        /// Value that was given.
         value: String,
-        /// What was expected.
+        /// Reason, with the expected form.
         cause: String,
     },
-    /// The target is no address.
+    /// The target is not an address.
     Target(AddressError),
     /// Keys or certificates cannot be used.
     Tls(ConfigError),
     /// The schema could not be read or compiled.
     Schema {
-        /// The `.proto` file, or the descriptor set.
+        /// Path of the `.proto` file or the descriptor set.
         path: PathBuf,
-        /// What is wrong with it, or with what it imports.
+        /// Error in the file or in one of its imports.
         cause: String,
     },
-    /// The schema has no such method.
+    /// The schema lacks the method.
     NoMethod {
-        /// What was asked for.
+        /// Method that was requested.
         method: String,
-        /// The schema's own methods, as `package.Service/Name`.
+        /// Methods of the schema, as `package.Service/Name`.
         known: Vec<String>,
     },
-    /// The server does not tell its schema.
+    /// The server did not return its schema by reflection.
     Reflection {
-        /// Where it is.
+        /// Address of the server.
         address: String,
-        /// What it said instead.
+        /// Error of the server.
         cause: String,
     },
     /// The scenario cannot be used.
     Scenario {
-        /// The file.
+        /// Path of the scenario file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error in the file.
         cause: String,
     },
     /// The data does not fit the method's request message.
     Data {
-        /// The message's full name.
+        /// Full name of the message.
         message: String,
-        /// Where it does not fit.
+        /// Position and reason.
         cause: String,
     },
     /// A report or a trace could not be written.
     Report {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The system's reason.
+        /// Error of the system.
         cause: String,
     },
-    /// Reports that do not go together.
+    /// The reports cannot be merged.
     Merge {
-        /// What keeps them apart.
+        /// Difference between the reports.
         cause: String,
     },
-    /// An agent could not be reached, or failed.
+    /// An agent could not be reached, or it failed.
     Agent {
-        /// Where it is.
+        /// Address of the agent.
         address: String,
-        /// What it said.
+        /// Error of the agent.
         cause: String,
     },
     /// A server that a command needs could not be started.
     Server {
-        /// The program.
+        /// Path of the program.
         program: PathBuf,
-        /// Its last words, or the system's reason.
+        /// Last output of the program, or the error of the system.
         cause: String,
     },
-    /// A file that was to be read is not what it should be.
+    /// An input file has the wrong content.
     Input {
-        /// The file.
+        /// Path of the input file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error in the input file.
         cause: String,
     },
-    /// The process to be measured has no readable CPU clock.
+    /// The CPU clock of the target process cannot be read.
     TargetPid {
-        /// The process.
+        /// Process ID.
         pid: i32,
-        /// The system's reason.
+        /// Error of the system for the process.
         cause: String,
     },
-    /// The control group to be measured tells nothing.
+    /// The control group of the target has no usable counters.
     TargetGroup {
-        /// Its folder.
+        /// Folder of the control group.
         path: PathBuf,
-        /// What is missing.
+        /// Counter that is missing.
         cause: String,
     },
     /// The target did not accept a connection; the error names the address.
     Connect(io::Error),
     /// A thread of the generator could not be set up.
     Start(StartError),
-    /// What accepted the connection does not speak HTTP/2.
+    /// The peer of a connection does not speak HTTP/2.
     Speak {
-        /// Where to.
+        /// Address of the peer.
         address: String,
-        /// What happened instead.
+        /// Observed behaviour.
         cause: String,
     },
-    /// A response is not the message that the schema promises.
+    /// A response does not match the schema.
     Response {
-        /// The method, as `package.Service/Name`.
+        /// Method, as `package.Service/Name`.
         method: String,
-        /// The promised message's full name.
+        /// Full name of the response message.
         message: String,
-        /// Where the bytes do not fit.
+        /// Position and reason of the mismatch.
         cause: String,
     },
-    /// The system gave no thread for a core.
+    /// The system could not start a thread for a core.
     Thread(io::Error),
     /// A core's thread panicked.
     Panicked {
-        /// Which core, from 0.
+        /// Number of the core, from 0.
         core: usize,
     },
-    /// The signals that end a run could not be taken over.
+    /// Signal handling could not be set up.
     Signals {
-        /// The system's reason.
+        /// Error of the system for signals.
         cause: String,
     },
     /// The run was interrupted before anything could be measured.
@@ -143,7 +143,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// A flag whose value makes no sense.
+    /// Returns the error for a flag with an invalid value.
     pub fn flag(flag: &'static str, value: impl Into<String>, cause: impl Into<String>) -> Self {
         Self::Flag {
             flag,
@@ -169,20 +169,23 @@ impl fmt::Display for LoadError {
                 write!(f, "the schema has {}", listed(known))
             }
             Self::Reflection { address, cause } => {
-                write!(f, "failed to learn the schema from {address}: {cause}")
+                write!(
+                    f,
+                    "failed to get the schema from {address} by reflection: {cause}"
+                )
             }
             Self::Scenario { path, cause } => {
                 write!(f, "failed to read the scenario {}: {cause}", path.display())
             }
             Self::Data { message, cause } => {
-                write!(f, "failed to make a {message} of the data: {cause}")
+                write!(f, "failed to encode the data as {message}: {cause}")
             }
             Self::Report { path, cause } => {
                 write!(f, "failed to write {}: {cause}", path.display())
             }
             Self::Merge { cause } => write!(f, "failed to merge the reports: {cause}"),
             Self::Agent { address, cause } => {
-                write!(f, "failed to work with the agent {address}: {cause}")
+                write!(f, "failed to run on the agent {address}: {cause}")
             }
             Self::Server { program, cause } => {
                 write!(f, "failed to start {}: {cause}", program.display())
@@ -212,7 +215,7 @@ impl fmt::Display for LoadError {
             ),
             Self::Thread(error) => write!(f, "failed to start a thread: {error}"),
             Self::Panicked { core } => write!(f, "failed to run core {core}: it panicked"),
-            Self::Signals { cause } => write!(f, "failed to take over signals: {cause}"),
+            Self::Signals { cause } => write!(f, "failed to set up signal handling: {cause}"),
             Self::Interrupted => {
                 f.write_str("failed to measure: interrupted before the measured window began")
             }

@@ -1,28 +1,28 @@
-//! Texts that calls failed with, counted.
+//! Counts of error texts.
 //!
-//! A server may put a number or a name into every text, so the distinct ones are bounded: beyond
-//! that a text counts under its pattern, in which words with digits are `#`.
+//! A server may put a number or a name into every text, so the number of distinct texts is bounded.
+//! Further texts are counted by pattern, in which `#` replaces words with digits.
 
 use std::collections::HashMap;
 
 use crate::outcome::{OUTCOMES, Outcome};
 
-/// Distinct texts of one outcome that are counted as they are, and as many patterns.
+/// Largest number of distinct texts of one outcome, and of patterns.
 const DISTINCT_MAX: usize = 100;
 
-/// Characters of a text that are kept.
+/// Longest text in characters that is kept.
 const TEXT_CHARS_MAX: usize = 200;
 
-/// Text that stands for all that found no place.
+/// Text that counts all failures beyond the limits.
 const OTHERS: &str = "others";
 
 /// Number of calls by text.
 type Counts = HashMap<String, u64>;
 
-/// Counted texts by outcome.
+/// Counts of error texts by outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Failures {
-    /// By the place of the outcome; nothing is allocated until a call fails.
+    /// Counts by the outcome's index; nothing is allocated until a call fails.
     texts: Vec<Counts>,
     patterns: Vec<Counts>,
 }
@@ -48,7 +48,7 @@ impl Failures {
         }
     }
 
-    /// Adds what another core counted.
+    /// Adds the counts of another core.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (place, texts) in other.texts.iter().enumerate() {
             texts
@@ -62,8 +62,8 @@ impl Failures {
         }
     }
 
-    /// Texts with their outcomes and counts, the commonest first. Texts of a pattern that had to be
-    /// used count under it.
+    /// Returns the texts with outcome and count, most frequent first. Texts beyond the limit appear
+    /// as their pattern.
     pub(crate) fn all(&self) -> Vec<(&'static str, String, u64)> {
         let mut all = Vec::new();
         let places = Outcome::all().zip(self.texts.iter().zip(&self.patterns));
@@ -92,7 +92,7 @@ fn add_pattern(patterns: &mut Counts, pattern: &str, calls: u64) {
     *patterns.entry(name.to_owned()).or_default() += calls;
 }
 
-/// Text with `#` in place of every word that has a digit.
+/// Returns the text with `#` in place of every word with a digit.
 fn pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     let in_word = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
@@ -108,7 +108,8 @@ fn pattern(text: &str) -> String {
     pattern
 }
 
-/// Text as reports and terminals can show it: of bounded length, without control characters.
+/// Returns the text in a form for reports and terminals: of limited length, without control
+/// characters.
 pub(crate) fn presentable(text: &str) -> String {
     let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
     let mut shown: String = text.chars().take(TEXT_CHARS_MAX).map(clean).collect();

@@ -1,4 +1,4 @@
-//! Ctrl-C: a thread that waits for the signal and leaves a note for whoever asks.
+//! Handling of Ctrl-C: a thread waits for the signal and sets a flag.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -7,22 +7,22 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::error::LoadError;
 
-/// Tells whether the run was interrupted. Clones share one note.
+/// Flag that a run was interrupted. Clones share the flag.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicI32>);
 
 impl Interrupt {
-    /// One that only [`Interrupt::set`] raises.
+    /// Returns a flag that only [`Interrupt::set`] sets.
     pub fn manual() -> Self {
         Self::default()
     }
 
-    /// One that SIGINT and SIGTERM raise; at the second signal the process exits at once.
+    /// Returns a flag that SIGINT and SIGTERM set; at the second signal the process exits at once.
     ///
-    /// Call this before other threads start: they must inherit that these signals are blocked.
+    /// Call this before other threads start, because they must inherit the blocked signals.
     ///
     /// # Errors
-    /// When the system refuses to block the signals or to start the thread.
+    /// The system refuses to block the signals or to start the thread.
     pub fn on_signals() -> Result<Self, LoadError> {
         let failed = |cause: String| LoadError::Signals { cause };
         let mut signals = SigSet::empty();
@@ -50,12 +50,12 @@ impl Interrupt {
             .map_err(|error| failed(error.to_string()))
     }
 
-    /// Interrupts, as this signal does.
+    /// Sets the flag, as this signal does.
     pub fn set(&self, signal: i32) {
         self.0.store(signal, Ordering::Release);
     }
 
-    /// The signal that interrupted, if one did.
+    /// Returns the signal that interrupted the run, if there was one.
     pub fn signal(&self) -> Option<i32> {
         Some(self.0.load(Ordering::Acquire)).filter(|signal| *signal != 0)
     }

@@ -1,8 +1,8 @@
-//! One connection's place in the run: its timetable and its calls in flight.
+//! Lane of a run: the schedule of one connection, and its calls in flight.
 //!
-//! A lane outlives its connection: when that is lost, calls go on becoming due, and wait for the
-//! next connection with their clocks running. A connection that the server has sent GOAWAY on ends
-//! its calls beside the next one; each of them has a berth of its own here.
+//! A lane outlives its connection. When that is lost, calls still become due, and wait for the next
+//! connection while their latency grows. After GOAWAY the old connection finishes its calls while
+//! the next one is in use; each has its own berth here.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::measure::{Phases, Times};
 use crate::response::{Body, Head};
 use crate::schedule::Timetable;
 
-/// A call in flight.
+/// Call in flight.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) stream: StreamKey,
-    /// Its place in the mix.
+    /// Index of the call in the mix.
     pub(crate) place: usize,
     pub(crate) intended: Duration,
     pub(crate) ready: Duration,
     pub(crate) sent: Duration,
-    /// When it runs out of time; `Duration::MAX` if it does not.
+    /// Deadline of the call; `Duration::MAX` without a timeout.
     pub(crate) deadline: Duration,
-    /// Its responses are held against the schema.
+    /// True if the responses are decoded by the schema.
     pub(crate) validated: bool,
     pub(crate) first: Option<Duration>,
     pub(crate) head: Head,
@@ -34,7 +34,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call that is sent now.
+    /// Returns a call that is sent now.
     pub(crate) fn new(stream: StreamKey, place: usize, intended: Duration, now: Duration) -> Self {
         Self {
             stream,
@@ -50,7 +50,7 @@ impl Call {
         }
     }
 
-    /// The call's moments, now that it has ended.
+    /// Returns the times of the call, which has ended.
     pub(crate) fn times(&self, ended: Duration) -> Times {
         Times {
             intended: self.intended,
@@ -62,36 +62,36 @@ impl Call {
     }
 }
 
-/// What is known of the lane's connection.
+/// State of the lane's connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// It connects, or waits for the server's SETTINGS.
+    /// The connection is being opened, or waits for the server's SETTINGS.
     Opening,
-    /// The server has spoken HTTP/2.
+    /// The server has sent its SETTINGS.
     Up,
-    /// The server takes no new calls on it, but may end those in flight.
+    /// The server accepts no new calls here, but calls in flight may end.
     Retired,
-    /// It is gone, for this reason.
+    /// The connection has ended, for this reason.
     Down(String),
 }
 
-/// Calls of one of the lane's connections.
+/// Calls in flight on one of the lane's connections.
 #[derive(Debug, Default)]
 struct Berth {
-    /// By stream slot.
+    /// Calls by stream slot.
     calls: Vec<Option<Call>>,
     in_flight: usize,
-    /// The connection has ended.
+    /// True if the connection has ended.
     free: bool,
 }
 
-/// One connection's share of the run.
+/// Share of one connection in the run.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// `None` in a closed loop.
+    /// Schedule of the lane; `None` in a closed loop.
     timetable: Option<Timetable>,
     berths: Vec<Berth>,
-    /// Berth of the newest connection, where calls start.
+    /// Index of the newest connection, on which calls start.
     current: usize,
     in_flight: usize,
     streams: usize,
@@ -100,7 +100,7 @@ pub(crate) struct Lane {
     watcher: Option<Waker>,
     pub(crate) chooser: Chooser,
     pub(crate) socket: Option<SocketHandle>,
-    /// Moment since which the lane has no connection.
+    /// Time since which the lane has no connection.
     pub(crate) down_since: Option<Duration>,
 }
 
@@ -121,7 +121,7 @@ impl Lane {
         }
     }
 
-    /// Takes a berth for a new connection, which opens now.
+    /// Allocates a berth for a new connection, which is being opened.
     pub(crate) fn moor(&mut self) -> usize {
         let free = self.berths.iter().position(|berth| berth.free);
         self.current = free.unwrap_or_else(|| {
@@ -133,42 +133,42 @@ impl Lane {
         self.current
     }
 
-    /// Gives up the berth of a connection that has ended, for this reason.
+    /// Frees the berth of a connection that has ended, for this reason.
     pub(crate) fn leave(&mut self, berth: usize, cause: String) {
         self.berths[berth].free = true;
         self.set_link(berth, Link::Down(cause));
     }
 
-    /// Returns whether one more call may be in flight, on the connection at this berth.
+    /// Returns true if one more call may start on the connection at this berth.
     pub(crate) fn may_start(&self, berth: usize) -> bool {
         berth == self.current && self.has_room()
     }
 
-    /// Sets the timetable's first moments.
+    /// Sets the first times of the schedule.
     pub(crate) fn begin(&mut self, phases: &Phases) {
         if let Some(timetable) = &mut self.timetable {
             timetable.start(phases);
         }
     }
 
-    /// Calls in flight on one of the lane's connections.
+    /// Returns the number of calls in flight on the connection at this berth.
     pub(crate) fn in_flight(&self, berth: usize) -> usize {
         self.berths[berth].in_flight
     }
 
-    /// Nothing of the window is in flight or waits for room.
+    /// Returns true if no call of the window is in flight or due.
     pub(crate) fn is_done(&self, phases: &Phases) -> bool {
         let waiting = self.timetable.is_some() && self.next_due(phases).is_some();
         self.in_flight == 0 && !waiting
     }
 
-    /// One more call may be in flight.
+    /// Returns true if one more call may be in flight.
     fn has_room(&self) -> bool {
         self.in_flight < self.streams
     }
 
-    /// The intended start of the call that is to be sent now, if one is. What was meant to start
-    /// within the window may do so after it, if there was no room before.
+    /// Returns the intended start of the call to send now, if one is due. A call that was meant to
+    /// start within the window may start after its end, if no stream was free before.
     pub(crate) fn due(&mut self, now: Duration, phases: &Phases) -> Option<Duration> {
         self.started |= phases.calling(now);
         match &self.timetable {
@@ -177,7 +177,7 @@ impl Lane {
         }
     }
 
-    /// When the next call becomes due, if time alone decides.
+    /// Returns the time at which the next call becomes due, in an open loop.
     pub(crate) fn next_due(&self, phases: &Phases) -> Option<Duration> {
         let next = match &self.timetable {
             None if self.started => return None,
@@ -187,7 +187,7 @@ impl Lane {
         (next < phases.end).then_some(next)
     }
 
-    /// The call that was due is on its way.
+    /// Records that the due call was sent.
     pub(crate) fn sent(&mut self, berth: usize, call: Call) {
         if let Some(timetable) = &mut self.timetable {
             let due = timetable.take();
@@ -207,14 +207,14 @@ impl Lane {
         self.in_flight += 1;
     }
 
-    /// The call on `stream`, if it is in flight.
+    /// Returns the call on `stream`, if it is in flight.
     pub(crate) fn call(&mut self, berth: usize, stream: StreamKey) -> Option<&mut Call> {
         let calls = &mut self.berths[berth].calls;
         let call = calls.get_mut(stream.slot as usize)?.as_mut()?;
         (call.stream == stream).then_some(call)
     }
 
-    /// The call on `stream` has ended: takes it out.
+    /// Removes the call on `stream`, which has ended.
     pub(crate) fn end(&mut self, berth: usize, stream: StreamKey) -> Option<Call> {
         let call = *self.call(berth, stream)?;
         let berth = &mut self.berths[berth];
@@ -224,7 +224,7 @@ impl Lane {
         Some(call)
     }
 
-    /// The first call in flight, from this stream slot on, that is `wanted`.
+    /// Returns the first call in flight, from this stream slot on, for which `wanted` returns true.
     pub(crate) fn find(
         &self,
         berth: usize,
@@ -236,19 +236,18 @@ impl Lane {
         calls.find(|call| wanted(call)).map(|call| call.stream)
     }
 
-    /// When the first of the calls in flight runs out of time.
+    /// Returns the earliest deadline of the calls in flight.
     pub(crate) fn next_deadline(&self, berth: usize) -> Option<Duration> {
         let calls = self.berths[berth].calls.iter();
         let deadlines = calls.flatten().map(|call| call.deadline);
         deadlines.min().filter(|deadline| *deadline < Duration::MAX)
     }
 
-    /// The run is over at `now`: counts the calls in flight, and those that were due within the
-    /// window but never sent, each by its place in the mix if it was sent, its intended start, and
-    /// the moment up to which it has aged.
+    /// Ends the lane at `now` and calls `count` for every call of the window that has not ended:
+    /// its index in the mix if it was sent, its intended start, and the end of its age.
     ///
-    /// In a closed loop a call of the warm-up counts too: it has kept its stream from calling
-    /// for the whole window, and without it a target that hangs would go unseen.
+    /// In a closed loop this includes calls of the warm-up: a call that hangs has kept its stream
+    /// from calling for the whole window, and would otherwise not be counted.
     pub(crate) fn censor(
         &mut self,
         phases: &Phases,
@@ -276,8 +275,8 @@ impl Lane {
         }
     }
 
-    /// The link of the newest connection has changed; an older one's is nobody's concern. What is
-    /// down or retired stays so until it opens again.
+    /// Sets the state of the newest connection; changes of older ones are ignored. A connection
+    /// that is down or retired stays so until the next one opens.
     pub(crate) fn set_link(&mut self, berth: usize, link: Link) {
         let news = match (&self.link, &link) {
             _ if berth != self.current => false,
@@ -294,7 +293,7 @@ impl Lane {
         }
     }
 
-    /// Waits until the link is not `Opening`, or, with `down`, until no call can start on it.
+    /// Waits until the connection is not `Opening`, or, with `down`, until no call can start on it.
     pub(crate) fn poll_link(&mut self, down: bool, cx: &mut Context<'_>) -> Poll<Link> {
         let reached = match self.link {
             Link::Opening => false,

@@ -1,4 +1,4 @@
-//! Loads gRPC servers and tells their latency, honestly.
+//! Load generator for gRPC servers with latency from the intended start of each call.
 //!
 //! ```text
 //!   command line ──▶ plan ──▶ run ──┬─▶ core 0: shard, connections, histograms ─┐
@@ -7,26 +7,26 @@
 //! ```
 //!
 //! # What is measured
-//! - **Latency** runs from the moment at which a call was *meant* to start. In an open loop
-//!   (`--rate`) a timetable says when that is; a call that finds no free stream waits with its
-//!   clock running, and no call is skipped or put off. In a closed loop a call is meant to start
-//!   when it is sent, so that waiting for one's turn goes unseen: the report says so.
-//! - **Service** time runs from the sending, **lag** from the intended start to the sending,
-//!   **late** from the moment at which a stream was free for it.
-//! - **The window** comes after the warm-up. A call belongs to it if it was meant to start within
-//!   it, whenever it ends. After the window its calls have one more second to leave, if there was
-//!   no room before, and to end. What has not ended then is **censored**: counted, with its age
-//!   as the latency that it has at least. So `ok`, `failed` and `censored` add up to all calls
-//!   that the window asked for, and `rps` is `ok` for each second of the window. (In a closed
-//!   loop a call that hangs since the warm-up is censored too.)
-//! - Failed calls count in the histograms like good ones: leaving them out would let time-outs
-//!   improve a percentile.
-//! - **Messages** within streams are timed too: the first of a call from the sending of the call,
-//!   the others from the request they answer, or where only the server streams from the message
-//!   before. They belong to the window in which they came.
-//! - A **percentile** is told only if at least ten samples lie beyond it, else it is `n/a`.
+//! - **Latency** is the time from the *intended* start of a call to its end. In an open loop
+//!   (`--rate`) a schedule sets the intended start. A call that finds no free stream waits while
+//!   its latency grows; no call is skipped or postponed. In a closed loop the intended start is the
+//!   sending, so latency does not include queueing; the report has a warning about this.
+//! - **Service** time is the time from the sending to the end, **lag** from the intended start to
+//!   the sending. **Late** is the part of the lag after a stream was free.
+//! - **The window** comes after the warm-up. A call belongs to it if its intended start is within
+//!   it, whenever it ends. After the window its calls have one more second to be sent, if no stream
+//!   was free before, and to end. A call that has not ended then is **censored**: it is counted,
+//!   with its age as a lower bound of its latency. So `ok`, `failed` and `censored` add up to all
+//!   calls that were due in the window, and `rps` is `ok` for each second of the window. (In a
+//!   closed loop a call that hangs since the warm-up is censored too.)
+//! - Failed calls count in the histograms like successful ones. Otherwise timeouts would improve a
+//!   percentile.
+//! - **Messages** within streams are timed too. The first message counts from the sending of the
+//!   call, later ones from the request that they answer, or from the previous message if only the
+//!   server streams. They belong to the window in which they were received.
+//! - A **percentile** is reported only if at least ten samples lie beyond it, else it is `n/a`.
 //! - **Each second** of the window has histograms of its own, cut at whole seconds from its start.
-//!   What is merged are histograms, never percentiles.
+//!   Histograms are merged, never percentiles.
 //! - **CPU** times are read at both ends of the window and divided by the calls that ended in it.
 //! - Times are those of the shard's turn: a response counts as read when the turn that read it
 //!   began, and a request as sent in the turn that wrote it.
@@ -47,12 +47,12 @@
 //! ```
 //!
 //! # Comparisons
-//! [`execute`] carries out every command. `compare` takes turns of both targets in mirrored blocks,
-//! `search` closes in on the highest rate that holds an objective, `agent` loads for a coordinator;
-//! what they find is a [`Document`], which every format of [`Outputs`] shows. `report` puts several
-//! beside each other ([`Collection`]).
+//! [`execute`] runs every command. `compare` measures two targets in alternating turns, `search`
+//! finds the highest rate that meets an objective, and `agent` runs the load for a coordinator. The
+//! result is a [`Document`], which every format of [`Outputs`] shows. `report` shows several
+//! results together ([`Collection`]).
 //!
-//! **Not here:** the servers that are called, but for those that `calibrate` needs.
+//! **Not here:** the servers under load, except those that `calibrate` needs.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -1,4 +1,4 @@
-//! The program: the command line in, findings out, an exit code that tells how it went.
+//! Entry point of the program: parses the command line, runs the command, returns the exit code.
 
 #![forbid(unsafe_code)]
 

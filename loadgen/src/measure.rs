@@ -1,12 +1,12 @@
-//! What is counted: outcomes by name, latencies by histogram, and the window they belong to.
+//! Counters and histograms of a run: outcomes, latencies, and the measured window.
 //!
-//! A call belongs to the moment at which it was *meant* to start. Calls meant to start within the
-//! measured window are counted, whenever they end; those of the warm-up are not. So `ok + failed +
-//! censored` is exactly the number of calls that the window asked for.
+//! A call belongs to the window of its *intended* start. Calls that are meant to start within the
+//! measured window are counted, whenever they end; calls of the warm-up are not. So `ok + failed +
+//! censored` is exactly the number of calls that were due in the window.
 //!
-//! A core records into one set of histograms; at each cut, once a second, the set is handed to the
-//! run as an [`Interval`] and an empty one takes its place. Adding up is the run's work, so that
-//! the core goes on calling.
+//! A core records into one set of histograms. Once a second the set is passed to the run as an
+//! [`Interval`], and an empty set replaces it. The run adds the intervals up, so that the core can
+//! go on calling.
 
 use std::time::Duration;
 
@@ -15,46 +15,46 @@ use hdrhistogram::Histogram;
 use crate::failures::Failures;
 use crate::outcome::{OUTCOMES, Outcome};
 
-/// Latencies are kept from 1 ns up to this many nanoseconds; longer ones count as this long.
+/// Largest latency in ns that is kept; longer ones count as this one.
 pub(crate) const NANOS_MAX: u64 = 60_000_000_000;
 
-/// Decimal digits of every kept latency that are exact.
+/// Number of exact decimal digits of a kept latency.
 const DIGITS: u8 = 3;
 
-/// How far the cuts between intervals are apart.
+/// Interval between cuts.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The phases of a run, as times since the process epoch.
+/// Phases of a run, as times since the process epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct Phases {
-    /// Calls start: the warm-up begins.
+    /// Start of the warm-up, and of calls.
     pub begin: Duration,
-    /// The measured window begins.
+    /// Start of the measured window.
     pub measure: Duration,
-    /// The measured window ends, and no call starts any more.
+    /// End of the measured window; no call becomes due after it.
     pub end: Duration,
 }
 
 impl Phases {
-    /// The phases of a run that has not begun.
+    /// Phases of a run that has not begun.
     pub const PENDING: Self = Self {
         begin: Duration::MAX,
         measure: Duration::MAX,
         end: Duration::MAX,
     };
 
-    /// Calls may start at `now`.
+    /// Returns true if calls may start at `now`.
     pub fn calling(&self, now: Duration) -> bool {
         self.begin <= now && now < self.end
     }
 
-    /// `at` lies in the measured window.
+    /// Returns true if `at` is in the measured window.
     pub fn measured(&self, at: Duration) -> bool {
         self.measure <= at && at < self.end
     }
 
-    /// The first cut after `at`. Cuts lie a whole number of seconds before and after the start of
-    /// the measured window, so that no interval has a part in both phases.
+    /// Returns the first cut after `at`. Cuts are a whole number of seconds before and after the
+    /// start of the measured window, so that no interval belongs to both phases.
     pub fn next_cut(&self, at: Duration) -> Duration {
         if at < self.measure {
             let left = self.measure - at - Duration::from_nanos(1);
@@ -64,39 +64,39 @@ impl Phases {
     }
 }
 
-/// The moments of a call that ended.
+/// Times of a call that has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// When it was meant to start.
+    /// Intended start of the call.
     pub intended: Duration,
-    /// When it could be sent: at its intended start, or once a stream was free for it.
+    /// Time at which the call could be sent: its intended start, or when a stream became free.
     pub ready: Duration,
-    /// When its request was handed to the socket.
+    /// Time at which the request was passed to the socket.
     pub sent: Duration,
-    /// When the first of its response was read; `None` if nothing of it came.
+    /// Time at which the first bytes of the response were read; `None` without a response.
     pub first: Option<Duration>,
-    /// When the end of its response was read.
+    /// Time at which the end of the response was read.
     pub ended: Duration,
 }
 
-/// A histogram of nanoseconds from 1 ns to 60 s, three digits exact.
+/// Returns a histogram of nanoseconds from 1 ns to 60 s, with three exact digits.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, NANOS_MAX, DIGITS)
         .unwrap_or_else(|error| unreachable!("constant bounds are valid: {error}"))
 }
 
-/// The latencies of some calls, each in its own histogram of nanoseconds.
+/// Latencies of calls in nanoseconds, a histogram for each kind.
 #[derive(Clone, Debug)]
 pub struct Latencies {
-    /// From the intended start to the end; of censored calls their age.
+    /// Time from the intended start to the end; the age of censored calls.
     pub response: Histogram<u64>,
-    /// From the sending to the end.
+    /// Time from the sending to the end.
     pub service: Histogram<u64>,
-    /// From the intended start to the sending.
+    /// Time from the intended start to the sending.
     pub lag: Histogram<u64>,
-    /// The generator's own part of the lag: from the moment at which a stream was free.
+    /// Part of the lag that the generator causes: time from a free stream to the sending.
     pub late: Histogram<u64>,
-    /// From the sending to the first of the response.
+    /// Time from the sending to the first bytes of the response.
     pub first_byte: Histogram<u64>,
 }
 
@@ -135,7 +135,7 @@ impl Latencies {
         add(&mut self.first_byte, &other.first_byte);
     }
 
-    /// Each histogram with the name that logs and reports give it.
+    /// Returns each histogram with its name in logs and reports.
     pub fn named(&self) -> [(&'static str, &Histogram<u64>); 5] {
         [
             ("response", &self.response),
@@ -147,39 +147,39 @@ impl Latencies {
     }
 }
 
-/// What one core counted, or several together.
+/// Counters and histograms of one core, or of several together.
 #[derive(Clone, Debug)]
 pub struct Record {
     outcomes: [u64; OUTCOMES],
-    /// Response times of the calls that did not end well: by the place of their outcome, and
-    /// last those of the censored.
+    /// Response times of failed calls by the outcome's index, and at the last index of censored
+    /// calls.
     apart: [Option<Box<Histogram<u64>>>; OUTCOMES + 1],
-    /// Calls that ended within the window, whenever they were meant to start.
+    /// Number of calls that ended within the window, whenever they were meant to start.
     pub ended_in_window: u64,
-    /// Calls of the warm-up among them: they were in flight when the window began.
+    /// Number of these calls that belong to the warm-up: they were in flight when the window began.
     pub carried_in: u64,
-    /// Calls of the window that had not ended when the run did.
+    /// Number of calls of the window that had not ended when the run ended.
     pub censored: u64,
-    /// Connections that were lost.
+    /// Number of connections that were lost.
     pub lost: u64,
-    /// Connections that were made anew.
+    /// Number of connections that were opened again.
     pub reconnects: u64,
-    /// Parts of the window in which a connection was missing, summed over all.
+    /// Time within the window without a connection, summed over all lanes.
     pub unconnected: Duration,
-    /// The fewest streams that the target allowed at once on a connection.
+    /// Smallest limit of concurrent streams on a connection that the target set.
     pub streams_allowed: u32,
-    /// The share of the window's time in which the busiest core computed.
+    /// Share of the window's time in which the busiest core computed.
     pub busiest_core_share: f64,
-    /// The latencies of all calls of the window that were absorbed so far.
+    /// Latencies of all calls of the window in the intervals absorbed so far.
     pub latencies: Latencies,
-    /// How late the core came to what it wanted to do at a certain moment.
+    /// Stalls: delay between the planned and the actual time of a core's timed actions.
     pub gaps: Histogram<u64>,
-    /// Texts that calls of the window failed with.
+    /// Error texts of failed calls of the window.
     pub failures: Failures,
     recent: Recent,
 }
 
-/// What happened since the last cut.
+/// Counts since the last cut.
 #[derive(Clone, Debug)]
 struct Recent {
     measured: Latencies,
@@ -199,23 +199,23 @@ impl Default for Recent {
     }
 }
 
-/// What one core, or all of them, saw between two cuts.
+/// Counts of one core, or of all cores, between two cuts.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    /// When it began and ended, since the process epoch.
+    /// Start and end of the interval, since the process epoch.
     pub span: (Duration, Duration),
-    /// Calls of the measured window that ended in it.
+    /// Latencies of calls of the measured window that ended in the interval.
     pub measured: Latencies,
-    /// Response times of the other calls that ended in it: those of the warm-up.
+    /// Response times of calls of the warm-up that ended in the interval.
     pub warmup: Histogram<u64>,
-    /// How many calls failed, of both kinds.
+    /// Number of failed calls that ended in the interval, including the warm-up.
     pub failed: u64,
-    /// How late the core was at most.
+    /// Longest stall of a core in the interval.
     pub gap_max: Duration,
 }
 
 impl Interval {
-    /// Adds what another core saw in the same interval.
+    /// Adds the counts of another core for this interval.
     pub fn add(&mut self, other: &Self) {
         self.measured.add(&other.measured);
         add(&mut self.warmup, &other.warmup);
@@ -223,13 +223,13 @@ impl Interval {
         self.gap_max = self.gap_max.max(other.gap_max);
     }
 
-    /// Its length in seconds, above 0.
+    /// Returns the length in seconds, above 0.
     pub fn seconds(&self) -> f64 {
         let (from, to) = self.span;
         to.saturating_sub(from).as_secs_f64().max(1e-9)
     }
 
-    /// The response times of all calls that ended in it.
+    /// Returns the response times of all calls that ended in the interval.
     pub fn all(&self) -> Histogram<u64> {
         let mut all = self.measured.response.clone();
         add(&mut all, &self.warmup);
@@ -284,7 +284,7 @@ impl Record {
             .saturating_record(response);
     }
 
-    /// Counts a call that had not ended at `now`, with the age that its latency exceeds.
+    /// Counts a call that had not ended at `now`; its age is a lower bound of its latency.
     pub fn censored(&mut self, intended: Duration, now: Duration) {
         self.censored += 1;
         let age = nanos(intended, now);
@@ -292,13 +292,13 @@ impl Record {
         self.set_apart(OUTCOMES, age);
     }
 
-    /// The core came to something this much later than it had wanted to.
+    /// Records a stall: the core reached a timed action this much late.
     pub fn gap(&mut self, late: Duration) {
         self.gaps.saturating_record(nanos(Duration::ZERO, late));
         self.recent.gap_max = self.recent.gap_max.max(late);
     }
 
-    /// Hands over what happened since this was last asked; it is the caller's to absorb.
+    /// Returns the counts since the last cut and resets them; the caller must absorb them.
     pub fn take_interval(&mut self, span: (Duration, Duration)) -> Interval {
         let recent = std::mem::take(&mut self.recent);
         Interval {
@@ -315,7 +315,7 @@ impl Record {
         self.latencies.add(&interval.measured);
     }
 
-    /// Adds what another core counted; its intervals so far were absorbed already.
+    /// Adds the counts of another core, whose intervals were absorbed before.
     pub fn merge(&mut self, mut other: Self) {
         let rest = other.take_interval(Default::default());
         self.latencies.add(&other.latencies);
@@ -342,19 +342,20 @@ impl Record {
         self.failures.merge(&other.failures);
     }
 
-    /// Absorbs what its own intervals have not handed over.
+    /// Absorbs the counts since the last cut.
     pub fn settle(mut self) -> Self {
         let rest = self.take_interval(Default::default());
         self.absorb(&rest);
         self
     }
 
-    /// Calls that ended well.
+    /// Returns the number of successful calls.
     pub fn ok(&self) -> u64 {
         self.outcomes[Outcome::OK.index()]
     }
 
-    /// Counts of calls that failed, by the name of their outcome; names without calls are left out.
+    /// Returns the number of failed calls by the name of their outcome; outcomes without calls are
+    /// left out.
     pub fn failed(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Outcome::all()
             .map(|outcome| (outcome, self.outcomes[outcome.index()]))
@@ -362,8 +363,8 @@ impl Record {
             .map(|(outcome, count)| (outcome.name(), count))
     }
 
-    /// The response times of each outcome that occurred, and of the censored calls. The good ones
-    /// are what is left when all others are taken away, so that they cost the core nothing.
+    /// Returns the response times of each outcome that occurred, and of censored calls. Successful
+    /// calls are computed as the total less all others, so that they cost the core nothing.
     pub fn by_outcome(&self) -> Vec<(&'static str, Histogram<u64>)> {
         let names = Outcome::all().map(Outcome::name).chain(["CENSORED"]);
         let apart = names.zip(&self.apart).filter_map(|(name, histogram)| {

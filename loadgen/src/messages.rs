@@ -1,4 +1,4 @@
-//! What is counted of the messages within streams.
+//! Counters of the messages within streams.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use hdrhistogram::Histogram;
 
 use crate::measure::{add, histogram};
 
-/// The messages of streaming calls that came or went in the measured window.
+/// Messages of streaming calls that were sent or received in the measured window.
 #[derive(Clone, Debug)]
 pub struct Messages {
-    /// Requests handed to HTTP/2, which may still wait there for flow control.
+    /// Number of requests passed to HTTP/2, which may still wait for flow control.
     pub sent: u64,
-    /// Responses that came in full.
+    /// Number of responses that were received completely.
     pub received: u64,
-    /// From the sending of the call to its first message, in ns.
+    /// Time from the sending of a call to its first message, in ns.
     pub first: Histogram<u64>,
-    /// From a request to the response of the same number where both sides stream, else from the
-    /// response before; in ns.
+    /// Time in ns to a response: from the request of the same number if both sides stream, else
+    /// from the previous response.
     pub each: Histogram<u64>,
 }
 
@@ -32,7 +32,7 @@ impl Default for Messages {
 }
 
 impl Messages {
-    /// Adds what another core counted.
+    /// Adds the counts of another core.
     pub fn merge(&mut self, other: &Self) {
         self.sent += other.sent;
         self.received += other.received;
@@ -40,12 +40,12 @@ impl Messages {
         add(&mut self.each, &other.each);
     }
 
-    /// The first response of a call came, so long after the call was sent.
+    /// Records the first response of a call, this long after the call was sent.
     pub(crate) fn first(&mut self, after: Duration) {
         self.first.saturating_record(after.as_nanos() as u64);
     }
 
-    /// A response came, so long after what it is measured from.
+    /// Records a later response, with the time that `each` describes.
     pub(crate) fn each(&mut self, after: Duration) {
         self.each.saturating_record(after.as_nanos() as u64);
     }

@@ -11,42 +11,42 @@ use fastrand::Rng;
 use crate::data::Template;
 use crate::error::LoadError;
 
-/// Base64 with or without padding, as gRPC accepts it.
+/// Base64 decoder that accepts input with and without padding, as gRPC requires.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Adds a pair. The value of a `-bin` key is given as base64, as other tools have it.
+/// Adds a pair. The value of a `-bin` key is given as base64, as in other tools.
 ///
 /// # Errors
-/// What is wrong with the pair, in words.
+/// The reason in words.
 pub(crate) fn add(map: &mut MetadataMap, key: &str, value: &str) -> Result<(), String> {
     let added = match key.ends_with("-bin") {
         false => map.append(key, value),
         true => {
             let bytes = BASE64.decode(value);
-            let bytes = bytes.map_err(|_| format!("the value of {key} is no base64"))?;
+            let bytes = bytes.map_err(|_| format!("the value of {key} is not base64"))?;
             map.append_bin(key, &bytes)
         }
     };
     added.map_err(|error| error.to_string())
 }
 
-/// Pair of metadata as it was asked for.
+/// Pair of metadata as the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
     key: String,
     value: String,
-    /// Nothing is filled in.
+    /// True if the value is not a template.
     verbatim: bool,
 }
 
 impl Pair {
-    /// Checks a pair as far as it can be without filling places in.
+    /// Checks a pair without filling in its templates.
     ///
     /// # Errors
-    /// The reason why it cannot be sent.
+    /// The reason that the pair cannot be sent.
     pub(crate) fn new(key: &str, value: &str) -> Result<Self, String> {
         if !value.contains("{{") {
             add(&mut MetadataMap::new(), key, value)?;
@@ -58,16 +58,16 @@ impl Pair {
         })
     }
 
-    /// Text with the places to fill in, for the files that it names.
+    /// Returns the template text of the value, which may name files.
     pub(crate) fn text(&self) -> &str {
         if self.verbatim { "" } else { &self.value }
     }
 }
 
-/// Metadata of `--metadata`, as `key:value` or `key=value`, and of `--token`.
+/// Parses metadata from `--metadata` (`key:value` or `key=value`) and `--token`.
 ///
 /// # Errors
-/// Names the flag, but not a value that may be a secret.
+/// Names the flag, but not the value, which may be a secret.
 pub(crate) fn read(pairs: &[String], token: Option<&str>) -> Result<Vec<Pair>, LoadError> {
     let mut all = Vec::new();
     for pair in pairs {
@@ -81,7 +81,7 @@ pub(crate) fn read(pairs: &[String], token: Option<&str>) -> Result<Vec<Pair>, L
         let failed = |cause: String| LoadError::flag("--token", concealed(given), cause);
         let value = format!("Bearer {}", read_token(given).map_err(failed)?);
         add(&mut MetadataMap::new(), "authorization", &value)
-            .map_err(|_| failed("a token has no such characters".to_owned()))?;
+            .map_err(|_| failed("it has characters that are invalid in a token".to_owned()))?;
         all.push(Pair {
             key: "authorization".to_owned(),
             value,
@@ -91,7 +91,7 @@ pub(crate) fn read(pairs: &[String], token: Option<&str>) -> Result<Vec<Pair>, L
     Ok(all)
 }
 
-/// The value may be a secret, and errors are passed around like reports.
+/// Returns an error that does not show the value, because errors are shared like reports.
 fn refused(key: &str, cause: impl Into<String>) -> LoadError {
     LoadError::flag("--metadata", format!("{key}:…"), cause)
 }
@@ -99,19 +99,19 @@ fn refused(key: &str, cause: impl Into<String>) -> LoadError {
 /// Metadata ready to be sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filled {
-    /// Pairs that are alike in every call.
+    /// Pairs that are equal in every call.
     pub(crate) fixed: MetadataMap,
     pub(crate) varying: Varying,
 }
 
-/// Pairs with places that are filled in for each call.
+/// Pairs with templates that are filled in for each call.
 #[derive(Clone, Debug, Default)]
 pub struct Varying(Vec<(String, Template)>);
 
-/// Reads the places of values; relative paths in them start at `folder`.
+/// Parses the templates of values; relative paths in them start at `folder`.
 ///
 /// # Errors
-/// Names the key and the place that makes no sense.
+/// Names the key and the invalid template.
 pub(crate) fn fill(pairs: &[Pair], folder: &Path) -> Result<Filled, LoadError> {
     let mut filled = Filled::default();
     for pair in pairs {
@@ -127,7 +127,7 @@ pub(crate) fn fill(pairs: &[Pair], folder: &Path) -> Result<Filled, LoadError> {
 }
 
 impl Filled {
-    /// Metadata of a first call.
+    /// Returns the metadata of a first call.
     ///
     /// # Errors
     /// Names the key whose value cannot be sent.
@@ -139,7 +139,7 @@ impl Filled {
 }
 
 impl Varying {
-    /// Pairs of call number `number`; an empty map costs nothing.
+    /// Returns the pairs of call number `number`; an empty map allocates nothing.
     ///
     /// # Errors
     /// Names the key whose value cannot be sent.
@@ -155,7 +155,7 @@ impl Varying {
     }
 }
 
-/// Words in the names of metadata whose values are credentials.
+/// Parts of metadata names whose values are treated as credentials.
 const SECRET_NAMES: [&str; 8] = [
     "auth",
     "token",
@@ -167,9 +167,10 @@ const SECRET_NAMES: [&str; 8] = [
     "session",
 ];
 
-/// Credentials among the metadata: values of names that say so, and what follows their scheme.
+/// Returns the credentials in metadata: values of keys with such a name, and the part after their
+/// scheme.
 pub(crate) fn secrets<'a>(all: impl Iterator<Item = &'a MetadataMap>) -> Vec<String> {
-    /// Shorter values would be found in any text.
+    /// Shortest credential in bytes that is hidden; shorter ones occur in any text by chance.
     const BYTES_MIN: usize = 4;
     let mut secrets = Vec::new();
     for (name, value) in all.flat_map(MetadataMap::iter) {
@@ -190,7 +191,8 @@ pub(crate) fn secrets<'a>(all: impl Iterator<Item = &'a MetadataMap>) -> Vec<Str
     secrets
 }
 
-/// The token itself, or that of a file (`@path`) or of the environment (`env:NAME`).
+/// Returns a token: the text itself, the content of a file (`@path`), or an environment variable
+/// (`env:NAME`).
 pub(crate) fn read_token(given: &str) -> Result<String, String> {
     let token = if let Some(path) = given.strip_prefix('@') {
         std::fs::read_to_string(path).map_err(|error| error.to_string())?
@@ -205,7 +207,7 @@ pub(crate) fn read_token(given: &str) -> Result<String, String> {
     }
 }
 
-/// What an error may show of a token: where it is, not what it is.
+/// Returns the part of a token flag that errors may show: its source, not its value.
 pub(crate) fn concealed(given: &str) -> &str {
     match given.starts_with('@') || given.starts_with("env:") {
         true => given,
@@ -315,7 +317,7 @@ mod tests {
             (&["k:v"], Some(""), "the token is empty"),
             (&[], Some("@/nowhere/token"), "No such file"),
             (&[], Some("env:NO_SUCH_NAME_HERE"), "env:NO_SUCH_NAME_HERE"),
-            (&[], Some("two\nlines"), "no such characters"),
+            (&[], Some("two\nlines"), "invalid in a token"),
         ];
         for (pairs, token, wanted) in cases {
             let error = map(pairs, token).unwrap_err().to_string();

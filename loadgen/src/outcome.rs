@@ -1,26 +1,26 @@
-//! How a call can end.
+//! Outcomes of calls.
 
 use corespun_codec::Code;
 
-/// How many outcomes there are: the codes of gRPC and two of our own.
+/// Number of outcomes: the gRPC status codes and two more.
 pub(crate) const OUTCOMES: usize = 19;
 
-/// How a call ended.
+/// Outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// With this status, given by the server or derived from HTTP as gRPC asks.
+    /// gRPC status from the server, or derived from the HTTP status by gRPC's rules.
     Status(Code),
     /// The response ended without a `grpc-status`.
     MissingStatus,
-    /// The status is OK, but what came was not exactly one whole message.
+    /// The status is OK, but the body was not exactly one complete message.
     Malformed,
 }
 
 impl Outcome {
-    /// The call did what it should.
+    /// Outcome of a successful call.
     pub const OK: Self = Self::Status(Code::Ok);
 
-    /// The name that reports use, as in `NOT_FOUND` or `MISSING_STATUS`.
+    /// Returns the name in reports, such as `NOT_FOUND` or `MISSING_STATUS`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Status(code) => code.name(),
@@ -29,7 +29,7 @@ impl Outcome {
         }
     }
 
-    /// Text of a failure that gave none itself.
+    /// Returns the text for a failure without a message of its own.
     pub(crate) fn explanation(self) -> &'static str {
         match self {
             Self::Status(_) => "(no message)",
@@ -40,7 +40,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome's place in a table of [`OUTCOMES`].
+    /// Returns the outcome's index in a table of [`OUTCOMES`] entries.
     pub(crate) fn index(self) -> usize {
         match self {
             Self::Status(code) => code as usize,
@@ -49,7 +49,7 @@ impl Outcome {
         }
     }
 
-    /// Every outcome, in the order of their places.
+    /// Returns every outcome in the order of indices.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..17)
             .map(|code| Self::Status(Code::from_i32(code)))

@@ -1,4 +1,4 @@
-//! Destinations of results: files for people, for programs and for other tools.
+//! Output of results to files, for people and for other tools.
 
 mod args;
 mod csv;
@@ -20,8 +20,7 @@ pub use hdr_log::HdrLog;
 
 use file::OutputFile;
 
-/// Files that were asked for, opened before the run so that an hour's work is not lost to a
-/// typing mistake.
+/// Requested output files, opened before the run so that a wrong path is reported at once.
 #[derive(Debug, Default)]
 pub struct Outputs {
     files: Vec<(Format, OutputFile)>,
@@ -29,7 +28,7 @@ pub struct Outputs {
     to_stdout: bool,
 }
 
-/// Content of a file.
+/// Format of an output file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Json,
@@ -39,22 +38,22 @@ enum Format {
     Hgrm,
 }
 
-/// File that a flag names.
+/// Output path with the name of its flag.
 pub(crate) type Named<'a> = (&'static str, &'a Path);
 
 impl Outputs {
-    /// Opens every file that was asked for.
+    /// Opens every requested file.
     ///
     /// # Errors
-    /// If the system refuses one, or two are the same.
+    /// The system refuses one, or two are the same file.
     pub fn open(args: &OutputArgs) -> Result<Self, LoadError> {
         Self::open_beside(args, &[])
     }
 
-    /// Opens every file that was asked for; `others` are written by someone else.
+    /// Opens every requested file; `others` are outputs that another module writes.
     ///
     /// # Errors
-    /// If the system refuses one, or two are the same, `others` among them.
+    /// The system refuses one, or two are the same file, `others` included.
     pub(crate) fn open_beside(args: &OutputArgs, others: &[Named<'_>]) -> Result<Self, LoadError> {
         let asked = [
             ("--json", Format::Json, &args.json),
@@ -87,15 +86,15 @@ impl Outputs {
         })
     }
 
-    /// Returns whether a result goes to standard output, where nothing else may be then.
+    /// Returns true if a result goes to standard output, which must then contain nothing else.
     pub(crate) fn takes_stdout(&self) -> bool {
         self.to_stdout
     }
 
-    /// Writes the findings to every file.
+    /// Writes the results to every file.
     ///
     /// # Errors
-    /// If the system refuses, or a format has no way to show what was found.
+    /// The system refuses, or a format cannot represent the result.
     pub fn write(self, document: &Document) -> Result<(), LoadError> {
         for (format, file) in self.files {
             let text = render(format, document).map_err(|cause| file.failure(cause))?;
@@ -111,14 +110,14 @@ fn tell_apart(named: &[Named<'_>]) -> Result<(), LoadError> {
     for (index, (flag, path)) in named.iter().enumerate() {
         let mut before = named[..index].iter();
         if let Some((other, _)) = before.find(|(_, other)| file::are_same(path, other)) {
-            let cause = format!("{other} goes there already");
+            let cause = format!("{other} writes to the same file");
             return Err(LoadError::flag(flag, path.to_string_lossy(), cause));
         }
     }
     Ok(())
 }
 
-/// Makes the folder for charts.
+/// Creates the folder for charts.
 fn folder(path: &Path) -> Result<PathBuf, LoadError> {
     let made = std::fs::create_dir_all(path);
     made.map_err(|error| file::failure(path, error.to_string()))?;
@@ -141,6 +140,6 @@ fn render(format: Format, document: &Document) -> Result<String, String> {
         (Format::Csv, _) => Ok(csv::table(document)),
         (Format::Prometheus, _) => prometheus::text(document),
         (Format::Hgrm, Body::Run(report)) => hgrm::text(&report.histograms.response.unpack()?),
-        (Format::Hgrm, _) => Err("only a run has one distribution".to_owned()),
+        (Format::Hgrm, _) => Err("only a single run has one distribution".to_owned()),
     }
 }

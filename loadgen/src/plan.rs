@@ -1,4 +1,4 @@
-//! What to do, judged and ready: every value of the command line checked before anything starts.
+//! Validated plan of a run: every flag is checked before anything starts.
 
 mod pace;
 mod security;
@@ -22,65 +22,66 @@ use crate::schedule::Schedule;
 use crate::schema::{Schema, Wanted, reflect};
 use values::{count, number, pid, span};
 
-/// A run, ready to start.
+/// Run that is ready to start.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where the server is.
+    /// Server under load.
     pub target: Endpoint,
-    /// What is called.
+    /// Methods to call.
     pub mix: Mix,
-    /// How the load is spread.
+    /// Connections, streams and threads of the load.
     pub shape: Shape,
-    /// When calls start; `None` calls again when a call has ended (closed loop).
+    /// Intended start times; `None` in a closed loop, which calls again when a call has ended.
     pub schedule: Option<Schedule>,
-    /// How fast and for how long.
+    /// Rate, warm-up and length.
     pub pace: Pace,
-    /// What random schedules and data start from.
+    /// Seed of random schedules and data.
     pub seed: u64,
-    /// How sockets are driven.
+    /// Kernel interface for sockets.
     pub engine: Engine,
-    /// Responses are always decoded by the schema.
+    /// True if every response is decoded by the schema.
     pub strict: bool,
-    /// Whose CPU time and memory are measured.
+    /// Process or control group whose CPU time and memory are measured.
     pub measured: Option<Measured>,
-    /// Where the calls go as a trace.
+    /// Path of the trace file to write.
     pub record: Option<PathBuf>,
-    /// Command line as reports show it, without secrets.
+    /// Command line for reports, without secrets.
     pub command: Vec<String>,
-    /// Credentials among the metadata, which servers may repeat and reports must not.
+    /// Credentials in the metadata; reports hide them, because servers may repeat them in error
+    /// texts.
     pub secrets: Vec<String>,
 }
 
-/// How the load is spread.
+/// Connections, streams and threads of the load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Connections in all, at least one for each core.
+    /// Number of connections, at least one for each core.
     pub connections: usize,
-    /// Calls in flight at once on each connection, at least 1.
+    /// Number of calls in flight at once on each connection, at least 1.
     pub streams: usize,
-    /// One entry for each core: the CPU that its thread is pinned to, if any.
+    /// CPU that each core's thread is pinned to, if any; one entry for each core.
     pub cpus: Vec<Option<usize>>,
 }
 
-/// How fast and for how long.
+/// Rate, warm-up and length of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// Calls per second in all, on average over the window; `None` in a closed loop.
+    /// Total calls per second, on average over the window; `None` in a closed loop.
     pub rate: Option<f64>,
-    /// How long is called before anything is measured.
+    /// Length of the warm-up.
     pub warmup: Duration,
-    /// The length of the measured window, or the most that it takes if `calls` are limited.
+    /// Length of the measured window; its upper bound if `calls` is set.
     pub duration: Duration,
-    /// Calls of the window in a closed loop, if their number is limited.
+    /// Number of calls of the window in a closed loop, if it is limited.
     pub calls: Option<u64>,
 }
 
 impl Plan {
-    /// Judges the command line, learns the schema and encodes the requests. If no schema is given
-    /// the server is asked for it.
+    /// Checks the command line, reads the schema and encodes the requests. Without a schema flag
+    /// the server is asked by reflection.
     ///
     /// # Errors
-    /// One that names the first flag whose value makes no sense, or what the schema lacks.
+    /// Names the first invalid flag, or the item that the schema lacks.
     pub fn new(args: &RunArgs) -> Result<Self, LoadError> {
         let shape = shape(args)?;
         let (schedule, pace) = pace::read(&args.pace)?;
@@ -191,7 +192,7 @@ fn measured(args: &RunArgs) -> Result<Option<Measured>, LoadError> {
     Ok(process.map(Measured::Process).or(group))
 }
 
-/// The calls that the flags, or the scenario, ask for.
+/// Returns the calls that the flags or the scenario describe.
 pub(crate) fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
     let timeout = args.timeout.as_deref();
     let messages = args.messages.as_deref();
@@ -226,7 +227,7 @@ pub(crate) fn orders(args: &CallArgs) -> Result<Vec<Order>, LoadError> {
             Err(LoadError::flag("--method", "", cause))
         }
         (Some(method), Some(_)) => {
-            let cause = "the --scenario says what is called";
+            let cause = "the --scenario names the methods";
             Err(LoadError::flag("--method", method, cause))
         }
     }

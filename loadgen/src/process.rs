@@ -1,4 +1,4 @@
-//! What the run costs, and who pays: the target, the generator, the machine under both.
+//! Resource use during a run: by the target, the generator, and the machine.
 
 pub(crate) mod machine;
 pub(crate) mod target;
@@ -14,18 +14,18 @@ pub use machine::{Machine, PressureShares};
 pub use target::{Memory, Switches, Target, Used};
 pub use window::{Readings, Window};
 
-/// The largest process id that Linux gives (`PID_MAX_LIMIT`).
+/// Largest process ID on Linux (`PID_MAX_LIMIT`).
 const PID_MAX: i32 = 1 << 22;
 
-/// The CPU time of a process: all its threads, kernel helpers of io_uring and ended ones included.
+/// CPU clock of a process. It includes all threads, ended ones, and kernel threads of io_uring.
 #[derive(Clone, Copy, Debug)]
 pub struct CpuClock(ClockId);
 
 impl CpuClock {
-    /// The clock of the process `pid`.
+    /// Returns the clock of the process `pid`.
     ///
     /// # Errors
-    /// ESRCH when there is no such process.
+    /// ESRCH if the process does not exist.
     pub fn of(pid: i32) -> Result<Self, Errno> {
         if !(1..=PID_MAX).contains(&pid) {
             // The system would take 0, and the low bits of a large number, for other processes.
@@ -34,20 +34,20 @@ impl CpuClock {
         clock_getcpuclockid(Pid::from_raw(pid)).map(Self)
     }
 
-    /// The clock of this process.
+    /// Returns the clock of this process.
     pub fn own() -> Self {
         Self(ClockId::CLOCK_PROCESS_CPUTIME_ID)
     }
 
-    /// The clock of the thread that reads it.
+    /// Returns the clock of the calling thread.
     pub fn of_thread() -> Self {
         Self(ClockId::CLOCK_THREAD_CPUTIME_ID)
     }
 
-    /// The CPU time used so far.
+    /// Returns the CPU time used so far.
     ///
     /// # Errors
-    /// When the process has ended.
+    /// The process has ended.
     pub fn read(self) -> Result<Duration, Errno> {
         let time = clock_gettime(self.0)?;
         Ok(Duration::new(
@@ -65,13 +65,13 @@ pub struct Ticks {
 }
 
 impl Ticks {
-    /// The ticks so far; `None` where the system does not tell.
+    /// Returns the ticks so far; `None` if the system does not report them.
     pub fn read() -> Option<Self> {
         Self::parse(&std::fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// `cpu user nice system idle iowait irq softirq steal …`; what follows steal is a part of
-    /// user and nice already.
+    /// Parses `cpu user nice system idle iowait irq softirq steal …`; the columns after `steal` are
+    /// already included in user and nice.
     fn parse(stat: &str) -> Option<Self> {
         let mut words = stat.lines().next()?.split_ascii_whitespace();
         words.next().filter(|word| *word == "cpu")?;
@@ -87,7 +87,7 @@ impl Ticks {
         })
     }
 
-    /// The share of ticks since `earlier` that the hypervisor gave to others, 0 to 1.
+    /// Returns the share of ticks since `earlier` that the hypervisor gave to other guests, 0 to 1.
     pub fn stolen_since(self, earlier: Self) -> f64 {
         let total = self.total.saturating_sub(earlier.total);
         let stolen = self.stolen.saturating_sub(earlier.stolen);

@@ -1,4 +1,4 @@
-//! What is told while a run goes on: a line each second, for a file or a log.
+//! Progress of a run: a line each second, for a file or a log.
 
 mod live;
 
@@ -11,28 +11,29 @@ use crate::plan::Plan;
 use crate::report::quantile_us;
 use crate::timeline::Moment;
 
-/// Whoever wants to know what happens while a run goes on. Called on the thread of the run, never
-/// on one that calls the target.
+/// Observer of a run. Its methods are called on the thread of the run, never on one that calls the
+/// target.
 pub trait Observer {
-    /// The target answers. Calls begin once this says so; it is asked until then.
+    /// Returns true once calls may begin. Called repeatedly after the target has answered.
     fn may_begin(&mut self) -> bool {
         true
     }
 
-    /// Calls begin.
+    /// Called when calls begin.
     fn began(&mut self, _plan: &Plan) {}
 
-    /// A second is over on all cores. The last one holds what ended after the window.
+    /// Called when a second is over on all cores. The last interval has the calls that ended after
+    /// the window.
     fn interval(&mut self, moment: Moment<'_>);
 
-    /// Time has passed: some twenty times a second.
+    /// Called some twenty times a second.
     fn look(&mut self) {}
 
-    /// The run is over, whether it went well or not.
+    /// Called when the run is over, successful or not.
     fn ended(&mut self) {}
 }
 
-/// Nobody wants to know.
+/// Observer that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silence;
 
@@ -40,7 +41,7 @@ impl Observer for Silence {
     fn interval(&mut self, _moment: Moment<'_>) {}
 }
 
-/// Several that want to know.
+/// Several observers, called in order.
 impl Observer for Vec<&mut dyn Observer> {
     fn may_begin(&mut self) -> bool {
         self.iter_mut().all(|each| each.may_begin())
@@ -63,11 +64,11 @@ impl Observer for Vec<&mut dyn Observer> {
     }
 }
 
-/// A line for each second.
+/// Observer that writes a line for each second.
 pub struct Lines<'a>(&'a mut dyn Write);
 
 impl<'a> Lines<'a> {
-    /// Lines that go to `out`.
+    /// Returns an observer that writes to `out`.
     pub fn new(out: &'a mut dyn Write) -> Self {
         Self(out)
     }

@@ -1,4 +1,4 @@
-//! What a run found, as data.
+//! Report of a run as data.
 
 mod backlog;
 mod document;
@@ -31,97 +31,98 @@ pub use packed::Packed;
 pub use percentiles::{Percentiles, quantile_us, samples_needed};
 pub use second::Second;
 
-/// What a run found.
+/// Report of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// What was run.
+    /// Parameters of the run.
     #[serde(flatten)]
     pub setup: Setup,
-    /// How many calls ended how.
+    /// Number of calls by outcome.
     #[serde(flatten)]
     pub counts: Counts,
-    /// From the moment at which a call was meant to start to its end.
+    /// Time from a call's intended start to its end.
     pub latency_us: Percentiles,
-    /// From the sending of a call to its end.
+    /// Time from the sending of a call to its end.
     pub service_us: Percentiles,
-    /// From the moment at which a call was meant to start to its sending; none in a closed loop.
+    /// Time from a call's intended start to its sending; `None` in a closed loop.
     pub lag_us: Option<Percentiles>,
-    /// The generator's own part of the lag: from the moment at which a stream was free.
+    /// Part of the lag that the generator causes: time from a free stream to the sending.
     pub late_us: Option<Percentiles>,
-    /// From the sending of a call to the first of its response.
+    /// Time from the sending of a call to the first bytes of its response.
     pub first_byte_us: Percentiles,
-    /// What it cost.
+    /// Resource use of the run.
     #[serde(flatten)]
     pub cost: Cost,
-    /// The run ended before its time.
+    /// True if the run was interrupted.
     pub interrupted: bool,
-    /// What a reader must know before believing the numbers.
+    /// Warnings about the validity of the numbers.
     pub warnings: Vec<String>,
-    /// The messages within the calls, if a side of them streams.
+    /// Messages within the calls, if a side streams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<MessageReport>,
-    /// Calls and latency by method, of a mix of several.
+    /// Calls and latency by method, if the run calls several.
     pub methods: Vec<MethodRow>,
-    /// Calls and latency by outcome, good ones first.
+    /// Calls and latency by outcome, successful calls first.
     pub outcomes: Vec<OutcomeRow>,
-    /// Texts that calls failed with, the commonest first.
+    /// Texts of failed calls, most frequent first.
     #[serde(default)]
     pub failures: Vec<FailureRow>,
-    /// The timeline of the window.
+    /// Timeline of the window.
     pub seconds: Vec<Second>,
-    /// What each generator saw, if several loaded together.
+    /// Results of each generator, if several agents made the run.
     pub agents: Vec<AgentShare>,
-    /// What the generator ran on.
+    /// Machine that the generator ran on.
     pub machine: Machine,
-    /// The latencies in full.
+    /// Complete histograms of the latencies.
     pub histograms: Histograms,
 }
 
-/// What was run.
+/// Parameters of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setup {
-    /// The program and its version.
+    /// Name and version of the program.
     pub generator: String,
-    /// The command line, without the program.
+    /// Command line without the program.
     pub command: Vec<String>,
-    /// When the run ended, in seconds since 1970.
+    /// End of the run, in seconds since 1970.
     pub finished_unix_s: f64,
-    /// Where the server is.
+    /// Target as the user wrote it.
     pub target: String,
-    /// Whose CPU time was to be measured, as in `process 123`.
+    /// Process or control group whose CPU time is measured, as in `process 123`.
     pub measured: Option<String>,
-    /// The method, as `package.Service/Name`.
+    /// Method, as `package.Service/Name`.
     pub method: String,
-    /// `open` or `closed`.
+    /// Kind of loop: `open` or `closed`.
     #[serde(rename = "loop")]
     pub mode: String,
-    /// What drove the sockets: `uring` or `epoll`.
+    /// Kernel interface of the sockets: `uring` or `epoll`.
     pub engine: String,
-    /// Connections in all.
+    /// Total number of connections.
     pub connections: usize,
-    /// Calls in flight at once on each connection, at most.
+    /// Largest number of calls in flight at once on each connection.
     pub streams: usize,
-    /// The fewest streams that the target allowed at once on a connection, if that is less.
+    /// Smallest limit of concurrent streams that the target set on a connection, if it is lower.
     #[serde(default)]
     pub streams_allowed: Option<u32>,
-    /// Number of requests after which they repeat, although each was to have a text of its own.
+    /// Number of distinct requests before they repeat, if the template asks for unique ones; else
+    /// `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats_after: Option<usize>,
-    /// Threads that called.
+    /// Number of threads that called.
     pub cores: usize,
-    /// Seconds of calls before the measured window.
+    /// Length of the warm-up in seconds.
     pub warmup_s: f64,
-    /// Seconds of the measured window.
+    /// Length of the measured window in seconds.
     pub duration_s: f64,
 }
 
 impl Setup {
-    /// Calls started from a timetable.
+    /// Returns true if calls started by a schedule (open loop).
     pub fn is_open(&self) -> bool {
         self.mode == "open"
     }
 
-    /// How many calls could be in flight, in words: `1 connection × 8 streams`.
+    /// Returns the number of calls in flight in words: `1 connection × 8 streams`.
     pub fn shape(&self) -> String {
         let (connections, streams) = (self.connections, self.streams);
         let connections = several(connections, "connection");
@@ -129,128 +130,128 @@ impl Setup {
     }
 }
 
-/// How many calls ended how. `ok`, `failed` and `censored` together are all the calls that the
-/// measured window asked for.
+/// Number of calls by outcome. `ok`, `failed` and `censored` add up to all calls that were due in
+/// the measured window.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Counts {
-    /// Calls that ended with status OK and one whole message.
+    /// Calls with status OK and one complete message.
     pub ok: u64,
-    /// Calls that did not, by the name of their status, `MISSING_STATUS` or `MALFORMED`.
+    /// Failed calls by the name of their status, or by `MISSING_STATUS` or `MALFORMED`.
     pub failed: BTreeMap<String, u64>,
-    /// Calls that had not ended when the run did.
+    /// Calls that had not ended when the run ended.
     pub censored: u64,
-    /// `ok` for each second of the window.
+    /// Successful calls (`ok`) for each second of the window.
     pub rps: f64,
-    /// Calls that the timetable asked for in each second; none in a closed loop.
+    /// Calls per second that the schedule asked for; `None` in a closed loop.
     pub offered_rps: Option<f64>,
     /// Calls that ended within the window, whenever they were meant to start.
     pub ended_in_window: u64,
-    /// Calls of the warm-up among them, if the rate is the same at all times and the warm-up was
-    /// long enough for as many to be in flight when the window began as ever would be.
+    /// Calls of the warm-up that were in flight when the window began. `None` unless the rate is
+    /// constant and the warm-up was long enough for a steady number of calls in flight.
     #[serde(default)]
     pub carried_in: Option<u64>,
-    /// Connections that were lost.
+    /// Number of connections that were lost.
     #[serde(default)]
     pub lost: u64,
-    /// Connections that were made anew.
+    /// Number of connections that were opened again.
     pub reconnects: u64,
-    /// Seconds of the window in which a connection was missing, summed over all of them.
+    /// Seconds of the window without a connection, summed over all connections.
     #[serde(default)]
     pub unconnected_s: f64,
 }
 
-/// What the measured window cost.
+/// Resource use in the measured window.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// CPU time of the target for each call that ended in the window, in µs.
     pub target_cpu_us_per_rpc: Option<f64>,
-    /// What else the target used, if it was measured.
+    /// Further resource use of the target, if it was measured.
     pub target_use: Option<Used>,
     /// CPU time of the generator for each call that ended in the window, in µs.
     pub generator_cpu_us_per_rpc: Option<f64>,
-    /// CPU time of the generator as a share of all its cores' time, 0 to 1 and a little above.
+    /// CPU time of the generator as a share of the time of its cores, 0 to slightly above 1.
     pub generator_cpu_share: f64,
-    /// The same of its busiest core alone.
+    /// CPU time of the busiest core of the generator as a share of its time.
     #[serde(default)]
     pub busiest_core_share: f64,
     /// Context switches of the generator.
     pub generator_switches: Option<Switches>,
-    /// How late the generator came to what it wanted to do at a certain moment, in µs.
+    /// Delay between the planned and the actual time of the generator's timed actions, in µs.
     pub generator_stall_us: Percentiles,
-    /// Share of the machine's time that the hypervisor gave to others, 0 to 1.
+    /// Share of the machine's time that the hypervisor gave to other guests, 0 to 1.
     pub steal_share: Option<f64>,
     /// Shares of the window in which some task of the machine waited for a resource.
     pub pressure: PressureShares,
 }
 
 impl Cost {
-    /// How busy the generator was: the share of its time that its cores computed, or the busiest of
-    /// them if that is more.
+    /// Returns the CPU share of the generator's cores, or of the busiest core if that is higher.
     pub fn busy_share(&self) -> f64 {
         self.generator_cpu_share.max(self.busiest_core_share)
     }
 }
 
-/// One outcome of calls.
+/// Calls with one outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutcomeRow {
-    /// `OK`, the status that calls failed with, `MISSING_STATUS`, `MALFORMED` or `CENSORED`.
+    /// Name: `OK`, a status, `MISSING_STATUS`, `MALFORMED` or `CENSORED`.
     pub name: String,
-    /// How many.
+    /// Number of calls.
     pub calls: u64,
-    /// Their latency from the intended start.
+    /// Latency of the calls from the intended start.
     pub latency_us: Percentiles,
-    /// The same in full.
+    /// Complete histogram of the latency.
     pub response: Packed,
 }
 
-/// One generator's part of a run that several made together.
+/// Part of one agent in a run that several made together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentShare {
-    /// Where the agent is.
+    /// Address of the agent.
     pub agent: String,
-    /// Good calls per second.
+    /// Successful calls per second.
     pub rps: f64,
-    /// Its own p99 in µs: where agents differ, their ways to the target do.
+    /// 99th percentile of the agent's latency in µs; differences show different paths to the
+    /// target.
     pub p99_us: Option<f64>,
 }
 
-/// The latencies of the window in full, in nanoseconds.
+/// Complete histograms of the window, in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histograms {
-    /// From the intended start to the end.
+    /// Time from the intended start to the end.
     pub response: Packed,
-    /// From the sending to the end.
+    /// Time from the sending to the end.
     pub service: Packed,
-    /// From the intended start to the sending.
+    /// Time from the intended start to the sending.
     pub lag: Packed,
-    /// The generator's own part of the lag.
+    /// Part of the lag that the generator causes.
     pub late: Packed,
-    /// From the sending to the first of the response.
+    /// Time from the sending to the first bytes of the response.
     pub first_byte: Packed,
-    /// How late the generator was.
+    /// Delay of the generator's timed actions.
     pub stall: Packed,
 }
 
-/// What a finished run leaves behind.
+/// Raw results of a finished run.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// What drove the sockets.
+    /// Kernel interface of the sockets.
     pub engine: String,
-    /// What was counted, by all cores.
+    /// Counts of all cores.
     pub record: Record,
-    /// The messages, if a side of some call streams.
+    /// Counts of messages, if a side of some call streams.
     pub messages: Option<Messages>,
-    /// The methods of a mix, in its order; none if there is only one.
+    /// Counts of each method in the order of the mix; empty for a single method.
     pub tallies: Vec<Tally>,
-    /// The timeline.
+    /// Timeline of the window.
     pub seconds: Vec<Second>,
-    /// What the clocks showed.
+    /// Clock readings over the window.
     pub window: Window,
 }
 
 impl Report {
-    /// Puts the report together.
+    /// Builds the report from the plan and the raw results.
     pub fn new(plan: &Plan, findings: Findings) -> Self {
         let Findings {
             engine,
@@ -294,8 +295,7 @@ impl Report {
         report
     }
 
-    /// Share of the window in which connections were missing, 0 to 1, if it is more than the moment
-    /// that a new one takes.
+    /// Returns the share of the window without connections, 0 to 1, if it is above 1 %.
     pub fn unconnected(&self) -> Option<f64> {
         const SHARE_MAX: f64 = 0.01;
         let all = self.setup.connections as f64 * self.setup.duration_s;
@@ -303,7 +303,7 @@ impl Report {
         (share > SHARE_MAX).then_some(share.min(1.0))
     }
 
-    /// Calls that did not end well.
+    /// Returns the number of failed calls.
     pub fn failed(&self) -> u64 {
         self.counts.failed.values().sum()
     }

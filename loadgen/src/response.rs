@@ -1,25 +1,25 @@
-//! What a response says, read from its header blocks and the length prefixes of its messages.
+//! Parser of responses: header blocks and the length prefixes of messages.
 
 use corespun_codec::{Code, Encoding, Kind, message};
 use corespun_http2::{HeaderList, Token};
 
 use crate::outcome::Outcome;
 
-/// What a response head means. Small, so that a head seen before is looked up instead of read.
+/// Meaning of a response head. Small, so that the meaning of a repeated head is cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// What the call ends with unless a `grpc-status` says better.
+    /// Outcome of the call unless a `grpc-status` says otherwise.
     otherwise: Outcome,
-    /// The `grpc-status` in the head itself: it counts only when nothing follows.
+    /// Status in the head itself; it counts only for a trailers-only response.
     status: Option<Code>,
-    /// How messages are encoded that say they are.
+    /// Encoding of messages whose prefix marks them as compressed.
     encoding: Encoding,
-    /// HTTP status of an answer that is not gRPC's; 0 of one that is.
+    /// HTTP status of a response that is not gRPC; 0 for a gRPC response.
     foreign: u16,
 }
 
 impl Head {
-    /// A head that says nothing.
+    /// Head without any information.
     pub(crate) const NONE: Self = Self {
         otherwise: Outcome::MissingStatus,
         status: None,
@@ -52,33 +52,34 @@ impl Head {
         }
     }
 
-    /// Reason of a failure that the answer itself does not give.
+    /// Returns the reason of a failure that has no `grpc-message`.
     pub(crate) fn reason(self) -> Option<String> {
         (self.foreign != 0).then(|| format!("HTTP {}, not gRPC", self.foreign))
     }
 
-    /// How messages are encoded that say they are; [`Encoding::Identity`] if none may say so.
+    /// Returns the encoding of compressed messages; [`Encoding::Identity`] if none may be
+    /// compressed.
     pub(crate) fn encoding(self) -> Encoding {
         self.encoding
     }
 
-    /// The end of a response that was this head alone.
+    /// Returns the outcome of a trailers-only response.
     pub(crate) fn alone(self) -> Outcome {
         self.status.map_or(self.otherwise, Outcome::Status)
     }
 
-    /// The end of a response with these trailers, none if it ended with its body.
+    /// Returns the outcome of a response with these trailers; `Trailers::NONE` if it had none.
     pub(crate) fn ended(self, trailers: Trailers) -> Outcome {
         trailers.0.map_or(self.otherwise, Outcome::Status)
     }
 }
 
-/// What the trailers of a response mean: their `grpc-status`, if any.
+/// Meaning of the trailers of a response: their `grpc-status`, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trailers(Option<Code>);
 
 impl Trailers {
-    /// No trailers, or none that tell how the call ended.
+    /// Absence of trailers, or of a status in them.
     pub(crate) const NONE: Self = Self(None);
 
     /// Reads `grpc-status`.
@@ -87,14 +88,14 @@ impl Trailers {
     }
 }
 
-/// A status that is no number is there but tells nothing: UNKNOWN, not missing.
+/// Parses `grpc-status`. A value that is not a number means UNKNOWN, not a missing status.
 fn grpc_status(fields: &HeaderList) -> Option<Code> {
     fields
         .first(Token::GrpcStatus)
         .map(|text| Code::parse(text).unwrap_or(Code::Unknown))
 }
 
-/// `application/grpc`, with or without a subtype or parameters.
+/// Returns true for `application/grpc`, with or without a subtype or parameters.
 fn is_grpc(value: &[u8]) -> bool {
     const PREFIX: &[u8] = b"application/grpc";
     value
@@ -104,33 +105,34 @@ fn is_grpc(value: &[u8]) -> bool {
         })
 }
 
-/// A part of a body, as [`Body::push`] finds it.
+/// Part of a body, as [`Body::push`] finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Bytes of the message that is under way.
+    /// Bytes of the current message.
     Bytes(&'a [u8]),
-    /// That message has come in full.
+    /// The current message is complete.
     End {
-        /// Its prefix said that it is encoded.
+        /// True if the prefix marked the message as compressed.
         encoded: bool,
     },
 }
 
-/// Follows a response's messages through any pieces, without keeping them.
+/// Parser of the message prefixes in a body, which keeps no message bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Body {
     prefix: [u8; message::PREFIX_BYTES],
-    /// How much of the prefix has come.
+    /// Number of prefix bytes received so far.
     prefixed: u8,
-    /// What of the message is still to come, once its prefix has.
+    /// Number of message bytes still to come, after the prefix.
     left: u32,
     messages: u32,
     broken: bool,
 }
 
 impl Body {
-    /// Takes the next piece; how many messages it completes. Messages may be encoded if the head
-    /// said how (`encoded`). What is in the piece goes to `take`, in its order.
+    /// Takes the next piece; returns the number of messages that it completes. Messages may be
+    /// compressed if the head named an encoding (`encoded`). Parts of the piece are passed to
+    /// `take` in order.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -162,7 +164,7 @@ impl Body {
         self.messages.wrapping_sub(before)
     }
 
-    /// Takes what is missing of the prefix; what is left of the bytes.
+    /// Takes the missing bytes of the prefix; returns the bytes after them.
     fn read_prefix<'a>(&mut self, bytes: &'a [u8], encoded: bool) -> &'a [u8] {
         let missing = &mut self.prefix[usize::from(self.prefixed)..];
         let (piece, rest) = bytes.split_at(missing.len().min(bytes.len()));
@@ -174,17 +176,17 @@ impl Body {
         rest
     }
 
-    /// A prefix made no sense.
+    /// Returns true if a prefix was invalid.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
     }
 
-    /// A message made no sense.
+    /// Marks the body as invalid, because of a wrong message.
     pub(crate) fn spoil(&mut self) {
         self.broken = true;
     }
 
-    /// The bytes were whole messages, as many as a good call of this kind has.
+    /// Returns true if the body was whole messages, as many as a successful call of this kind has.
     pub(crate) fn fits(&self, kind: Kind) -> bool {
         let whole = self.prefixed == 0 && !self.broken;
         whole && (kind.server_streams() || self.messages == 1)
@@ -259,7 +261,7 @@ mod tests {
         assert_eq!(Head::NONE.alone(), Outcome::MissingStatus);
     }
 
-    /// The messages in a body that comes in pieces of this size, and the body.
+    /// Returns the messages in a body that is received in pieces of this size.
     fn follow(bytes: &[u8], piece: usize, encoded: bool) -> (Vec<(bool, Vec<u8>)>, Body) {
         let (mut body, mut messages, mut current) = (Body::default(), Vec::new(), Vec::new());
         let mut count = 0;

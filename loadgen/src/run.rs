@@ -1,4 +1,4 @@
-//! A run from start to end: cores are started together, heard, and their records merged.
+//! Steps of a run: starts the cores together, receives their counts, and merges them.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -22,20 +22,20 @@ use crate::schedule::{Sample, TraceFile};
 use crate::tally::{Tally, merge_all};
 use crate::timeline::Timeline;
 
-/// How long cores have to hear when to begin.
+/// Time between the start signal and the first call, so that all cores receive the signal.
 const NOTICE: Duration = Duration::from_millis(20);
 
-/// How often the run looks whether it was interrupted.
+/// Interval at which the run checks whether it was interrupted.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Makes the run that `plan` describes; blocks until it is over.
 ///
-/// A line for each second goes to `progress`. When `interrupt` is raised, what was measured until
-/// then is reported.
+/// A line for each second is written to `progress`. After an interrupt, the report covers the calls
+/// so far.
 ///
 /// # Errors
-/// When a process to be measured is not there, the trace cannot be written, the target cannot be
-/// reached or speaks something else, or the run is interrupted before its window begins.
+/// The measured process does not exist, the trace cannot be written, the target cannot be reached
+/// or does not speak HTTP/2, or the run is interrupted before its window begins.
 pub fn run(
     plan: Plan,
     progress: &mut dyn Write,
@@ -44,7 +44,7 @@ pub fn run(
     observe(plan, &mut Lines::new(progress), interrupt)
 }
 
-/// Makes the run as [`run`] does, telling `observer` what happens.
+/// Makes the run as [`run`] does, and reports progress to `observer`.
 ///
 /// # Errors
 /// As for [`run`].
@@ -180,7 +180,7 @@ impl Run<'_> {
         }
     }
 
-    /// Takes in what a core tells, if one does before `until` or the next look is due.
+    /// Receives a message from a core, if one comes before `until` or the next check.
     fn hear(&mut self, told: &Receiver<Told>, until: Duration) -> Result<(), LoadError> {
         let wait = until.saturating_sub(now()).min(LOOK);
         self.observer.look();

@@ -1,5 +1,5 @@
-//! When calls are meant to start: a rate that may change over time, and how calls are strewn
-//! over it; or a trace that says it call by call.
+//! Schedule of calls: a rate that may change over time with an arrival process, or a recorded
+//! trace.
 //!
 //! ```text
 //!   --rate      ──▶ Curve     calls that are due after so many seconds, and its inverse
@@ -8,8 +8,8 @@
 //!                     └──▶ Timetable   one connection's share of them, as absolute times
 //! ```
 //!
-//! All of these are functions of the call's number and the seed: how late a call really left
-//! changes nothing for those that follow.
+//! All of these are functions of the call's number and the seed. A delayed call therefore does not
+//! shift the calls after it.
 
 mod curve;
 mod syntax;
@@ -24,22 +24,22 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How calls are strewn over a rate.
+/// Arrival process: distribution of calls over a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrivals {
-    /// Each as far from the next as the rate says.
+    /// Calls at equal intervals.
     Even,
-    /// At random, each independent of the others: what many callers who know nothing of each
-    /// other amount to.
+    /// Calls at random, each independent of the others (a Poisson process), like many independent
+    /// callers.
     Poisson,
-    /// So many at once, then a pause; the rate stays.
+    /// This many calls at once, then a pause; the average rate is unchanged.
     Bursts(u32),
 }
 
 impl FromStr for Arrivals {
     type Err = ();
 
-    /// Reads `even`, `poisson` or `bursts:N`.
+    /// Parses `even`, `poisson` or `bursts:N`.
     fn from_str(text: &str) -> Result<Self, ()> {
         match text {
             "even" => Ok(Self::Even),
@@ -54,22 +54,22 @@ impl FromStr for Arrivals {
     }
 }
 
-/// The intended starts of an open loop, before they are dealt out to connections.
+/// Intended start times of an open loop, over all connections.
 #[derive(Clone, Debug)]
 pub enum Schedule {
-    /// A rate, and how calls are strewn over it.
+    /// Rate with an arrival process.
     Rate {
         /// Calls per second over time.
         curve: Curve,
-        /// How calls are strewn over it.
+        /// Arrival process.
         arrivals: Arrivals,
     },
-    /// What a trace says.
+    /// Start times from a trace.
     Trace(Arc<Trace>),
 }
 
 impl Schedule {
-    /// Calls per second over a window of this length, on average.
+    /// Returns the average calls per second over a window of this length.
     pub fn mean_rate(&self, window: Duration) -> f64 {
         let seconds = window.as_secs_f64();
         let calls = match self {
@@ -79,7 +79,7 @@ impl Schedule {
         calls / seconds
     }
 
-    /// As many calls are asked for in any second as in any other, one by one.
+    /// Returns true if the rate is constant and calls come one by one.
     pub(crate) fn is_steady(&self) -> bool {
         matches!(
             self,
@@ -90,8 +90,8 @@ impl Schedule {
         )
     }
 
-    /// The even rate at which the target is warmed up: what the window starts with, or if that is
-    /// nothing, what it has on average.
+    /// Returns the constant rate of the warm-up: the rate at the start of the window, or its
+    /// average if that is zero.
     pub(crate) fn warmup_rate(&self, window: Duration) -> f64 {
         match self {
             Self::Rate { curve, .. } if curve.rate_at(0.0) > 0.0 => curve.rate_at(0.0),

@@ -1,6 +1,6 @@
-//! What the schema says: the methods there are, and what their messages look like.
+//! Schema of a server: its methods and the types of their messages.
 //!
-//! It comes from a `.proto` file, a descriptor set, or the server itself, by reflection.
+//! It is read from a `.proto` file, a descriptor set, or the server itself by reflection.
 
 mod inquiry;
 mod reflection;
@@ -16,7 +16,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDes
 use crate::compression;
 use crate::error::LoadError;
 
-/// The methods and messages of a server.
+/// Methods and messages of a server.
 #[derive(Clone, Debug)]
 pub struct Schema {
     pool: DescriptorPool,
@@ -33,17 +33,17 @@ impl Schema {
     /// Reads a descriptor set, as `protoc --include_imports --descriptor_set_out` writes it.
     ///
     /// # Errors
-    /// When it cannot be read, or is no descriptor set that is complete.
+    /// The file cannot be read, or is not a complete descriptor set.
     pub fn read_set(file: &Path) -> Result<Self, LoadError> {
         let failed = |cause: String| failure(file, cause.replace('\n', " "));
         let bytes = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
         Self::from_set(&bytes).map_err(failed)
     }
 
-    /// Reads a set in Protobuf's binary form, which may hold files of editions.
+    /// Decodes an encoded descriptor set, which may contain edition files.
     ///
     /// # Errors
-    /// If it is no set, lacks an import, or holds a feature that proto2 and proto3 cannot express.
+    /// The bytes are no set, an import is missing, or a feature has no form in proto2 and proto3.
     fn from_set(set: &[u8]) -> Result<Self, String> {
         let lowered = corespun_descriptor::lowered(set);
         let lowered = lowered.map_err(|error| error.to_string())?;
@@ -54,10 +54,10 @@ impl Schema {
     }
 
     /// Finds a method by `package.Service/Name`; a leading slash, or a dot before the name instead
-    /// of the slash, is allowed.
+    /// of the slash, is accepted.
     ///
     /// # Errors
-    /// Names the methods that there are.
+    /// Names the existing methods.
     pub fn method(&self, wanted: &str) -> Result<Method, LoadError> {
         let all = || {
             self.pool
@@ -81,7 +81,7 @@ impl Schema {
     }
 }
 
-/// Service and name of a method as people write it; no service if there is neither slash nor dot.
+/// Splits a method into service and name; the service is empty without a slash or dot.
 pub(crate) fn split_name(method: &str) -> (&str, &str) {
     let method = method.strip_prefix('/').unwrap_or(method);
     let split = method.split_once('/').or_else(|| method.rsplit_once('.'));
@@ -89,38 +89,38 @@ pub(crate) fn split_name(method: &str) -> (&str, &str) {
 }
 
 impl Method {
-    /// The `:path` of a call, `/package.Service/Name`.
+    /// Returns the `:path` of a call, `/package.Service/Name`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The name as people write it, `package.Service/Name`.
+    /// Returns the name, `package.Service/Name`.
     pub fn name(&self) -> &str {
         &self.path[1..]
     }
 
-    /// Which side streams.
+    /// Returns the kind of RPC: unary, or streaming on one or both sides.
     pub fn kind(&self) -> Kind {
         let method = &self.descriptor;
         Kind::of(method.is_client_streaming(), method.is_server_streaming())
     }
 
-    /// The schema that it is of, as a descriptor set.
+    /// Returns the schema of the method as a descriptor set.
     pub fn descriptor_set(&self) -> Vec<u8> {
         self.descriptor.parent_pool().encode_to_vec()
     }
 
-    /// The type of the request.
+    /// Returns the type of the request.
     pub fn input(&self) -> MessageDescriptor {
         self.descriptor.input()
     }
 
-    /// Checks a response message, without its prefix, against the schema. One that came in an
-    /// encoding is decoded first.
+    /// Checks a response message, without its prefix, against the schema. A compressed message is
+    /// decompressed first.
     ///
     /// # Errors
-    /// When the bytes are not a message of the promised type. Fields that the schema does not
-    /// know are no error: servers may be newer than their callers.
+    /// The bytes are not a message of this type. Unknown fields are accepted, because servers may
+    /// be newer than their schema here.
     pub fn check_response(
         &self,
         message: &[u8],

@@ -1,18 +1,19 @@
-//! The generator's own stalls: how late a core comes to what it wanted to do at a certain moment.
+//! Measurement of the generator's own stalls: delay between planned and actual time of a core.
 //!
-//! A core that computes, waits for its CPU or is stopped by the hypervisor makes every call in
-//! flight look slow. This histogram says how much of the tail may be the generator's own.
+//! A core that computes, waits for its CPU or is stopped by the hypervisor adds to the latency of
+//! every call in flight. This histogram shows the part of the tail that the generator may have
+//! caused.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::core::CoreState;
 
-/// How often a core looks. A stall longer than this is seen for certain; a shorter one with the
-/// share of the time that it takes.
+/// Interval of the checks. A stall longer than this is always observed; a shorter one with a
+/// probability proportional to its length.
 const PERIOD: Duration = Duration::from_millis(2);
 
-/// Looks until the measured window has ended.
+/// Measures stalls until the measured window has ended.
 pub(crate) async fn watch(core: Rc<CoreState>) {
     let mut due = core.phases.get().measure;
     loop {

@@ -1,4 +1,4 @@
-//! Statistics of comparisons: how sure a ratio is, and the word for it.
+//! Statistics of comparisons: confidence intervals of ratios, and verdicts.
 
 mod bootstrap;
 mod verdict;

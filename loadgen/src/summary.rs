@@ -1,7 +1,7 @@
-//! Results for people.
+//! Text summaries of results.
 //!
-//! On a terminal, lines are broken at its width and long tables are cut short. In a pipe or a file
-//! nothing is: every row and every warning is there, each on one line.
+//! On a terminal, lines are wrapped at its width and long tables are shortened. In a pipe or a file
+//! every row and every warning is printed, each on one line.
 
 mod collection;
 mod compare;
@@ -10,20 +10,20 @@ mod series;
 
 use crate::report::{Body, Document, Report};
 
-/// Width of the output, and how much of a table it shows.
+/// Layout of the output: its width, and the number of table rows.
 #[derive(Clone, Copy, Debug)]
 struct Page {
-    /// Columns of the terminal; `None` if there is none.
+    /// Columns of the terminal; `None` without a terminal.
     columns: Option<usize>,
 }
 
-/// Summary of a run, without colours, for a pipe or a file.
+/// Returns the summary of a run, without colours, for a pipe or a file.
 pub fn summary(report: &Report) -> String {
     run::summary(report, Page { columns: None })
 }
 
-/// Summary of any finding, without colours, for a terminal of so many columns, or for a pipe or a
-/// file.
+/// Returns the summary of any result, without colours. `columns` is the width of the terminal;
+/// `None` for a pipe or a file.
 pub fn summarize(document: &Document, columns: Option<usize>) -> String {
     let page = Page { columns };
     match &document.body {
@@ -37,12 +37,12 @@ pub fn summarize(document: &Document, columns: Option<usize>) -> String {
 }
 
 impl Page {
-    /// Rows of a table that are shown, of those that a terminal has room for.
+    /// Returns the number of table rows to show; `on_terminal` is the limit on a terminal.
     fn rows(self, on_terminal: usize) -> usize {
         self.columns.map_or(usize::MAX, |_| on_terminal)
     }
 
-    /// Name as a table shows it, in as many columns as a terminal has for it.
+    /// Returns a name for a table, shortened to `on_terminal` columns on a terminal.
     fn name(self, name: &str, on_terminal: usize) -> String {
         match self.columns {
             Some(_) => cut(name, on_terminal),
@@ -50,7 +50,7 @@ impl Page {
         }
     }
 
-    /// Text of the lines and, below them, the warnings.
+    /// Joins the lines and the warnings below them.
     fn text(self, mut lines: Vec<String>, warnings: &[String]) -> String {
         lines.extend(warnings.iter().map(|text| format!("warning: {text}")));
         let mut text = String::new();
@@ -63,8 +63,8 @@ impl Page {
         text
     }
 
-    /// Line in parts that fit the terminal, broken between words; parts after the first stand
-    /// below the text of the first.
+    /// Wraps a line to the terminal's width between words; continuation lines are indented to the
+    /// first line's text.
     fn broken(self, line: &str) -> Vec<String> {
         const INDENT: &str = "         ";
         let columns = self.columns.unwrap_or(usize::MAX).max(2 * INDENT.len());
@@ -86,7 +86,7 @@ impl Page {
     }
 }
 
-/// Text, or as much of it as fits.
+/// Returns the text, shortened to the width.
 fn cut(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
@@ -96,7 +96,7 @@ fn cut(text: &str, columns: usize) -> String {
     start
 }
 
-/// A value in a column, or `n/a`.
+/// Formats a value in a column, or `n/a`.
 fn told(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "n/a".to_owned(), |value| format!("{value:.digits$}"))
 }

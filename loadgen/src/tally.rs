@@ -1,4 +1,4 @@
-//! What is counted of each method of a mix.
+//! Counters of each method of a mix.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use hdrhistogram::Histogram;
 use crate::measure::{Phases, Times, add, histogram};
 use crate::outcome::Outcome;
 
-/// The calls of one method that were meant to start in the window and were sent.
+/// Calls of one method that were meant to start in the window and were sent.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    /// How many ended well.
+    /// Number of successful calls.
     pub ok: u64,
-    /// How many did not.
+    /// Number of failed calls.
     pub failed: u64,
-    /// How many had not ended when the run did.
+    /// Number of calls that had not ended when the run ended.
     pub censored: u64,
-    /// From the intended start to the end, in ns, of all; of the censored their age.
+    /// Time in ns from the intended start to the end, for all calls; the age of censored calls.
     pub response: Histogram<u64>,
 }
 
@@ -32,7 +32,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// A call has ended.
+    /// Counts a call that has ended.
     pub(crate) fn ended(&mut self, phases: &Phases, times: Times, outcome: Outcome) {
         if !phases.measured(times.intended) {
             return;
@@ -44,7 +44,7 @@ impl Tally {
         self.record(times.ended.saturating_sub(times.intended));
     }
 
-    /// A call has not ended, at this age.
+    /// Counts a call that has not ended, with its age.
     pub(crate) fn censored(&mut self, age: Duration) {
         self.censored += 1;
         self.record(age);
@@ -54,7 +54,7 @@ impl Tally {
         self.response.saturating_record(took.as_nanos() as u64);
     }
 
-    /// Adds what another core, or another run, counted.
+    /// Adds the counts of another core or another run.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.ok += other.ok;
         self.failed += other.failed;
@@ -63,7 +63,7 @@ impl Tally {
     }
 }
 
-/// Adds the tallies of the same methods in the same order; `ours` may be none yet.
+/// Adds tallies of equal methods in equal order; `ours` may be empty.
 pub(crate) fn merge_all(ours: &mut Vec<Tally>, theirs: Vec<Tally>) {
     if ours.is_empty() {
         *ours = theirs;

@@ -1,4 +1,4 @@
-//! The seconds of a run, put together of what each core saw of them.
+//! Timeline of a run, merged from the intervals of all cores.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::measure::{Interval, Phases};
 use crate::report::Second;
 
-/// Collects the cores' intervals. Cores tell theirs at their own pace, so several intervals can be
-/// incomplete at once; they are known by when they began.
+/// Merger of the cores' intervals. Cores report at different times, so several intervals can be
+/// incomplete at once; their start identifies them.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     cores: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// The timeline of this many cores.
+    /// Returns the timeline of this many cores.
     pub(crate) fn new(cores: usize) -> Self {
         Self {
             cores,
@@ -27,12 +27,12 @@ impl Timeline {
         }
     }
 
-    /// The phases are known now, or have changed.
+    /// Sets the phases, which may change later.
     pub(crate) fn set_phases(&mut self, phases: Phases) {
         self.phases = phases;
     }
 
-    /// A core tells an interval; it is given back, with what all cores saw, once all have told it.
+    /// Adds an interval of a core; returns the merged interval once all cores have reported it.
     pub(crate) fn hear(&mut self, interval: Interval) -> Option<Interval> {
         let began = interval.span.0;
         let heard = match self.incomplete.get_mut(&began) {
@@ -54,7 +54,7 @@ impl Timeline {
         Some(whole)
     }
 
-    /// The interval as progress shows it.
+    /// Returns the interval in the form for progress.
     pub(crate) fn moment<'a>(&self, interval: &'a Interval) -> Moment<'a> {
         let (from, to) = interval.span;
         Moment {
@@ -80,16 +80,16 @@ impl Timeline {
     }
 }
 
-/// An interval and its place in the run.
+/// Interval with its position in the run.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
-    /// What was seen in it.
+    /// Counts of the interval.
     pub interval: &'a Interval,
-    /// When it ended, from the first call on.
+    /// End of the interval, since the first call.
     pub since_begin: Duration,
-    /// When it began, from the start of the measured window on; none in the warm-up.
+    /// Start of the interval, since the start of the measured window; `None` in the warm-up.
     pub since_measure: Option<Duration>,
-    /// The window was over: what ended here was in flight.
+    /// True if the window was over: the counted calls were in flight at its end.
     pub after_end: bool,
 }
 

@@ -1,6 +1,6 @@
-//! Numbers as people read them: three digits that matter, and a unit that fits.
+//! Formatting of numbers with three significant digits and a suitable unit.
 
-/// A span given in µs: `812 µs`, `4.99 ms`, `1.20 s`.
+/// Formats a duration given in µs: `812 µs`, `4.99 ms`, `1.20 s`.
 pub(crate) fn time(us: f64) -> String {
     match us {
         us if us < 1e3 => format!("{} µs", digits(us)),
@@ -9,12 +9,12 @@ pub(crate) fn time(us: f64) -> String {
     }
 }
 
-/// A span, or `n/a`.
+/// Formats a duration given in µs, or `n/a`.
 pub(crate) fn time_or_none(us: Option<f64>) -> String {
     us.map_or_else(|| "n/a".to_owned(), time)
 }
 
-/// A span for the tick of an axis: `500 µs`, `2 ms`.
+/// Formats a duration for an axis: `500 µs`, `2 ms`.
 pub(crate) fn time_tick(us: f64) -> String {
     match us {
         0.0 => "0".to_owned(),
@@ -24,7 +24,7 @@ pub(crate) fn time_tick(us: f64) -> String {
     }
 }
 
-/// A round number for the tick of an axis: `0.5`, `20`, `150k`.
+/// Formats a round number for an axis: `0.5`, `20`, `150k`.
 pub(crate) fn count_tick(number: f64) -> String {
     match number {
         n if n < 1e4 => tick(n),
@@ -38,7 +38,7 @@ fn tick(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A number of things, with its thousands apart: `1 234 567`, or `0.52` below ten.
+/// Formats a number with separated thousands: `1 234 567`, or `0.52` below ten.
 pub(crate) fn count(number: f64) -> String {
     if number < 10.0 && number.fract() != 0.0 {
         return format!("{number:.2}");
@@ -54,7 +54,7 @@ pub(crate) fn count(number: f64) -> String {
     grouped
 }
 
-/// A share of one: `12.5 %`.
+/// Formats a share of one as a percentage: `12.5 %`.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
@@ -65,13 +65,13 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
-/// So many of something: `1 core`, `2 cores`.
+/// Formats a count with its noun: `1 core`, `2 cores`.
 pub(crate) fn several(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
 
-/// Memory: `12.3 MiB`.
+/// Formats a number of bytes: `12.3 MiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     let bytes = bytes as f64;
     match bytes {

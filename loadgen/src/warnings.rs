@@ -1,4 +1,4 @@
-//! What a reader must know before believing the numbers. None of these is ever kept silent.
+//! Warnings about the validity of the numbers. They are always shown.
 
 use std::ops::RangeInclusive;
 
@@ -7,23 +7,24 @@ use hdrhistogram::Histogram;
 use crate::measure::NANOS_MAX;
 use crate::report::{Report, samples_needed};
 
-/// Above this share of its cores the generator itself is what is measured.
+/// CPU share of the generator above which the generator itself limits the run.
 const GENERATOR_SHARE_MAX: f64 = 0.9;
 
-/// Above this share of the median latency, what delays the sending is no longer small.
+/// Share of the median latency above which the lag is no longer small.
 const LAG_SHARE_MAX: f64 = 0.1;
 
-/// Above this share of time given to others by the hypervisor, tails are not the target's.
+/// Share of the time given to other guests above which the tail does not describe the target.
 const STEAL_SHARE_MAX: f64 = 0.05;
 
-/// No server answers a call in less: a raw echo needs ten times as much for a message.
+/// Smallest plausible CPU time of a server per call, in µs; a raw echo needs ten times as much.
 const TARGET_CPU_US_MIN: f64 = 0.05;
 
-/// Nagle's algorithm and a delayed acknowledgement wait for each other for 40 ms.
+/// Range of 40 ms delays in ns, which Nagle's algorithm and delayed acknowledgements cause
+/// together.
 const PLATEAU_NS: RangeInclusive<u64> = 38_000_000..=46_000_000;
 const PLATEAU_SHARE_MAX: f64 = 0.01;
 
-/// Every warning that applies, those about the measurement itself first.
+/// Returns all warnings that apply, those about the measurement first.
 pub(crate) fn all(
     report: &Report,
     response: &Histogram<u64>,
@@ -53,7 +54,7 @@ pub(crate) fn all(
     warnings
 }
 
-/// Keeps one warning of each kind, the first: what follows differs only in its figures.
+/// Keeps the first warning of each kind; later ones differ only in their numbers.
 pub(crate) fn keep_first(kept: &mut Vec<String>, warning: &str) {
     let is_same = |known: &String| known.split(':').next() == warning.split(':').next();
     if !kept.iter().any(is_same) {
@@ -72,19 +73,20 @@ fn saturated(report: &Report) -> Option<String> {
     if share > GENERATOR_SHARE_MAX && (report.setup.is_open() || !target_is_busy(report)) {
         let percent = share * 100.0;
         return Some(format!(
-            "generator saturated: it used {percent:.0} % of a core, so it may be the slow part"
+            "generator saturated: it used {percent:.0} % of a core, so it may limit the result"
         ));
     }
     let (late, latency) = (report.late_us?.p99?, report.latency_us.p50?);
     (late > LAG_SHARE_MAX * latency).then(|| {
         format!(
-            "generator late: calls left up to {late:.0} µs (p99) after they could, against a \
-             median latency of {latency:.0} µs"
+            "generator late: calls were sent up to {late:.0} µs (p99) late, at a median latency of \
+             {latency:.0} µs"
         )
     })
 }
 
-/// All streams were in use: the target's doing, which the latency contains and the service hides.
+/// Returns a warning if all streams were in use: that part of the latency is caused by the target,
+/// and the service time does not show it.
 fn no_room(report: &Report) -> Option<String> {
     let (lag, late) = (report.lag_us?.p99?, report.late_us?.p99?);
     let latency = report.latency_us.p50?;
@@ -94,8 +96,8 @@ fn no_room(report: &Report) -> Option<String> {
     };
     (lag - late > LAG_SHARE_MAX * latency).then(|| {
         format!(
-            "streams busy: calls waited up to {lag:.0} µs (p99) to be sent; the latency contains \
-             it, and more {more} avoid it"
+            "streams busy: calls waited up to {lag:.0} µs (p99) for a free stream; the latency \
+             includes this, and more {more} avoid it"
         )
     })
 }
@@ -103,15 +105,15 @@ fn no_room(report: &Report) -> Option<String> {
 fn fewer_streams(report: &Report) -> Option<String> {
     let (asked, allowed) = (report.setup.streams, report.setup.streams_allowed?);
     Some(format!(
-        "fewer streams: the target allows {allowed} at once on a connection, of {asked} asked for"
+        "fewer streams: the target allows {allowed} on a connection, of {asked} requested"
     ))
 }
 
 fn falling_behind(report: &Report) -> Option<String> {
     let (before, after) = report.backlog().filter(|_| report.fell_behind())?;
     Some(format!(
-        "falling behind: {before} calls were under way when the window began and {after} when it \
-         ended, so this rate was not held"
+        "falling behind: {before} calls were in flight or due when the window began and {after} \
+         when it ended, so this rate was not held"
     ))
 }
 
@@ -128,7 +130,7 @@ fn steal(report: &Report) -> Option<String> {
         .filter(|share| *share > STEAL_SHARE_MAX)?;
     let percent = share * 100.0;
     Some(format!(
-        "steal: the hypervisor gave {percent:.1} % of the time to others; tails suffer"
+        "steal: the hypervisor gave {percent:.1} % of the time to other guests; tails are longer"
     ))
 }
 
@@ -138,14 +140,14 @@ fn failed(report: &Report) -> Option<String> {
     (failed > 0).then(|| format!("target errors: {failed} of {ended} calls failed"))
 }
 
-/// With a `--data-mode` that was asked for; by default requests do not repeat.
+/// Returns a warning if requests repeat because of an explicit `--data-mode`.
 fn repeated(report: &Report) -> Option<String> {
     let pool = report.setup.repeats_after? as u64;
     let calls = report.counts.ok + report.failed() + report.counts.censored;
     (calls > pool).then(|| {
         format!(
-            "requests repeat: {calls} calls took turns at {pool} requests, although seq, uuid or \
-             now differ in each; --data-mode each makes all anew"
+            "requests repeat: {calls} calls used {pool} requests in turn, although seq, uuid or \
+             now differ in each; --data-mode each makes a new one per call"
         )
     })
 }
@@ -154,13 +156,13 @@ fn lost(report: &Report) -> Option<String> {
     let (lost, anew) = (report.counts.lost, report.counts.reconnects);
     // Reports of old do not tell how many were lost.
     let lost = lost.max(anew);
-    (lost > 0).then(|| format!("connection lost: {lost} were, {anew} were made anew"))
+    (lost > 0).then(|| format!("connection lost: {lost} were lost, {anew} were reopened"))
 }
 
 fn unconnected(report: &Report) -> Option<String> {
     let percent = report.unconnected()? * 100.0;
     Some(format!(
-        "no connection: {percent:.1} % of the time; calls that were due waited, or were not made"
+        "no connection: {percent:.1} % of the time; due calls waited or were not made"
     ))
 }
 

@@ -1,7 +1,7 @@
-//! The services that corespun ships, as schemas beside this crate and as what is made of them.
+//! Protobuf schemas of the services that corespun ships, with their generated code.
 //!
-//! Of each package here are the messages, the constants of its methods, and the descriptor set.
-//! Traits and clients are made in the crates that use them, from the same `.proto` files.
+//! Each package has its messages, the constants of its methods, and the descriptor set. The crates
+//! that need traits and clients generate them from the same `.proto` files.
 //!
 //! ```
 //! use corespun_proto::user::{UserRequest, user_service_methods};
@@ -18,42 +18,43 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-/// The example service, `user.proto`.
+/// Example service, `user.proto`.
 pub mod user {
     include!(concat!(env!("OUT_DIR"), "/user.rs"));
 }
 
-/// The service of gRPC's own benchmarks, `benchmark.proto`.
+/// Benchmark service of the gRPC project, `benchmark.proto`.
 pub mod benchmark {
     include!(concat!(env!("OUT_DIR"), "/grpc.testing.rs"));
 }
 
-/// Health of a server and its services, `grpc/health/v1/health.proto`.
+/// Health service, `grpc/health/v1/health.proto`.
 pub mod health {
     include!(concat!(env!("OUT_DIR"), "/grpc.health.v1.rs"));
 }
 
-/// The schema of a server, `grpc/reflection/v1/reflection.proto`.
+/// Server reflection service, `grpc/reflection/v1/reflection.proto`.
 pub mod reflection {
     include!(concat!(env!("OUT_DIR"), "/grpc.reflection.v1.rs"));
 }
 
-/// What a server counts, `grpc/channelz/v1/channelz.proto`.
+/// Channelz service for server counters, `grpc/channelz/v1/channelz.proto`.
 pub mod channelz {
     include!(concat!(env!("OUT_DIR"), "/grpc.channelz.v1.rs"));
 }
 
-/// The protocol of OpenTelemetry, `opentelemetry/proto`; its packages refer to each other by where
-/// they stand here.
+/// OpenTelemetry protocol, `opentelemetry/proto`. The modules are nested as in the schemas, because
+/// the packages refer to each other by relative paths.
 pub mod opentelemetry {
-    /// What the schemas have as their second name.
+    /// Package `opentelemetry.proto`, the second part of all package names.
     pub mod proto {
-        /// What all signals share; their schema has it under another name, which says nothing.
+        /// Package `opentelemetry.proto.common`, which the schemas refer to by this name.
         pub use self::attributes as common;
 
-        /// Attributes, and who made what is reported.
+        /// Attributes, and the instrumentation scope that reports them
+        /// (`opentelemetry.proto.common`).
         pub mod attributes {
-            /// The stable version.
+            /// Stable version of the common types.
             pub mod v1 {
                 include!(concat!(
                     env!("OUT_DIR"),
@@ -62,9 +63,9 @@ pub mod opentelemetry {
             }
         }
 
-        /// Whose signals they are.
+        /// Source of signals, such as a service (`opentelemetry.proto.resource`).
         pub mod resource {
-            /// The stable version.
+            /// Stable version of the resource types.
             pub mod v1 {
                 include!(concat!(
                     env!("OUT_DIR"),
@@ -73,19 +74,19 @@ pub mod opentelemetry {
             }
         }
 
-        /// Spans.
+        /// Spans (`opentelemetry.proto.trace`).
         pub mod trace {
-            /// The stable version.
+            /// Stable version of the span types.
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/opentelemetry.proto.trace.v1.rs"));
             }
         }
 
-        /// How signals get to a collector.
+        /// Collector services, which receive signals (`opentelemetry.proto.collector`).
         pub mod collector {
-            /// Spans.
+            /// Collector service for spans.
             pub mod trace {
-                /// The stable version.
+                /// Stable version of the collector service for spans.
                 pub mod v1 {
                     include!(concat!(
                         env!("OUT_DIR"),

@@ -1,4 +1,4 @@
-//! The schemas on the wire: field numbers and paths that other implementations rely on.
+//! Tests of the encoding: field numbers and paths that other implementations rely on.
 
 use corespun_codec::{Kind, Method};
 use corespun_proto::benchmark::{self, benchmark_service_methods};

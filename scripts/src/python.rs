@@ -20,8 +20,8 @@ use crate::process::Server;
 use crate::test::{Context, Stage};
 use crate::workspace;
 
-/// What is installed; grpcio-tools brings the protobuf that its stubs need, trustme issues
-/// certificates, and OpenTelemetry traces a caller.
+/// Python packages that the tests install. grpcio-tools includes the protobuf version that its
+/// stubs need, trustme issues certificates, and OpenTelemetry traces a caller.
 const PACKAGES: &[&str] = &[
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
@@ -40,7 +40,7 @@ const FULL: &str = "proto/user.proto";
 /// The schema that the first clients were written against, which must never stop working.
 const SEED: &str = "scripts/python/seed/user.proto";
 
-/// What tells callers who they are.
+/// Proto file of the service that returns the identity of its caller.
 const WHOAMI: &str = "proto/whoami.proto";
 
 /// A Python that can speak gRPC, with stubs for all schemas.
@@ -246,7 +246,7 @@ fn users_server(context: &Context, engine: &str) -> Result<Command, Failure> {
     users_on(context, engine, "test-store")
 }
 
-/// The same on a store of this name.
+/// Returns the command of the user service with a store of this name.
 fn users_on(context: &Context, engine: &str, name: &str) -> Result<Command, Failure> {
     let store = workspace::scratch(&context.root, &format!("{name}-{engine}"))?;
     let mut command = program(context, "users");
@@ -272,7 +272,7 @@ fn services(
     Ok(())
 }
 
-/// What a call carries beside its messages, with replies compressed in each way Python knows.
+/// Tests metadata, status and details of calls, with responses in every encoding that Python has.
 fn echo(
     context: &Context,
     python: &Python,

@@ -1,4 +1,4 @@
-//! `protoc-gen-corespun`: `protoc --corespun_out=FOLDER` and `buf generate`.
+//! `protoc-gen-corespun`, a plugin for `protoc --corespun_out=FOLDER` and `buf generate`.
 
 use std::io::{self, Read, Write};
 

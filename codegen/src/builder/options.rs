@@ -1,37 +1,37 @@
-//! Options of a builder, one method each.
+//! Builder methods for single options.
 
 use super::Builder;
 use crate::names::is_rooted;
 use std::path::PathBuf;
 
-/// Services: parts, paths, and attributes.
+/// Options for services: parts, paths, and attributes.
 impl Builder {
-    /// Sets whether traits and what serves them are made; default: `true`.
+    /// Sets whether traits and server structs are generated; default: `true`.
     pub fn server(mut self, make: bool) -> Self {
         self.server = make;
         self
     }
 
-    /// Sets whether clients are made; default: `true`.
+    /// Sets whether clients are generated; default: `true`.
     pub fn client(mut self, make: bool) -> Self {
         self.client = make;
         self
     }
 
-    /// Sets whether methods of traits have a body that answers UNIMPLEMENTED; default: `false`.
+    /// Sets whether trait methods have a default body that returns UNIMPLEMENTED; default: `false`.
     pub fn default_stubs(mut self, make: bool) -> Self {
         self.stubs = make;
         self
     }
 
-    /// Sets whether the package is part of service names and method paths; default: `true`. Peers
-    /// must agree, and reflection tells the names with their package.
+    /// Sets whether service names and method paths include the package; default: `true`. Peers must
+    /// use the same setting. Reflection always reports names with their package.
     pub fn emit_package(mut self, emit: bool) -> Self {
         self.emits_package = emit;
         self
     }
 
-    /// Sets the path of the facade in generated text; default: `::corespun`. It begins with `::` or
+    /// Sets the path of the facade in generated code; default: `::corespun`. It begins with `::` or
     /// `crate::`.
     pub fn runtime_path(mut self, path: impl Into<String>) -> Self {
         self.runtime_path = path.into();
@@ -44,73 +44,74 @@ impl Builder {
         self
     }
 
-    /// Sets the path of `prost`; default: `prost` in the runtime path. `prost_types` is expected
-    /// beside it, when a proto uses well-known types such as `Timestamp`.
+    /// Sets the path of `prost`; default: `prost` in the runtime path. `prost_types` must be in the
+    /// same module if a proto file uses well-known types such as `Timestamp`.
     pub fn prost_path(mut self, path: impl Into<String>) -> Self {
         self.prost_path = Some(path.into());
         self
     }
 
-    /// Adds `attribute` to the server modules of the services that `path` names.
+    /// Adds `attribute` to the server modules of the services that `path` selects.
     pub fn server_mod_attribute(mut self, path: &str, attribute: &str) -> Self {
         self.attributes.server_module.insert(path, attribute);
         self
     }
 
-    /// Adds `attribute` to the client modules of the services that `path` names.
+    /// Adds `attribute` to the client modules of the services that `path` selects.
     pub fn client_mod_attribute(mut self, path: &str, attribute: &str) -> Self {
         self.attributes.client_module.insert(path, attribute);
         self
     }
 
-    /// Adds `attribute` to the structs that serve the services that `path` names.
+    /// Adds `attribute` to the server structs of the services that `path` selects.
     pub fn server_attribute(mut self, path: &str, attribute: &str) -> Self {
         self.attributes.server.insert(path, attribute);
         self
     }
 
-    /// Adds `attribute` to the clients of the services that `path` names.
+    /// Adds `attribute` to the clients of the services that `path` selects.
     pub fn client_attribute(mut self, path: &str, attribute: &str) -> Self {
         self.attributes.client.insert(path, attribute);
         self
     }
 
-    /// Adds `attribute` to the traits of the services that `path` names.
+    /// Adds `attribute` to the traits of the services that `path` selects.
     pub fn trait_attribute(mut self, path: &str, attribute: &str) -> Self {
         self.attributes.the_trait.insert(path, attribute);
         self
     }
 }
 
-/// Messages: attributes and types. A path is `.` for everything, begins with a dot for a package or
-/// type and all within, or is the end of a name, as in `user.UserResponse.email`.
+/// Options for messages: attributes and types. The path `.` selects everything. A path with a
+/// leading dot selects a package or type and all items within. Any other path selects names that
+/// end with it, as in `user.UserResponse.email`.
 impl Builder {
-    /// Adds `attribute` to the messages, enums, and oneofs that `path` names.
+    /// Adds `attribute` to the messages, enums, and oneofs that `path` selects.
     pub fn type_attribute(mut self, path: impl AsRef<str>, attribute: impl AsRef<str>) -> Self {
         self.config.type_attribute(path, attribute);
         self
     }
 
-    /// Adds `attribute` to the messages that `path` names.
+    /// Adds `attribute` to the messages that `path` selects.
     pub fn message_attribute(mut self, path: impl AsRef<str>, attribute: impl AsRef<str>) -> Self {
         self.config.message_attribute(path, attribute);
         self
     }
 
-    /// Adds `attribute` to the enums and oneofs that `path` names.
+    /// Adds `attribute` to the enums and oneofs that `path` selects.
     pub fn enum_attribute(mut self, path: impl AsRef<str>, attribute: impl AsRef<str>) -> Self {
         self.config.enum_attribute(path, attribute);
         self
     }
 
-    /// Adds `attribute` to the fields that `path` names, as in `user.UserResponse.email`.
+    /// Adds `attribute` to the fields that `path` selects, as in `user.UserResponse.email`.
     pub fn field_attribute(mut self, path: impl AsRef<str>, attribute: impl AsRef<str>) -> Self {
         self.config.field_attribute(path, attribute);
         self
     }
 
-    /// Sets the Rust path of a package or type that is declared elsewhere. The proto's path begins
-    /// with a dot, the path in Rust with `::` or `crate::`.
+    /// Sets the Rust path of a package or type that is declared elsewhere. The proto path begins
+    /// with a dot, the Rust path with `::` or `crate::`.
     pub fn extern_path(mut self, proto: impl Into<String>, rust: impl Into<String>) -> Self {
         let (proto, rust) = (proto.into(), rust.into());
         if !proto.starts_with('.') {
@@ -126,31 +127,31 @@ impl Builder {
         self
     }
 
-    /// Makes the maps that `paths` name `BTreeMap` instead of `HashMap`.
+    /// Uses `BTreeMap` instead of `HashMap` for the maps that `paths` select.
     pub fn btree_map(mut self, paths: &[impl AsRef<str>]) -> Self {
         self.config.btree_map(paths);
         self
     }
 
-    /// Makes the `bytes` fields that `paths` name `Bytes` instead of `Vec<u8>`.
+    /// Uses `Bytes` instead of `Vec<u8>` for the `bytes` fields that `paths` select.
     pub fn bytes(mut self, paths: &[impl AsRef<str>]) -> Self {
         self.config.bytes(paths);
         self
     }
 
-    /// Puts the field that `path` names into a `Box`.
+    /// Puts the field that `path` selects into a `Box`.
     pub fn boxed(mut self, path: impl AsRef<str>) -> Self {
         self.config.boxed(path);
         self
     }
 
-    /// Leaves out `Debug` of the types that `paths` name.
+    /// Leaves out `Debug` of the types that `paths` select.
     pub fn skip_debug(mut self, paths: &[impl AsRef<str>]) -> Self {
         self.config.skip_debug(paths);
         self
     }
 
-    /// Leaves out the comments of the messages, fields, services, and methods that `paths` name.
+    /// Leaves out the comments of the messages, fields, services, and methods that `paths` select.
     pub fn disable_comments(mut self, paths: &[impl AsRef<str>]) -> Self {
         let owned = paths.iter().map(|path| path.as_ref().to_owned());
         self.silent.extend(owned);
@@ -158,7 +159,7 @@ impl Builder {
         self
     }
 
-    /// Keeps the name of an enum at the front of its variants.
+    /// Keeps the name of an enum at the start of its variants.
     pub fn retain_enum_prefix(mut self) -> Self {
         self.retains_prefix = true;
         self.config.retain_enum_prefix();
@@ -171,13 +172,13 @@ impl Builder {
         self
     }
 
-    /// Sets the domain of type URLs of the messages that `paths` name.
+    /// Sets the domain of type URLs of the messages that `paths` select.
     pub fn type_name_domain(mut self, paths: &[impl AsRef<str>], domain: &str) -> Self {
         self.config.type_name_domain(paths, domain);
         self
     }
 
-    /// Compiles well-known types such as `Timestamp` like all others, instead of using those of
+    /// Generates well-known types such as `Timestamp` like all others, instead of using those of
     /// `prost_types`.
     pub fn compile_well_known_types(mut self) -> Self {
         self.well_known = true;
@@ -186,23 +187,23 @@ impl Builder {
     }
 }
 
-/// Input and output.
+/// Options for input and output.
 impl Builder {
-    /// Sets the name of the descriptor set's file; default: `corespun_descriptor.bin`. Each of
-    /// several calls in one build script needs its own.
+    /// Sets the file name of the descriptor set; default: `corespun_descriptor.bin`. Several calls
+    /// in one build script need different names.
     pub fn file_descriptor_set(mut self, name: impl Into<String>) -> Self {
         self.descriptor = name.into();
         self
     }
 
-    /// Sets the name, without `.rs`, of the file of protos without a package; default: `_`.
+    /// Sets the file name, without `.rs`, for proto files without a package; default: `_`.
     pub fn default_package_filename(mut self, name: impl Into<String>) -> Self {
         self.unnamed = name.into();
         self
     }
 
-    /// Also writes a file `name` that includes all packages, each in the modules of its name.
-    /// Include it in place of single packages when they refer to each other.
+    /// Also writes a file `name` that includes all packages in nested modules. Packages that refer
+    /// to each other need this file instead of single includes.
     pub fn include_file(mut self, name: impl Into<String>) -> Self {
         self.include_file = Some(name.into());
         self
@@ -214,14 +215,14 @@ impl Builder {
         self
     }
 
-    /// Sets whether Cargo is told, on standard output, which files to watch; default: `true`.
+    /// Sets whether the files to watch are reported to Cargo on standard output; default: `true`.
     pub fn emit_rerun_if_changed(mut self, emit: bool) -> Self {
         self.announce = emit;
         self
     }
 
-    /// Sets a `protoc` that reads the protos in place of the compiler that is built in; default:
-    /// the environment variable `PROTOC`, if set. It reads editions from their source.
+    /// Sets a `protoc` that replaces the built-in compiler; default: the environment variable
+    /// `PROTOC`, if set. It can read edition files in source form.
     pub fn protoc(mut self, program: impl Into<PathBuf>) -> Self {
         self.protoc = Some(program.into());
         self

@@ -1,4 +1,4 @@
-//! Markdown in, Markdown without code of Rust out.
+//! Tests of Markdown conversion: no Rust code blocks remain.
 
 use super::*;
 

@@ -1,21 +1,21 @@
-//! Folders in which protos are looked for.
+//! Folders that are searched for proto files.
 
 use crate::error::{Error, Kind};
 use prost_reflect::DescriptorPool;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Folders in the order in which they are looked in.
+/// Include folders in search order.
 pub(crate) struct Includes {
     folders: Vec<PathBuf>,
 }
 
-/// A proto that the user listed.
+/// Proto file that the user listed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Located {
-    /// Name as imports use it.
+    /// Name of the file as imports write it.
     pub(crate) name: String,
-    /// Its place; `None` for what is built in.
+    /// Path of the file; `None` for built-in files.
     pub(crate) path: Option<PathBuf>,
 }
 
@@ -26,7 +26,7 @@ impl Includes {
         }
     }
 
-    /// Finds the file of an import.
+    /// Returns the file of an import.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let paths = self.folders.iter().map(|folder| folder.join(name));
         paths.into_iter().find(|path| path.is_file())
@@ -35,7 +35,8 @@ impl Includes {
     /// Finds a file by its path, or by its path within one of the folders.
     ///
     /// # Errors
-    /// It is not there, not a file, not in any of the folders, or hidden by one before it.
+    /// The path does not exist, is not a file, lies in none of the folders, or is hidden by a file
+    /// in an earlier folder.
     pub(crate) fn locate(&self, path: &Path) -> Result<Located, Error> {
         if path.is_file() {
             let mut names = self
@@ -74,7 +75,7 @@ impl Includes {
         .into()
     }
 
-    /// Checks that imports of `name` lead to `path`.
+    /// Checks that imports of `name` resolve to `path`.
     fn unhidden(&self, name: String, path: &Path) -> Result<Located, Error> {
         let first = self.find(&name);
         let is_same = |first: &PathBuf| fs::canonicalize(first).ok() == fs::canonicalize(path).ok();
@@ -91,7 +92,7 @@ impl Includes {
     }
 }
 
-/// Name of a file that is in `folder`, by its path as written or by where it leads.
+/// Returns the name of a file within `folder`, by its path as written or with links resolved.
 fn within(path: &Path, folder: &Path) -> Option<String> {
     let written = plain(path)
         .strip_prefix(plain(folder))
@@ -104,13 +105,13 @@ fn within(path: &Path, folder: &Path) -> Option<String> {
     written.or_else(led)
 }
 
-/// The path without `.` in it.
+/// Returns the path without `.` components.
 fn plain(path: &Path) -> PathBuf {
     let parts = path.components().filter(|part| *part != Component::CurDir);
     parts.collect()
 }
 
-/// The path as imports spell it, if they can.
+/// Returns the path in the form of an import; `None` if it has no such form.
 fn name_of(path: &Path) -> Option<String> {
     let mut parts = Vec::new();
     for part in path.components() {

@@ -1,4 +1,4 @@
-//! Names of types and options, resolved as protoc does: against a file and what it imports.
+//! Resolution of type and option names as in protoc: against a file and its imports.
 //!
 //! A relative name is looked for in its scope, then in each scope around that. The first scope that
 //! has the name's first part decides. Source: `DescriptorBuilder::LookupSymbol` of protoc.
@@ -8,10 +8,10 @@ mod walk;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 use std::collections::{BTreeSet, HashMap};
 
-/// Declarations of all files so far.
+/// Declarations of all files read so far.
 #[derive(Default)]
 pub(super) struct Symbols {
-    /// By full name; what packages and messages contain, but for fields and values.
+    /// Declarations by full name, without fields and enum values.
     declared: HashMap<String, Declared>,
     files: HashMap<String, FileInfo>,
 }
@@ -21,7 +21,7 @@ struct Declared {
     kind: SymbolKind,
 }
 
-/// Kinds of symbols, as far as lookup tells them apart.
+/// Kinds of symbols that lookup distinguishes.
 #[derive(Clone, Copy, PartialEq)]
 enum SymbolKind {
     Message,
@@ -36,26 +36,26 @@ struct FileInfo {
     public_imports: Vec<String>,
 }
 
-/// Files whose declarations one file sees.
+/// Files whose declarations are visible to one file.
 struct Visible<'a> {
     symbols: &'a Symbols,
     files: BTreeSet<&'a str>,
     packages: BTreeSet<&'a str>,
 }
 
-/// Name that is looked for.
+/// Kind of the name that is searched for.
 #[derive(Clone, Copy, PartialEq)]
 enum Sought {
     Type,
     Extension,
 }
 
-/// Result of looking for a name in a scope.
+/// Result of a search in one scope.
 enum Found {
     No,
-    /// Something that has names within.
+    /// Symbol that contains other names.
     Scope,
-    /// The kind that is sought.
+    /// Symbol of the searched kind.
     Yes,
 }
 
@@ -118,7 +118,8 @@ impl Symbols {
             .insert(joined(scope, name), Declared { file, kind });
     }
 
-    /// Makes all names in `file` absolute that lead somewhere. Others are left to whoever checks.
+    /// Makes all names in `file` absolute that can be resolved. Other names are left for the
+    /// checker to report.
     pub(super) fn resolve(&self, file: &mut FileDescriptorProto) {
         let visible = self.visible(file.name());
         walk::file(file, &visible);
@@ -154,7 +155,7 @@ impl Symbols {
 }
 
 impl Visible<'_> {
-    /// Absolute form of `name` as it is written within `scope`.
+    /// Returns the absolute form of `name` as written within `scope`.
     fn absolute(&self, scope: &str, name: &str, sought: Sought) -> Option<String> {
         if name.starts_with('.') {
             return None;

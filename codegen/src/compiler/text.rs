@@ -1,7 +1,7 @@
-//! Text of protos: marks at its start, encodings in its comments, places in it.
+//! Text of proto files: byte order marks, encodings of comments, and positions.
 
-/// Decodes a proto. A byte order mark is dropped. Bytes in comments that are not UTF-8 are read as
-/// Latin-1.
+/// Decodes a proto file. A byte order mark is dropped. Bytes in comments that are not UTF-8 are
+/// read as Latin-1.
 ///
 /// # Errors
 /// Line and column, from 1, of bytes outside of comments that are not UTF-8.
@@ -16,7 +16,7 @@ pub(super) fn decoded(bytes: Vec<u8>) -> Result<String, (usize, usize)> {
     })
 }
 
-/// Line and column, both from 1, of a byte in `text`.
+/// Returns line and column, both from 1, of a byte in `text`.
 pub(super) fn place(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
@@ -24,7 +24,7 @@ pub(super) fn place(text: &str, byte: usize) -> (usize, usize) {
     (line, before[start..].chars().count() + 1)
 }
 
-/// Part of a proto that a character is in.
+/// Part of a proto file that a character belongs to.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Code,

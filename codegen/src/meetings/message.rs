@@ -1,4 +1,4 @@
-//! Names within a message: its fields, the methods that prost derives for them, its nested types.
+//! Names within a message: fields, methods that prost derives for them, and nested types.
 
 use super::{Scope, Walk};
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::names;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 
-/// Walks a message and returns whether it has a module of nested types.
+/// Walks a message; returns true if it has a module of nested types.
 pub(super) fn walk(
     walk: &mut Walk<'_>,
     message: &DescriptorProto,
@@ -57,7 +57,8 @@ pub(super) fn walk(
 }
 
 impl Walk<'_> {
-    /// Nested modules do not meet those of the package.
+    /// Walks the nested items of a message. Their module does not conflict with the package's
+    /// names.
     fn message_within(
         &mut self,
         message: &DescriptorProto,
@@ -70,7 +71,7 @@ impl Walk<'_> {
     }
 }
 
-/// Type of a oneof, told apart from a nested type of its name.
+/// Returns the type name of a oneof, which differs from nested types of the message.
 fn oneof_type(message: &DescriptorProto, oneof: &str) -> String {
     let name = names::camel(oneof);
     let messages = message.nested_type.iter().map(DescriptorProto::name);
@@ -88,7 +89,7 @@ fn oneof_type(message: &DescriptorProto, oneof: &str) -> String {
     }
 }
 
-/// Methods that `prost::Message` derives for a field.
+/// Returns the methods that `prost::Message` derives for a field.
 fn derived_methods(field: &FieldDescriptorProto, message: &DescriptorProto) -> Vec<String> {
     let name = names::snake(field.name());
     let name = name.strip_prefix("r#").unwrap_or(&name);

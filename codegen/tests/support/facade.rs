@@ -1,4 +1,4 @@
-//! Stand-in for the facade, with the shapes that generated text relies on.
+//! Replacement of the facade, with the shapes that generated code relies on.
 
 #![allow(dead_code, missing_docs)]
 
@@ -8,11 +8,11 @@ pub use prost;
 pub use prost_types;
 use std::marker::PhantomData;
 
-/// Takes calls and answers none.
+/// Channel that accepts calls and answers none.
 #[derive(Clone)]
 pub struct Channel(&'static str);
 
-/// The sending side of a client-streaming call.
+/// Sending half of a client-streaming call.
 pub struct ClientStreaming<Q, R>(PhantomData<(Q, R)>);
 
 fn refused<T, Q, R>(channel: &Channel, method: Method<Q, R>) -> Result<T, Status> {
@@ -61,7 +61,7 @@ impl Channel {
     }
 }
 
-/// The server's side.
+/// Server types that generated code refers to.
 pub mod server {
     use super::{Kind, Method, Request, Response, Sender, Status, Streaming};
     use std::rc::Rc;
@@ -72,7 +72,7 @@ pub mod server {
         fn register(self, routes: &mut Routes);
     }
 
-    /// The paths that were registered, each under the kind of its door.
+    /// Registered paths, each with the kind of RPC.
     #[derive(Default)]
     pub struct Routes(pub Vec<(&'static str, Kind)>);
 

@@ -1,12 +1,11 @@
-//! A `protoc` of this machine, for tests that compare with it.
+//! Finds a `protoc` on this machine, for tests that compare with it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Returns a `protoc` of this machine: `PROTOC`, one in the path, or that of Python's
-/// grpcio-tools behind a script.
+/// Returns a `protoc`: `PROTOC`, one in the path, or that of Python's grpcio-tools behind a script.
 pub fn protoc() -> Option<PathBuf> {
     let works = |program: &PathBuf| {
         let output = Command::new(program).arg("--version").output();
@@ -17,7 +16,7 @@ pub fn protoc() -> Option<PathBuf> {
     candidates.into_iter().flatten().find(works)
 }
 
-/// Python with grpcio-tools, as `scripts/test` installs it, or the system's.
+/// Returns the Python with grpcio-tools that `scripts/test` installs, or the system's Python.
 fn python() -> PathBuf {
     let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/python/venv/bin/python3");
     if own.exists() {
@@ -40,7 +39,7 @@ fn grpc_tools() -> Option<PathBuf> {
     Some(script)
 }
 
-/// Folder of the well-known files that grpcio-tools brings.
+/// Returns the folder of the well-known files in grpcio-tools.
 pub fn grpc_tools_includes() -> Option<PathBuf> {
     let script = "import grpc_tools; print(grpc_tools.__path__[0])";
     let output = Command::new(python()).args(["-c", script]).output().ok()?;

@@ -1,10 +1,10 @@
-//! Protos and output of one test, in a folder of its own.
+//! Folder for the proto files and output of one test.
 
 use corespun_build::{Builder, Error, configure};
 use std::fs;
 use std::path::PathBuf;
 
-/// Returns an empty folder of this test's own.
+/// Returns an empty folder for this test.
 pub fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -30,7 +30,7 @@ pub fn compile_with(
     Ok(folder)
 }
 
-/// Compiles all of `protos` with the usual options.
+/// Compiles all of `protos` with default options.
 pub fn compile(name: &str, protos: &[(&str, &[u8])]) -> Result<PathBuf, Error> {
     let wanted: Vec<_> = protos.iter().map(|(file, _)| *file).collect();
     compile_with(name, configure(), protos, &wanted)

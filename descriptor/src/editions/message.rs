@@ -32,22 +32,22 @@ const TYPE_GROUP: u64 = 10;
 const TYPE_MESSAGE: u64 = 11;
 const TYPE_BYTES: u64 = 12;
 
-/// A message, with what its fields need of it.
+/// Message under conversion, with the facts that its fields need.
 pub(super) struct Message<'a> {
     pub(super) fields: Vec<Field<'a>>,
     pub(super) features: Features,
-    /// Names of nested messages that stand for maps.
+    /// Names of nested messages that represent map entries.
     maps: BTreeSet<String>,
 }
 
-/// Oneofs that a message gets for its fields with explicit presence.
+/// Oneofs that are added to a message for its fields with explicit presence.
 pub(super) struct Oneofs {
     names: Vec<String>,
     taken: BTreeSet<String>,
     present: usize,
 }
 
-/// A field, with what decides about its presence and form.
+/// Field with the facts that decide its presence and encoding.
 struct Scalar<'a> {
     fields: Vec<Field<'a>>,
     features: Features,
@@ -193,7 +193,7 @@ impl Lowering {
         Ok(out)
     }
 
-    /// Lowers a field of `scope`, or an extension if there is none.
+    /// Converts a field of the message `scope`, or an extension if `scope` is `None`.
     pub(super) fn field(
         &mut self,
         bytes: &[u8],
@@ -234,7 +234,7 @@ impl Lowering {
     }
 }
 
-/// Writes the options of a field; the form of a repeated one is said in any case.
+/// Writes the options of a field. A repeated field always gets an explicit `packed` option.
 fn write_options(field: &Scalar<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
     let states_form = field.label == LABEL_REPEATED && field.is_packable();
     let mut options = Vec::new();
@@ -256,7 +256,7 @@ fn write_options(field: &Scalar<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns whether a message stands for the entries of a map.
+/// Returns true if a message represents the entries of a map.
 fn is_map(message: &[Field<'_>]) -> Result<bool, Error> {
     let mut is_map = false;
     for options in message.iter().filter(|field| field.number == OPTIONS) {

@@ -1,4 +1,4 @@
-//! Features one by one, each as it stands in a set that protoc wrote.
+//! Tests of single features, each in the form that protoc writes.
 
 use super::*;
 use crate::wire::{write_bytes, write_varint};
@@ -31,7 +31,7 @@ fn features(number: u64, feature: u64, value: u64) -> Build {
     Build::default().with(number, Build::default().number(feature, value))
 }
 
-/// Field `f` of label and type, with features of its own.
+/// Returns the field `f` with this label, type and feature.
 fn field(label: u64, kind: u64, feature: Option<(u64, u64)>) -> Build {
     let field = Build::named("f")
         .number(3, 1)
@@ -43,7 +43,7 @@ fn field(label: u64, kind: u64, feature: Option<(u64, u64)>) -> Build {
     }
 }
 
-/// A set with one file of an edition, which has message `M` with one field.
+/// Returns a set with one edition file, which has message `M` with one field.
 fn set(edition: u64, options: Build, field: Build) -> Vec<u8> {
     let message = Build::named("M").with(2, field);
     let file = Build::named("a.proto").bytes(2, b"p").with(4, message);
@@ -54,7 +54,8 @@ fn set(edition: u64, options: Build, field: Build) -> Vec<u8> {
     Build::default().with(1, file).0
 }
 
-/// Syntax of the lowered file and the lowered field's parts: label, type, packed, optional.
+/// Returns the syntax of the converted file and the field's label, type, packed and optional
+/// values.
 fn shape(set: &[u8]) -> (String, [u64; 4]) {
     let set = lowered(set).unwrap();
     let files = crate::files(&set).unwrap();
@@ -76,7 +77,7 @@ fn shape(set: &[u8]) -> (String, [u64; 4]) {
 
 type Case = (&'static str, Build, Build, &'static str, [u64; 4]);
 
-/// Options of the file, the field, and what both become.
+/// Returns cases: options of the file and the field, and the expected shape.
 fn presence_cases() -> Vec<Case> {
     let none = Build::default;
     let implicit = || features(50, 1, 2);

@@ -8,10 +8,11 @@ use clap::Args;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS")]
 pub struct TlsArgs {
-    /// TLS, with the authorities that this machine trusts
+    /// Use TLS with the certificate authorities that this machine trusts
     #[arg(long)]
     pub tls: bool,
-    /// PEM file with the authorities to trust instead, or with the server's own certificate
+    /// PEM file with the certificate authorities to trust instead, or with the server's own
+    /// certificate
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
     /// PEM file with the client's certificate chain (mutual TLS)
@@ -20,21 +21,21 @@ pub struct TlsArgs {
     /// PEM file with the private key of --cert
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Name that the server's certificate must be for (default: the name of the calls)
+    /// Name that the server's certificate must have (default: the server name of the calls)
     #[arg(long, value_name = "NAME")]
     pub servername: Option<String>,
-    /// No verification of certificates (insecure)
+    /// Skip certificate verification (insecure)
     #[arg(long)]
     pub insecure_skip_verify: bool,
 }
 
-/// Flags of a run that other generators make.
+/// Flags for a run by agents.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Agents")]
 pub struct AgentsArgs {
-    /// Agents that generate the load instead of this process, each with its share of --rate or
-    /// --calls and with --connections of its own. The schema, data and keys are sent to them: in
-    /// the clear without --agents-cacert
+    /// Agents that generate the load instead of this process. Each takes its share of --rate or
+    /// --calls, and opens --connections of its own. They receive the schema, data and keys,
+    /// unencrypted without --agents-cacert
     #[arg(
         id = "agents",
         long = "agents",
@@ -51,7 +52,7 @@ pub struct AgentsArgs {
         requires = "agents"
     )]
     pub cacert: Option<PathBuf>,
-    /// PEM file with the certificate chain for agents (mutual TLS)
+    /// PEM file with the client certificate chain for agents (mutual TLS)
     #[arg(
         id = "agents_cert",
         long = "agents-cert",
@@ -69,7 +70,7 @@ pub struct AgentsArgs {
         requires = "agents_cert"
     )]
     pub key: Option<PathBuf>,
-    /// Token that agents ask for: the token itself, @FILE or env:NAME
+    /// Token that agents require: the token itself, @FILE or env:NAME
     #[arg(
         id = "agents_token",
         long = "agents-token",
@@ -78,7 +79,7 @@ pub struct AgentsArgs {
         requires = "agents"
     )]
     pub token: Option<String>,
-    /// Name that agents' certificates must be for (default: the name in --agents)
+    /// Name that agents' certificates must have (default: the name in --agents)
     #[arg(
         id = "agents_servername",
         long = "agents-servername",

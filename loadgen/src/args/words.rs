@@ -1,7 +1,7 @@
-//! Command line as it was understood, for reports and for agents.
+//! Parsed command line, for reports and for agents.
 //!
-//! Secrets are told apart by the flag that a value was parsed for, never by the text, so that no
-//! spelling of a flag shows one.
+//! Secrets are recognised by the flag that a value was parsed for, never by the text, so that no
+//! spelling of a flag reveals one.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -12,7 +12,7 @@ const SECRETS: [&str; 2] = ["token", "agents_token"];
 /// Flags whose values name a server, possibly with a user and a password.
 const SERVERS: [&str; 6] = ["target", "authority", "agents", "against", "a", "b"];
 
-/// Mark in place of what a report must not show.
+/// Replacement for secrets in reports.
 const HIDDEN: &str = "…";
 
 /// Command line, one entry for each use of a flag.
@@ -29,12 +29,12 @@ struct Word {
     /// Flag with its dashes; `None` for an argument without one.
     flag: Option<String>,
     values: Vec<String>,
-    /// Place in the command line.
+    /// Position in the command line.
     index: usize,
 }
 
 impl Words {
-    /// Collects what stood in the command line of a subcommand of `line`. Defaults are left out.
+    /// Collects the arguments of a subcommand of `line`. Defaults are left out.
     pub(super) fn of(line: &clap::Command, matches: &ArgMatches) -> Self {
         let Some((name, given)) = matches.subcommand() else {
             return Self::default();
@@ -49,7 +49,8 @@ impl Words {
         }
     }
 
-    /// Command line for a report: without tokens, values of metadata, and users of addresses.
+    /// Returns the command line for a report: without tokens, metadata values, and users of
+    /// addresses.
     pub(crate) fn shown(&self) -> Vec<String> {
         let mut shown: Vec<String> = Vec::new();
         shown.extend(Some(&self.command).filter(|name| !name.is_empty()).cloned());
@@ -60,7 +61,8 @@ impl Words {
         shown
     }
 
-    /// Command line for another process, without the arguments that `left_out` names.
+    /// Returns the command line for another process, without the arguments for which `left_out` is
+    /// true.
     pub(crate) fn without(&self, left_out: impl Fn(&str) -> bool) -> Vec<String> {
         let mut line = vec![self.command.clone()];
         for word in self.words.iter().filter(|word| !left_out(&word.id)) {
@@ -76,7 +78,7 @@ impl Words {
     }
 }
 
-/// Every use of an argument, in order.
+/// Returns every use of an argument in order.
 fn uses(arg: &clap::Arg, given: &ArgMatches) -> Vec<Word> {
     let id = arg.get_id().as_str();
     if given.value_source(id) != Some(ValueSource::CommandLine) {
@@ -103,7 +105,7 @@ fn uses(arg: &clap::Arg, given: &ArgMatches) -> Vec<Word> {
     uses.collect()
 }
 
-/// Value as a report may show it.
+/// Returns the value in the form that a report may show.
 fn concealed(id: &str, value: &str) -> String {
     match id {
         _ if SECRETS.contains(&id) => HIDDEN.to_owned(),
@@ -116,7 +118,7 @@ fn concealed(id: &str, value: &str) -> String {
     }
 }
 
-/// Address without user and password, which stand before the last `@` of its authority.
+/// Returns an address without user and password, which come before the last `@` of its authority.
 pub(crate) fn without_user(address: &str) -> String {
     if address.contains("://") {
         return without_users(address);
@@ -129,7 +131,7 @@ pub(crate) fn without_user(address: &str) -> String {
     }
 }
 
-/// Text without the users of the URLs in it.
+/// Returns a text without the users in its URLs.
 fn without_users(text: &str) -> String {
     let mut pieces = text.split("://");
     let mut shown = pieces.next().unwrap_or_default().to_owned();

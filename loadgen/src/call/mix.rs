@@ -1,11 +1,11 @@
-//! Several methods at once, in given shares.
+//! Mix of several methods with weights.
 
 use fastrand::Rng;
 
 use super::Call;
 use crate::schedule::Share;
 
-/// All that a run calls; never empty.
+/// All calls of a run; never empty.
 #[derive(Clone, Debug)]
 pub struct Mix {
     calls: Vec<Call>,
@@ -13,25 +13,26 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// A mix of at least one call.
+    /// Returns a mix of at least one call.
     pub(crate) fn new(calls: Vec<Call>) -> Self {
         debug_assert!(!calls.is_empty());
         let weight = calls.iter().map(|call| u64::from(call.weight)).sum();
         Self { calls, weight }
     }
 
-    /// The calls, each at its place.
+    /// Returns the calls by index.
     pub fn calls(&self) -> &[Call] {
         &self.calls
     }
 
-    /// The methods by name, between commas.
+    /// Returns the names of the methods, separated by commas.
     pub fn name(&self) -> String {
         let names: Vec<_> = self.calls.iter().map(|call| call.method.name()).collect();
         names.join(", ")
     }
 
-    /// Smallest number of requests after which those of a call repeat against its intention.
+    /// Returns the smallest number of distinct requests among calls whose requests should be
+    /// unique.
     pub(crate) fn repeats_after(&self) -> Option<usize> {
         self.calls
             .iter()
@@ -39,19 +40,19 @@ impl Mix {
             .min()
     }
 
-    /// A side of some call streams.
+    /// Returns true if a side of some call streams.
     pub fn streams(&self) -> bool {
         let unary = corespun_codec::Kind::Unary;
         self.calls.iter().any(|call| call.kind != unary)
     }
 }
 
-/// Which call a connection makes next, and which request of it.
+/// Choice of the next call and request of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Chooser {
     share: Share,
     rng: Rng,
-    /// How often each call was chosen here.
+    /// Number of times that each call was chosen on this connection.
     chosen: Vec<u64>,
 }
 
@@ -64,8 +65,8 @@ impl Chooser {
         }
     }
 
-    /// The place of the next call in the mix, and its number among those of its method: numbers
-    /// of different connections never meet.
+    /// Returns the index of the next call in the mix, and its number among the calls of its method.
+    /// Different connections never return the same number.
     pub(crate) fn next(&mut self, mix: &Mix) -> (usize, u64) {
         let place = match mix.calls.len() {
             1 => 0,

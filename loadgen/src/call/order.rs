@@ -1,4 +1,4 @@
-//! A call as the user asks for it, and how it becomes one that can be made.
+//! Call as the user describes it, and its preparation for the run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,23 +13,24 @@ use crate::error::LoadError;
 use crate::metadata::{Filled, Pair};
 use crate::schema::Schema;
 
-/// A call that was asked for.
+/// Requested call.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) method: String,
-    /// JSON, or `@file`; see [`crate::data`].
+    /// Data as JSON, or `@file`; see [`crate::data`].
     pub(crate) data: String,
-    /// Where relative paths in `data` start.
+    /// Folder that relative paths in `data` start at.
     pub(crate) folder: PathBuf,
     pub(crate) metadata: Vec<Pair>,
     pub(crate) timeout: Option<Duration>,
-    /// Requests in each call; by default as many as the data has, if the client streams.
+    /// Number of requests in each call; by default the number of messages in the data, if the
+    /// client streams.
     pub(crate) messages: Option<u32>,
     pub(crate) turns: Turns,
     pub(crate) weight: u32,
 }
 
-/// What all calls of a run have in common.
+/// Settings that all calls of a run share.
 pub(crate) struct Defaults<'a> {
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) mode: Mode,
@@ -41,7 +42,7 @@ impl Order {
     /// Finds the method and encodes the requests.
     ///
     /// # Errors
-    /// When there is no such method, or the data does not fit it.
+    /// The method does not exist, or the data does not match its request message.
     pub(crate) fn prepare(
         &self,
         schema: &Schema,
@@ -109,7 +110,7 @@ impl Order {
     }
 }
 
-/// The folder that relative paths in a file start at.
+/// Returns the folder that relative paths in a file start at.
 pub(super) fn folder_of(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),

@@ -1,4 +1,4 @@
-//! Mixes of methods from a TOML file.
+//! Scenario files: mixes of methods in TOML.
 //!
 //! ```toml
 //! [[call]]
@@ -24,7 +24,7 @@ use crate::duration;
 use crate::error::LoadError;
 use crate::metadata::Pair;
 
-/// The file as it is written.
+/// Content of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -37,7 +37,7 @@ struct Entry {
     method: String,
     #[serde(default = "one")]
     weight: u32,
-    /// A text as `--data` takes it, or the message itself.
+    /// Data as text in the form of `--data`, or the message itself.
     data: Option<serde_json::Value>,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
@@ -50,10 +50,11 @@ const fn one() -> u32 {
     1
 }
 
-/// Reads a scenario. What a call does not say is as in `otherwise`; metadata is added to that.
+/// Reads a scenario. Omitted keys have the values of `otherwise`; metadata is added to its
+/// metadata.
 ///
 /// # Errors
-/// Names the file, and what is wrong in it.
+/// Names the file and the mistake.
 pub(crate) fn read(path: &Path, otherwise: &Order) -> Result<Vec<Order>, LoadError> {
     let failed = |cause: String| LoadError::Scenario {
         path: path.to_owned(),

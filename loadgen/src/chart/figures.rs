@@ -1,4 +1,4 @@
-//! Which charts a finding has.
+//! Selection of charts for each kind of result.
 
 mod latency;
 mod series;
@@ -8,10 +8,10 @@ use super::forest;
 use crate::command::{Collection, Finding, unlike};
 use crate::report::{Body, Document};
 
-/// Every chart of the document, the most telling first.
+/// Returns every chart of the document, the most important first.
 ///
 /// # Errors
-/// When a histogram is unreadable.
+/// A histogram cannot be decoded.
 pub(crate) fn charts(document: &Document) -> Result<Vec<Chart>, String> {
     let charts = match &document.body {
         Body::Run(report) => {
@@ -41,10 +41,10 @@ pub(crate) fn charts(document: &Document) -> Result<Vec<Chart>, String> {
     Ok(charts)
 }
 
-/// The runs of a collection in one chart, if it has any.
+/// Returns a chart with all runs of a collection, if it has any.
 ///
 /// # Errors
-/// When a histogram is unreadable.
+/// A histogram cannot be decoded.
 pub(crate) fn beside(collection: &Collection) -> Result<Option<Chart>, String> {
     let runs: Vec<_> = collection.runs().collect();
     match runs.is_empty() {
@@ -53,7 +53,7 @@ pub(crate) fn beside(collection: &Collection) -> Result<Option<Chart>, String> {
     }
 }
 
-/// The charts of one finding among others; their files bear its name.
+/// Returns the charts of one result of a collection; their file names contain its name.
 fn of_finding(found: &Finding) -> Result<Vec<Chart>, String> {
     let plain = |letter: char| match letter.is_alphanumeric() || "-_.".contains(letter) {
         true => letter,

@@ -1,4 +1,4 @@
-//! Ratios with their intervals beside each other, over the band of noise.
+//! Forest plot: ratios with confidence intervals over the noise floor.
 
 use super::Chart;
 use super::scale::{Kind, Scale};
@@ -13,7 +13,7 @@ const BOTTOM: f64 = 40.0;
 const LEFT: f64 = 108.0;
 const RIGHT: f64 = 196.0;
 
-/// The ratios of A to B.
+/// Returns the chart of the ratios of A to B.
 pub(super) fn ratios(comparison: &Comparison) -> Chart {
     let [a, b] = &comparison.names;
     Chart {

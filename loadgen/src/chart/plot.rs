@@ -1,4 +1,4 @@
-//! Lines over two axes, with their names beside their ends.
+//! Line charts over two axes, with labels at the ends of lines.
 
 use super::scale::Scale;
 use super::svg::{Anchor, Drawing, Spot};
@@ -6,31 +6,31 @@ use super::svg::{Anchor, Drawing, Spot};
 const HEIGHT: f64 = 330.0;
 const LEFT: f64 = 64.0;
 
-/// Room for names beside the plot, at least.
+/// Width of the area for labels to the right of the plot.
 const RIGHT: f64 = 116.0;
 
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 46.0;
 
-/// How far names keep from each other.
+/// Smallest vertical distance between labels.
 const NAME_GAP: f64 = 16.0;
 
-/// About how wide a letter of a name is.
+/// Approximate width of a letter of a label.
 const LETTER: f64 = 8.0;
 
-/// The longest name that is written out.
+/// Longest label in characters that is not shortened.
 const LETTERS_MAX: usize = 32;
 
-/// How lines of equal rank are told apart; after the last it begins again.
+/// Classes that distinguish lines of equal rank; reused from the start after the last one.
 pub(super) const APART: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-/// The horizontal ends of the plot's area.
+/// Left and right end of the plot area.
 pub(super) const ACROSS: (f64, f64) = (LEFT, 604.0);
 
-/// The vertical ends, from the bottom up.
+/// Bottom and top end of the plot area.
 pub(super) const UP: (f64, f64) = (HEIGHT - BOTTOM, TOP);
 
-/// An axis with its words.
+/// Axis with title and labels.
 pub(super) struct Axis {
     pub(super) title: String,
     pub(super) scale: Scale,
@@ -39,7 +39,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis whose ticks are the scale's own.
+    /// Returns an axis with the default ticks of the scale.
     pub(super) fn new(title: &str, scale: Scale, label: fn(f64) -> String) -> Self {
         let ticks = scale.ticks().into_iter().map(|tick| (tick, label(tick)));
         Self {
@@ -50,42 +50,42 @@ impl Axis {
     }
 }
 
-/// One line.
+/// Line of a chart.
 pub(super) struct Series {
     pub(super) name: String,
-    /// How it is drawn: a class of the style sheet.
+    /// Class of the line in the style sheet.
     pub(super) class: &'static str,
     pub(super) points: Vec<(f64, f64)>,
-    /// From this x on too few samples lie behind it to be sure.
+    /// Smallest x from which too few samples support the line.
     pub(super) unsure_from: f64,
-    /// Its points are marked.
+    /// True if points are marked.
     pub(super) dots: bool,
-    /// Its points are joined.
+    /// True if points are joined.
     pub(super) joined: bool,
 }
 
-/// A line across, with its words.
+/// Horizontal line with a label.
 pub(super) struct Rule {
     pub(super) at: f64,
-    /// How it is drawn: a class of the style sheet.
+    /// Class of the horizontal line in the style sheet.
     pub(super) class: &'static str,
     pub(super) label: String,
 }
 
-/// A place that tells something when it is pointed at.
+/// Area with a tooltip.
 pub(super) struct Tip {
     pub(super) x: f64,
     pub(super) text: String,
 }
 
-/// A name beside the plot.
+/// Label to the right of the plot.
 struct Name {
     y: f64,
     class: String,
     text: String,
 }
 
-/// The name, or its two ends.
+/// Returns the name, shortened in the middle if it is too long.
 fn shortened(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     if letters.len() <= LETTERS_MAX {
@@ -96,7 +96,7 @@ fn shortened(name: &str) -> String {
     ends.concat().into_iter().collect()
 }
 
-/// A plot.
+/// Line chart.
 pub(super) struct Plot {
     pub(super) label: String,
     pub(super) x: Axis,
@@ -107,7 +107,7 @@ pub(super) struct Plot {
 }
 
 impl Plot {
-    /// The plot as an `<svg>` element.
+    /// Returns the chart as an `<svg>` element.
     pub(super) fn draw(&self) -> String {
         let names = self.names();
         let longest = names.iter().map(|name| name.text.chars().count()).max();
@@ -176,8 +176,8 @@ impl Plot {
         }
     }
 
-    /// What stands beside the ends of lines and of the rule. Names keep their distance, and stay
-    /// beside the plot.
+    /// Returns the labels of the lines and the horizontal line. They keep their distance, and stay
+    /// within the height of the plot.
     fn names(&self) -> Vec<Name> {
         let lines = self.series.iter().filter(|series| !series.name.is_empty());
         let lines = lines.filter_map(|series| {

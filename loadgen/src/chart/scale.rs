@@ -1,13 +1,13 @@
-//! From values to places on paper: linear, logarithmic, and by the nines of a percentile.
+//! Scales from values to coordinates: linear, logarithmic, and by the nines of a percentile.
 
-/// How values are laid out along an axis.
+/// Kind of scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Linear,
     Log,
 }
 
-/// An axis from `low` to `high`, laid out between two places.
+/// Scale from `low` to `high` between two coordinates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
     kind: Kind,
@@ -18,8 +18,8 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// An axis that shows all `values`, with round ends. Logarithmic where they span more than a
-    /// factor of eight, and `zero` or more where they do not.
+    /// Returns a scale that shows all `values`, with round ends. It is logarithmic if they span
+    /// more than a factor of eight, else linear, and from zero if `zero` is true.
     pub(super) fn of(values: impl Iterator<Item = f64>, zero: bool, ends: (f64, f64)) -> Self {
         let (mut least, mut most) = (f64::MAX, f64::MIN);
         for value in values.filter(|value| value.is_finite()) {
@@ -43,7 +43,7 @@ impl Scale {
         Self::new(Kind::Linear, (low, (high / step).ceil() * step), ends)
     }
 
-    /// An axis with these ends.
+    /// Returns a scale with these ends.
     pub(super) fn new(kind: Kind, (low, high): (f64, f64), (from, to): (f64, f64)) -> Self {
         debug_assert!(low < high && (kind == Kind::Linear || low > 0.0));
         Self {
@@ -55,7 +55,7 @@ impl Scale {
         }
     }
 
-    /// The place of a value; beyond the ends the nearer end's.
+    /// Returns the coordinate of a value; values beyond an end are moved to it.
     pub(super) fn place(&self, value: f64) -> f64 {
         let value = value.clamp(self.low, self.high);
         let share = match self.kind {
@@ -65,7 +65,7 @@ impl Scale {
         self.from + share * (self.to - self.from)
     }
 
-    /// Round values to label, from low to high.
+    /// Returns round values to label, in ascending order.
     pub(super) fn ticks(&self) -> Vec<f64> {
         match self.kind {
             Kind::Linear => {
@@ -78,7 +78,7 @@ impl Scale {
     }
 }
 
-/// 1, 2, 5 of each decade; over more than three decades only the 1.
+/// Returns 1, 2, 5 of each decade; only 1 over more than three decades.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let decades = (high / low).log10();
     let digits: &[f64] = if decades > 3.01 {
@@ -92,7 +92,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     all.filter(inside).collect()
 }
 
-/// A round step that divides the span into three to seven.
+/// Returns a round step that divides the span into three to seven parts.
 fn step(span: f64) -> f64 {
     let rough = span / 5.0;
     let power = 10f64.powf(rough.log10().floor());

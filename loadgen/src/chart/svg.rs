@@ -1,8 +1,8 @@
-//! SVG elements as text.
+//! Writer of SVG elements.
 
 use std::fmt::Display;
 
-/// The text with everything replaced that markup would take for its own.
+/// Returns the text with the special characters of markup escaped.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -18,10 +18,10 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A point in the drawing's own units.
+/// Point in the units of the drawing.
 pub(super) type Spot = (f64, f64);
 
-/// Where a text stands against its spot.
+/// Alignment of a text to its point.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Anchor {
     Start,
@@ -29,12 +29,12 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A drawing in progress.
+/// Drawing in progress.
 #[derive(Debug)]
 pub(super) struct Drawing(String);
 
 impl Drawing {
-    /// An empty drawing; `label` is what a screen reader says.
+    /// Returns an empty drawing; `label` is its text for screen readers.
     pub(super) fn new(width: f64, height: f64, label: &str) -> Self {
         let label = escape(label);
         Self(format!(
@@ -50,7 +50,7 @@ impl Drawing {
         );
     }
 
-    /// A line through all spots; of fewer than two nothing.
+    /// Draws a line through all points; nothing for fewer than two.
     pub(super) fn path(&mut self, class: &str, spots: &[Spot]) {
         if spots.len() < 2 {
             return;
@@ -88,7 +88,7 @@ impl Drawing {
         );
     }
 
-    /// A place that tells something when it is pointed at.
+    /// Draws an area with a tooltip.
     pub(super) fn strip(&mut self, (x, y): Spot, (width, height): Spot, tip: &str) {
         let tip = escape(tip);
         self.0 += &format!(
@@ -97,7 +97,7 @@ impl Drawing {
         );
     }
 
-    /// The finished `<svg>` element.
+    /// Returns the finished `<svg>` element.
     pub(super) fn finish(mut self) -> String {
         self.0 += "</svg>";
         self.0

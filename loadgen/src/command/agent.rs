@@ -1,8 +1,9 @@
-//! `agent`: a generator that makes runs for a coordinator (`run --agents`).
+//! `agent`: a generator that runs the load for a coordinator (`run --agents`).
 //!
-//! The coordinator's machine may be too small, or too near, to load a server. Agents get the
-//! command line and the schema, open their connections, begin together and send histograms back.
-//! Histograms are merged, never percentiles; what each agent saw alone is told beside the sum.
+//! One machine may be too small, or too near to the server, to generate the load. Agents receive
+//! the command line and the schema, open their connections, begin together and send histograms
+//! back. The coordinator merges the histograms, never percentiles. The report also has the results
+//! of each agent.
 
 mod access;
 mod coordinator;
@@ -23,28 +24,28 @@ use crate::interrupt::Interrupt;
 pub(super) use coordinator::run;
 pub use door::DoorArgs;
 
-/// The protocol's messages, as generated.
+/// Generated messages of the protocol.
 mod wire {
     corespun::include_proto!("corespun.load.v1");
     pub use agent_client::AgentClient;
     pub use agent_server::{Agent, AgentServer};
 }
 
-/// The version of the protocol that this program speaks.
+/// Version of the protocol that this program speaks.
 const VERSION: u32 = 1;
 
-/// The arguments of `agent`.
+/// Arguments of `agent`.
 #[derive(Args, Clone, Debug)]
 pub struct AgentArgs {
-    /// Where to listen for coordinators: HOST:PORT or unix:/path
+    /// Address to listen on for coordinators: HOST:PORT or unix:/path
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50061")]
     pub listen: String,
-    /// Whom it lets in
+    /// Flags about access
     #[command(flatten)]
     pub door: DoorArgs,
 }
 
-/// Serves coordinators until it is told to stop.
+/// Serves coordinators until a signal ends it.
 pub(super) fn execute(args: &AgentArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let failed = |cause: String| LoadError::Server {
         program: "the agent".into(),

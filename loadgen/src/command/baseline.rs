@@ -1,4 +1,4 @@
-//! `baseline`: the bundled tonic server as a yardstick, without any set-up.
+//! `baseline`: measures the bundled tonic server as a reference, without any set-up.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use super::{CompareArgs, tell};
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 
-/// The arguments of `baseline`: those of `run`, or with `--against` those of `compare`.
+/// Arguments of `baseline`: those of `run`, or with `--against` those of `compare`.
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("a", |arg| arg.required(false).default_value("A").hide(true)))]
 #[command(mut_arg("b", |arg| arg.required(false).default_value("B").hide(true)))]
@@ -24,21 +24,21 @@ use crate::interrupt::Interrupt;
 #[command(mut_arg("data", |arg| arg.default_value(bundled::DATA)))]
 #[command(mut_arg("b_name", |arg| arg.default_value("tonic")))]
 pub struct BaselineArgs {
-    /// What each turn does
+    /// Flags of each turn
     #[command(flatten)]
     pub compare: CompareArgs,
-    /// A server of user.UserService to compare with tonic, instead of measuring tonic alone
+    /// Server of user.UserService to compare with tonic (default: measure tonic alone)
     #[arg(long, value_name = "ADDR", help_heading = "Baseline")]
     pub against: Option<String>,
-    /// The tonic server; by default bench-tonic beside this program
+    /// Path of the tonic server (default: bench-tonic in the folder of this program)
     #[arg(long, value_name = "FILE", help_heading = "Baseline")]
     pub server: Option<PathBuf>,
-    /// CPUs for the tonic server, as in 0 or 0,2-3
+    /// CPUs to pin the tonic server to, as in 0 or 0,2-3
     #[arg(long, value_name = "LIST", help_heading = "Baseline")]
     pub server_cpus: Option<String>,
 }
 
-/// Starts tonic and measures it.
+/// Starts the tonic server and measures it.
 pub(super) fn execute(args: &BaselineArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let program = args.server.clone().map_or_else(beside_this_program, Ok)?;
     let schema = SchemaFile::write()?;

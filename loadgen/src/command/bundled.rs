@@ -1,4 +1,4 @@
-//! The schema that is built in, for commands that need no set-up.
+//! Built-in schema, for commands that need no set-up.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,13 +8,13 @@ use crate::error::LoadError;
 
 const SCHEMA: &str = include_str!("../../schemas/user.proto");
 
-/// The method that bundled servers answer.
+/// Method that bundled servers implement.
 const METHOD: &str = "user.UserService/GetUser";
 
-/// A request to it.
+/// Request for the method.
 pub(super) const DATA: &str = r#"{"id":1}"#;
 
-/// Completes what the command line leaves open: the method, and where it is defined.
+/// Fills in the method and the schema, if the command line has none.
 pub(super) fn fill_in(call: &mut CallArgs, schema: &SchemaFile) {
     if call.method.is_none() && call.scenario.is_none() {
         call.method = Some(METHOD.to_owned());
@@ -24,15 +24,15 @@ pub(super) fn fill_in(call: &mut CallArgs, schema: &SchemaFile) {
     }
 }
 
-/// The schema as a file, which goes when this does.
+/// Temporary file with the schema; removed on drop.
 #[derive(Debug)]
 pub(super) struct SchemaFile(PathBuf);
 
 impl SchemaFile {
-    /// Writes it among the system's temporary files.
+    /// Writes the schema to a temporary file.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// The system refuses.
     pub(super) fn write() -> Result<Self, LoadError> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! `calibrate`: the generator's own ceiling, against servers that do next to nothing.
+//! `calibrate`: measures the upper limit of the generator, against servers that do almost nothing.
 //!
-//! A null responder answers each call with the same bytes; a raw echo gives back what it was sent.
-//! What the generator reaches against the first is the most that it can tell of any server; the
-//! second is what the sockets alone cost.
+//! A null responder answers each call with constant bytes. Its result is the highest rate that the
+//! generator can measure for any server. A raw echo returns the bytes that it receives. Its result
+//! is the cost of the sockets alone.
 
 mod echo;
 mod raw_echo;
@@ -30,7 +30,7 @@ pub use respond::RespondArgs;
 pub(super) use respond::null_for_tests;
 pub(super) use respond::respond;
 
-/// The arguments of `calibrate`: those of `run`.
+/// Arguments of `calibrate`: those of `run`.
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("target", |arg| arg.required(false).default_value("null").hide(true)))]
 #[command(mut_arg("method", |arg| arg.hide(true)))]
@@ -41,37 +41,37 @@ pub(super) use respond::respond;
 #[command(mut_arg("duration", |arg| arg.default_value("5s")))]
 #[command(mut_arg("warmup", |arg| arg.default_value("1s")))]
 pub struct CalibrateArgs {
-    /// What the generator does
+    /// Flags of the run
     #[command(flatten)]
     pub run: RunArgs,
-    /// CPUs for the responders, as in 0 or 0,2-3
+    /// CPUs to pin the responders to, as in 0 or 0,2-3
     #[arg(long, value_name = "LIST", help_heading = "Calibration")]
     pub server_cpus: Option<CpuList>,
 }
 
-/// What a calibration found.
+/// Result of a calibration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Calibration {
-    /// The run against the null responder.
+    /// Run against the null responder.
     pub null: Report,
-    /// The raw echo with as many connections and messages in flight.
+    /// Raw echo with equal numbers of connections and messages in flight.
     pub echo: Echo,
-    /// What a reader must know.
+    /// Warnings about the validity of the result.
     pub warnings: Vec<String>,
 }
 
-/// What the raw echo reached.
+/// Result of the raw echo.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Echo {
-    /// Messages of 64 bytes there and back, each second.
+    /// Round trips of 64-byte messages per second.
     pub rps: f64,
-    /// CPU time of the generator for each, in µs.
+    /// CPU time of the generator per message, in µs.
     pub generator_cpu_us: f64,
-    /// CPU time of the echo server for each, in µs.
+    /// CPU time of the echo server per message, in µs.
     pub server_cpu_us: f64,
 }
 
-/// Measures the generator.
+/// Runs the calibration.
 pub(super) fn execute(args: &CalibrateArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let conditions = Condition::parse_all(&args.run.output.fail_if)?;
     let schema = SchemaFile::write()?;
@@ -101,7 +101,8 @@ pub(super) fn execute(args: &CalibrateArgs, interrupt: &Interrupt) -> Result<Exi
     finish(&document, outputs, &conditions, interrupt)
 }
 
-/// This program again, as a server in a process of its own, so that its CPU time is its own.
+/// Starts this program as a server in a separate process, so that its CPU time is measured
+/// separately.
 fn responder(args: &CalibrateArgs, echo: bool) -> Result<Server, LoadError> {
     let program = std::env::current_exe().map_err(|error| LoadError::Server {
         program: "corespun-load".into(),

@@ -1,4 +1,4 @@
-//! `check`: conditions for a report that was written before.
+//! `check`: evaluates conditions on a report file.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,17 +10,17 @@ use super::{Condition, condition};
 use crate::error::LoadError;
 use crate::report::Document;
 
-/// The arguments of `check`.
+/// Arguments of `check`.
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
-    /// A report that --json wrote
+    /// Report file, as --json writes it
     pub file: PathBuf,
-    /// When it is a failure, as in 'p99>2ms' 'errors>0.1%' 'ratio.p99>1.05@95%'
+    /// Condition of failure, as in 'p99>2ms' 'errors>0.1%' 'ratio.p99>1.05@95%'
     #[arg(long, value_name = "CONDITION", num_args = 1.., required = true)]
     pub fail_if: Vec<String>,
 }
 
-/// Judges the file.
+/// Evaluates the conditions on the file.
 pub(super) fn execute(args: &CheckArgs) -> Result<ExitCode, LoadError> {
     let conditions = Condition::parse_all(&args.fail_if)?;
     let document = Document::read(&args.file)?;

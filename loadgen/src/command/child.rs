@@ -1,4 +1,4 @@
-//! Servers that a command starts for itself, and ends with itself.
+//! Servers that a command starts, and ends when it ends.
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -12,27 +12,27 @@ use nix::unistd::Pid;
 
 use crate::error::LoadError;
 
-/// How long a server may take to end once it is told to; the slowest of ours drains for 5 s.
+/// Longest time for a server to exit after its signal; the slowest bundled server drains for 5 s.
 const END_MAX: Duration = Duration::from_secs(7);
 
-/// How often it is looked whether it has ended.
+/// Interval at which the exit of a server is checked.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A server that has told its address.
+/// Server process that has printed its address.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
-    /// Kept open, so that what it still says does not end it.
+    /// Standard error of the server, kept open so that further output does not end the server.
     _said: BufReader<ChildStderr>,
-    /// Where it listens.
+    /// Address of the server.
     pub(super) address: String,
 }
 
 impl Server {
-    /// Starts the program and waits for its `listening on ADDR …`.
+    /// Starts the program and waits for its line `listening on ADDR …`.
     ///
     /// # Errors
-    /// When it does not start, or ends without that line; its last words are the cause.
+    /// The program does not start, or ends without that line; its last output is the cause.
     pub(super) fn start(program: &Path, arguments: &[String]) -> Result<Self, LoadError> {
         let failed = |cause: String| LoadError::Server {
             program: program.to_owned(),
@@ -67,12 +67,12 @@ impl Server {
         }
         let _ = child.wait();
         Err(failed(match last.is_empty() {
-            true => "it ended without a word".to_owned(),
+            true => "it ended without any output".to_owned(),
             false => last,
         }))
     }
 
-    /// Its process.
+    /// Returns the process ID of the server.
     pub(super) fn pid(&self) -> String {
         self.child.id().to_string()
     }
@@ -94,8 +94,9 @@ impl Drop for Server {
     }
 }
 
-/// Starts the process with no signal blocked: a child inherits what this thread blocks, and
-/// SIGTERM, which the generator waits for on a thread of its own, would never reach it.
+/// Starts the process with no signal blocked. A child inherits the blocked signals of this thread,
+/// so SIGTERM would never reach it: the generator blocks SIGTERM and waits for it on another
+/// thread.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     let child = command.spawn();

@@ -1,34 +1,34 @@
-//! Findings of several commands, beside each other.
+//! Results of several commands, shown together.
 
 use serde::{Deserialize, Serialize};
 
 use super::RawEcho;
 use crate::report::{Body, Document, Report};
 
-/// Findings that are shown together. None of them was measured for the sake of the others.
+/// Results that are shown together. They are independent measurements, not a comparison.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Collection {
-    /// The findings, in the order in which they were named.
+    /// Results in the order of the command line.
     pub findings: Vec<Finding>,
-    /// What calls are held against, if a calibration was given.
+    /// Raw echo that calls are compared with, if a calibration was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw_echo: Option<RawEcho>,
-    /// What a reader must know of the runs; other findings have warnings of their own.
+    /// Warnings about the runs; other results have warnings of their own.
     pub warnings: Vec<String>,
 }
 
-/// One of them.
+/// Result with its name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
-    /// What it is called, unlike any other of its collection.
+    /// Name, unique within the collection.
     pub name: String,
-    /// The finding, as a file of its own would have it.
+    /// Result as in a file of its own.
     pub finding: Document,
 }
 
 impl Collection {
-    /// Puts findings beside each other. Those of a collection count singly, and sweeps take over
-    /// the raw echo unless they have one.
+    /// Combines results. Collections among them are flattened, and sweeps without a raw echo take
+    /// over this one.
     pub fn of(findings: Vec<Finding>, raw_echo: Option<RawEcho>) -> Self {
         let mut all = Vec::new();
         for Finding { name, finding } in findings {
@@ -54,7 +54,7 @@ impl Collection {
         collection
     }
 
-    /// The runs among the findings.
+    /// Returns the runs among the results.
     pub fn runs(&self) -> impl Iterator<Item = (&str, &Report)> + Clone {
         self.findings
             .iter()
@@ -64,13 +64,13 @@ impl Collection {
             })
     }
 
-    /// What is no run.
+    /// Returns the results that are not runs.
     pub fn others(&self) -> impl Iterator<Item = &Finding> {
         let other = |found: &&Finding| !matches!(found.finding.body, Body::Run(_));
         self.findings.iter().filter(other)
     }
 
-    /// How many there are of each kind, in words.
+    /// Returns the number of results of each kind in words.
     pub fn census(&self) -> String {
         let mut counts: Vec<(&str, &str, usize)> = Vec::new();
         for found in &self.findings {
@@ -96,8 +96,8 @@ impl Collection {
         let runs: Vec<_> = self.runs().collect();
         if runs.len() > 1 {
             warnings.push(
-                "not in turns: these runs were made each at its own time, and what lies between \
-                 them may be the moment's; compare measures turn about"
+                "not in turns: these runs were made at different times, so their differences may \
+                 be drift; compare measures in alternating turns"
                     .to_owned(),
             );
             warnings.extend(unlike_loads(&runs));
@@ -122,7 +122,7 @@ impl Collection {
     }
 }
 
-/// A warning with the names of those that it is about, behind its first words.
+/// Returns a warning with the names of the results that it applies to.
 pub(crate) fn warning_of(warning: &str, names: &str) -> String {
     match warning.split_once(": ") {
         Some((kind, rest)) => format!("{kind} ({names}): {rest}"),
@@ -130,9 +130,10 @@ pub(crate) fn warning_of(warning: &str, names: &str) -> String {
     }
 }
 
-/// Latencies belong to a load: runs that were offered different ones are told apart.
+/// Returns a warning if runs had different loads, because latencies are comparable only under one
+/// load.
 fn unlike_loads(runs: &[(&str, &Report)]) -> Option<String> {
-    /// How far loads may lie apart and still count as the same.
+    /// Largest factor between two loads that are treated as equal.
     const APART_MAX: f64 = 1.02;
     let offered = |report: &Report| report.counts.offered_rps;
     let loads: Vec<f64> = runs.iter().filter_map(|(_, run)| offered(run)).collect();
@@ -164,7 +165,7 @@ fn kind(body: &Body) -> (&'static str, &'static str) {
     }
 }
 
-/// Gives the second and later of the same name a number.
+/// Appends a number to repeated names, so that all are unique.
 pub(crate) fn unlike<'a>(names: impl Iterator<Item = &'a mut String>) {
     let mut known: Vec<String> = Vec::new();
     for name in names {

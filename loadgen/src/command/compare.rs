@@ -1,8 +1,8 @@
-//! `compare A B`: two targets, turn and turn about, with a ratio for each metric and a word for it.
+//! `compare A B`: two targets in alternating turns, with a ratio and a verdict for each metric.
 //!
-//! First A beside itself: how far those ratios are off is the noise floor. Then blocks of four
-//! turns, ABBA or BAAB at random, so that whatever drifts falls on both alike. The unit of the
-//! statistics is the pair, half a block. What a turn must be to count is fixed beforehand, in
+//! First A is compared with itself; the difference is the noise floor. Then come blocks of four
+//! turns, ABBA or BAAB at random, so that drift affects both targets equally. The unit of the
+//! statistics is the pair, half a block. The rules that exclude a turn are fixed in advance, in
 //! `gate.rs`.
 
 mod analysis;
@@ -26,7 +26,7 @@ use crate::stats::{Estimate, Verdict};
 pub(super) use analysis::is_compared;
 use schedule::Turn;
 
-/// The arguments of `compare`: those of `run`, where `--duration` is the length of a turn.
+/// Arguments of `compare`: those of `run`, where `--duration` is the length of a turn.
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("target", |arg| arg.required(false).default_value("A").hide(true)))]
 #[command(mut_arg("target_pid", |arg| arg.hide(true)))]
@@ -34,20 +34,20 @@ use schedule::Turn;
 #[command(mut_arg("duration", |arg| arg.default_value("3s").help("Length of each turn")))]
 #[command(mut_arg("warmup", |arg| arg.default_value("1s")))]
 pub struct CompareArgs {
-    /// The first server: HOST:PORT or unix:/path
+    /// First server (A): HOST:PORT or unix:/path
     pub a: String,
-    /// The second server
+    /// Second server (B)
     pub b: String,
-    /// What each turn does
+    /// Flags of each turn
     #[command(flatten)]
     pub run: RunArgs,
-    /// Process of A, to measure its CPU time per call
+    /// Process ID of A, to measure its CPU time per call
     #[arg(long, value_name = "PID", help_heading = "Comparison")]
     pub a_pid: Option<String>,
-    /// Process of B
+    /// Process ID of B, to measure its CPU time per call
     #[arg(long, value_name = "PID", help_heading = "Comparison")]
     pub b_pid: Option<String>,
-    /// What to call A
+    /// Name of A in the result
     #[arg(
         long,
         value_name = "NAME",
@@ -55,7 +55,7 @@ pub struct CompareArgs {
         help_heading = "Comparison"
     )]
     pub a_name: String,
-    /// What to call B
+    /// Name of B in the result
     #[arg(
         long,
         value_name = "NAME",
@@ -63,7 +63,7 @@ pub struct CompareArgs {
         help_heading = "Comparison"
     )]
     pub b_name: String,
-    /// Pairs of turns of A and B, an even number
+    /// Number of pairs of turns of A and B, even
     #[arg(
         long,
         value_name = "N",
@@ -71,7 +71,7 @@ pub struct CompareArgs {
         help_heading = "Comparison"
     )]
     pub pairs: usize,
-    /// Pairs of turns of A beside itself, an even number
+    /// Number of pairs of turns of A and A for the noise floor, even
     #[arg(
         long,
         value_name = "N",
@@ -79,7 +79,7 @@ pub struct CompareArgs {
         help_heading = "Comparison"
     )]
     pub noise_pairs: usize,
-    /// Decides the order of turns and the drawing of the bootstrap
+    /// Seed of the order of turns and of the bootstrap
     #[arg(
         long,
         value_name = "N",
@@ -89,96 +89,96 @@ pub struct CompareArgs {
     pub order_seed: u64,
 }
 
-/// Which of the two.
+/// Side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// The first.
+    /// First target.
     A,
-    /// The second.
+    /// Second target.
     B,
 }
 
-/// What a comparison found.
+/// Result of a comparison.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What A and B are called.
+    /// Names of A and B.
     pub names: [String; 2],
-    /// Where they are.
+    /// Addresses of A and B.
     pub targets: [String; 2],
-    /// One sentence.
+    /// Verdict in one sentence.
     pub verdict: String,
-    /// The ratios, each with its word.
+    /// Ratios with their verdicts.
     pub metrics: Vec<Metric>,
-    /// Every turn, in the order in which they were made.
+    /// All turns in order.
     pub slices: Vec<Slice>,
-    /// Pairs of A and B whose turns both count, of how many.
+    /// Number of pairs of A and B whose turns both count, and number of all pairs.
     pub pairs: (usize, usize),
-    /// All turns of A that count, merged.
+    /// Merged report of all turns of A that count.
     pub a: Option<Box<Report>>,
-    /// All turns of B that count, merged.
+    /// Merged report of all turns of B that count.
     pub b: Option<Box<Report>>,
-    /// The generator, not the target, set the rate: throughput cannot be told.
+    /// True if the generator, not the targets, limited the rate; throughput is then unknown.
     pub generator_limited: bool,
-    /// What the generator ran on.
+    /// Machine that the generator ran on.
     pub machine: Machine,
-    /// What a reader must know.
+    /// Warnings about the validity of the result.
     pub warnings: Vec<String>,
 }
 
-/// One metric of a comparison.
+/// Metric of a comparison.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metric {
-    /// As in `p99`, `rps` or `cpu_us`.
+    /// Name of the metric, such as `p99`, `rps` or `cpu_us`.
     pub name: String,
-    /// The unit of `a` and `b`.
+    /// Unit of `a` and `b`.
     pub unit: String,
-    /// More is better.
+    /// True if a larger value is better.
     pub large_is_better: bool,
-    /// The median of A's turns that count; for `max` the greatest of them.
+    /// Median of A's turns that count; for `max` their maximum.
     pub a: Option<f64>,
-    /// The same of B's turns.
+    /// Median of B's turns that count; for `max` their maximum.
     pub b: Option<f64>,
-    /// A to B, over the pairs that count.
+    /// Ratio of A to B over the pairs that count.
     pub ratio: Option<Estimate>,
-    /// A to B over all pairs, whether they count or not.
+    /// Ratio of A to B over all pairs.
     pub unfiltered: Option<Estimate>,
-    /// The generator, not the targets, made it: nothing can be told of them by it.
+    /// True if the generator caused most of the value, so that it does not describe the targets.
     #[serde(default)]
     pub is_generators: bool,
-    /// How far A beside itself is off, as a factor above 1.
+    /// Noise floor: ratio of A to itself, as a factor above 1.
     pub noise: Option<f64>,
-    /// The word.
+    /// Verdict on the ratio.
     pub verdict: Verdict,
 }
 
-/// One turn.
+/// Turn of a comparison.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Slice {
-    /// Its pair, from 0.
+    /// Number of the pair, from 0.
     pub pair: usize,
-    /// A beside itself.
+    /// True for turns of A and A, which measure the noise floor.
     pub noise: bool,
-    /// Which of the two it counts for. Beside itself A plays both.
+    /// Side that the turn counts for. In pairs of A and A, A takes both sides.
     pub side: Side,
-    /// Good calls per second.
+    /// Successful calls per second.
     pub rps: f64,
-    /// From the intended start.
+    /// Latency from the intended start.
     pub latency_us: Percentiles,
-    /// The generator's own lateness, in an open loop.
+    /// Delay of calls by the generator itself, in an open loop.
     #[serde(default)]
     pub late_us: Option<Percentiles>,
-    /// CPU time of the target per call.
+    /// CPU time of the target per call, in µs.
     pub cpu_us: Option<f64>,
-    /// The generator's share of its cores.
+    /// CPU share of the generator's cores.
     pub generator_cpu_share: f64,
-    /// Share of the time that the hypervisor gave to others.
+    /// Share of the time that the hypervisor gave to other guests.
     pub steal_share: Option<f64>,
-    /// Why it does not count.
+    /// Reason that the turn does not count; `None` if it counts.
     pub rejected: Option<String>,
 }
 
-/// Compares.
+/// Runs the comparison.
 pub(super) fn execute(args: &CompareArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let conditions = Condition::parse_all(&args.run.output.fail_if)?;
     let turns = schedule::turns(args.noise_pairs, args.pairs, args.order_seed)?;
@@ -209,7 +209,7 @@ pub(super) fn execute(args: &CompareArgs, interrupt: &Interrupt) -> Result<ExitC
 }
 
 impl CompareArgs {
-    /// The flags of one of the two.
+    /// Returns the flags of one side.
     fn of(&self, side: Side) -> RunArgs {
         let (target, pid) = match side {
             Side::A => (&self.a, &self.a_pid),

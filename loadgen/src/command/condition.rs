@@ -1,4 +1,4 @@
-//! Conditions of `--fail-if`: when a finding is a failure.
+//! Conditions of `--fail-if`.
 //!
 //! ```text
 //!   p99>2ms   service.p50>800us   errors>0.1%   rps<10000   cpu_us>8   ratio.p99>1.05@95%
@@ -18,7 +18,7 @@ use crate::report::{Body, Document, Percentiles, Report};
 
 const FLAG: &str = "--fail-if";
 
-/// One condition.
+/// Condition of failure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     text: String,
@@ -27,18 +27,19 @@ pub struct Condition {
     limit: f64,
 }
 
-/// What a condition is about.
+/// Metric of a condition.
 #[derive(Clone, Debug, PartialEq)]
 enum Metric {
-    /// A percentile in µs, of the latency that is named.
+    /// Percentile in µs of the named kind of latency.
     Latency(Which, String),
-    /// Calls that failed or never ended, as a share of all.
+    /// Failed and censored calls as a share of all.
     Errors,
-    /// Good calls per second.
+    /// Successful calls per second.
     Rate,
     /// CPU time of the target per call, in µs.
     Cpu,
-    /// A to B of a metric of a comparison; with `surely` the end of the interval that is nearer.
+    /// Ratio of A to B of a metric of a comparison. With `surely` the nearer end of its confidence
+    /// interval is used.
     Ratio { metric: String, surely: bool },
 }
 
@@ -50,19 +51,19 @@ enum Which {
     Lag,
 }
 
-/// What conditions are held against.
+/// Result that conditions are evaluated on.
 #[derive(Clone, Copy)]
 enum Subject<'a> {
     Run(&'a Report),
     Comparison(&'a Comparison),
-    /// A run whose aim it is to find the generator's limit.
+    /// Run that measures the generator's limit on purpose.
     Ceiling(&'a Report),
-    /// Nothing was measured, for this reason.
+    /// No result, for this reason.
     Nothing(&'static str),
 }
 
 impl Subject<'_> {
-    /// Share of the time in which connections to a target were missing, if they were.
+    /// Returns the share of the time without connections to a target, if it is too large.
     fn unconnected(self) -> Option<f64> {
         match self {
             Self::Run(report) | Self::Ceiling(report) => report.unconnected(),
@@ -76,20 +77,20 @@ impl Subject<'_> {
     }
 }
 
-/// What became of a condition.
+/// Result of a condition.
 #[derive(Clone, Debug, PartialEq)]
 enum Answer {
     Holds(f64),
     Fails(f64),
-    /// The measurement does not tell, for this reason.
+    /// The measurement cannot decide the condition, for this reason.
     Unknown(String),
 }
 
 impl Condition {
-    /// Reads all conditions.
+    /// Parses all conditions.
     ///
     /// # Errors
-    /// For the first that makes no sense.
+    /// For the first invalid condition.
     pub fn parse_all(texts: &[String]) -> Result<Vec<Self>, LoadError> {
         texts.iter().map(|text| Self::parse(text)).collect()
     }
@@ -102,7 +103,7 @@ impl Condition {
         let (limit, surely) = match rest.split_once('@') {
             None => (rest, false),
             Some((limit, "95%")) => (limit.trim(), true),
-            Some(_) => return Err(failed("only @95% can follow a limit")),
+            Some(_) => return Err(failed("only @95% may follow a limit")),
         };
         let metric = Metric::parse(name, surely).ok_or_else(|| {
             failed(
@@ -125,7 +126,7 @@ impl Condition {
     /// Checks that a run by this plan can decide every condition.
     ///
     /// # Errors
-    /// Names the first condition about what the run does not measure.
+    /// Names the first condition on a metric that the run does not measure.
     pub(super) fn check_all(
         conditions: &[Self],
         plan: &Plan,
@@ -228,7 +229,7 @@ impl Metric {
         let found = comparison.metrics.iter().find(|row| row.name == *metric);
         let row = found.ok_or_else(|| format!("the comparison has no {metric}"))?;
         if row.is_generators {
-            return Err(format!("the generator itself made {metric}"));
+            return Err(format!("{metric} is mostly the generator's own delay"));
         }
         let estimate = row
             .ratio
@@ -241,7 +242,7 @@ impl Metric {
     }
 }
 
-/// Why no condition can be decided by this measurement, whatever its numbers.
+/// Returns the reason that this measurement can decide no condition, if there is one.
 fn invalid(subject: Subject<'_>) -> Option<String> {
     let kinds = ["interrupted", "generator saturated", "generator late"];
     let (report, spoilt) = match subject {
@@ -255,9 +256,9 @@ fn invalid(subject: Subject<'_>) -> Option<String> {
         .cloned()
 }
 
-/// Tells each condition's answer; the exit code is 0 if all hold, 2 if one fails, and 3 if the
-/// measurement is not fit to tell. Each point of a sweep and each finding of a collection is
-/// judged.
+/// Prints the result of each condition. The exit code is 0 if no condition fails, 2 if one does,
+/// and 3 if the measurement cannot decide. Each point of a sweep and each result of a collection is
+/// checked.
 pub(super) fn judge(
     conditions: &[Condition],
     document: &Document,

@@ -1,4 +1,4 @@
-//! `merge`: several runs as one, by adding their histograms.
+//! `merge`: combines several runs by adding their histograms.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,13 +11,13 @@ use crate::interrupt::Interrupt;
 use crate::output::{OutputArgs, Outputs};
 use crate::report::{Body, Document, Report};
 
-/// The arguments of `merge`.
+/// Arguments of `merge`.
 #[derive(Args, Clone, Debug)]
 pub struct MergeArgs {
-    /// Reports on runs that --json wrote; those that overlap in time add their rates
+    /// Report files of runs, as --json writes them; runs that overlap in time add their rates
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Where the sum goes
+    /// Flags about the merged result
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -41,7 +41,7 @@ fn read_run(path: &Path) -> Result<Report, LoadError> {
         Body::Run(report) => Ok(*report),
         _ => Err(LoadError::Input {
             path: path.to_owned(),
-            cause: "it is no report on a run, and only those can be merged".to_owned(),
+            cause: "it is not the report of a run, and only runs can be merged".to_owned(),
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! `report`: findings again, in any format; several beside each other.
+//! `report`: shows results in any format, several of them together.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,22 +11,21 @@ use crate::interrupt::Interrupt;
 use crate::output::{OutputArgs, Outputs};
 use crate::report::{Body, Document};
 
-/// The arguments of `report`.
+/// Arguments of `report`.
 #[derive(Args, Clone, Debug)]
 pub struct ReportArgs {
-    /// Reports of run, sweep, search, compare or calibrate, as --json or --html wrote them. Several
-    /// are shown beside each other
+    /// Report files of run, sweep, search, compare or calibrate, as --json or --html writes them;
+    /// several are shown together
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// What to call each of the files, in their order (default: the file's name without its
-    /// ending)
+    /// Names of the files, in their order (default: the file name without its extension)
     #[arg(long = "name", value_name = "NAME")]
     pub names: Vec<String>,
-    /// Calibration, as calibrate --json writes it, to hold the CPU time of calls against its raw
-    /// echo
+    /// Calibration file, as calibrate --json writes it; shows the CPU time of calls relative to its
+    /// raw echo
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,
-    /// How it is to be shown
+    /// Flags about the output
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -47,7 +46,8 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, LoadError> {
     finish(&document, outputs, &conditions, &Interrupt::manual())
 }
 
-/// One finding stays what it is, unless it is to have a name or what only a collection has.
+/// Combines results into a collection. A single result stays as it is, unless it gets a name or a
+/// raw echo.
 fn together(mut findings: Vec<Finding>, raw_echo: Option<RawEcho>, unnamed: bool) -> Document {
     if let ([found], true) = (findings.as_mut_slice(), unnamed) {
         match (&mut found.finding.body, &raw_echo) {
@@ -64,7 +64,7 @@ fn together(mut findings: Vec<Finding>, raw_echo: Option<RawEcho>, unnamed: bool
     ))))
 }
 
-/// The names of all files: those that were given, or as much of their paths as tells them apart.
+/// Returns the names of all files: the given ones, or the shortest distinct parts of their paths.
 fn names(args: &ReportArgs) -> Result<Vec<String>, LoadError> {
     match args.names.len() {
         0 => {}

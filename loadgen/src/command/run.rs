@@ -1,4 +1,4 @@
-//! `run`: one run, with progress, a summary and the files that were asked for.
+//! `run`: makes one run, with progress, a summary and result files.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ pub(super) fn execute(args: &RunArgs, interrupt: &Interrupt) -> Result<ExitCode,
     finish(&document, outputs, &conditions, interrupt)
 }
 
-/// What only the machine that calls could write or measure is not left out in silence.
+/// Refuses flags that do not work with agents, instead of ignoring them.
 fn refuse_beside_agents(args: &RunArgs) -> Result<(), LoadError> {
     let shown = |file: &Option<PathBuf>| file.as_ref().map(|file| file.display().to_string());
     let flags = [
@@ -57,15 +57,14 @@ fn refuse_beside_agents(args: &RunArgs) -> Result<(), LoadError> {
         .find_map(|(flag, value)| Some((flag, value?)));
     match given {
         Some((flag, value)) if !args.agents.addresses.is_empty() => {
-            let cause = "not with --agents: this machine makes no calls then";
+            let cause = "not with --agents: this machine makes no calls";
             Err(LoadError::flag(flag, value, cause))
         }
         _ => Ok(()),
     }
 }
 
-/// Runs with everybody watching who was asked for: a person at a terminal sees a live view, a
-/// file or a log gets lines.
+/// Makes the run with its observers: a live view on a terminal, lines in a file or a pipe.
 pub(super) fn watched(
     plan: Plan,
     args: &RunArgs,

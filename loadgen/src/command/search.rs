@@ -1,10 +1,10 @@
-//! `search`: the highest rate that holds a latency objective.
+//! `search`: finds the highest rate that meets a latency objective.
 //!
-//! Doubling finds a rate that does not hold; halving the gap between the two closes in on the
-//! edge; a longer run at the edge confirms it. A rate holds if the percentile is within the
-//! objective, 99.5 % of the offered calls ended well in time, none failed, and no more of them were
-//! under way at the end than at the beginning. A rate that the generator itself could not keep up
-//! with says nothing about the target, and ends the search.
+//! The rate is doubled until one fails; then the gap between the highest passing and the lowest
+//! failing rate is halved repeatedly. A longer run confirms the result. A rate passes if the
+//! percentile is within the objective, 99.5 % of the offered calls succeeded in time, none failed,
+//! and the backlog did not grow. If the generator cannot keep up with a rate, the search ends,
+//! because further runs would not measure the target.
 
 mod bracket;
 
@@ -26,33 +26,33 @@ use crate::units::time;
 use crate::warnings::keep_first;
 use bracket::Bracket;
 
-/// The share of offered calls that must end well.
+/// Smallest share of offered calls that must succeed.
 const ACHIEVED_MIN: f64 = 0.995;
 
-/// Above this share of its cores the generator may be the slow part.
+/// CPU share of the generator above which it may limit the rate.
 const GENERATOR_SHARE_MAX: f64 = 0.85;
 
-/// How often a rate that was found is confirmed before the search gives up.
+/// Largest number of confirming runs before the search fails.
 const CONFIRMATIONS_MAX: usize = 4;
 
-/// A probe goes on for as long as its percentile needs, up to this.
+/// Longest probe; probes are as long as their percentile needs.
 const PROBE_MAX: Duration = Duration::from_secs(60);
 
-/// What a failed confirmation takes off the rate.
+/// Factor on the rate after a failed confirmation.
 const STEP_BACK: f64 = 0.9;
 
-/// The arguments of `search`: those of `run`, where `--duration` is the length of the confirming
-/// run and `--rate` the first rate to try.
+/// Arguments of `search`: those of `run`, where `--duration` is the length of the confirming run
+/// and `--rate` the first rate to try.
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("rate", |arg| arg.default_value("1000").help("The first rate to try")))]
 #[command(mut_arg("duration", |arg| {
     arg.default_value("10s").help("Length of the run that confirms")
 }))]
 pub struct SearchArgs {
-    /// What each probe does
+    /// Flags of each probe
     #[command(flatten)]
     pub run: RunArgs,
-    /// The objective: a percentile and its limit, as in p99=2ms
+    /// Latency objective: a percentile and its limit, as in p99=2ms
     #[arg(long, value_name = "P=TIME", help_heading = "Search")]
     pub slo: String,
     /// Length of each probe
@@ -63,7 +63,8 @@ pub struct SearchArgs {
         help_heading = "Search"
     )]
     pub probe: String,
-    /// How close to the edge the search ends, as a share of the rate
+    /// Distance between the tested and the highest rate at which the search ends, as a share of the
+    /// rate
     #[arg(
         long,
         value_name = "SHARE",
@@ -73,51 +74,51 @@ pub struct SearchArgs {
     pub precision: String,
 }
 
-/// What a search found.
+/// Result of a search.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Search {
-    /// The percentile of the objective, as in `p99`.
+    /// Percentile of the objective, such as `p99`.
     pub percentile: String,
-    /// Its limit in µs.
+    /// Limit of the objective in µs.
     pub limit_us: f64,
-    /// Every probe, in the order in which they were made.
+    /// All probes in order.
     pub probes: Vec<Probe>,
-    /// The highest rate that held; none if even the lowest did not.
+    /// Highest rate that met the objective; `None` if even the lowest did not.
     pub rate: Option<f64>,
-    /// The run that confirmed it.
+    /// Run that confirmed the rate.
     pub confirmation: Option<Box<Report>>,
-    /// The generator came to its own limit before the target did.
+    /// True if the generator reached its own limit before the target did.
     pub generator_limited: bool,
-    /// What a reader must know.
+    /// Warnings about the validity of the result.
     pub warnings: Vec<String>,
 }
 
-/// One rate that was tried.
+/// Probe: a run at one rate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
     /// Calls per second that were offered.
     pub rate: f64,
-    /// Good calls per second.
+    /// Successful calls per second.
     pub rps: f64,
-    /// The latency from the intended start.
+    /// Latency from the intended start.
     pub latency_us: Percentiles,
-    /// CPU time of the target per call.
+    /// CPU time of the target per call, in µs.
     pub target_cpu_us_per_rpc: Option<f64>,
-    /// Why the rate does not hold; none if it does.
+    /// Reason that the rate failed; `None` if it met the objective.
     pub failure: Option<String>,
-    /// The generator could not keep up.
+    /// True if the generator could not keep up.
     pub generator_limited: bool,
-    /// It was one of the longer runs that confirm.
+    /// True if the probe was a longer, confirming run.
     pub confirming: bool,
 }
 
-/// What a rate must hold.
+/// Latency objective of a search.
 struct Objective {
     percentile: String,
     limit_us: f64,
 }
 
-/// Searches.
+/// Runs the search.
 pub(super) fn execute(args: &SearchArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let conditions = Condition::parse_all(&args.run.output.fail_if)?;
     let mut hunt = Hunt::new(args, interrupt)?;
@@ -141,7 +142,7 @@ impl Objective {
         })
     }
 
-    /// How many calls a run must make before it can be told.
+    /// Returns the number of calls that a run needs to decide the objective.
     fn calls_needed(&self) -> u64 {
         match self.percentile.as_str() {
             "p50" => samples_needed(500),
@@ -153,7 +154,7 @@ impl Objective {
         }
     }
 
-    /// It was the generator that could not keep up.
+    /// Returns true if the generator could not keep up with the rate.
     fn is_generators(&self, report: &Report) -> bool {
         let busy = report.cost.busy_share();
         let late = report.late_us.as_ref();
@@ -161,7 +162,7 @@ impl Objective {
         report.failed() == 0 && (busy > GENERATOR_SHARE_MAX || late)
     }
 
-    /// Why the report does not hold it.
+    /// Returns the reason that a report does not meet the objective, if there is one.
     fn failure(&self, report: &Report) -> Option<String> {
         let (name, limit) = (&self.percentile, self.limit_us);
         let offered = report.counts.offered_rps.unwrap_or(report.counts.rps);
@@ -173,17 +174,17 @@ impl Objective {
             return Some(format!("only {share:.1} % of the calls ended in time"));
         }
         if report.fell_behind() {
-            return Some("it fell behind the rate".to_owned());
+            return Some("the rate was not held: the backlog of calls grew".to_owned());
         }
         match report.latency_us.named(name).flatten() {
-            None => Some(format!("too few calls to tell {name}")),
+            None => Some(format!("too few calls for {name}")),
             Some(value) if value > limit => Some(format!("{name} is {}", time(value))),
             Some(_) => None,
         }
     }
 }
 
-/// A search in progress.
+/// Search in progress.
 struct Hunt<'a> {
     args: &'a SearchArgs,
     interrupt: &'a Interrupt,
@@ -234,7 +235,7 @@ impl<'a> Hunt<'a> {
         })
     }
 
-    /// Closes in on the edge.
+    /// Narrows the range that contains the highest rate.
     fn bracket(&mut self) -> Result<(), LoadError> {
         while let Some(rate) = self.bracket.next() {
             let Some(report) = self.try_rate(rate, false)? else {
@@ -251,7 +252,7 @@ impl<'a> Hunt<'a> {
         Ok(())
     }
 
-    /// Holds the rate for longer, and steps back while it does not hold.
+    /// Runs the rate for longer, and lowers it while it fails.
     fn confirm(&mut self) -> Result<(), LoadError> {
         let Some(mut rate) = self.bracket.held() else {
             return Ok(());

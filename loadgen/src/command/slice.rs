@@ -1,4 +1,4 @@
-//! One run among the many that a command makes: the flags of `run` with some of them replaced.
+//! Single run of a command that makes many: the flags of `run`, some of them replaced.
 
 use crate::args::RunArgs;
 use crate::error::LoadError;
@@ -8,7 +8,7 @@ use crate::progress::Silence;
 use crate::report::Report;
 use crate::run::observe;
 
-/// Makes a run in silence. `Ok(None)` when it was interrupted before it measured anything.
+/// Makes a run without output. Returns `Ok(None)` if it was interrupted before its window began.
 pub(super) fn measure(args: &RunArgs, interrupt: &Interrupt) -> Result<Option<Report>, LoadError> {
     if interrupt.signal().is_some() {
         return Ok(None);
@@ -20,13 +20,13 @@ pub(super) fn measure(args: &RunArgs, interrupt: &Interrupt) -> Result<Option<Re
     }
 }
 
-/// The plan of such a run.
+/// Returns the plan of such a run.
 ///
 /// # Errors
-/// As for [`Plan::new`], and for flags that only make sense of a single run.
+/// As for [`Plan::new`], and for flags that are only valid for a single run.
 pub(super) fn plan(args: &RunArgs) -> Result<Plan, LoadError> {
     let refused = |flag, value: String| {
-        let cause = "only run takes this: other commands make many runs";
+        let cause = "only run accepts this: other commands make many runs";
         Err(LoadError::flag(flag, value, cause))
     };
     let files = [
@@ -47,7 +47,7 @@ pub(super) fn plan(args: &RunArgs) -> Result<Plan, LoadError> {
     }
 }
 
-/// A run in a few words, for a line of progress.
+/// Returns a run in a few words, for a line of progress.
 pub(super) fn in_brief(report: &Report) -> String {
     let micros = |value: Option<f64>| value.map_or("n/a".to_owned(), |us| format!("{us:.0} µs"));
     let latency = &report.latency_us;

@@ -1,4 +1,4 @@
-//! `sweep`: a grid of connections × streams × rate.
+//! `sweep`: measures a grid of connections × streams × rate.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,17 +15,17 @@ use crate::output::Outputs;
 use crate::report::{Body, Document, Report};
 use crate::warnings::keep_first;
 
-/// The arguments of `sweep`: those of `run`, where `--connections`, `--streams` and `--rate` take
+/// Arguments of `sweep`: those of `run`, where `--connections`, `--streams` and `--rate` take
 /// lists.
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("connections", |arg| arg.value_name("C,C,…")))]
 #[command(mut_arg("streams", |arg| arg.value_name("S,S,…")))]
 #[command(mut_arg("rate", |arg| arg.value_name("R,R,…")))]
 pub struct SweepArgs {
-    /// What each point of the grid does
+    /// Flags of each point
     #[command(flatten)]
     pub run: RunArgs,
-    /// Pause between points, so that the target comes to rest
+    /// Pause between points, for the target to become idle
     #[arg(
         long,
         value_name = "TIME",
@@ -33,34 +33,34 @@ pub struct SweepArgs {
         help_heading = "Sweep"
     )]
     pub pause: String,
-    /// Calibration, as calibrate --json writes it, to hold the CPU time of calls against its raw
-    /// echo
+    /// Calibration file, as calibrate --json writes it; shows the CPU time of calls relative to its
+    /// raw echo
     #[arg(long, value_name = "FILE", help_heading = "Sweep")]
     pub calibration: Option<PathBuf>,
 }
 
-/// What a sweep found.
+/// Result of a sweep.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sweep {
-    /// Every point that was measured.
+    /// All measured points.
     pub points: Vec<Point>,
-    /// What calls are held against, if a calibration was given.
+    /// Raw echo that calls are compared with, if a calibration was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_echo: Option<RawEcho>,
-    /// What a reader must know.
+    /// Warnings about the validity of the result.
     pub warnings: Vec<String>,
 }
 
-/// One point of the grid.
+/// Point of the grid.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Point {
-    /// Calls per second that were asked for; none in a closed loop.
+    /// Offered calls per second; `None` in a closed loop.
     pub rate: Option<f64>,
-    /// What was found, without its timeline.
+    /// Report of the point, without its timeline.
     pub report: Report,
 }
 
-/// Measures the grid.
+/// Runs the sweep.
 pub(super) fn execute(args: &SweepArgs, interrupt: &Interrupt) -> Result<ExitCode, LoadError> {
     let conditions = Condition::parse_all(&args.run.output.fail_if)?;
     let pause = crate::duration::parse(&args.pause)
@@ -102,7 +102,7 @@ impl Point {
         }
     }
 
-    /// As in `8 connections × 4 streams at 1000/s`.
+    /// Returns a name such as `8 connections × 4 streams at 1000/s`.
     pub(super) fn name(&self) -> String {
         let shape = self.report.setup.shape();
         match self.rate {
@@ -129,12 +129,12 @@ impl Sweep {
         sweep
     }
 
-    /// Every point's report.
+    /// Returns the report of every point.
     pub fn reports(&self) -> impl Iterator<Item = &Report> + Clone {
         self.points.iter().map(|point| &point.report)
     }
 
-    /// Takes over what calls are held against, unless there is something already.
+    /// Sets the raw echo that calls are compared with, if none is set.
     pub(super) fn hold_against(&mut self, echo: &RawEcho) {
         if self.raw_echo.is_none() {
             self.warnings.extend(echo.doubt(self.reports()));
@@ -143,7 +143,7 @@ impl Sweep {
     }
 }
 
-/// The flags of every point: rates change fastest, connections slowest.
+/// Returns the flags of every point: rates change fastest, connections slowest.
 fn grid(args: &RunArgs) -> Vec<RunArgs> {
     let list = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
     let rates = match args.pace.rate.as_deref() {

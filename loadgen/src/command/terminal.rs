@@ -1,14 +1,14 @@
-//! Width of the terminal that a summary is for.
+//! Width of the terminal for summaries.
 
 use std::io::{self, IsTerminal};
 
 use ratatui::crossterm::terminal;
 
-/// Columns of a terminal that does not tell.
+/// Assumed width of a terminal that does not report one, in columns.
 const COLUMNS: usize = 80;
 
-/// Columns of the terminal at standard error or standard output: `COLUMNS`, or the terminal's own
-/// word. `None` if no terminal is there, so that nothing need be broken into lines.
+/// Returns the columns of the terminal at standard error or standard output: `COLUMNS`, or the
+/// terminal's own value. `None` without a terminal, so that lines are not wrapped.
 pub(super) fn columns(stderr: bool) -> Option<usize> {
     let terminal = match stderr {
         true => io::stderr().is_terminal(),

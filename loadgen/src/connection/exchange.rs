@@ -1,4 +1,4 @@
-//! Calls in which a side streams: requests go out as their turns come, responses are timed.
+//! Streaming calls: requests are sent in turn, responses are timed.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,33 +10,34 @@ use super::LoadConnection;
 use crate::call::Turns;
 use crate::core::CoreState;
 
-/// Requests without an answer whose times are kept; the answers to those beyond are not timed.
+/// Largest number of requests without a response whose times are kept; responses beyond are not
+/// timed.
 const UNANSWERED_MAX: usize = 1 << 14;
 
-/// What a streaming call is at.
+/// State of a streaming call.
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
-    /// The call's place in the mix.
+    /// Index of the call in the mix.
     place: usize,
-    /// The number of the first request among those of the method.
+    /// Number of the first request among those of the method.
     first: u64,
-    /// Requests yet to be sent; none of a call whose client does not stream.
+    /// Number of requests still to send; 0 if the client does not stream.
     left: u32,
     sent: u32,
     received: u32,
-    /// Numbers and times of requests that wait for the response of the same number.
+    /// Numbers and times of requests without a response of the same number yet.
     unanswered: VecDeque<(u32, Duration)>,
-    /// When the last response came.
+    /// Time of the last response.
     last: Duration,
 }
 
 impl Exchange {
-    /// The next request need not wait for a response.
+    /// Returns true if the next request need not wait for a response.
     fn may_send(&self, turns: Turns) -> bool {
         self.left > 0 && (turns == Turns::Free || self.sent <= self.received)
     }
 
-    /// The call is over: its stream's slot may be another's soon.
+    /// Resets the state when the call is over, because its stream slot may be reused.
     pub(super) fn end(&mut self) {
         self.left = 0;
     }
@@ -49,7 +50,7 @@ impl Exchange {
         self.left -= 1;
     }
 
-    /// When the request of the response at hand was sent, if that is known.
+    /// Returns the time of the request for the current response, if it is known.
     fn asked_at(&mut self) -> Option<Duration> {
         let number = self.received;
         match self.unanswered.front() {
@@ -64,7 +65,7 @@ impl Exchange {
 }
 
 impl CoreState {
-    /// Responses of a streaming call came, which was sent then.
+    /// Records responses of a streaming call that was sent at this time.
     pub(super) fn heard(
         &self,
         exchange: &mut Exchange,
@@ -99,7 +100,7 @@ impl CoreState {
 }
 
 impl LoadConnection {
-    /// A streaming call has been opened: notes it, and sends what may be sent of it.
+    /// Starts the state of a streaming call, and sends its first requests.
     pub(super) fn begin_exchange(
         &mut self,
         stream: StreamKey,
@@ -130,8 +131,8 @@ impl LoadConnection {
         self.feed(stream, now);
     }
 
-    /// Sends the requests of a call whose turn it is, as far as flow control has taken those
-    /// before: what it refuses is kept in memory, so only one request at a time may wait there.
+    /// Sends the requests of a call that are due, until flow control blocks one. Blocked bytes are
+    /// kept in memory, so only one request at a time may wait.
     pub(super) fn feed(&mut self, stream: StreamKey, now: Duration) {
         let Some(exchange) = self.exchanges.get_mut(stream.slot as usize) else {
             return;
@@ -157,7 +158,8 @@ impl LoadConnection {
         }
     }
 
-    /// Goes on with the calls whose requests have just left, until there is enough to send.
+    /// Sends further requests of calls whose requests have been written, until there is enough
+    /// output.
     pub(super) fn refill(&mut self, out: &mut Vec<u8>) {
         const ENOUGH_BYTES: usize = 64 << 10;
         if self.exchanges.is_empty() {
@@ -171,7 +173,7 @@ impl LoadConnection {
         }
     }
 
-    /// Goes on with the calls whose requests have left.
+    /// Sends further requests of calls whose requests have been written.
     pub(super) fn feed_drained(&mut self, now: Duration) {
         while let Some(stream) = self.http2.next_drained() {
             if self.lane.borrow_mut().call(self.berth, stream).is_some() {

@@ -1,9 +1,9 @@
-//! What the server may ask of the generator.
+//! HTTP/2 limits of the generator.
 
 use corespun_http2::Limits;
 
-/// A client that measures must never be what holds a server back: windows as large as they get,
-/// no budget for resets, and one flush for all that is due.
+/// Returns limits under which the generator never slows a server down: largest windows, no budget
+/// for resets, and one flush for all calls that are due.
 pub(super) fn limits() -> Limits {
     const WINDOW_BYTES: u32 = 0x7fff_ffff;
     const UNBOUNDED: u32 = 1 << 30;

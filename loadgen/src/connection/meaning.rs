@@ -1,4 +1,4 @@
-//! What header blocks mean: read once, then looked up.
+//! Cache of the meaning of header blocks.
 
 use std::rc::Rc;
 
@@ -8,11 +8,11 @@ use corespun_http2::{Block, Connection, HeaderList, MEMO_SLOTS, Token};
 use crate::failures::presentable;
 use crate::response::{Head, Trailers};
 
-/// The meanings of the blocks that HTTP/2 remembers, by memo slot.
+/// Meanings of the header blocks that HTTP/2 remembers, by memo slot.
 pub(super) struct Meanings {
     heads: [Head; MEMO_SLOTS],
     trailers: [Trailers; MEMO_SLOTS],
-    /// Reasons of failures, of the blocks that have any.
+    /// Reasons of failures, for blocks that have one.
     reasons: [Option<Rc<str>>; MEMO_SLOTS],
 }
 
@@ -27,7 +27,7 @@ impl Default for Meanings {
 }
 
 impl Meanings {
-    /// What the block at hand means as a response's head.
+    /// Returns the meaning of the current block as a response head.
     pub(super) fn head(&mut self, block: Block, http2: &Connection) -> Head {
         match block {
             Block::Seen { memo } => self.heads[usize::from(memo)],
@@ -45,7 +45,7 @@ impl Meanings {
         }
     }
 
-    /// What the block at hand means as trailers.
+    /// Returns the meaning of the current block as trailers.
     pub(super) fn trailers(&mut self, block: Block, http2: &Connection) -> Trailers {
         match block {
             Block::Seen { memo } => self.trailers[usize::from(memo)],
@@ -61,8 +61,8 @@ impl Meanings {
         }
     }
 
-    /// Reason that the block at hand gives for a failure, if it gives one. To be asked only of
-    /// calls that failed.
+    /// Returns the reason of a failure in the current block, if it has one. Called only for failed
+    /// calls.
     pub(super) fn reason(&self, block: Block, http2: &Connection) -> Option<Rc<str>> {
         match block {
             Block::Seen { memo } | Block::New { memo: Some(memo) } => {
@@ -73,7 +73,7 @@ impl Meanings {
     }
 }
 
-/// `grpc-message`, or what an answer that is not gRPC's says of itself.
+/// Returns the `grpc-message`, or a description of a response that is not gRPC.
 fn reason(fields: &HeaderList) -> Option<Rc<str>> {
     if let Some(message) = fields.first(Token::GrpcMessage) {
         return Some(presentable(&percent::decode(message)).into());

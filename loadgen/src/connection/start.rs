@@ -1,4 +1,4 @@
-//! Calls that are due: sent as soon as there is room for them.
+//! Start of calls that are due, as soon as a stream is free.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::call::Call as Made;
 use crate::error::LoadError;
 use crate::lane::Call;
 
-/// Why a call that was due was not sent.
+/// Reason that a due call was not sent.
 enum Refusal {
-    /// No stream can be opened.
+    /// No stream could be opened.
     Stream(OpenError),
-    /// There is no request to send.
+    /// No request could be made.
     Request(LoadError),
 }
 
 impl LoadConnection {
-    /// A call could start here, if one is due.
+    /// Returns true if a due call could start here.
     pub(super) fn may_start(&self) -> bool {
         !self.over
             && !self.retiring
@@ -29,7 +29,7 @@ impl LoadConnection {
             && self.lane.borrow().may_start(self.berth)
     }
 
-    /// Sends every call that is due and finds room.
+    /// Sends every due call for which a stream is free.
     pub(super) fn start_due(&mut self, now: Duration) {
         if self.was_full && self.may_start() {
             self.room_since = now;
@@ -97,7 +97,7 @@ impl LoadConnection {
     }
 }
 
-/// Sends the head of a call. The part that is alike in all calls is encoded once.
+/// Sends the head of a call. Fields that are equal in all calls are encoded once.
 fn open(
     http2: &mut Connection,
     made: &Made,

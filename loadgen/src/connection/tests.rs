@@ -1,4 +1,4 @@
-//! A connection against a server in memory: what a warm call costs.
+//! Tests of a connection with an in-memory server: cost of a call after the warm-up.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -12,7 +12,7 @@ use crate::control::{Control, Seat};
 use crate::measure::Phases;
 use crate::schedule::Share;
 
-/// Both ends, and the bytes between them.
+/// Both connections, and the bytes between them.
 struct Pair {
     client: LoadConnection,
     server: Connection,
@@ -55,7 +55,7 @@ impl Pair {
         }
     }
 
-    /// Bytes go there, are answered, and come back.
+    /// Transfers the bytes to the server, and its responses back.
     fn round(&mut self, now: Duration) {
         self.there.clear();
         self.client.transmit(&mut self.there);

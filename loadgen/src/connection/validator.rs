@@ -1,4 +1,4 @@
-//! Holds responses against the schema.
+//! Validation of responses against the schema.
 
 use corespun_codec::Encoding;
 use corespun_http2::StreamKey;
@@ -8,18 +8,18 @@ use crate::lane::Call;
 use crate::response::Piece;
 use crate::schema::Method;
 
-/// Which responses of a connection are checked, and what of them has come.
+/// Selection of the responses of a connection to validate, and the parts received so far.
 #[derive(Debug, Default)]
 pub(super) struct Validator {
-    /// A good response was checked here.
+    /// True if a correct response was validated here.
     satisfied: bool,
-    /// The messages under way, by stream slot.
+    /// Incomplete messages by stream slot.
     bodies: Vec<Vec<u8>>,
 }
 
 impl Validator {
-    /// Whether the responses of a new call are to be checked: all while that is asked for, and
-    /// else until a good one was.
+    /// Returns true if the responses of a new call are to be validated: always if `asked` for, else
+    /// until one was correct.
     pub(super) fn wants(&mut self, stream: StreamKey, asked: bool) -> bool {
         if self.satisfied && !asked {
             return false;
@@ -32,15 +32,15 @@ impl Validator {
         true
     }
 
-    /// A good response was checked.
+    /// Records that a correct response was validated.
     pub(super) fn satisfied(&mut self) {
         self.satisfied = true;
     }
 
-    /// Takes a piece of a response; how many messages it completes.
+    /// Takes a piece of a response; returns the number of messages that it completes.
     ///
     /// # Errors
-    /// When one of them is not what the schema promises.
+    /// A message does not match the schema.
     pub(super) fn push(
         &mut self,
         call: &mut Call,

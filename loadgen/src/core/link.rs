@@ -1,4 +1,4 @@
-//! Connection of a lane: opened before the run, and again whenever the lane has none.
+//! Opening of a lane's connection: before the run, and again whenever it is lost.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -13,12 +13,12 @@ use crate::error::LoadError;
 use crate::lane::{Lane, Link};
 use crate::schedule::{Share, Timetable};
 
-/// Pause after an attempt that failed, doubled after each further one. A connection that did not
-/// last this long counts as one.
+/// Pause after a failed attempt, doubled after each further one. A connection that ended within
+/// this time counts as a failed attempt.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Opens a connection for the first time: a target that cannot be reached ends the run.
+/// Opens a connection for the first time; an error ends the run.
 pub(super) async fn open_first(
     core: &Rc<CoreState>,
     index: usize,
@@ -58,7 +58,7 @@ async fn open(core: &Rc<CoreState>, lane: &Rc<RefCell<Lane>>) -> std::io::Result
     Ok(())
 }
 
-/// Waits until the server has spoken HTTP/2, or will not.
+/// Waits until the server has sent its SETTINGS, or the connection has ended.
 async fn speaking(lane: &RefCell<Lane>) -> Link {
     let speaking = poll_fn(|cx| lane.borrow_mut().poll_link(false, cx));
     match corespun_runtime::timeout(OPEN_MAX, speaking).await {
@@ -70,8 +70,8 @@ async fn speaking(lane: &RefCell<Lane>) -> Link {
     }
 }
 
-/// Opens the next connection whenever there is none that takes calls, until the window ends: at
-/// once, and after a failed attempt with a pause.
+/// Opens a connection whenever none accepts calls, until the window ends: at once, and after a
+/// failed attempt with a pause.
 pub(super) async fn keep_open(core: Rc<CoreState>, lane: Rc<RefCell<Lane>>) {
     let mut up_since = Duration::ZERO;
     loop {

@@ -1,4 +1,4 @@
-//! What a place in a template can be filled with.
+//! Functions that templates can call.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,32 +9,32 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
-/// What is accepted, in words for an error.
+/// Accepted functions, for error texts.
 const EXPECTED: &str = "expected seq, rand, uuid, now, file, base64 or csv";
 
-/// What a place is filled with.
+/// Function of a template.
 #[derive(Clone, Debug)]
 pub(crate) enum Function {
-    /// The request's number, counted from here.
+    /// Number of the request, counted from here.
     Seq(u64),
-    /// A whole number between these.
+    /// Random whole number in this range.
     Whole(i64, i64),
-    /// Any number between these.
+    /// Random number in this range.
     Real(f64, f64),
     Uuid,
-    /// The time in RFC 3339.
+    /// Current time in RFC 3339.
     Now,
-    /// The time since 1970 in units of so many nanoseconds.
+    /// Time since 1970 in units of this many nanoseconds.
     Since(u128),
-    /// The same each time.
+    /// Constant text.
     Constant(Arc<str>),
-    /// One after the other.
+    /// Lines of a file in turn.
     Rows(Arc<[String]>),
 }
 
 impl Function {
-    /// Reads a place that was split into words. Paths start at `folder`; `form` makes the text of
-    /// files fit what stands around it.
+    /// Parses the words of a function call. Paths start at `folder`; `form` is the escaping of file
+    /// contents.
     pub(crate) fn parse(words: &[String], folder: &Path, form: Form) -> Result<Self, String> {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let Some((&name, arguments)) = words.split_first() else {
@@ -61,17 +61,17 @@ impl Function {
             ("csv", [path, column]) => column_of(&folder.join(path), column, form),
             ("csv", _) => Err("csv takes a file and a column".to_owned()),
             ("file" | "base64", _) => Err(format!("{name} takes a file")),
-            ("seq" | "uuid" | "now", _) => Err(format!("{name} takes nothing like this")),
+            ("seq" | "uuid" | "now", _) => Err(format!("{name} has no such argument")),
             _ => Err(EXPECTED.to_owned()),
         }
     }
 
-    /// Returns whether each request is to get a text of its own.
+    /// Returns true if the function gives each request a unique text.
     pub(crate) fn is_unique(&self) -> bool {
         matches!(self, Self::Seq(_) | Self::Uuid | Self::Now | Self::Since(_))
     }
 
-    /// Number of texts that requests take turns at, if they do.
+    /// Returns the number of distinct texts that requests use in turn, if there is one.
     pub(crate) fn rows(&self) -> usize {
         match self {
             Self::Rows(rows) => rows.len(),
@@ -79,7 +79,7 @@ impl Function {
         }
     }
 
-    /// Appends what request number `request` gets.
+    /// Appends the text for request number `request`.
     pub(crate) fn write(&self, request: u64, rng: &mut Rng, out: &mut String) {
         let written = match self {
             Self::Seq(first) => write!(out, "{}", first.wrapping_add(request)),
@@ -107,7 +107,7 @@ impl Function {
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse()
-        .map_err(|_| format!("{text:?} is no number that fits"))
+        .map_err(|_| format!("{text:?} is not a number in range"))
 }
 
 fn range(low: &str, high: &str) -> Result<Function, String> {
@@ -138,7 +138,7 @@ fn nanos_since_1970() -> u128 {
     since.map_or(0, |since| since.as_nanos())
 }
 
-/// RFC 9562 §5.4: random but for the version, 4, and the variant.
+/// Writes a UUID of RFC 9562 §5.4: random except for the version, 4, and the variant.
 fn write_uuid(random: u128, out: &mut String) -> std::fmt::Result {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let part = |shift: u32, digits: u32| (bits >> shift) & ((1 << (digits * 4)) - 1);
@@ -153,12 +153,12 @@ fn write_uuid(random: u128, out: &mut String) -> std::fmt::Result {
     )
 }
 
-/// Form of the text of files, by what stands around the place.
+/// Escaping of file contents, by the text around the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As between the quotes of a JSON string.
+    /// Escaped as within a JSON string.
     Json,
-    /// As it is, without the line ends around it.
+    /// Unchanged, except that line ends at the start and end are removed.
     Plain,
 }
 

@@ -1,14 +1,14 @@
-//! JSON to messages, by the schema.
+//! Conversion of JSON to messages by the schema.
 
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::value::RawValue;
 
-/// The messages that a JSON text stands for: one, those of an array, or several texts one after
-/// the other. Each comes out encoded, without a prefix.
+/// Converts a JSON text to encoded messages without a prefix. The text is one message, an array of
+/// messages, or several texts in sequence.
 ///
 /// # Errors
-/// When the text is no JSON, or does not fit the message (proto3 JSON mapping).
+/// The text is not JSON, or does not match the message (proto3 JSON mapping).
 pub(super) fn messages(text: &str, message: &MessageDescriptor) -> Result<Vec<Vec<u8>>, String> {
     let mut encoded = Vec::new();
     for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
@@ -24,7 +24,7 @@ pub(super) fn messages(text: &str, message: &MessageDescriptor) -> Result<Vec<Ve
         }
     }
     match encoded.is_empty() {
-        true => Err("there is no message in it".to_owned()),
+        true => Err("it contains no message".to_owned()),
         false => Ok(encoded),
     }
 }

@@ -1,4 +1,4 @@
-//! Requests ready to send, each behind its length prefix.
+//! Requests ready to send, each with its length prefix.
 
 use corespun_codec::Encoding;
 use fastrand::Rng;
@@ -8,25 +8,24 @@ use super::{Template, json};
 use crate::compression;
 use crate::error::LoadError;
 
-/// Requests that are made before the run by default.
+/// Default number of requests that are made before the run.
 const POOL: usize = 1000;
 
-/// Most rows of a file that are all made into requests before the run.
+/// Largest number of lines of a file that are all made into requests before the run.
 const POOL_MAX: usize = 100_000;
 
-/// When templates are filled in.
+/// Time at which templates are filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// As the places ask: `Each` if every request is to get a text of its own, else a pool that has
-    /// every row of files.
+    /// Automatic: `Each` if requests must be unique, else a pool that includes every line of files.
     Auto,
-    /// So often before the run; calls take turns at what came out.
+    /// This many times before the run; calls use the requests in turn.
     Pool(usize),
-    /// For each message, when it is sent: each is new, and the generator works harder.
+    /// For each message when it is sent, which costs the generator more CPU time.
     Each,
 }
 
-/// What requests are made of.
+/// Template, schema and compression of requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     pub(crate) template: Template,
@@ -34,29 +33,29 @@ pub(crate) struct Recipe {
     pub(crate) encoding: Encoding,
 }
 
-/// The requests of one method.
+/// Requests of one method.
 #[derive(Clone, Debug)]
 pub enum Payloads {
-    /// Encoded before the run.
+    /// Requests encoded before the run.
     Pool(Vec<Box<[u8]>>),
-    /// Encoded for each message.
+    /// Requests encoded when they are sent.
     Each(Box<Maker>),
 }
 
-/// Makes a request anew each time.
+/// Generator of a new request each time.
 #[derive(Clone, Debug)]
 pub struct Maker {
     recipe: Recipe,
-    /// Messages that one text holds.
+    /// Number of messages in one text.
     count: usize,
 }
 
 impl Payloads {
-    /// Requests by this recipe, and how many of them one text holds: more than one if it is an
-    /// array.
+    /// Returns the requests of a recipe, and the number of messages in one text: more than one for
+    /// an array.
     ///
     /// # Errors
-    /// When what comes out is no JSON, or does not fit the message.
+    /// The text is not JSON, or does not match the message.
     pub(crate) fn new(recipe: Recipe, mode: Mode, seed: u64) -> Result<(Self, usize), LoadError> {
         let mut rng = Rng::with_seed(seed);
         let first = recipe.frames(0, &mut rng)?;
@@ -82,10 +81,10 @@ impl Payloads {
         Ok((Self::Pool(pool), count))
     }
 
-    /// The message of this number; one that is made anew comes to lie in `scratch`.
+    /// Returns the message with this number; a new message is written to `scratch`.
     ///
     /// # Errors
-    /// When a template makes something that does not fit the message.
+    /// The text of a template does not match the message.
     pub(crate) fn frame<'a>(
         &'a self,
         number: u64,
@@ -106,7 +105,7 @@ impl Payloads {
         }
     }
 
-    /// Number of requests after which they repeat, if they are made before the run.
+    /// Returns the number of requests that are made before the run; `None` if each is new.
     pub(crate) fn pool(&self) -> Option<usize> {
         match self {
             Self::Pool(pool) => Some(pool.len()),

@@ -1,4 +1,4 @@
-//! Text with places to fill in: `{"id": {{rand 1 100}}}`.
+//! Templates such as `{"id": {{rand 1 100}}}`.
 
 use std::path::Path;
 
@@ -6,16 +6,16 @@ use fastrand::Rng;
 
 use super::function::{Form, Function};
 
-/// A text, and what is filled in between its pieces.
+/// Template: a text with functions between its pieces.
 ///
-/// | place | is filled with |
+/// | function | result |
 /// |---|---|
 /// | `{{seq}}` | the request's number, from 0; `{{seq 100}}` counts from 100 |
 /// | `{{rand 1 100}}` | a random number from 1 to 100, whole if both ends are |
 /// | `{{uuid}}` | a random UUID |
 /// | `{{now}}` | the time in RFC 3339; `{{now s}}`, `ms`, `us`, `ns` since 1970 as a number |
 /// | `{{file "p"}}` | the text of a file, escaped for a JSON string |
-/// | `{{base64 "p"}}` | the bytes of a file, as JSON wants them |
+/// | `{{base64 "p"}}` | the bytes of a file, in base64, as JSON encodes bytes |
 /// | `{{csv "p" "col"}}` | a column of a CSV file, one row for each request, escaped |
 #[derive(Clone, Debug)]
 pub struct Template {
@@ -24,15 +24,15 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a template of JSON. Files are read now; relative paths start at `folder`.
+    /// Parses a JSON template. Files are read now; relative paths start at `folder`.
     ///
     /// # Errors
-    /// Names the place that makes no sense, or whose file cannot be used.
+    /// Names the function that is invalid, or whose file cannot be used.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         Self::parse_as(text, folder, Form::Json)
     }
 
-    /// Reads a template of plain text, such as the value of metadata.
+    /// Parses a template of plain text, such as the value of metadata.
     ///
     /// # Errors
     /// As for [`Template::parse`].
@@ -55,7 +55,8 @@ impl Template {
         Ok(Self { start, rest })
     }
 
-    /// The files that a text names, as it names them. What makes no sense names none.
+    /// Returns the paths of files that a template names, as written. An invalid template names
+    /// none.
     pub fn files(text: &str) -> Vec<String> {
         let pieces = text.split("{{").skip(1);
         let places = pieces.filter_map(|piece| Some(piece.split_once("}}")?.0));
@@ -68,17 +69,17 @@ impl Template {
         named.collect()
     }
 
-    /// Nothing is filled in: the text is the same each time.
+    /// Returns true if the template calls no function with varying output.
     pub fn is_constant(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// Returns whether each request is to get a text of its own: a number, an identifier, a time.
+    /// Returns true if each request gets a unique text: a number, an identifier, a time.
     pub(crate) fn is_unique(&self) -> bool {
         self.rest.iter().any(|(function, _)| function.is_unique())
     }
 
-    /// Most rows of a file that requests take turns at.
+    /// Returns the largest number of lines of a file that requests use in turn.
     pub(crate) fn rows(&self) -> usize {
         let rows = self.rest.iter().map(|(function, _)| function.rows());
         rows.max().unwrap_or(1)
@@ -94,7 +95,7 @@ impl Template {
     }
 }
 
-/// Splits at spaces, except between quotes.
+/// Splits at spaces outside of quotes.
 fn words(place: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut rest = place.trim_start();

@@ -1,33 +1,33 @@
-//! Targets as gRPC writes them (`doc/naming.md` of grpc/grpc), and as URLs.
+//! Targets in gRPC's forms (`doc/naming.md` of grpc/grpc), and as URLs.
 
 use corespun_runtime::Address;
 
 use crate::args::without_user;
 use crate::error::LoadError;
 
-/// Forms that are understood, in words for an error.
+/// Accepted forms, for error texts.
 const EXPECTED: &str = "expected HOST:PORT, dns:///HOST:PORT, ipv4:A.B.C.D:PORT, \
                         ipv6:[A::B]:PORT, unix:/path, unix-abstract:NAME, http://HOST:PORT or \
                         https://HOST:PORT";
 
-/// Port of a gRPC name without one, and of `https`.
+/// Default port of a gRPC name and of `https`.
 const PORT: u16 = 443;
 
-/// Server as the command line names it.
+/// Server that the command line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Every address, in the order in which they are tried; at least one.
+    /// Addresses in the order of attempts; at least one.
     pub(super) addresses: Vec<Address>,
-    /// Name of the server, for calls and for certificates.
+    /// Name of the server for calls and certificates.
     pub(super) authority: String,
-    /// Whether a URL says that TLS is spoken (`https`) or not (`http`).
+    /// True for `https` URLs, false for `http`; `None` for other targets.
     pub(super) secure: Option<bool>,
 }
 
-/// Reads a target. Names are resolved at once.
+/// Parses a target. Names are resolved at once.
 ///
 /// # Errors
-/// Names the part that is not understood, or the name that has no address.
+/// Names the invalid part, or the name without an address.
 pub(super) fn read(text: &str) -> Result<Target, LoadError> {
     let failed = |cause: String| LoadError::flag("--target", without_user(text), cause);
     if text.contains('@') && !text.starts_with("unix") {
@@ -73,7 +73,7 @@ pub(super) fn read(text: &str) -> Result<Target, LoadError> {
     }
 }
 
-/// Scheme and rest of a target that has one: a colon follows it, but no port alone.
+/// Returns scheme and rest of a target with a scheme; a colon before a port does not count.
 fn scheme_of(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let mut letters = scheme.bytes();
@@ -98,7 +98,7 @@ fn scheme_of(text: &str) -> Option<(&str, &str)> {
     (is_scheme && !is_port && is_target).then_some((scheme, rest))
 }
 
-/// Target with a host that may be a name.
+/// Returns a target with a host, which may be a name.
 fn named(host: &str, port: Option<u16>, secure: Option<bool>) -> Result<Target, LoadError> {
     let authority = match port {
         Some(port) if !host.is_empty() && !has_port(host) => format!("{host}:{port}"),
@@ -111,7 +111,7 @@ fn named(host: &str, port: Option<u16>, secure: Option<bool>) -> Result<Target, 
     })
 }
 
-/// Target with several addresses between commas, none of them a name.
+/// Returns a target with several addresses, separated by commas; names are not accepted.
 fn listed(text: &str, list: &str) -> Result<Target, LoadError> {
     let failed = |cause: String| LoadError::flag("--target", text, cause);
     let ipv6 = text.starts_with("ipv6") || text.starts_with("IPV6");
@@ -142,7 +142,7 @@ fn listed(text: &str, list: &str) -> Result<Target, LoadError> {
     })
 }
 
-/// Returns whether a port follows the host, which may be an IPv6 address.
+/// Returns true if the host, which may be an IPv6 address, has a port.
 fn has_port(host: &str) -> bool {
     match host.rsplit_once(':') {
         None => false,

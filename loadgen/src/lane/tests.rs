@@ -1,4 +1,4 @@
-//! Lanes in open and closed loops, and their links.
+//! Tests of lanes in open and closed loops, and of their connections.
 
 use super::*;
 use crate::schedule::{Curve, Schedule, Share};

@@ -1,4 +1,4 @@
-//! What is counted where, and that nothing is lost when it is handed over.
+//! Tests of the counters: windows, and no loss when intervals are taken.
 
 use super::*;
 use corespun_codec::Code;

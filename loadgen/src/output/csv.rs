@@ -1,15 +1,15 @@
-//! Tables for spreadsheets and data frames: one line a second, a point, a probe, a
-//! turn, or a run among others.
+//! CSV tables for spreadsheets and data frames: one line for each second, point, probe, turn, or
+//! run.
 //!
-//! A field that could not be told is empty. No field can hold a comma: they are numbers and names
-//! of ours, and what comes from elsewhere is quoted.
+//! An unknown value is an empty field. Fields are numbers and names of this program, so none
+//! contains a comma; other texts are quoted.
 
 use crate::command::Finding;
 use crate::report::{Body, Document, Percentiles, Report};
 
 const PERCENTILES: &str = "mean_us,p50_us,p90_us,p99_us,p999_us,max_us";
 
-/// The table of the document.
+/// Returns the table of a document.
 pub(crate) fn table(document: &Document) -> String {
     match &document.body {
         Body::Run(report) => seconds(report),
@@ -69,8 +69,8 @@ pub(crate) fn table(document: &Document) -> String {
     }
 }
 
-/// A row for whatever has a latency: a run, a point, the run that confirmed a search, a side of a
-/// comparison.
+/// Returns a row for a result with a latency: a run, a point, the confirming run of a search, or a
+/// side of a comparison.
 fn measured_row(name: &str, report: &Report) -> String {
     format!(
         "{},{},{},{},{},{},{},{},{},{},{}",

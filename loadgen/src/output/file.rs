@@ -6,24 +6,24 @@ use std::path::{Path, PathBuf};
 
 use crate::error::LoadError;
 
-/// Output of a result. What a file held is kept until something takes its place.
+/// Output of a result. The previous content of a file is kept until the result is written.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
     path: PathBuf,
-    /// `None` for standard output.
+    /// File; `None` for standard output.
     file: Option<File>,
-    /// Ours to remove if nothing gets written.
+    /// True if the file was created here, and is removed if nothing is written.
     empty: bool,
 }
 
-/// Returns whether the path stands for standard output.
+/// Returns true if the path stands for standard output.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     let names = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
     names.iter().any(|name| path == Path::new(name))
 }
 
-/// Returns whether two paths lead to one file, or both to standard output. Devices such as
-/// `/dev/null` take any number of outputs.
+/// Returns true if two paths lead to one file, or both to standard output. Devices such as
+/// `/dev/null` accept any number of outputs.
 pub(crate) fn are_same(one: &Path, other: &Path) -> bool {
     if is_stdout(one) || is_stdout(other) {
         return is_stdout(one) && is_stdout(other);
@@ -45,10 +45,10 @@ pub(crate) fn are_same(one: &Path, other: &Path) -> bool {
 }
 
 impl OutputFile {
-    /// Opens the file, making it if it is not there; `-` is standard output.
+    /// Opens the file, and creates it if it does not exist; `-` is standard output.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// The system refuses.
     pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
         if is_stdout(path) {
             return Ok(Self {
@@ -70,15 +70,15 @@ impl OutputFile {
         })
     }
 
-    /// Reason why this file was not written.
+    /// Returns the error for this file with a cause.
     pub(crate) fn failure(&self, cause: impl ToString) -> LoadError {
         failure(&self.path, cause.to_string())
     }
 
-    /// Writes the content in place of what was there.
+    /// Replaces the previous content.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// The system refuses.
     pub(crate) fn write(mut self, content: &[u8]) -> Result<(), LoadError> {
         self.empty = false;
         let written = match &mut self.file {
@@ -102,7 +102,7 @@ fn write_file(file: &mut File, content: &[u8]) -> io::Result<()> {
     file.write_all(content)
 }
 
-/// Opens a stream for an output that is written piece by piece, in place of what was there.
+/// Opens a stream for an output that is written in pieces, and replaces the previous content.
 ///
 /// # Errors
 /// The system's.
@@ -113,7 +113,7 @@ pub(crate) fn stream(path: &Path) -> io::Result<Box<dyn Write + Send>> {
     })
 }
 
-/// Reason why the file at `path` was not written.
+/// Returns the error for the file at `path` with a cause.
 pub(crate) fn failure(path: &Path, cause: String) -> LoadError {
     LoadError::Report {
         path: path.to_owned(),

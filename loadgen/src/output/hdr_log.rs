@@ -1,4 +1,4 @@
-//! The interval log of the HDR family: every second's histograms, readable by its other tools.
+//! HDR interval log: the histograms of every second, readable by other HDR tools.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::error::LoadError;
 use crate::progress::Observer;
 use crate::timeline::Moment;
 
-/// An interval log that is written while a run goes on.
+/// Interval log that is written during a run.
 ///
-/// Each second of the measured window gives five lines, tagged `response`, `service`, `lag`, `late`
-/// and `first_byte`; values are nanoseconds, times count from the start of the window.
+/// Each second of the measured window has five lines, tagged `response`, `service`, `lag`, `late`
+/// and `first_byte`. Values are nanoseconds. Times count from the start of the window.
 pub struct HdrLog {
     path: PathBuf,
     out: BufWriter<Box<dyn Write + Send>>,
@@ -32,10 +32,10 @@ impl std::fmt::Debug for HdrLog {
 }
 
 impl HdrLog {
-    /// Begins a log in place of what was in the file.
+    /// Creates a log, and replaces the previous content.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// The system refuses.
     pub fn create(path: &Path) -> Result<Self, LoadError> {
         let out = stream(path).map_err(|error| failure(path, error.to_string()))?;
         Ok(Self {
@@ -46,10 +46,10 @@ impl HdrLog {
         })
     }
 
-    /// Ends the log.
+    /// Completes the log.
     ///
     /// # Errors
-    /// When some of it could not be written.
+    /// Some of it could not be written.
     pub fn finish(mut self) -> Result<(), LoadError> {
         let flushed = self.out.flush();
         match self.trouble.map_or(flushed, Err) {
@@ -85,7 +85,7 @@ impl HdrLog {
 }
 
 impl Observer for HdrLog {
-    /// A log that cannot be written does not end the run: [`HdrLog::finish`] tells.
+    /// Writes the interval. A write error does not end the run: [`HdrLog::finish`] returns it.
     fn interval(&mut self, moment: Moment<'_>) {
         let (Some(at), None) = (moment.since_measure, &self.trouble) else {
             return;

@@ -1,16 +1,16 @@
-//! The percentile distribution as the HDR plotters read it: a table of value, quantile, count.
+//! Percentile distribution in HDR format: a table of value, quantile, count.
 
 use std::fmt::Write;
 
 use hdrhistogram::Histogram;
 
-/// Steps in each half of the distance to 1, as other HDR tools take them.
+/// Steps in each half of the distance to 1, as in other HDR tools.
 const STEPS: u32 = 5;
 
-/// The table, with values in milliseconds.
+/// Returns the table, with values in milliseconds.
 ///
 /// # Errors
-/// Never: the signature is that of the other formats.
+/// Never; the signature is shared with the other formats.
 pub(crate) fn text(histogram: &Histogram<u64>) -> Result<String, String> {
     let mut out = format!(
         "{:>12} {:>14} {:>10} {:>14}\n\n",

@@ -1,7 +1,7 @@
-//! One page that any browser opens, without a network: the verdict first, the evidence below.
+//! HTML page that works without a network: the verdict first, the evidence below.
 //!
-//! Everything is in the file: style, charts as inline SVG, a little script for pointing at them,
-//! and the data of the report, so that the page is itself a report file.
+//! The file contains everything: style, charts as inline SVG, a small script for tooltips, and the
+//! data of the report. The page can therefore be read as a report file.
 
 mod collection;
 mod environment;
@@ -15,10 +15,10 @@ use crate::report::{Body, Document, EMBEDDED};
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
-/// The page.
+/// Returns the page.
 ///
 /// # Errors
-/// When a histogram is unreadable.
+/// A histogram cannot be decoded.
 pub(crate) fn page(document: &Document) -> Result<String, String> {
     let words = verdict::words(document);
     let body = match &document.body {
@@ -37,7 +37,7 @@ pub(crate) fn page(document: &Document) -> Result<String, String> {
     ))
 }
 
-/// The figures, charts and tables of one finding.
+/// Returns the figures, charts and tables of one result.
 fn content(document: &Document) -> Result<String, String> {
     let charts = charts(document)?;
     let (first, rest) = charts.split_first().ok_or("there is nothing to show")?;
@@ -60,7 +60,7 @@ fn header(words: &verdict::Words<'_>) -> String {
     )
 }
 
-/// What must be known before the numbers are believed; nothing folds it away.
+/// Returns the warnings, which are never folded.
 fn warnings(warnings: &[String]) -> String {
     if warnings.is_empty() {
         return String::new();
@@ -96,7 +96,7 @@ fn figure(chart: &Chart) -> String {
     )
 }
 
-/// The data itself. A `<` could end the script, so it is written as JSON allows.
+/// Returns the data as JSON. `<` is escaped, because it could end the script element.
 fn footer(document: &Document) -> String {
     let data = document.to_json().replace('<', "\\u003c");
     format!(

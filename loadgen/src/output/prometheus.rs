@@ -11,18 +11,18 @@ const BOUNDS: [f64; 16] = [
     1.0, 2.5, 10.0,
 ];
 
-/// A run and the labels of its metrics.
+/// Run with the labels of its metrics.
 struct Labelled<'a> {
     report: &'a Report,
     labels: String,
 }
 
-/// The metrics of every run that the document holds: of a run itself, of the one that confirmed a
-/// search, of each point of a sweep, side of a comparison and finding among others. Where there
-/// may be several, labels tell them apart.
+/// Returns the metrics of every run in the document: a run itself, the confirming run of a search,
+/// each point of a sweep, each side of a comparison, and each result of a collection. Labels
+/// distinguish several runs.
 ///
 /// # Errors
-/// When the document has no run, or a histogram is unreadable.
+/// The document has no run, or a histogram cannot be decoded.
 pub(crate) fn text(document: &Document) -> Result<String, String> {
     let mut runs = Vec::new();
     collect(document, "", &mut runs);
@@ -46,7 +46,7 @@ pub(crate) fn text(document: &Document) -> Result<String, String> {
 
 type Gauge = fn(&Report) -> Option<f64>;
 
-/// Name, meaning and value of what a run has one figure for.
+/// Metrics with one value per run: name, help text and value.
 const GAUGES: [(&str, &str, Gauge); 5] = [
     ("rate", "Good calls per second", |report| {
         Some(report.counts.rps)
@@ -71,7 +71,7 @@ const GAUGES: [(&str, &str, Gauge); 5] = [
     }),
 ];
 
-/// Finds the runs, and gives each the labels `more` and those that tell it from its neighbours.
+/// Collects the runs, each with the labels `more` and labels of its own.
 fn collect<'a>(document: &'a Document, more: &str, runs: &mut Vec<Labelled<'a>>) {
     let mut add = |report: &'a Report, own: String| {
         let (target, method) = (&report.setup.target, &report.setup.method);
@@ -121,7 +121,8 @@ fn label(name: &str, value: &str) -> String {
     format!("{name}=\"{value}\"")
 }
 
-/// One metric with all its samples, which the format wants together; nothing if there are none.
+/// Writes one metric with all its samples, which the format requires together; nothing without
+/// samples.
 fn metric(
     name: &str,
     help: &str,
@@ -136,7 +137,7 @@ fn metric(
     }
 }
 
-/// Latencies from the intended start. The sum is that of the latencies themselves.
+/// Writes the latencies from the intended start. The sum is the exact sum of the latencies.
 fn histograms(runs: &[Labelled<'_>], out: &mut String) -> Result<(), String> {
     let name = "corespun_load_latency_seconds";
     let mut samples = Vec::new();

@@ -1,4 +1,4 @@
-//! Flags about when calls are made, and for how long.
+//! Validation of flags about the rate and the length.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use crate::args::PaceArgs;
 use crate::error::LoadError;
 use crate::schedule::{Arrivals, Curve, Schedule, Trace};
 
-/// Measured window by default.
+/// Default length of the measured window.
 const DURATION: Duration = Duration::from_secs(10);
 
-/// Longest window of a number of calls without `--duration`; a target that hangs ends it.
+/// Longest window for `--calls` without `--duration`, if the target hangs.
 const CALLS_DURATION_MAX: Duration = Duration::from_secs(3600);
 
-/// Warm-up by default.
+/// Default length of the warm-up.
 const WARMUP: Duration = Duration::from_secs(2);
 
-/// Reads the timetable and the length of a run.
+/// Reads the schedule and the length of a run.
 ///
 /// # Errors
-/// Names the flag that makes no sense, alone or beside the others.
+/// Names the flag that is invalid, alone or in combination.
 pub(super) fn read(args: &PaceArgs) -> Result<(Option<Schedule>, Pace), LoadError> {
     let calls = args.calls.as_deref().map(number_of_calls).transpose()?;
     let warmup = match (&args.warmup, calls) {
@@ -83,7 +83,7 @@ fn number_of_calls(text: &str) -> Result<u64, LoadError> {
     }
 }
 
-/// Time that a number of calls takes at a rate, or may take at most without one.
+/// Returns the time that `calls` take at a rate, or their longest time without one.
 fn window_of(args: &PaceArgs, calls: u64, arrivals: Arrivals) -> Result<Duration, LoadError> {
     let Some(text) = &args.rate else {
         return Ok(CALLS_DURATION_MAX);

@@ -1,4 +1,4 @@
-//! The flags of TLS.
+//! Validation of TLS flags.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use corespun_tls::{ClientTlsConfig, Connector, Roots};
 use crate::args::TlsArgs;
 use crate::error::LoadError;
 
-/// TLS of connections, if it is asked for by a flag or by the `scheme` of the target.
+/// Returns the TLS settings, if a flag or the scheme of the target asks for TLS.
 ///
 /// # Errors
-/// Names the flag that makes no sense beside the others, or the file that cannot be used.
+/// Names the flag that conflicts with others, or the file that cannot be used.
 pub(super) fn connector(
     args: &TlsArgs,
     scheme: Option<bool>,
@@ -25,7 +25,7 @@ pub(super) fn connector(
     }
     let roots = match (&args.cacert, args.insecure_skip_verify) {
         (Some(file), true) => {
-            let cause = "with --insecure-skip-verify anybody is believed";
+            let cause = "it has no effect with --insecure-skip-verify";
             return Err(refused("--cacert", file, cause));
         }
         (Some(file), false) => Roots::from_pem_file(file),
@@ -45,7 +45,7 @@ pub(super) fn connector(
     config.load().map(Some).map_err(LoadError::Tls)
 }
 
-/// Without TLS its flags would be passed over in silence.
+/// Refuses TLS flags without TLS, because they would have no effect.
 fn unused(args: &TlsArgs) -> Result<(), LoadError> {
     const CAUSE: &str = "it needs --tls";
     let files = [

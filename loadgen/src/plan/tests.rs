@@ -1,4 +1,4 @@
-//! Command lines that make a plan, and those that do not.
+//! Tests of command lines: valid plans and errors.
 
 use super::*;
 use crate::args::{Command, CommandLine};

@@ -1,28 +1,28 @@
-//! The machine under the measurement: what it is, and what it withheld.
+//! Machine of the generator: its description, and the resources that it withheld.
 
 use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-/// What a reader needs to know of the machine that the generator ran on.
+/// Description of the machine that the generator ran on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
-    /// Its name.
+    /// Host name.
     pub host: String,
-    /// The kernel's version.
+    /// Version of the kernel.
     pub kernel: String,
-    /// The processor's name.
+    /// Name of the processor.
     pub cpu: String,
-    /// Processors that are online.
+    /// Number of processors that are online.
     pub cpus: usize,
-    /// How the first processor's frequency is chosen; none where the machine does not say.
+    /// Frequency governor of the first processor; `None` if the machine does not report it.
     pub governor: Option<String>,
-    /// A hypervisor runs it.
+    /// True if the machine is virtual.
     pub virtual_machine: bool,
 }
 
 impl Machine {
-    /// Asks the system; what it does not tell stays empty.
+    /// Reads the description from the system; unknown values stay empty.
     pub fn read() -> Self {
         let line = |path: &str| {
             let text = fs::read_to_string(path).ok()?;
@@ -45,7 +45,7 @@ impl Machine {
     }
 }
 
-/// Microseconds during which some task waited for a resource, from `/proc/pressure`.
+/// Microseconds in which some task waited for a resource, from `/proc/pressure`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pressure {
     cpu: Option<u64>,
@@ -53,19 +53,19 @@ pub struct Pressure {
     io: Option<u64>,
 }
 
-/// Shares of the measured window during which some task waited, 0 to 1.
+/// Shares of the measured window in which some task waited, 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PressureShares {
-    /// For a CPU.
+    /// Share of waiting for a CPU.
     pub cpu: Option<f64>,
-    /// For memory.
+    /// Share of waiting for memory.
     pub memory: Option<f64>,
-    /// For a disk or a network file.
+    /// Share of waiting for a disk or a network file system.
     pub io: Option<f64>,
 }
 
 impl Pressure {
-    /// What was waited so far; empty where the kernel does not count it.
+    /// Reads the waiting times so far; empty if the kernel does not count them.
     pub fn read() -> Self {
         let of = |name: &str| {
             let text = fs::read_to_string(format!("/proc/pressure/{name}")).ok()?;
@@ -78,7 +78,7 @@ impl Pressure {
         }
     }
 
-    /// The shares of the `seconds` since `earlier`.
+    /// Returns the shares of the `seconds` since `earlier`.
     pub fn since(self, earlier: Self, seconds: f64) -> PressureShares {
         let share = |now: Option<u64>, then: Option<u64>| {
             let micros = now?.saturating_sub(then?) as f64;
@@ -93,7 +93,7 @@ impl Pressure {
     }
 }
 
-/// `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`.
+/// Parses the total from `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`.
 fn total(text: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.starts_with("some "))?;
     line.rsplit_once("total=")?.1.trim().parse().ok()

@@ -1,4 +1,4 @@
-//! What the target uses: CPU, memory and switches of a process or of a control group.
+//! Resource use of the target: CPU, memory and context switches of a process or a control group.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::CpuClock;
 use crate::error::LoadError;
 
-/// Whose use is measured.
+/// Target whose resource use is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// All threads of this process.
@@ -18,7 +18,7 @@ pub enum Target {
     Group(PathBuf),
 }
 
-/// What the target has used so far.
+/// Resource use of the target so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     cpu: Duration,
@@ -30,29 +30,29 @@ pub struct Usage {
 /// Context switches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Switches {
-    /// It waited for something.
+    /// Number of switches because the thread waited for something.
     pub voluntary: u64,
-    /// The scheduler took the CPU from it.
+    /// Number of switches because the scheduler took the CPU from the thread.
     pub involuntary: u64,
 }
 
-/// Memory in bytes, where the system tells.
+/// Memory in bytes, if the system reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
-    /// What is resident now.
+    /// Resident memory now, in bytes.
     pub resident_bytes: Option<u64>,
-    /// The most that ever was.
+    /// Largest resident memory so far, in bytes.
     pub peak_bytes: Option<u64>,
 }
 
-/// What the target used in the measured window.
+/// Resource use of the target in the measured window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Used {
-    /// Seconds of CPU time.
+    /// CPU time in seconds.
     pub cpu_s: f64,
-    /// Context switches of its threads; none for a control group.
+    /// Context switches of the threads; `None` for a control group.
     pub switches: Option<Switches>,
-    /// Seconds that its threads were ready to run and had no CPU; none for a control group.
+    /// Seconds in which the threads were ready to run but had no CPU; `None` for a control group.
     pub run_delay_s: Option<f64>,
     /// Memory at the end of the window.
     #[serde(flatten)]
@@ -60,10 +60,10 @@ pub struct Used {
 }
 
 impl Target {
-    /// Reads what was used so far.
+    /// Reads the resource use so far.
     ///
     /// # Errors
-    /// When there is no such process or group, or it tells no CPU time.
+    /// The process or group does not exist, or reports no CPU time.
     pub fn read(&self) -> Result<Usage, LoadError> {
         match self {
             Self::Process(pid) => read_process(*pid),
@@ -82,7 +82,7 @@ impl std::fmt::Display for Target {
 }
 
 impl Usage {
-    /// What was used since `earlier`.
+    /// Returns the resource use since `earlier`.
     pub fn since(&self, earlier: &Self) -> Used {
         let switches = self.switches.zip(earlier.switches);
         let delays = self.run_delay.zip(earlier.run_delay);
@@ -96,7 +96,7 @@ impl Usage {
 }
 
 impl Switches {
-    /// Those of a process so far, over all its threads that are alive.
+    /// Returns the switches of a process so far, over all its living threads.
     pub fn of(pid: i32) -> Option<Self> {
         let mut sum = Self::default();
         for status in thread_files(pid, "status")? {
@@ -106,7 +106,7 @@ impl Switches {
         Some(sum)
     }
 
-    /// Those since `earlier`.
+    /// Returns the switches since `earlier`.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             voluntary: self.voluntary.saturating_sub(earlier.voluntary),
@@ -134,7 +134,7 @@ fn read_process(pid: i32) -> Result<Usage, LoadError> {
     })
 }
 
-/// The second number of each thread's `schedstat`: nanoseconds spent ready and waiting.
+/// Returns the time that threads were ready but waited for a CPU: the second number in `schedstat`.
 fn run_delay(pid: i32) -> Option<Duration> {
     let delays = thread_files(pid, "schedstat")?.into_iter().map(|text| {
         let nanos: Option<u64> = text.split_ascii_whitespace().nth(1)?.parse().ok();
@@ -144,7 +144,7 @@ fn run_delay(pid: i32) -> Option<Duration> {
     Some(Duration::from_nanos(nanos))
 }
 
-/// One file of each thread; a thread that ends meanwhile is left out.
+/// Reads one file of each thread; a thread that ends meanwhile is left out.
 fn thread_files(pid: i32, name: &str) -> Option<Vec<String>> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let files = threads.flatten().map(|thread| thread.path().join(name));
@@ -155,7 +155,7 @@ fn thread_files(pid: i32, name: &str) -> Option<Vec<String>> {
     )
 }
 
-/// The number behind a line's name.
+/// Returns the number in the line with this name.
 fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()

@@ -1,4 +1,4 @@
-//! The clocks and counters at both ends of the measured window, and what lies between.
+//! Clocks and counters at both ends of the measured window, and their differences.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::machine::{Pressure, PressureShares};
 use super::target::{Switches, Target, Usage, Used};
 use super::{CpuClock, Ticks};
 
-/// Everything that is read at one end of the window.
+/// Readings of all clocks and counters at one end of the window.
 #[derive(Clone, Copy, Debug)]
 pub struct Readings {
     target: Option<Usage>,
@@ -16,27 +16,27 @@ pub struct Readings {
     pressure: Pressure,
 }
 
-/// What the clocks showed over the measured window.
+/// Resource use over the measured window.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Window {
-    /// How long it was.
+    /// Length of the window.
     pub length: Duration,
-    /// What the target used, if it was asked for and could be read at both ends.
+    /// Resource use of the target, if it was requested and could be read at both ends.
     pub target: Option<Used>,
     /// CPU time of the generator.
     pub own_cpu: Duration,
     /// Context switches of the generator.
     pub own_switches: Option<Switches>,
-    /// Share of the machine's time given to others.
+    /// Share of the machine's time that the hypervisor gave to other guests.
     pub steal_share: Option<f64>,
     /// Shares of the time in which tasks waited for resources.
     pub pressure: PressureShares,
-    /// The run was interrupted within it.
+    /// True if the run was interrupted within the window.
     pub interrupted: bool,
 }
 
 impl Readings {
-    /// Reads all clocks now.
+    /// Reads all clocks and counters now.
     pub fn take(target: Option<&Target>) -> Self {
         Self {
             target: target.and_then(|target| target.read().ok()),
@@ -47,7 +47,7 @@ impl Readings {
         }
     }
 
-    /// What happened since `before`, in a window that was `length` long.
+    /// Returns the differences to `before`, for a window of this length.
     pub fn since(&self, before: &Self, length: Duration, interrupted: bool) -> Window {
         let target = self.target.as_ref().zip(before.target.as_ref());
         let switches = self.own_switches.zip(before.own_switches);

@@ -1,7 +1,7 @@
-//! The live view for a person at a terminal: rate, percentiles, errors, progress.
+//! Live view for a terminal: rate, percentiles, errors, progress.
 //!
-//! It is drawn on the thread of the run at most four times a second, from what the cores have told
-//! anyway, so that looking costs the measurement nothing.
+//! It is drawn on the thread of the run at most four times a second, from data that the cores
+//! report anyway. It therefore costs the measurement nothing.
 
 mod screen;
 mod view;
@@ -16,10 +16,10 @@ use view::View;
 
 pub(crate) use screen::restore;
 
-/// How long a picture stays at least.
+/// Shortest time between two drawings.
 const FRAME: Duration = Duration::from_millis(250);
 
-/// The live view. Where the terminal refuses it there is none, and the run goes on.
+/// Live view. If the terminal refuses it, the run continues without a view.
 #[derive(Debug, Default)]
 pub struct Live {
     view: View,
@@ -28,7 +28,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// A view that opens when calls begin.
+    /// Returns a view that opens when calls begin.
     pub fn new() -> Self {
         Self::default()
     }

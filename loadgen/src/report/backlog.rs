@@ -1,7 +1,9 @@
-//! Whether the rate was held, told by what was under way at both ends of the window.
+//! Detection of a rate that was not held, from the calls in flight or due at both ends of the
+//! window.
 //!
-//! Calls that end after the window hide from `rps` that they fall behind. What is under way does
-//! not hide it: it grows for as long as the rate is above what target, streams or generator can do.
+//! The number of calls that end after the window is not visible in `rps`. The backlog of calls in
+//! flight or due is: it grows as long as the rate is higher than target, streams or generator can
+//! serve.
 
 use std::time::Duration;
 
@@ -10,15 +12,15 @@ use crate::measure::Record;
 use crate::plan::Plan;
 use crate::schedule::Schedule;
 
-/// By how much of the calls asked for a backlog may grow without meaning anything, …
+/// Largest growth of the backlog that is ignored, as a share of the calls that were due.
 const BACKLOG_SHARE_MAX: f64 = 0.01;
 
-/// … and by how many calls, for there is chance in small numbers.
+/// Largest growth of the backlog in calls that is ignored, because small numbers vary by chance.
 const BACKLOG_MIN: f64 = 10.0;
 
 impl Report {
-    /// How many calls were in flight or due when the window began, and when it ended, where that
-    /// tells whether the target kept up with the rate.
+    /// Returns the calls in flight or due at the start and at the end of the window; `None` if
+    /// these do not show whether the target kept up with the rate.
     pub fn backlog(&self) -> Option<(u64, u64)> {
         let counts = &self.counts;
         let asked = counts.ok + self.failed() + counts.censored;
@@ -29,8 +31,8 @@ impl Report {
         ))
     }
 
-    /// The rate was not held: far more calls were under way at the end of the
-    /// window than when it began.
+    /// Returns true if the rate was not held: far more calls were in flight or due at the end of
+    /// the window than at its start.
     pub fn fell_behind(&self) -> bool {
         let asked = self.counts.offered_rps.unwrap_or_default() * self.setup.duration_s;
         let leeway = BACKLOG_SHARE_MAX * asked + BACKLOG_MIN;
@@ -39,8 +41,8 @@ impl Report {
     }
 }
 
-/// At the beginning of the window as many calls were in flight as a target that keeps up would
-/// have at any moment: the rate is steady, and the first calls had the time to end.
+/// Returns true if the number of calls in flight at the start of the window is typical of a target
+/// that keeps up: the rate is constant, and the first calls had the time to end.
 pub(super) fn is_told(plan: &Plan, record: &Record) -> bool {
     let steady = plan.schedule.as_ref().is_some_and(Schedule::is_steady);
     let longest = record.latencies.response.value_at_quantile(0.99);

@@ -1,4 +1,4 @@
-//! What a command leaves behind: one file format for all of them, with a version.
+//! Report file of all commands: one format with a version.
 
 use std::path::Path;
 
@@ -8,20 +8,20 @@ use super::Report;
 use crate::command::{Calibration, Collection, Comparison, Search, Sweep};
 use crate::error::LoadError;
 
-/// The version of the file format that this program writes and reads.
+/// Version of the file format that this program writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// The content of a report file.
+/// Content of a report file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Document {
-    /// [`FORMAT`] of the program that wrote it.
+    /// Version of the file format ([`FORMAT`] of the program that wrote it).
     pub format: u32,
-    /// What was found.
+    /// Result in the file.
     #[serde(flatten)]
     pub body: Body,
 }
 
-/// What was found, by what was asked for. The keys of a run stand at the top of its file.
+/// Result of a command. The keys of a run are at the top level of its file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Body {
@@ -29,13 +29,13 @@ pub enum Body {
     Run(Box<Report>),
     /// A grid of runs.
     Sweep(Box<Sweep>),
-    /// The search for the highest rate that holds an objective.
+    /// Search for the highest rate that meets an objective.
     Search(Box<Search>),
-    /// Two targets beside each other.
+    /// Comparison of two targets.
     Compare(Box<Comparison>),
-    /// The generator's own ceiling.
+    /// Upper limit of the generator itself.
     Calibrate(Box<Calibration>),
-    /// Several findings beside each other.
+    /// Several results shown together.
     Collection(Box<Collection>),
 }
 
@@ -49,7 +49,7 @@ impl From<Body> for Document {
 }
 
 impl Document {
-    /// Every report that was made on the way to what was found, whole or without its timeline.
+    /// Returns every report within the result, with or without its timeline.
     pub fn reports(&self) -> Vec<&Report> {
         match &self.body {
             Body::Run(report) => vec![report],
@@ -67,16 +67,16 @@ impl Document {
         }
     }
 
-    /// The file's text.
+    /// Returns the content of the JSON file.
     pub fn to_json(&self) -> String {
         let text = serde_json::to_string_pretty(self);
         text.unwrap_or_else(|error| unreachable!("a document has a text: {error}")) + "\n"
     }
 
-    /// Reads a file that this program wrote: as JSON, or as a page that has it within.
+    /// Reads a report file as JSON, or from an HTML page that embeds it.
     ///
     /// # Errors
-    /// When it cannot be read, is of another version, or is not one of ours.
+    /// The file cannot be read, has another format version, or is not a report.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let failed = |cause: String| LoadError::Input {
             path: path.to_owned(),
@@ -91,20 +91,23 @@ impl Document {
         struct Version {
             format: Option<u32>,
         }
-        let foreign = |error: serde_json::Error| format!("it is no report of ours: {error}");
+        let foreign =
+            |error: serde_json::Error| format!("it is not a report of corespun-load: {error}");
         let version: Version = serde_json::from_str(text).map_err(foreign)?;
         match version.format {
             Some(FORMAT) => serde_json::from_str(text).map_err(foreign),
             Some(other) => Err(format!("it has format {other}, not {FORMAT}")),
-            None => Err("it has no format, so corespun-load did not write it".to_owned()),
+            None => {
+                Err("it has no format version, so it is not a report of corespun-load".to_owned())
+            }
         }
     }
 }
 
-/// What stands before the report in a page.
+/// Text before the report in an HTML page.
 pub(crate) const EMBEDDED: &str = "<script type=\"application/json\" id=\"data\">";
 
-/// The report within a page; anything else as it is.
+/// Returns the report embedded in a page; any other text is returned unchanged.
 fn embedded(text: &str) -> &str {
     match text.split_once(EMBEDDED) {
         Some((page, rest)) if page.starts_with("<!doctype html>") => {

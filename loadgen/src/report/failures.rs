@@ -1,28 +1,28 @@
-//! Texts of failures, as a report has them.
+//! Error texts in a report.
 
 use serde::{Deserialize, Serialize};
 
 use super::Report;
 use crate::failures::Failures;
 
-/// Texts that a report has; calls with any other count under `others`.
+/// Largest number of texts in a report; calls with any other text count under `others`.
 const ROWS_MAX: usize = 20;
 
 const OTHERS: &str = "others";
 
-/// Text that calls failed with.
+/// Error text with the number of calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRow {
-    /// Name of the status, as in `NOT_FOUND`.
+    /// Name of the status, such as `NOT_FOUND`.
     pub status: String,
-    /// The server's `grpc-message`, or what happened instead of a status.
+    /// Text: the server's `grpc-message`, or an explanation if there was no status.
     pub text: String,
     /// Number of calls.
     pub calls: u64,
 }
 
 impl FailureRow {
-    /// Rows of a run, the commonest first, without the secrets of its calls.
+    /// Returns the rows of a run, most frequent first, without secrets.
     pub(super) fn all(failures: &Failures, secrets: &[String]) -> Vec<Self> {
         let rows = failures
             .all()
@@ -35,20 +35,20 @@ impl FailureRow {
         bounded(rows)
     }
 
-    /// Rows of several runs as one.
+    /// Merges the rows of several runs.
     pub(super) fn merge(reports: &[Report]) -> Vec<Self> {
         bounded(reports.iter().flat_map(|report| report.failures.clone()))
     }
 }
 
-/// A server may repeat what it was sent.
+/// Removes secrets from a text, because a server may repeat them.
 fn without(text: String, secrets: &[String]) -> String {
     secrets
         .iter()
         .fold(text, |text, secret| text.replace(secret.as_str(), "…"))
 }
 
-/// Adds up rows that are alike, and keeps the commonest.
+/// Adds up equal rows, and keeps the most frequent.
 fn bounded(rows: impl Iterator<Item = FailureRow>) -> Vec<FailureRow> {
     let mut sums: Vec<FailureRow> = Vec::new();
     let mut add = |row: FailureRow| {

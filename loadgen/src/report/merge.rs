@@ -1,4 +1,4 @@
-//! Several reports as one: counts and histograms add up, percentiles are read off the sum.
+//! Merge of several reports: counts and histograms are added, percentiles computed from the sum.
 
 use hdrhistogram::Histogram;
 
@@ -11,18 +11,17 @@ use crate::process::{Memory, PressureShares, Switches, Used};
 use crate::warnings;
 
 impl Report {
-    /// Merges reports on the same method. Runs that overlapped in time are generators that loaded
-    /// together, so that their rates add up; others are repeats, so that their windows do. It is
-    /// their clocks that tell: those of several machines must agree.
+    /// Merges reports on the same method. Runs that overlap in time are treated as generators of
+    /// one load, whose rates add up. Other runs are treated as repeats, whose windows add up. The
+    /// decision uses the clocks in the reports, so the clocks of several machines must agree.
     ///
     /// # Errors
-    /// When there is none, their methods or kinds of loop differ, or a histogram is unreadable.
+    /// The list is empty, methods or kinds of loop differ, or a histogram cannot be decoded.
     pub fn merge(reports: &[Self]) -> Result<Self, String> {
         Self::merge_as(reports, overlap(reports))
     }
 
-    /// Merges reports of generators that are known to have loaded together, whatever their clocks
-    /// say.
+    /// Merges reports of generators of one load, without a check of their clocks.
     ///
     /// # Errors
     /// As for [`merge`](Self::merge).
@@ -66,7 +65,7 @@ fn check_alike(what: &str, one: &str, other: &str) -> Result<(), String> {
     }
 }
 
-/// All windows share a moment.
+/// Returns true if all windows overlap.
 fn overlap(reports: &[Report]) -> bool {
     let ends = reports.iter().map(|report| report.setup.finished_unix_s);
     let begins = reports
@@ -186,7 +185,8 @@ fn cost(reports: &[Report], counts: &Counts, together: bool, stall: &Histogram<u
     }
 }
 
-/// Generators that loaded together saw the same target, repeats saw it one after the other.
+/// Merges the target's resource use: the first report's value for generators of one load, the sum
+/// of repeats.
 fn target_use(mut uses: impl Iterator<Item = Used>, together: bool) -> Option<Used> {
     let first = uses.next()?;
     if together {

@@ -1,31 +1,31 @@
-//! The messages of streaming calls, as a report tells them.
+//! Messages of streaming calls in a report.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Packed, Percentiles};
 use crate::messages::Messages;
 
-/// The messages of streaming calls.
+/// Messages of streaming calls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MessageReport {
-    /// Requests sent within the window.
+    /// Number of requests sent within the window.
     pub sent: u64,
-    /// Responses that came in it.
+    /// Number of responses received within the window.
     pub received: u64,
-    /// Responses for each second of the window.
+    /// Responses received per second of the window.
     pub received_per_s: f64,
-    /// From the sending of a call to its first message.
+    /// Time from the sending of a call to its first message.
     pub first_us: Percentiles,
-    /// From a request to its response where both sides stream, else from the response before.
+    /// Time from a request to its response if both sides stream, else from the previous response.
     pub each_us: Percentiles,
-    /// `first_us` in full, in nanoseconds.
+    /// Complete histogram of `first_us`, in nanoseconds.
     pub first: Packed,
-    /// `each_us` in full, in nanoseconds.
+    /// Complete histogram of `each_us`, in nanoseconds.
     pub each: Packed,
 }
 
 impl MessageReport {
-    /// Reads it off what was counted in a window of so many seconds.
+    /// Returns the report on messages in a window of this length.
     pub fn of(messages: &Messages, length_s: f64) -> Self {
         Self {
             sent: messages.sent,
@@ -38,10 +38,10 @@ impl MessageReport {
         }
     }
 
-    /// The messages of several runs, whose windows are so long together.
+    /// Merges the messages of several runs; `length_s` is the total length of their windows.
     ///
     /// # Errors
-    /// When a histogram is unreadable.
+    /// A histogram cannot be decoded.
     pub(super) fn merge<'a>(
         reports: impl Iterator<Item = &'a Self>,
         length_s: f64,

@@ -1,4 +1,4 @@
-//! The methods of a mix, as a report tells them.
+//! Methods of a mix in a report.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,21 @@ use super::{Packed, Percentiles, Report};
 use crate::plan::Plan;
 use crate::tally::{Tally, merge_all};
 
-/// One method of a mix. Calls that were never sent count for no method.
+/// Calls of one method of a mix. Calls that were never sent count for no method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodRow {
-    /// As `package.Service/Name`.
+    /// Name, as `package.Service/Name`.
     pub name: String,
-    /// Calls that ended well.
+    /// Number of successful calls.
     pub ok: u64,
-    /// Calls that ended otherwise.
+    /// Number of failed calls.
     pub failed: u64,
-    /// Calls that had not ended when the run did.
+    /// Number of calls that had not ended when the run ended.
     #[serde(default)]
     pub censored: u64,
-    /// Latency from the intended start, of all; of the censored their age.
+    /// Latency of all calls from the intended start; the age of censored calls.
     pub latency_us: Percentiles,
-    /// The same in full.
+    /// Complete histogram of the latency.
     pub response: Packed,
 }
 
@@ -36,7 +36,7 @@ impl MethodRow {
         }
     }
 
-    /// The methods of a plan, in its order.
+    /// Returns the methods of a plan in its order.
     pub(super) fn all(plan: &Plan, tallies: &[Tally]) -> Vec<Self> {
         let calls = plan.mix.calls().iter().zip(tallies);
         calls
@@ -44,10 +44,10 @@ impl MethodRow {
             .collect()
     }
 
-    /// The methods of several runs of the same mix.
+    /// Merges the methods of several runs of one mix.
     ///
     /// # Errors
-    /// When a histogram is unreadable.
+    /// A histogram cannot be decoded.
     pub(super) fn merge(reports: &[Report]) -> Result<Vec<Self>, String> {
         let mut sums = Vec::new();
         for report in reports {

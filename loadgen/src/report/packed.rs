@@ -1,7 +1,7 @@
-//! Histograms as text: base64 of the V2-DEFLATE form that HDR tools of every language read.
+//! Histograms as text: base64 of the V2-DEFLATE form, which HDR tools of every language read.
 //!
-//! Reports carry whole histograms, so that runs are merged by adding counts; percentiles of
-//! percentiles would mean nothing.
+//! Reports contain complete histograms, so that runs can be merged by adding counts. Percentiles
+//! cannot be merged.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::{add, histogram};
 
-/// A histogram of nanoseconds as text.
+/// Histogram of nanoseconds as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Packed(String);
 
 impl Packed {
-    /// Packs a histogram of the bounds that all of ours have.
+    /// Encodes a histogram with the bounds of this program.
     pub fn pack(histogram: &Histogram<u64>) -> Self {
         Self(STANDARD.encode(Self::bytes(histogram)))
     }
 
-    /// The V2-DEFLATE form of a histogram.
+    /// Returns the V2-DEFLATE form of a histogram.
     pub fn bytes(histogram: &Histogram<u64>) -> Vec<u8> {
         let mut bytes = Vec::new();
         let written = V2DeflateSerializer::new().serialize(histogram, &mut bytes);
@@ -30,10 +30,10 @@ impl Packed {
         bytes
     }
 
-    /// The histogram; of no text an empty one.
+    /// Decodes the histogram; an empty text is an empty histogram.
     ///
     /// # Errors
-    /// When the text is no histogram of nanoseconds up to 60 s with three digits.
+    /// The text is not a histogram of nanoseconds up to 60 s with three digits.
     pub fn unpack(&self) -> Result<Histogram<u64>, String> {
         if self.0.is_empty() {
             return Ok(histogram());
@@ -44,7 +44,7 @@ impl Packed {
         Self::of_bytes(&bytes)
     }
 
-    /// The histogram of a V2-DEFLATE form.
+    /// Decodes a histogram in V2-DEFLATE form.
     ///
     /// # Errors
     /// As for [`Packed::unpack`].

@@ -1,37 +1,37 @@
-//! Quantiles, told only when enough samples lie beyond them.
+//! Quantiles, reported only if enough samples lie beyond them.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// How many samples must lie beyond a quantile before it is told.
+/// Smallest number of samples beyond a quantile for it to be reported.
 const SAMPLES_BEYOND_MIN: u64 = 10;
 
-/// Quantiles in µs; none where too few samples lie beyond to tell.
+/// Quantiles in µs; `None` if too few samples lie beyond them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// The median.
+    /// Median.
     pub p50: Option<f64>,
-    /// Nine of ten are at most this.
+    /// 90th percentile.
     pub p90: Option<f64>,
-    /// 95 of 100 are at most this. Tables do not show it, objectives and conditions know it.
+    /// 95th percentile. Tables do not show it; objectives and conditions accept it.
     #[serde(default)]
     pub p95: Option<f64>,
-    /// 99 of 100 are at most this.
+    /// 99th percentile.
     pub p99: Option<f64>,
-    /// 999 of 1000 are at most this.
+    /// 99.9th percentile.
     pub p999: Option<f64>,
-    /// The longest.
+    /// Maximum.
     pub max: Option<f64>,
-    /// The arithmetic mean.
+    /// Arithmetic mean.
     #[serde(default)]
     pub mean: Option<f64>,
 }
 
-/// Above this share of a latency, the generator's own lateness is most of it.
+/// Share of a latency above which the generator's own delay is most of it.
 const LATE_SHARE_MAX: f64 = 0.5;
 
 impl Percentiles {
-    /// Reads them off a histogram of nanoseconds.
+    /// Computes the quantiles of a histogram of nanoseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let at = |per_mille| quantile_us(histogram, per_mille);
         let max = (!histogram.is_empty()).then(|| histogram.max() as f64 / 1e3);
@@ -46,25 +46,25 @@ impl Percentiles {
         }
     }
 
-    /// Percentiles and the maximum, in the order in which tables show them.
+    /// Returns percentiles and the maximum in the order of tables.
     pub fn values(&self) -> [Option<f64>; 5] {
         [self.p50, self.p90, self.p99, self.p999, self.max]
     }
 
-    /// Mean, percentiles and the maximum, in the order in which tables show them.
+    /// Returns mean, percentiles and the maximum in the order of tables.
     pub fn with_mean(&self) -> [Option<f64>; 6] {
         let [p50, p90, p99, p999, max] = self.values();
         [self.mean, p50, p90, p99, p999, max]
     }
 
-    /// The generator's own lateness is most of the latency with this name.
+    /// Returns true if the generator's own delay is most of the latency with this name.
     pub(crate) fn is_mostly(&self, late: &Self, name: &str) -> bool {
         let of = |all: &Self| all.named(name).flatten();
         let share = of(late).zip(of(self)).map(|(late, all)| late / all);
         share.is_some_and(|share| share > LATE_SHARE_MAX)
     }
 
-    /// The one with this name, as in `p99`; the outer `None` if there is no such name.
+    /// Returns the quantile with this name, such as `p99`; the outer `None` means an unknown name.
     pub fn named(&self, name: &str) -> Option<Option<f64>> {
         match name {
             "p50" => Some(self.p50),
@@ -79,7 +79,7 @@ impl Percentiles {
     }
 }
 
-/// The quantile in µs, if at least ten samples lie beyond it.
+/// Returns the quantile in µs, if at least ten samples lie beyond it.
 pub fn quantile_us(histogram: &Histogram<u64>, per_mille: u32) -> Option<f64> {
     debug_assert!(per_mille < 1000);
     let beyond = u128::from(histogram.len()) * u128::from(1000 - per_mille);
@@ -88,7 +88,7 @@ pub fn quantile_us(histogram: &Histogram<u64>, per_mille: u32) -> Option<f64> {
     enough.then(value)
 }
 
-/// How many samples a quantile needs before it is told.
+/// Returns the number of samples that a quantile needs to be reported.
 pub fn samples_needed(per_mille: u32) -> u64 {
     debug_assert!(per_mille < 1000);
     (SAMPLES_BEYOND_MIN * 1000).div_ceil(u64::from(1000 - per_mille))

@@ -1,4 +1,4 @@
-//! The timeline: what each second of the measured window saw.
+//! Timeline: the results of each second of the measured window.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,29 +6,29 @@ use super::packed::Packed;
 use super::percentiles::{Percentiles, quantile_us};
 use crate::measure::Interval;
 
-/// What ended between two cuts of the window; times count from its start.
+/// Calls that ended between two cuts of the window; times count from the start of the window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Second {
-    /// When it began, in seconds.
+    /// Start in seconds.
     pub at_s: f64,
-    /// How long it was, in seconds. What ended after the window comes as one second more.
+    /// Length in seconds. Calls that ended after the window form one more second.
     pub length_s: f64,
-    /// Calls that ended in it.
+    /// Number of calls that ended.
     pub calls: u64,
-    /// How many of them failed.
+    /// Number of failed calls.
     pub failed: u64,
-    /// Their latency in µs, from the intended start.
+    /// Latency of the calls in µs, from the intended start.
     pub latency_us: Percentiles,
-    /// The lag that 99 of 100 calls did not exceed, in µs.
+    /// 99th percentile of the lag in µs.
     pub lag_p99_us: Option<f64>,
-    /// How late the generator itself was at most, in µs.
+    /// Longest delay of the generator itself, in µs.
     pub stall_us: f64,
-    /// The latencies, so that seconds can be merged.
+    /// Complete histogram of the latency, so that seconds can be merged.
     pub response: Packed,
 }
 
 impl Second {
-    /// An interval of a window that began at `measure`.
+    /// Returns the second for an interval that began `at_s` seconds after the start of the window.
     pub fn of(interval: &Interval, at_s: f64) -> Self {
         let Interval { measured, .. } = interval;
         Self {
@@ -43,10 +43,10 @@ impl Second {
         }
     }
 
-    /// Adds the same second of another generator.
+    /// Adds the corresponding second of another generator.
     ///
     /// # Errors
-    /// When either holds no histogram.
+    /// A histogram cannot be decoded.
     pub fn merge(&mut self, other: &Self) -> Result<(), String> {
         let mut response = self.response.unpack()?;
         crate::measure::add(&mut response, &other.response.unpack()?);

@@ -1,4 +1,4 @@
-//! The JSON and what it promises.
+//! Tests of the JSON format.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::measure::{Phases, Times};
 use crate::outcome::Outcome;
 use corespun_codec::Code;
 
-/// A report on `calls` good calls of 100 µs in 2 s, one that failed and one that never ended.
+/// Returns a report on `calls` successful calls of 100 µs in 2 s, one failed and one censored call.
 pub(crate) fn report(flags: &str, calls: u64) -> Report {
     let at = Duration::from_micros;
     let phases = Phases {

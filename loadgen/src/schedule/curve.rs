@@ -2,43 +2,43 @@
 
 use std::f64::consts::TAU;
 
-/// Calls per second over the seconds since the measured window began.
+/// Calls per second over the seconds since the start of the measured window.
 ///
-/// Each curve knows in closed form how many calls it has asked for after so many seconds, and
-/// from that when the n-th is due: nothing is added up on the way, so errors cannot be either.
+/// Each curve has closed forms for the number of calls after a number of seconds, and for the time
+/// of the n-th call. No sums are accumulated, so errors do not accumulate either.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Curve {
-    /// The same at all times.
+    /// Constant rate.
     Constant(f64),
-    /// From one rate to another in a straight line; then it stays.
+    /// Linear change from one rate to another, which then stays.
     Ramp {
         /// Calls per second at the start.
         from: f64,
-        /// Calls per second at the end, and from then on.
+        /// Calls per second at the end and afterwards.
         to: f64,
-        /// The length of the line in seconds.
+        /// Duration of the change in seconds.
         over: f64,
     },
-    /// One rate after the other, each for so many seconds; the last stays.
+    /// Rates in sequence, each for an equal time; the last one stays.
     Steps {
-        /// Calls per second, in their order.
+        /// Calls per second in order.
         rates: Vec<f64>,
-        /// The length of each in seconds.
+        /// Duration of each rate in seconds.
         every: f64,
     },
-    /// A wave around a mean, which starts at the mean and rises.
+    /// Sine wave around a mean, which starts at the mean and rises.
     Sine {
         /// Calls per second on average.
         mean: f64,
-        /// How far the rate goes above and below, at most the mean.
+        /// Amplitude in calls per second, at most the mean.
         swing: f64,
-        /// The length of a wave in seconds.
+        /// Period in seconds.
         every: f64,
     },
 }
 
 impl Curve {
-    /// Calls per second at a moment, in seconds.
+    /// Returns the calls per second at a time in seconds.
     pub fn rate_at(&self, seconds: f64) -> f64 {
         match self {
             Self::Constant(rate) => *rate,
@@ -51,7 +51,7 @@ impl Curve {
         }
     }
 
-    /// How many calls have been asked for after so many seconds.
+    /// Returns the number of calls that are due within this many seconds.
     pub fn calls_by(&self, seconds: f64) -> f64 {
         match self {
             Self::Constant(rate) => rate * seconds,
@@ -72,7 +72,7 @@ impl Curve {
         }
     }
 
-    /// After how many seconds so many calls have been asked for; infinite if that never is.
+    /// Returns the seconds until this many calls are due; infinite if that never happens.
     pub fn time_of(&self, calls: f64) -> f64 {
         match self {
             Self::Constant(rate) => calls / rate,
@@ -85,8 +85,8 @@ impl Curve {
         }
     }
 
-    /// [`Curve::time_of`] within the first wave: Newton's steps, kept between bounds that close
-    /// in, since the rate may come down to zero.
+    /// Computes [`Curve::time_of`] within the first wave by Newton's method with shrinking bounds,
+    /// which it needs where the rate is zero.
     fn wave_time(&self, every: f64, calls: f64) -> f64 {
         let (mut low, mut high) = (0.0, every);
         let mut time = every / 2.0;
@@ -113,8 +113,8 @@ impl Curve {
     }
 }
 
-/// The root of `from·t + (to − from)/(2·over)·t² = calls`, in the form that keeps its digits when
-/// the line is nearly flat.
+/// Returns the root of `from·t + (to − from)/(2·over)·t² = calls`, in a form that is accurate for
+/// small slopes.
 fn ramp_time(from: f64, to: f64, over: f64, calls: f64) -> f64 {
     let climb = (from + to) / 2.0 * over;
     if calls >= climb {
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// Rate, calls, and back to the time, at known moments.
+    /// Checks rate, number of calls, and the inverse at a known time.
     fn check(curve: &Curve, seconds: f64, rate: f64, calls: f64) {
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1.0);
         assert!(near(curve.rate_at(seconds), rate), "{curve:?} {seconds}");

@@ -1,28 +1,29 @@
-//! `--rate` as people write it.
+//! Syntax of `--rate`.
 
 use std::time::Duration;
 
 use super::Curve;
 use crate::duration;
 
-/// Above this a connection could not even number its streams within a run.
+/// Largest rate in calls per second; above it the stream IDs of a connection would run out within a
+/// run.
 const RATE_MAX: f64 = 1e9;
 
-/// More steps than anybody writes down.
+/// Largest number of steps.
 const STEPS_MAX: usize = 1000;
 
-/// What is accepted, in words for an error.
+/// Accepted forms, for error texts.
 const EXPECTED: &str = "expected calls per second, above 0 and up to 1000000000, as in 1000, \
                         \"100..5000 over 30s\", \"100,200,400 every 5s\" or \
                         \"1000+-500 every 10s\"";
 
 impl Curve {
-    /// Reads a rate: `1000`, a ramp `100..5000 over 30s`, steps `100,200,400 every 5s`, or a wave
-    /// `1000+-500 every 10s` (`±` does as well). Without the time a ramp and a wave take the whole
-    /// `window`, and steps share it.
+    /// Parses a rate: `1000`, a ramp `100..5000 over 30s`, steps `100,200,400 every 5s`, or a wave
+    /// `1000+-500 every 10s` (or `±`). Without a time a ramp and a wave take the whole `window`,
+    /// and steps divide it equally.
     ///
     /// # Errors
-    /// With what is wrong, in words.
+    /// The reason in words.
     pub fn parse(text: &str, window: Duration) -> Result<Self, String> {
         let (rates, time) = split_time(text)?;
         let window = window.as_secs_f64();
@@ -43,7 +44,7 @@ impl Curve {
     }
 }
 
-/// The word between rates and time, and that time in seconds.
+/// Keyword between rates and time, and the time in seconds.
 type Time<'a> = Option<(&'a str, f64)>;
 
 fn split_time(text: &str) -> Result<(&str, Time<'_>), String> {
@@ -74,7 +75,7 @@ fn seconds(time: Time<'_>, word: &str, otherwise: f64) -> Result<f64, String> {
 fn ramp(from: &str, to: &str, time: Time<'_>, window: f64) -> Result<Curve, String> {
     let (from, to) = (number(from)?, number(to)?);
     if from + to <= 0.0 {
-        return Err("a ramp from 0 to 0 asks for nothing".to_owned());
+        return Err("a ramp from 0 to 0 makes no calls".to_owned());
     }
     let over = seconds(time, "over", window)?;
     Ok(Curve::Ramp { from, to, over })
@@ -89,7 +90,7 @@ fn steps(rates: &str, time: Time<'_>, window: f64) -> Result<Curve, String> {
         return Err(format!("expected at most {STEPS_MAX} steps"));
     }
     if rates.iter().sum::<f64>() <= 0.0 {
-        return Err("steps of 0 ask for nothing".to_owned());
+        return Err("steps of 0 make no calls".to_owned());
     }
     let every = seconds(time, "every", window / rates.len() as f64)?;
     Ok(Curve::Steps { rates, every })

@@ -1,4 +1,4 @@
-//! One connection's share of a schedule: an absolute timetable that nothing skips or shifts.
+//! Share of one connection in a schedule: absolute times that are never skipped or shifted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use fastrand::Rng;
 use super::{Arrivals, Curve, Schedule, Trace};
 use crate::measure::Phases;
 
-/// Which of how many connections a timetable is for, and with which randomness.
+/// Connection that a timetable is for, the number of connections, and the seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
-    /// The connection, below `lanes`.
+    /// Index of the connection, below `lanes`.
     pub lane: usize,
-    /// Connections in all.
+    /// Total number of connections.
     pub lanes: usize,
-    /// The seed of the whole run.
+    /// Seed of the whole run.
     pub seed: u64,
 }
 
 impl Share {
-    /// A generator of its own for each connection.
+    /// Returns the random numbers of the connection.
     pub fn rng(self) -> Rng {
         // Spread by a large odd number, so that neighbouring seeds have nothing in common.
         let lane = (self.lane as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -28,14 +28,14 @@ impl Share {
     }
 }
 
-/// The intended start times of one connection.
+/// Intended start times of one connection.
 ///
-/// The whole run has one schedule, dealt out like cards: connection `c` of `C` takes the calls
-/// `c`, `c + C`, `c + 2C`, … Calls at random need no dealing: `C` connections, each at random
-/// with a `C`-th of the rate, together are exactly the whole. Every time is worked out from the
-/// call's position, so that errors do not add up and a late call does not delay the next one.
+/// The whole run has one schedule: connection `c` of `C` takes the calls `c`, `c + C`, `c + 2C`, …
+/// For random calls each connection is a Poisson process with a `C`-th of the rate, because the sum
+/// of `C` such processes is one with the whole rate. Every time is computed from the call's
+/// position, so that errors do not accumulate and a late call does not delay the next one.
 ///
-/// The warm-up has an even timetable of its own, which ends where the window begins.
+/// The warm-up has a separate schedule at a constant rate, which ends where the window begins.
 #[derive(Clone, Debug)]
 pub struct Timetable {
     plan: Plan,
@@ -45,9 +45,9 @@ pub struct Timetable {
     begin: Duration,
     measure: Duration,
     stage: Stage,
-    /// Calls taken in this stage.
+    /// Number of calls taken in this stage.
     taken: u64,
-    /// Where on the curve the last call at random was.
+    /// Position of the last random call on the curve.
     position: f64,
     next: Duration,
 }
@@ -65,8 +65,8 @@ enum Stage {
 }
 
 impl Timetable {
-    /// The share of one connection in a schedule, for a window of this length. Nothing is due
-    /// before [`Timetable::start`].
+    /// Returns the share of one connection in a schedule, for a window of this length. No call is
+    /// due before [`Timetable::start`].
     pub fn new(schedule: &Schedule, share: Share, window: Duration) -> Self {
         debug_assert!(share.lane < share.lanes);
         let plan = match schedule {
@@ -87,19 +87,19 @@ impl Timetable {
         }
     }
 
-    /// Sets the moments at which warm-up and window begin.
+    /// Sets the start times of warm-up and window.
     pub fn start(&mut self, phases: &Phases) {
         self.begin = phases.begin;
         self.measure = phases.measure;
         self.find_next();
     }
 
-    /// When the next call is due; `Duration::MAX` when none is left.
+    /// Returns the time of the next call; `Duration::MAX` if there is none.
     pub fn next_due(&self) -> Duration {
         self.next
     }
 
-    /// Takes the next call off the timetable; when it was due.
+    /// Removes the next call from the timetable, and returns its time.
     pub fn take(&mut self) -> Duration {
         let due = self.next;
         self.taken += 1;
@@ -143,7 +143,7 @@ impl Timetable {
         };
     }
 
-    /// The next call's number in the whole run.
+    /// Returns the number of the next call in the whole run.
     fn dealt(&self) -> u64 {
         self.share.lane as u64 + self.taken * self.share.lanes as u64
     }

@@ -1,4 +1,4 @@
-//! Traces: the moments at which calls started, read for `--replay` and written by `--record`.
+//! Traces of call start times, read for `--replay` and written by `--record`.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use crate::error::LoadError;
 use crate::outcome::Outcome;
 use crate::output::stream;
 
-/// Offsets of calls from the start of the measured window, in rising order.
+/// Offsets of calls from the start of the measured window, in ascending order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace(Vec<Duration>);
 
 impl Trace {
-    /// Reads a trace: a line for each call, which starts with its offset in seconds. What follows
-    /// the offset, empty lines, and lines that start with `#` are passed over. The order of the
-    /// lines does not matter.
+    /// Parses a trace: a line for each call, which starts with its offset in seconds. Text after
+    /// the offset, empty lines, and lines that start with `#` are ignored. The order of lines does
+    /// not matter.
     ///
     /// # Errors
-    /// Names the first line that starts with no offset, or says that there is none.
+    /// Names the first line without an offset, or reports that the trace is empty.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut offsets = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -30,7 +30,7 @@ impl Trace {
                 continue;
             }
             let offset = duration::parse(&format!("{word}s"));
-            let failed = || format!("line {}: {word:?} is no offset in seconds", index + 1);
+            let failed = || format!("line {}: {word:?} is not an offset in seconds", index + 1);
             offsets.push(offset.ok_or_else(failed)?);
         }
         if offsets.is_empty() {
@@ -40,27 +40,27 @@ impl Trace {
         Ok(Self(offsets))
     }
 
-    /// Reads the trace in a file.
+    /// Reads a trace file.
     ///
     /// # Errors
-    /// When the file cannot be read or is no trace.
+    /// The file cannot be read or is not a trace.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let failed = |cause: String| LoadError::flag("--replay", path.to_string_lossy(), cause);
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
         Self::parse(&text).map_err(failed)
     }
 
-    /// The offset of a call, by its number.
+    /// Returns the offset of a call by its number.
     pub fn offset(&self, number: u64) -> Option<Duration> {
         self.0.get(usize::try_from(number).ok()?).copied()
     }
 
-    /// How many calls start before this offset.
+    /// Returns the number of calls that start before this offset.
     pub fn calls_by(&self, offset: Duration) -> usize {
         self.0.partition_point(|&call| call < offset)
     }
 
-    /// The shortest window that has all calls.
+    /// Returns the shortest window that contains all calls.
     pub fn length(&self) -> Duration {
         self.0
             .last()
@@ -68,28 +68,28 @@ impl Trace {
     }
 }
 
-/// A call of a run, as a trace keeps it.
+/// Call of a run for a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// When it was meant to start, from the start of the measured window.
+    /// Intended start, from the start of the measured window.
     pub offset: Duration,
-    /// How long it took from then; of a call that did not end its age.
+    /// Time from the intended start to the end; the age of a call that did not end.
     pub latency: Duration,
-    /// How it ended, if it did.
+    /// Outcome of the call, if it ended.
     pub outcome: Option<Outcome>,
 }
 
-/// The file of `--record`, opened before the run so that a mistake shows at once.
+/// File of `--record`, opened before the run so that a wrong path is reported at once.
 pub struct TraceFile {
     path: PathBuf,
     out: Box<dyn Write + Send>,
 }
 
 impl TraceFile {
-    /// Makes the file, or empties it.
+    /// Creates the file, or empties it.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// The system refuses.
     pub fn create(path: &Path) -> Result<Self, LoadError> {
         let out = stream(path).map_err(|error| unwritable(path, &error))?;
         Ok(Self {
@@ -98,10 +98,10 @@ impl TraceFile {
         })
     }
 
-    /// Writes a line for each call, in the order in which they were meant to start.
+    /// Writes a line for each call, in the order of intended starts.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// The system refuses.
     pub fn write(self, mut samples: Vec<Sample>) -> Result<(), LoadError> {
         samples.sort_unstable_by_key(|sample| sample.offset);
         let written = write_all(BufWriter::new(self.out), &samples);

@@ -1,4 +1,4 @@
-//! One streaming call ahead of the run, made question by question.
+//! Streaming call that is made before the run, one request and response at a time.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -15,28 +15,28 @@ use crate::compression;
 use crate::endpoint::Endpoint;
 use crate::response::{Body, Head, Piece};
 
-/// How long an answer may take.
+/// Longest time to wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
-/// An answer longer than this is not waited for: 64 MiB.
+/// Largest answer in bytes, 64 MiB.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
-/// A call under way, on a connection of its own.
+/// Call in progress, on a connection of its own.
 pub(super) struct Inquiry {
     socket: SocketHandle,
     desk: Rc<RefCell<Desk>>,
-    /// Compression of questions.
+    /// Compression of requests.
     encoding: Encoding,
 }
 
-/// What the call and its connection share.
+/// State that the call and its connection share.
 struct Desk {
     http2: Connection,
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     stream: Option<StreamKey>,
     question: Option<Vec<u8>>,
     body: Body,
-    /// Compression of answers.
+    /// Compression of responses.
     encoding: Encoding,
     answer: Vec<u8>,
     complete: bool,
@@ -45,10 +45,10 @@ struct Desk {
 }
 
 impl Inquiry {
-    /// Connects, to call the method at `path` with this metadata and compression.
+    /// Connects and opens a call of the method at `path` with this metadata and compression.
     ///
     /// # Errors
-    /// The reason why there is no connection.
+    /// The reason that the connection failed.
     pub(super) async fn open(
         endpoint: &Endpoint,
         path: &str,
@@ -86,10 +86,10 @@ impl Inquiry {
         })
     }
 
-    /// Sends a message, and waits for the one that answers it.
+    /// Sends a message, and waits for its response.
     ///
     /// # Errors
-    /// The status with which the call has ended instead.
+    /// The status, if the call has ended instead.
     pub(super) async fn ask(&self, question: &[u8]) -> Result<Vec<u8>, Status> {
         let frame = compression::frame(self.encoding, question);
         self.desk.borrow_mut().question = Some(frame);
@@ -204,11 +204,11 @@ impl Desk {
         if let Err(error) = unpacked {
             self.complete = false;
             self.end(Status::internal(format!(
-                "the answer is no message: {error}"
+                "the answer is not a message: {error}"
             )));
         }
         if self.body.is_broken() || self.answer.len() > ANSWER_BYTES_MAX {
-            self.end(Status::internal("the answer is no message"));
+            self.end(Status::internal("the answer is not a message"));
         }
         self.wake();
     }
@@ -229,7 +229,7 @@ fn pairs(fields: &HeaderList) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
     fields.iter().map(|field| (field.name, field.value))
 }
 
-/// The call's connection.
+/// Connection of the call.
 struct Wire(Rc<RefCell<Desk>>);
 
 impl Protocol for Wire {

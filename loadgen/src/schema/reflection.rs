@@ -1,4 +1,4 @@
-//! The schema from the server itself (gRPC server reflection, v1 and v1alpha).
+//! Schema from the server itself by gRPC server reflection, v1 or v1alpha.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,27 +18,28 @@ use super::{Schema, split_name};
 use crate::endpoint::Endpoint;
 use crate::error::LoadError;
 
-/// What older servers have alone; the messages are the same.
+/// Path of the older protocol version, which some servers have alone; its messages are identical to
+/// those of v1.
 const V1ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
-/// Number of `FileDescriptorSet.file`.
+/// Field number of `FileDescriptorSet.file`.
 const SET_FILE: u64 = 1;
 
-/// More files than any service's schema has.
+/// Largest number of files that are requested for one schema.
 const FILES_MAX: usize = 10_000;
 
-/// Method to be called, with the metadata that its calls carry.
+/// Methods to look up, with the metadata that their calls carry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) method: &'a str,
     pub(crate) metadata: &'a MetadataMap,
 }
 
-/// Asks the server for all that it takes to call the methods, as calls do: with their metadata,
-/// over TLS if they are, in their compression. Blocks until it has answered.
+/// Requests the schema of the methods from the server, with the metadata, TLS and compression of
+/// its calls. Blocks until the server has answered.
 ///
 /// # Errors
-/// If it cannot be reached, offers no reflection, or does not know a service.
+/// The server cannot be reached, has no reflection, or does not know a service.
 pub(crate) fn reflect(
     endpoint: &Endpoint,
     engine: Engine,
@@ -104,16 +105,16 @@ fn failure(endpoint: &Endpoint, cause: &str) -> LoadError {
     }
 }
 
-/// File of a schema as the server sent it.
+/// Schema file from the server.
 struct Told {
-    /// A `FileDescriptorProto`, with custom options and whatever an edition adds.
+    /// Encoded `FileDescriptorProto`, with custom options and edition features.
     bytes: Vec<u8>,
     imports: Vec<String>,
 }
 
 type FileMap = BTreeMap<String, Told>;
 
-/// The files of all services and what they import, by name; or how the call was refused.
+/// Collects the files of all services and their imports, by name. Fails if the call was refused.
 async fn collect(
     inquiry: &Inquiry,
     endpoint: &Endpoint,
@@ -137,14 +138,14 @@ async fn collect(
             Ok(answer) => keep(endpoint, answer, &mut files)?,
         }
         if !files.contains_key(&name) || files.len() > FILES_MAX {
-            let cause = format!("the server does not tell the file {name:?}");
+            let cause = format!("the server did not return the file {name:?}");
             return Err(failure(endpoint, &cause));
         }
     }
     Ok(Ok(files))
 }
 
-/// `None` when the server answered with nothing that is known here.
+/// Sends a request; returns `None` if the server's answer is of an unknown type.
 async fn ask(inquiry: &Inquiry, question: Question) -> Result<Option<Answer>, Status> {
     let request = ServerReflectionRequest {
         message_request: Some(question),
@@ -172,8 +173,8 @@ fn keep(endpoint: &Endpoint, answer: Option<Answer>, files: &mut FileMap) -> Res
     Ok(())
 }
 
-/// A file that another imports, and that is not there yet. What everybody has is not asked for:
-/// not every server tells it.
+/// Returns a file that another imports and that is missing. Well-known files are built in and not
+/// requested, because some servers do not return them.
 fn missing(files: &FileMap) -> Option<String> {
     let known = DescriptorPool::global();
     let mut imports = files.values().flat_map(|file| &file.imports);
@@ -182,7 +183,7 @@ fn missing(files: &FileMap) -> Option<String> {
     imports.find(wanted).cloned()
 }
 
-/// The server does not know the service: what it does know is told instead.
+/// Returns the error for a service that the server does not know, with the services that it knows.
 async fn unknown(inquiry: &Inquiry, methods: &[&str], service: &str) -> LoadError {
     let known = match ask(inquiry, Question::ListServices("*".to_owned())).await {
         Ok(Some(Answer::ListServicesResponse(services))) => services.service,

@@ -1,4 +1,4 @@
-//! Schema from proto files, compiled as code generation compiles them.
+//! Schema from proto files, compiled in the same way as for code generation.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use super::{Schema, failure};
 use crate::error::LoadError;
 
 impl Schema {
-    /// Compiles proto files. Each is looked for in `includes`, then in the working folder; imports
-    /// in `includes`, then beside the files.
+    /// Compiles proto files. Each is searched for in `includes`, then in the working folder.
+    /// Imports are searched for in `includes`, then in the folders of the files.
     ///
     /// # Errors
-    /// If a file is not there, cannot be read or does not compile; the text names the folders.
+    /// A file is missing, cannot be read or does not compile; the text names the folders.
     pub fn compile(files: &[PathBuf], includes: &[PathBuf]) -> Result<Self, LoadError> {
         let found = files.iter().map(|file| find(file, includes));
         let found = found.collect::<Result<Vec<_>, _>>()?;
@@ -28,7 +28,7 @@ impl Schema {
     }
 }
 
-/// Path of a proto file that may be named relative to a folder of `includes`.
+/// Returns the path of a proto file that may be relative to a folder of `includes`.
 fn find(file: &Path, includes: &[PathBuf]) -> Result<PathBuf, LoadError> {
     let inside = includes.iter().map(|folder| folder.join(file));
     let mut places = inside.chain([file.to_owned()]);
@@ -57,7 +57,7 @@ fn folder_of(file: &Path) -> PathBuf {
     }
 }
 
-/// Message of the compiler on one line.
+/// Returns the compiler's message on one line.
 fn one_line(error: &corespun_build::Error) -> String {
     error.to_string().replace('\n', " ")
 }

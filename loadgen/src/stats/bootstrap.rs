@@ -1,34 +1,34 @@
-//! Ratios with their 95 % confidence intervals, by the bootstrap.
+//! Ratios with 95 % confidence intervals, by the bootstrap.
 //!
-//! The unit is a pair of adjacent turns: within it both targets saw the same moments of the
-//! machine, so the logarithm of their ratio is nearly free of what drifts. Over the pairs the
-//! studentised bootstrap says how far the mean may be off; with a handful of pairs it keeps its
-//! coverage where the plain percentile bootstrap falls short of it.
+//! The unit is a pair of adjacent turns. Within a pair both targets ran under nearly the same
+//! conditions of the machine, so the logarithm of their ratio is nearly free of drift. The
+//! studentised bootstrap over the pairs estimates the error of the mean. With a few pairs its
+//! coverage is better than that of the plain percentile bootstrap.
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// How often pairs are drawn anew.
+/// Number of bootstrap resamples.
 const RESAMPLES: usize = 10_000;
 
-/// With fewer pairs than this nothing is estimated.
+/// Smallest number of pairs for an estimate.
 pub(crate) const SAMPLES_MIN: usize = 6;
 
-/// A ratio and the interval that holds the true one with 95 % confidence.
+/// Ratio with its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The geometric mean over the pairs.
+    /// Geometric mean over the pairs.
     pub ratio: f64,
-    /// The lower end of the interval.
+    /// Lower end of the interval.
     pub low: f64,
-    /// The upper end of the interval.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
-/// The ratio of which each pair gave the logarithm.
+/// Estimates a ratio from its logarithm in each pair.
 ///
-/// `None` with fewer than six pairs, or when one is not a finite number. `seed` makes the
-/// drawing repeatable.
+/// Returns `None` with fewer than six pairs, or if a value is not finite. `seed` makes the
+/// resampling repeatable.
 pub fn ratio(logs: &[f64], seed: u64) -> Option<Estimate> {
     if logs.len() < SAMPLES_MIN || logs.iter().any(|log| !log.is_finite()) {
         return None;
@@ -65,7 +65,7 @@ fn studentised(logs: &[f64], mean: f64, error: f64, seed: u64) -> (f64, f64) {
     (mean - at(0.975) * error, mean - at(0.025) * error)
 }
 
-/// The mean and its standard error.
+/// Returns the mean and its standard error.
 fn mean_and_error(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / count;
@@ -73,7 +73,8 @@ fn mean_and_error(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     (mean, (squares / (count - 1.0) / count).sqrt())
 }
 
-/// The middle value; of an even number the mean of the two in the middle; `None` of none.
+/// Returns the median; for an even number of values the mean of the middle two; `None` without
+/// values.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = values.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
@@ -89,7 +90,7 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// A number of the standard normal distribution, nearly: the sum of twelve uniform ones.
+    /// Returns an approximately normal random number: the sum of twelve uniform ones.
     fn normal(random: &mut Rng) -> f64 {
         (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
     }

@@ -1,4 +1,4 @@
-//! The word for a ratio: faster, slower, within noise, cannot tell.
+//! Verdict on a ratio: faster, slower, within noise, cannot tell.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::Estimate;
 
-/// An interval that reaches further than this to either side of its ratio says nothing of use.
+/// Largest factor between a ratio and an end of its interval for a useful estimate.
 const REACH_MAX: f64 = 1.5;
 
-/// What may be said of A beside B.
+/// Verdict on A compared with B.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// A is better: the interval excludes 1, and the ratio is beyond the noise floor.
     Faster,
-    /// A is worse, likewise.
+    /// A is worse: the interval excludes 1, and the ratio is beyond the noise floor.
     Slower,
-    /// The difference is no larger than that of A beside itself, or may be none at all.
+    /// The difference is within the noise floor, or the interval includes 1.
     WithinNoise,
-    /// There is no estimate, it is too uncertain, or the generator is what was measured.
+    /// There is no estimate, it is too uncertain, or the generator was the limit.
     CannotTell,
 }
 
@@ -34,10 +34,11 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The word for the ratio of A to B, given how far A beside itself is off: 1.05 is 5 %.
+/// Returns the verdict on the ratio of A to B. `noise` is the factor between two measurements of A:
+/// 1.05 is 5 %.
 ///
-/// A small value is the better one, unless `large_is_better`. Without a noise floor nothing can
-/// be told.
+/// A smaller value is better, unless `large_is_better`. Without a noise floor the verdict is
+/// [`Verdict::CannotTell`].
 pub fn judge(ratio: Option<Estimate>, noise: Option<f64>, large_is_better: bool) -> Verdict {
     let (Some(estimate), Some(noise)) = (ratio, noise) else {
         return Verdict::CannotTell;
@@ -57,7 +58,7 @@ pub fn judge(ratio: Option<Estimate>, noise: Option<f64>, large_is_better: bool)
     }
 }
 
-/// How far A beside itself is off: the farther end of its interval, at least 1.
+/// Returns the noise floor: the farther end of the interval of A compared with itself, at least 1.
 pub fn noise_floor(aside: Option<Estimate>) -> Option<f64> {
     let aside = aside?;
     Some(aside.high.max(1.0 / aside.low).max(1.0))
@@ -69,7 +70,8 @@ mod tests {
     use super::*;
     use fastrand::Rng;
 
-    /// Pairs with a known shift and spread, judged as latencies are.
+    /// Returns the verdict on pairs with this shift and spread, for a metric where smaller is
+    /// better.
     fn judged(shift: f64, spread: f64, noise: f64) -> Verdict {
         let mut random = Rng::with_seed(3);
         let logs: Vec<f64> = (0..8)

@@ -1,19 +1,19 @@
-//! Several findings beside each other.
+//! Summary of several results.
 
 use super::{Page, told};
 use crate::command::{Collection, Finding, warning_of};
 use crate::report::{Body, Report};
 
-/// Rows that the table of runs has; what is over is on the page.
+/// Largest number of rows in the table of runs on a terminal; the page has all.
 const RUNS_MAX: usize = 8;
 
-/// Findings other than runs that have a line.
+/// Largest number of lines for results other than runs.
 const OTHERS_MAX: usize = 4;
 
 /// Columns of a name.
 const NAME_MAX: usize = 19;
 
-/// A row for each run, a line for everything else.
+/// Returns a row for each run, and a line for each other result.
 pub(super) fn summary(collection: &Collection, page: Page) -> String {
     let mut lines = Vec::new();
     let runs: Vec<_> = collection.runs().collect();
@@ -72,7 +72,7 @@ fn cells(report: &Report, last: String) -> [String; 6] {
     ]
 }
 
-/// A share of the raw echo's calls in a CPU-second.
+/// Formats a ratio of calls to raw echo messages per CPU-second as a percentage.
 pub(super) fn percent(share: f64) -> String {
     let digits = if share < 0.1 { 1 } else { 0 };
     format!("{:.digits$} %", share * 100.0)

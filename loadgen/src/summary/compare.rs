@@ -1,9 +1,9 @@
-//! The summary of a comparison: the sentence, then a row for each metric.
+//! Summary of a comparison: the sentence, then a row for each metric.
 
 use super::{Page, told};
 use crate::command::{Comparison, Metric};
 
-/// Verdict, and a row for each metric.
+/// Returns the verdict and a row for each metric.
 pub(super) fn summary(comparison: &Comparison, page: Page) -> String {
     let [a, b] = &comparison.names;
     let (good, all) = comparison.pairs;

@@ -1,14 +1,14 @@
-//! The summary of a run.
+//! Summary of a run.
 
 use super::{Page, told};
 use crate::process::Used;
 use crate::report::{MessageReport, MethodRow, Percentiles, Report};
 use crate::units::several;
 
-/// Texts of failures that a terminal has room for.
+/// Largest number of error texts on a terminal.
 const FAILURES_MAX: usize = 5;
 
-/// Summary of a run, without colours.
+/// Returns the summary of a run, without colours.
 pub(super) fn summary(report: &Report, page: Page) -> String {
     let setup = &report.setup;
     let mut lines = vec![
@@ -48,7 +48,7 @@ fn seconds(seconds: f64) -> String {
     format!("{seconds:.digits$} s")
 }
 
-/// How far agents that loaded together differ.
+/// Returns a line on the differences between agents.
 fn agents(report: &Report) -> Option<String> {
     let tails = report.agents.iter().filter_map(|share| share.p99_us);
     let lowest = tails.clone().reduce(f64::min);
@@ -79,7 +79,7 @@ fn counts(report: &Report) -> Vec<String> {
     vec![calls, rate]
 }
 
-/// Texts that calls failed with, the commonest first.
+/// Returns the error texts, most frequent first.
 fn failures(report: &Report, page: Page) -> Vec<String> {
     let shown = page.rows(FAILURES_MAX);
     let rows = report.failures.iter().take(shown);
@@ -95,7 +95,7 @@ fn failures(report: &Report, page: Page) -> Vec<String> {
     lines
 }
 
-/// Latency of one method of a mix.
+/// Returns the latency of one method of a mix.
 fn method(row: &MethodRow) -> String {
     let values = percentiles("method", &row.latency_us);
     format!(
@@ -104,13 +104,13 @@ fn method(row: &MethodRow) -> String {
     )
 }
 
-/// The head of a table of percentiles in µs.
+/// Returns the head of a table of percentiles in µs.
 pub(super) fn percentile_head() -> String {
     let names = ["mean", "p50", "p90", "p99", "p99.9", "max"];
     row("µs", names.map(str::to_owned))
 }
 
-/// A row of the table.
+/// Returns a row of percentiles in µs.
 pub(super) fn percentiles(name: &str, values: &Percentiles) -> String {
     row(name, values.with_mean().map(|value| told(value, 1)))
 }
@@ -123,7 +123,7 @@ fn row(name: &str, cells: [String; 6]) -> String {
     text
 }
 
-/// The messages of streams, in a line.
+/// Returns a line on the messages of streams.
 fn messages(messages: &MessageReport) -> String {
     let tail = |values: &Percentiles| (told(values.p50, 1), told(values.p99, 1));
     let (each, timed) = match messages.each_us.max {

@@ -1,4 +1,4 @@
-//! The summaries of commands that make many runs, or none of the usual kind.
+//! Summaries of commands that make many runs, and of `calibrate`.
 
 use super::collection::percent;
 use super::run::{percentile_head, percentiles};
@@ -6,10 +6,10 @@ use super::{Page, told};
 use crate::command::{Calibration, Search, Sweep};
 use crate::units::several;
 
-/// Points that a table shows; what is over stays in the JSON.
+/// Largest number of table rows; the JSON has all points.
 const POINTS_MAX: usize = 9;
 
-/// A row for each point of the grid.
+/// Returns a row for each point of the grid.
 pub(super) fn sweep(sweep: &Sweep, page: Page) -> String {
     let head = [
         "conns",
@@ -54,7 +54,7 @@ fn row(cells: [String; 7], last: Option<String>) -> String {
     text.collect::<String>().trim_end().to_owned()
 }
 
-/// What the target makes of its CPU time, at best.
+/// Returns the best ratio of the target's calls to raw echo messages per CPU-second.
 fn beside_echo(sweep: &Sweep) -> Option<String> {
     let echo = sweep.raw_echo.as_ref()?;
     let (report, share) = echo.best(sweep.reports())?;
@@ -67,7 +67,7 @@ fn beside_echo(sweep: &Sweep) -> Option<String> {
     ))
 }
 
-/// The rate that held, and how it was confirmed.
+/// Returns the rate that was found, and its confirmation.
 pub(super) fn search(search: &Search, page: Page) -> String {
     let (name, limit) = (&search.percentile, search.limit_us);
     let mut lines = vec![match search.rate {
@@ -75,7 +75,7 @@ pub(super) fn search(search: &Search, page: Page) -> String {
         None => format!("no rate was confirmed to hold {name} within {limit:.0} µs"),
     }];
     if search.generator_limited {
-        lines.push("the generator came to its limit first: the target may hold more".to_owned());
+        lines.push("the generator reached its limit first: the target may sustain more".to_owned());
     }
     lines.push(format!("         {} probes", search.probes.len()));
     if let Some(report) = &search.confirmation {
@@ -91,7 +91,7 @@ pub(super) fn search(search: &Search, page: Page) -> String {
     page.text(lines, &search.warnings)
 }
 
-/// The two ceilings.
+/// Returns both limits: null responder and raw echo.
 pub(super) fn calibration(calibration: &Calibration, page: Page) -> String {
     let (null, echo) = (&calibration.null, &calibration.echo);
     let setup = &null.setup;

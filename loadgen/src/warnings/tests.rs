@@ -1,4 +1,4 @@
-//! Each warning beside its cause.
+//! Tests of each warning with its cause.
 
 use super::*;
 use crate::measure::{Phases, Record, Times};
@@ -8,7 +8,7 @@ use crate::report::Findings;
 use corespun_codec::Code;
 use std::time::Duration;
 
-/// Lag and service in µs of a thousand calls, and how they ended.
+/// Lag and service time in µs of a thousand calls, and their outcome.
 type Calls = (u64, u64, Outcome);
 
 const fn at(micros: u64) -> Duration {
@@ -75,7 +75,7 @@ fn requests_that_repeat_are_told() {
     assert!(
         repeated(&report)
             .unwrap()
-            .contains("12 calls took turns at 11 requests")
+            .contains("12 calls used 11 requests in turn")
     );
 }
 

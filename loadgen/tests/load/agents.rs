@@ -1,4 +1,4 @@
-//! Agents as processes of their own: over TLS, and closed to strangers.
+//! Tests of agents in separate processes: TLS and access control.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use crate::commands::{at, program};
 use crate::server::{Answer, TestServer};
 use crate::{alone, scratch};
 
-/// An agent at work.
+/// Running agent process.
 struct Agent {
     child: Child,
     address: String,
@@ -41,7 +41,7 @@ impl Agent {
         Self::start(&format!("--tls-cert {cert} --tls-key {key} {flags}"))
     }
 
-    /// A run by this agent: its exit code and what it printed.
+    /// Makes a run with this agent; returns its exit code and output.
     fn run(&self, flags: &str) -> (i32, String) {
         let target = TestServer::start(Engine::Epoll, Answer::Good);
         let flags = format!(
@@ -54,7 +54,7 @@ impl Agent {
         done
     }
 
-    /// The one line with which a run is refused.
+    /// Returns the one-line error of a refused run.
     fn refusal(&self, flags: &str) -> String {
         let (code, text) = self.run(flags);
         assert_eq!((code, text.lines().count()), (1, 1), "{flags}: {text}");
@@ -94,7 +94,7 @@ fn a_coordinator_that_knows_the_token_is_served_over_tls() {
     let other = format!("--agents-cacert {}", bad.file().display());
     let elsewhere = format!("{ca} --agents-servername else.example");
     for (flags, wanted) in [
-        (ca.as_str(), "UNAUTHENTICATED: this agent asks for a token"),
+        (ca.as_str(), "UNAUTHENTICATED: this agent requires a token"),
         (
             named.as_str(),
             "UNAUTHENTICATED: the token of --agents-token",
@@ -156,7 +156,7 @@ fn what_would_let_strangers_in_is_refused() {
         ),
         (
             format!("{target} --agents-token sesame"),
-            "in the clear; give --agents-cacert",
+            "unencrypted; give --agents-cacert",
         ),
         (
             format!("{target} --agents-cert {cert} --agents-key {key}"),

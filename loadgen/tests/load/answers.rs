@@ -1,4 +1,4 @@
-//! Reasons of failures, secrets, and results on standard output, as users meet them.
+//! Tests of error texts, secrets, and results on standard output.
 
 use std::process::{Command, Stdio};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::server::{Answer, TestServer};
 use crate::{alone, command_line, engines, load, scratch};
 
-/// Exit code, standard output and standard error of a run.
+/// Makes a run; returns exit code, standard output and standard error.
 fn program(target: &Address, flags: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_corespun-load"));
     command.args(&command_line(target, "--duration 200ms --warmup 0")[1..]);
@@ -149,14 +149,14 @@ fn a_result_is_alone_on_standard_output() {
     for (flags, wanted) in [
         (
             &["--json", "-", "--csv", "-"][..],
-            "--csv \"-\": --json goes there already",
+            "--csv \"-\": --json writes to the same file",
         ),
         (
             &["--json", "-", "--record", "/dev/stdout"],
-            "--json goes there already",
+            "--json writes to the same file",
         ),
-        (&[&json, &csv], "--json goes there already"),
-        (&[&csv, &csv], "--csv goes there already"),
+        (&[&json, &csv], "--json writes to the same file"),
+        (&[&csv, &csv], "--csv writes to the same file"),
         (&["--svg", "-"], "give a folder"),
     ] {
         let (code, stdout, stderr) = program(server.address(), flags);

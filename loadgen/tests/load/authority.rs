@@ -1,4 +1,4 @@
-//! A certificate authority of the tests' own.
+//! Certificate authority for tests.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 
 use crate::scratch;
 
-/// Issues certificates that nobody else believes; its files are gone with it.
+/// Authority that issues untrusted certificates; its files are removed on drop.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     name: &'static str,
 }
 
-/// A certificate and its private key, as PEM files.
+/// Certificate and private key as PEM files.
 pub struct Issued {
     pub cert: PathBuf,
     pub key: PathBuf,
@@ -39,12 +39,12 @@ impl Authority {
         authority
     }
 
-    /// The authority's own certificate.
+    /// Returns the file of the authority's own certificate.
     pub fn file(&self) -> PathBuf {
         scratch(&format!("{}-ca.pem", self.name))
     }
 
-    /// A certificate for this host, and for 127.0.0.1.
+    /// Issues a certificate for this host, and for 127.0.0.1.
     pub fn issue(&self, host: &str) -> Issued {
         let names = vec![
             SanType::DnsName(host.try_into().unwrap()),

@@ -1,4 +1,4 @@
-//! `baseline`, against the tonic server itself.
+//! Tests of `baseline` with the tonic server.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::alone;
 use crate::commands::{Folder, program};
 use crate::server::{Answer, TestServer};
 
-/// The tonic server, as a build of the whole workspace leaves it beside the generator.
+/// Returns the tonic server of a workspace build, if it was built.
 fn tonic(test: &str) -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_BIN_EXE_corespun-load")).with_file_name("bench-tonic");
     if !found.is_file() {

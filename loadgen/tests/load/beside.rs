@@ -1,4 +1,4 @@
-//! Reports beside each other, and calls held against a raw echo.
+//! Tests of reports shown together, and of calls compared with a raw echo.
 
 use std::collections::HashSet;
 
@@ -51,8 +51,8 @@ fn findings_are_shown_beside_each_other() {
     let keys: HashSet<_> = rates.map(|line| line.rsplit_once(' ').unwrap().0).collect();
     assert_eq!(keys.len(), 4, "two runs and two points: {metrics}");
     let html = folder.text("all.html");
-    assert!(html.contains("2 runs and 1 sweep, beside each other."));
-    assert!(html.contains("Runs beside each other") && html.contains("grid · Sweep"));
+    assert!(html.contains("2 runs and 1 sweep, shown together."));
+    assert!(html.contains("All runs") && html.contains("grid · Sweep"));
     let names: Vec<_> = folder.text("all.csv").lines().map(name_of).collect();
     assert_eq!(names, ["name", "one", "grid", "grid", "two"]);
     for chart in ["percentiles", "grid-latency-against-load"] {
@@ -84,9 +84,12 @@ fn what_is_no_report_is_named() {
     let folder = Folder::new("foreign");
     let foreign = folder.path("notes.json");
     for (content, wanted) in [
-        ("{\"a\": 1}", "no format"),
-        ("not even JSON", "no report of ours"),
-        ("{\"format\": 1, \"kind\": \"run\"}", "no report of ours"),
+        ("{\"a\": 1}", "no format version"),
+        ("not even JSON", "not a report of corespun-load"),
+        (
+            "{\"format\": 1, \"kind\": \"run\"}",
+            "not a report of corespun-load",
+        ),
         ("{\"format\": 2}", "format 2, not 1"),
     ] {
         std::fs::write(&foreign, content).unwrap();
@@ -157,5 +160,8 @@ fn calls_are_held_against_the_raw_echo() {
         path("run.json"),
         path("run.json")
     ));
-    assert!(code == 1 && text.contains("it is no calibration"), "{text}");
+    assert!(
+        code == 1 && text.contains("it is not a calibration"),
+        "{text}"
+    );
 }

@@ -1,4 +1,4 @@
-//! Calls in which a side streams, and the messages within them.
+//! Tests of streaming calls, and of the messages within them.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use corespun_runtime::Engine;
 use crate::server::{Answer, TestServer};
 use crate::{alone, engines, load};
 
-/// What a loaded machine may add to a span that is waited for, as a share of it and in µs.
+/// Tolerance of timed spans on a busy machine, as a factor and in µs.
 const LATE: f64 = 2.0;
 const LATE_US: f64 = 15_000.0;
 
@@ -24,7 +24,7 @@ fn stream(engine: Engine, server: &TestServer, method: &str, flags: &str) -> Rep
     report
 }
 
-/// The responses of whole calls, less those of calls that ended after the window.
+/// Returns the number of responses of complete calls, without calls that ended after the window.
 fn whole(report: &Report, each: u64) -> u64 {
     let in_flight = (report.setup.connections * report.setup.streams) as u64;
     each * report.counts.ok.saturating_sub(in_flight)

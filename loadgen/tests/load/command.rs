@@ -1,4 +1,4 @@
-//! The program as its users meet it: exit codes, what goes to which stream, the JSON file.
+//! Tests of the program: exit codes, output streams, the JSON file.
 
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -104,7 +104,7 @@ fn mistakes_are_told_in_one_line() {
         ("--record /nowhere/trace", "failed to write /nowhere/trace"),
         (
             "--method user.UserService/GetUser --data {\"idd\":1}",
-            "failed to make a user.UserRequest of the data",
+            "failed to encode the data as user.UserRequest",
         ),
         ("--method user.UserService/None", "user.UserService/GetUser"),
         ("--engine epoll", "failed to connect to 127.0.0.1:1: "),

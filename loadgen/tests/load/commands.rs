@@ -1,4 +1,4 @@
-//! The commands beside `run`, as their users meet them: what they print, write and exit with.
+//! Tests of commands other than `run`: output, files and exit codes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -38,7 +38,7 @@ impl Drop for Folder {
     }
 }
 
-/// Runs the program; its exit code and what it printed.
+/// Runs the program; returns its exit code and output.
 pub fn program(line: &str) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_corespun-load"))
         .args(line.split_whitespace())

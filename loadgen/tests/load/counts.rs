@@ -1,4 +1,4 @@
-//! What a call is counted as, and what stops a run.
+//! Tests of outcomes of calls, and of errors that end a run.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -136,7 +136,8 @@ fn a_server_that_goes_for_good_is_told() {
         leaving.join().unwrap();
         let (lost, anew) = (report.counts.lost, report.counts.reconnects);
         assert_eq!((lost, anew), (1, 0), "{report:?}");
-        let told = |text: &String| text.starts_with("connection lost: 1 were, 0 were made anew");
+        let told =
+            |text: &String| text.starts_with("connection lost: 1 were lost, 0 were reopened");
         assert!(report.warnings.iter().any(told), "{report:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What requests carry: templates, files, mixes of methods, metadata, compression.
+//! Tests of request contents: templates, files, mixes of methods, metadata, compression.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use crate::{alone, engines, load, scratch};
 
 const SHORT: &str = "--duration 200ms --warmup 0s --connections 2 --cores 2 --streams 2";
 
-/// A request for user `id`, which is 1 to 127, behind its prefix.
+/// Returns a request for user `id`, which is 1 to 127, with its prefix.
 fn user(id: u8) -> Vec<u8> {
     vec![0, 0, 0, 0, 2, 8, id]
 }

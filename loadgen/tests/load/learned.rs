@@ -1,4 +1,4 @@
-//! Schemas that are learned from the server or read from a descriptor set.
+//! Tests of schemas by reflection and from descriptor sets.
 
 use corespun_runtime::Engine;
 

@@ -1,4 +1,4 @@
-//! The load generator against servers that answer well, wrongly, late or not at all, on both
+//! Tests of the load generator with servers that are correct, wrong, late or silent, on both
 //! engines.
 
 mod agents;
@@ -26,14 +26,14 @@ use clap::Parser;
 use corespun_load::{Command, CommandLine, Interrupt, LoadError, Plan, Report, run};
 use corespun_runtime::{Address, Engine};
 
-/// Runs are made one at a time: they measure time, and the machine may be small.
+/// Lock for one run at a time, because runs measure time and the machine may be small.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The engines that work here; one that does not is named.
+/// Returns the engines that work here, and prints the name of one that does not.
 fn engines() -> impl Iterator<Item = Engine> {
     Engine::candidates().filter_map(|(engine, usable)| match usable {
         Ok(()) => Some(engine),
@@ -44,7 +44,7 @@ fn engines() -> impl Iterator<Item = Engine> {
     })
 }
 
-/// A file of a test's own.
+/// Returns the path of a file for one test.
 fn scratch(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()))
 }
@@ -53,8 +53,8 @@ fn schema() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/schemas/user.proto")
 }
 
-/// The words of a command line that calls GetUser at `target`. A flag `--learn` is taken out, and
-/// the schema is then learned from the server.
+/// Returns a command line that calls GetUser at `target`. The flag `--learn` is removed, and the
+/// schema is then read by reflection.
 fn command_line(target: &Address, flags: &str) -> Vec<String> {
     let mut words = vec!["corespun-load".to_owned(), "run".to_owned()];
     words.extend(["--target".to_owned(), target.to_string()]);

@@ -1,4 +1,4 @@
-//! The server's side of reflection, as far as tests ask.
+//! Reflection service for tests.
 
 use corespun_proto::reflection::{
     ErrorResponse, FileDescriptorResponse, ListServiceResponse, ServerReflectionRequest,
@@ -11,7 +11,7 @@ use prost_reflect::{DescriptorPool, FileDescriptor};
 
 use crate::schema;
 
-/// The compiled `split.proto`, which imports another file.
+/// Returns the compiled `split.proto`, which imports another file.
 pub fn pool() -> DescriptorPool {
     let file = schema().with_file_name("split.proto");
     let folder = file.parent().unwrap();
@@ -19,8 +19,8 @@ pub fn pool() -> DescriptorPool {
     DescriptorPool::decode(set.unwrap().as_slice()).unwrap()
 }
 
-/// The answer to a question, behind its length prefix. Files are told one at a time, so that
-/// what they import must be asked for.
+/// Returns the answer to a request, with its prefix. It contains a single file, so that imports
+/// must be requested.
 pub fn answer(question: &[u8]) -> Vec<u8> {
     let question = ServerReflectionRequest::decode(question).unwrap();
     let pool = pool();

@@ -1,4 +1,4 @@
-//! Calls over TLS, and servers that are not believed.
+//! Tests of calls over TLS, and of untrusted servers.
 
 use corespun_runtime::{Address, Engine};
 use corespun_tls::{Acceptor, TlsConfig};

@@ -1,4 +1,4 @@
-//! A server for tests: HTTP/2 over the runtime, and answers that are as wrong as is asked for.
+//! Server for tests: HTTP/2 over the runtime, with correct or wrong responses as requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -18,12 +18,12 @@ use flate2::read::{GzDecoder, GzEncoder};
 
 use crate::reflection;
 
-/// How a call is answered.
+/// Response of the server to a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer {
     /// OK with one message.
     Good,
-    /// Not at all.
+    /// No response.
     Never,
     /// One message, and END_STREAM without trailers.
     NoStatus,
@@ -35,18 +35,18 @@ pub enum Answer {
     Page(&'static str),
     /// RST_STREAM with REFUSED_STREAM.
     Reset,
-    /// The connection is closed instead of this call's answer, once.
+    /// Closes the connection instead of this call's response, once.
     LoseOnce(u64),
-    /// OK, but the thread sleeps before this call's answer, once.
+    /// OK, but the thread sleeps before this call's response, once.
     Stall(u64, Duration),
-    /// OK after a time between these, evenly spread: the n-th call waits as long as the fraction
-    /// of n times the golden ratio says.
+    /// OK after a time in this range, evenly distributed: the n-th call waits in proportion to the
+    /// fraction of n times the golden ratio.
     Delay(Duration, Duration),
     /// INTERNAL for each call whose number is a multiple of this, else OK.
     FailEvery(u64),
-    /// So many messages, so far apart, then OK.
+    /// This many messages at this interval, then OK.
     Stream(u32, Duration),
-    /// A message for each that came, so long after it; OK after the last.
+    /// A message this long after each request, and OK after the last.
     Echo(Duration),
     /// OK with a message packed by gzip.
     Packed(&'static [u8]),
@@ -54,38 +54,38 @@ pub enum Answer {
     Reflect(&'static str),
     /// This status with this text.
     Fail(&'static str, &'static str),
-    /// OK, but a connection takes no new calls when it is this old.
+    /// OK, but a connection of this age accepts no new calls.
     Age(Duration),
 }
 
-/// What the server has seen.
+/// Observations of the server.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Calls whose request has come in full.
+    /// Number of calls with a complete request.
     pub calls: AtomicU64,
-    /// Bytes of request bodies.
+    /// Number of bytes in request bodies.
     pub body_bytes: AtomicU64,
-    /// Connections accepted.
+    /// Number of accepted connections.
     pub connections: AtomicU64,
-    /// The fields of the first request.
+    /// Header fields of the first request.
     pub fields: Mutex<Vec<(String, String)>>,
-    /// The most streams ever open at once on a connection.
+    /// Largest number of streams open at once on a connection.
     pub streams_max: AtomicU64,
-    /// Messages that have come.
+    /// Number of received messages.
     pub messages: AtomicU64,
-    /// Calls that were answered with INTERNAL.
+    /// Number of calls answered with INTERNAL.
     pub failed: AtomicU64,
-    /// How long each delayed answer was held back, in ns.
+    /// Delay of each delayed response in ns.
     pub held: Mutex<Vec<u64>>,
-    /// Calls by their path.
+    /// Number of calls by path.
     pub paths: Mutex<BTreeMap<String, u64>>,
-    /// The different request bodies.
+    /// Number of requests by body.
     pub bodies: Mutex<BTreeMap<Vec<u8>, u64>>,
-    /// The different values of `x-id`.
+    /// Distinct values of `x-id`.
     pub ids: Mutex<BTreeSet<String>>,
 }
 
-/// A server at work.
+/// Running server for tests.
 pub struct TestServer {
     running: Running,
     pub seen: Arc<Seen>,
@@ -100,12 +100,12 @@ impl TestServer {
         Self::behind(engine, answer, config, None, "127.0.0.1:0")
     }
 
-    /// A server that is spoken to over TLS.
+    /// Starts a server with TLS.
     pub fn secure(engine: Engine, answer: Answer, tls: Acceptor) -> Self {
         Self::behind(engine, answer, Config::server(), Some(tls), "127.0.0.1:0")
     }
 
-    /// A server at this address.
+    /// Starts a server at this address.
     pub fn at(engine: Engine, answer: Answer, address: &str) -> Self {
         Self::behind(engine, answer, Config::server(), None, address)
     }
@@ -184,45 +184,45 @@ struct ServerConnection {
     seen: Arc<Seen>,
     /// Paths by the memo slots of their heads.
     known: BTreeMap<u8, String>,
-    /// The calls that are open, by their streams' numbers.
+    /// Open calls by stream ID.
     calls: BTreeMap<u32, Open>,
-    /// What is to be done when, in the order in which it was asked for.
+    /// Actions by time, in the order of requests.
     later: BTreeMap<(Duration, u64), (StreamKey, Act)>,
-    /// When the connection takes no new calls any more.
+    /// Time from which the connection accepts no new calls.
     retires: Option<Duration>,
     over: bool,
 }
 
-/// A call that is open.
+/// Open call.
 #[derive(Default)]
 struct Open {
     path: String,
     body: Vec<u8>,
-    /// How much of the body has been taken for messages.
+    /// Number of body bytes that were parsed as messages.
     taken: usize,
-    /// The client has ended its side.
+    /// True if the client has ended its side.
     ended: bool,
-    /// Echoes that are still to be sent.
+    /// Number of echoes still to send.
     owed: u32,
-    /// The client packs its messages.
+    /// True if the client compresses its messages.
     packed: bool,
 }
 
-/// What is to be done with a call.
+/// Action on a call.
 #[derive(Clone, Copy)]
 enum Act {
-    /// Answer; the request came then.
+    /// Respond; the value is the time of the request.
     Reply(Duration),
-    /// Send a message of a stream; so many are left.
+    /// Send a message of a stream; the value is the number left.
     Message(u32),
     /// Send an echo.
     Echo,
 }
 
-/// In place of a path: the call's head has been answered.
+/// Marker in place of a path after the call's head was answered.
 const ANSWERED: &str = "answered";
 
-/// `UserResponse { id: 7, name: "Ada" }` behind its prefix.
+/// Response `UserResponse { id: 7, name: "Ada" }` with its prefix.
 const GOOD: &[u8] = b"\0\0\0\0\x07\x08\x07\x12\x03Ada";
 
 const GRPC: (&str, &str) = ("content-type", "application/grpc");
@@ -492,7 +492,7 @@ impl ServerConnection {
     }
 }
 
-/// A message packed by gzip, behind its prefix.
+/// Returns a message compressed by gzip, with its prefix.
 fn pack(message: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
     GzEncoder::new(message, Compression::fast())

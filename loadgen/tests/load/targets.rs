@@ -1,4 +1,4 @@
-//! Ways to a server, what goes there, and connections that end.
+//! Tests of target forms, request heads, and connections that end.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use clap::Parser;
 use crate::server::{Answer, TestServer};
 use crate::{alone, command_line, engines, load};
 
-/// A run at a target in a form that is no [`Address`].
+/// Makes a run at a target in a form that is not an [`Address`].
 fn load_at(engine: Engine, target: &str, flags: &str) -> Result<Report, LoadError> {
     let nowhere: Address = "127.0.0.1:1".parse().unwrap();
     let words = command_line(&nowhere, &format!("{flags} --engine {engine}"));

@@ -1,4 +1,4 @@
-//! Timetables, and the latency of what is late or never comes.
+//! Tests of timetables, and of the latency of late and censored calls.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
-//! What is reported against what is known to be true.
+//! Comparison of reports with values that the server measured.
 //!
-//! The truth is measured where it is made: the server notes how long it held each answer. What a
-//! busy machine adds on the way is no fault of the generator, so a run that misses may be repeated.
+//! The server records the delay of each response. A busy machine adds delays that the generator
+//! does not cause, so a failed run may be repeated.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use corespun_runtime::Engine;
 use crate::server::{Answer, TestServer};
 use crate::{alone, engines, load, scratch};
 
-/// How far a reported value may be from the truth.
+/// Largest relative error of a reported value.
 const TOLERANCE: f64 = 0.02;
 
-/// How often a run may be made anew because the machine was busy.
+/// Largest number of repetitions because the machine was busy.
 const TRIES: usize = 4;
 
-/// The value below which so many per mille of the sorted `values` lie.
+/// Returns the value below which this many per mille of the sorted `values` lie.
 fn quantile(values: &[u64], per_mille: usize) -> f64 {
     let rank = (values.len() * per_mille).div_ceil(1000).max(1);
     values[rank - 1] as f64 / 1e3
@@ -29,7 +29,7 @@ fn differs(name: &str, reported: f64, truth: f64) -> Option<String> {
     (error > TOLERANCE).then(|| format!("{name} is {reported:.1}, in truth {truth:.1}"))
 }
 
-/// Runs until what `judge` finds wrong is nothing, and fails if it never is.
+/// Repeats a run until `judge` finds no error, and fails after the last repetition.
 fn holds(name: &str, mut judge: impl FnMut() -> Vec<String>) {
     let mut faults = Vec::new();
     for _ in 0..TRIES {
@@ -41,7 +41,7 @@ fn holds(name: &str, mut judge: impl FnMut() -> Vec<String>) {
     panic!("{name}: {faults:?}");
 }
 
-/// A run against answers that are held for 20 to 80 ms, evenly spread.
+/// Makes a run against responses that are delayed by 20 to 80 ms, evenly distributed.
 fn delayed(engine: Engine, flags: &str, calls: Option<u64>) -> Vec<String> {
     let (low, high) = (Duration::from_millis(20), Duration::from_millis(80));
     let server = TestServer::start(engine, Answer::Delay(low, high));
@@ -154,7 +154,7 @@ fn a_status_that_is_missing_is_never_success() {
     }
 }
 
-/// A server that stalls for one second of a run of ten, and how the run shows it.
+/// Makes a run of ten seconds against a server that stalls for one; returns its report.
 fn stalled(engine: Engine, flags: &str) -> Report {
     let server = TestServer::start(engine, Answer::Stall(1000, Duration::from_secs(1)));
     let flags = format!("--connections 1 --warmup 0s --duration 10s {flags}");

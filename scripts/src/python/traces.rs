@@ -11,7 +11,7 @@ use crate::process::Server;
 use crate::test::{Context, Stage};
 use crate::{peers, workspace};
 
-/// What the collector is made of.
+/// Source files of the collector.
 const SOURCES: &[&str] = &["main.go", "go.mod", "go.sum"];
 
 /// Makes the calls, then looks at what the collector wrote down.

@@ -10,7 +10,7 @@ use crate::failure::{Attempt, Failure};
 use crate::test::Context;
 use crate::workspace;
 
-/// What a tree holds, and what was made of it.
+/// Numbers of files, services and methods in a tree, and of lines generated from them.
 pub struct Counts {
     pub files: usize,
     pub services: usize,

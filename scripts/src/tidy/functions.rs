@@ -52,8 +52,8 @@ fn functions(code: &str) -> Vec<Function<'_>> {
     found
 }
 
-/// Where the body opens: the first brace outside of parentheses and brackets, unless a `;` ends
-/// the declaration before it. A brace right after `<` holds a constant, not a body.
+/// Returns the start of the body: the first brace outside of parentheses and brackets, unless a `;`
+/// ends the declaration before it. A brace right after `<` holds a constant, not a body.
 fn body(code: &[u8], from: usize) -> Option<usize> {
     let mut depth = 0;
     let mut at = from;

@@ -1,4 +1,4 @@
-//! Who may import whom. The purity of the core is a fact of this table, not of good intentions.
+//! Permitted dependencies between crates. This table keeps the core free of I/O.
 
 use super::manifest::{Dependency, Kind, Manifest};
 use super::source::{Source, words};

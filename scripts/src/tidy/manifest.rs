@@ -1,6 +1,6 @@
 //! The few facts that tidy needs from a `Cargo.toml`: its dependencies and its lints.
 
-/// Which kind of dependency a line declares.
+/// Kind of dependency that a line declares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Linked into what users run.
@@ -28,7 +28,7 @@ pub struct Manifest {
     pub package: String,
     /// In the order of the file.
     pub dependencies: Vec<Dependency>,
-    /// Whether the workspace's lints apply.
+    /// True if the workspace's lints apply.
     pub inherits_lints: bool,
 }
 

@@ -38,7 +38,7 @@ const EXEMPT: &[&str] = &[
     "_table.rs",
 ];
 
-/// What `cargo x tidy` takes.
+/// Arguments of `cargo x tidy`.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Write the ledger of unsafe sites instead of comparing with it.
@@ -71,7 +71,7 @@ impl Display for Finding {
     }
 }
 
-/// Whether the rules of size and form pass over this file.
+/// Returns true if the rules of size and form ignore this file.
 fn is_exempt(path: &str) -> bool {
     EXEMPT.iter().any(|part| path.contains(part))
 }

@@ -41,7 +41,7 @@ const PURE: &[&str] = &[
     "client/src/",
 ];
 
-/// What only `runtime` may call.
+/// Functions that only `runtime` may call.
 const RUNTIME_ONLY: &[(&str, &str)] = &[
     ("Instant::now", "time is passed in as `now`"),
     ("SystemTime::now", "time is passed in as `now`"),

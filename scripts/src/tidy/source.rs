@@ -155,7 +155,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// How many `#` stand between here and an opening quote, if it is one.
+    /// Returns the number of `#` before an opening quote; `None` if no quote follows.
     fn raw_hashes(&self, from: usize) -> Option<usize> {
         let rest = self.bytes.get(self.at + from..)?;
         let hashes = rest.iter().take_while(|byte| **byte == b'#').count();

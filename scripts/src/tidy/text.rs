@@ -1,4 +1,4 @@
-//! What a file looks like before one reads it: its length, its first line, its leftovers.
+//! Rules on the text of a file: its length, its first line, and leftover markers.
 
 use super::source::{Source, words};
 use super::{Finding, is_exempt};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::Finding;
 use super::source::Source;
 
-/// Where the ledger lies.
+/// Path of the ledger.
 pub const LEDGER: &str = "scripts/unsafe-ledger.txt";
 
 const LEDGER_HEAD: &str = "\
@@ -64,7 +64,7 @@ fn in_room(path: &str) -> bool {
     })
 }
 
-/// What follows each `unsafe` of a line; the type of a function pointer is no site.
+/// Returns the text after each `unsafe` of a line; the type of a function pointer is not a site.
 fn sites_of(line: &str) -> impl Iterator<Item = &str> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices("unsafe").filter_map(move |(at, word)| {
@@ -78,8 +78,8 @@ fn sites_of(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether the comment right above the statement of line `index` is a SAFETY note; for a
-/// declaration the `# Safety` section of its doc will do.
+/// Returns true if the comment right above the statement of line `index` is a SAFETY note; for a
+/// declaration the `# Safety` section of its doc is enough.
 fn has_note(lines: &[&str], comments: &[&str], index: usize, is_declaration: bool) -> bool {
     let is_note =
         |line: &str| line.contains("SAFETY:") || (is_declaration && line.contains("# Safety"));

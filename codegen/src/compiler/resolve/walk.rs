@@ -1,4 +1,4 @@
-//! All places of a file that have a name to resolve.
+//! Walk over all places of a file that have a name to resolve.
 
 use super::{Sought, Visible, joined};
 use prost_types::{

@@ -291,7 +291,7 @@ pub struct Name {
     #[prost(string, tag = "1")]
     pub name: crate::facade::prost::alloc::string::String,
 }
-/// What the generated text would be called if it stood beside messages.
+/// Names that generated code would use if it were in the same module as messages.
 #[derive(Clone, PartialEq, Eq, Hash, crate::facade::prost::Message)]
 #[prost(prost_path = "crate::facade::prost")]
 #[allow(warnings, missing_docs, clippy::all, rustdoc::all)]

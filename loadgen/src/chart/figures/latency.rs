@@ -1,4 +1,4 @@
-//! Latency by percentile, and over time.
+//! Charts of latency by percentile, and over time.
 
 use hdrhistogram::Histogram;
 
@@ -9,22 +9,22 @@ use crate::command::Comparison;
 use crate::report::{Report, Second};
 use crate::units::{count, count_tick, time, time_tick};
 
-/// Points of a spectrum for each nine.
+/// Points per factor of ten in the percentile chart.
 const STEPS: usize = 24;
 
-/// Samples that must lie beyond a quantile for it to be sure.
+/// Number of samples beyond a quantile for a reliable value.
 const SURE: f64 = 10.0;
 
-/// Lines that one chart can hold apart.
+/// Largest number of lines in one chart.
 const RUNS_MAX: usize = 12;
 
 const SPECTRUM_CAPTION: &str = "The share of calls that ended within a time; each mark to the \
     right leaves a tenth as many slower. Dotted: fewer than ten calls lie beyond.";
 
-/// A name, a class, and the latencies.
+/// Line of a chart: name, class, and latencies.
 type Line<'a> = (&'a str, &'static str, Histogram<u64>);
 
-/// The spectrum of a run.
+/// Returns the percentile chart of a run.
 pub(super) fn of_run(report: &Report) -> Result<Chart, String> {
     let mut lines = vec![("latency", "a", report.histograms.response.unpack()?)];
     if report.setup.is_open() {
@@ -36,7 +36,7 @@ pub(super) fn of_run(report: &Report) -> Result<Chart, String> {
     Ok(spectrum(&lines, SPECTRUM_CAPTION.to_owned()))
 }
 
-/// The spectra of both targets.
+/// Returns the percentile chart of both targets.
 pub(super) fn of_comparison(comparison: &Comparison) -> Result<Option<Chart>, String> {
     let (Some(a), Some(b)) = (&comparison.a, &comparison.b) else {
         return Ok(None);
@@ -49,7 +49,7 @@ pub(super) fn of_comparison(comparison: &Comparison) -> Result<Option<Chart>, St
     Ok(Some(spectrum(&lines, SPECTRUM_CAPTION.to_owned())))
 }
 
-/// The spectra of several runs.
+/// Returns the percentile chart of several runs.
 pub(super) fn of_runs(runs: &[(&str, &Report)]) -> Result<Chart, String> {
     let mut lines = Vec::new();
     for ((name, report), class) in runs.iter().take(RUNS_MAX).zip(APART.into_iter().cycle()) {
@@ -100,7 +100,7 @@ fn spectrum(lines: &[Line<'_>], caption: String) -> Chart {
     }
 }
 
-/// Places on the axis count nines: 1 is 90 %, 2 is 99 %.
+/// Returns the ticks of an axis that counts nines: 1 is 90 %, 2 is 99 %.
 fn percentile_ticks(most: f64) -> Vec<(f64, String)> {
     let marks = [
         (0.0, "0 %"),
@@ -160,7 +160,7 @@ fn tips(lines: &[Line<'_>], most: f64) -> Vec<Tip> {
     (0..=count).map(|index| tip(step(index))).collect()
 }
 
-/// Percentiles over time; `None` of fewer than two seconds.
+/// Returns a chart of percentiles over time; `None` for fewer than two seconds.
 pub(super) fn timeline(report: &Report) -> Option<Chart> {
     let seconds = &report.seconds;
     if seconds.len() < 2 {
@@ -198,14 +198,14 @@ pub(super) fn timeline(report: &Report) -> Option<Chart> {
     Some(Chart {
         name: "timeline".to_owned(),
         title: "Latency over time".to_owned(),
-        caption: "Each second of the measured window. Dotted: how late the generator itself was; \
-                  what calls seem to have waited for may have been that."
+        caption: "Each second of the measured window. Dotted: delay of the generator itself, \
+                  which may have caused latency in that second."
             .to_owned(),
         svg: plot.draw(),
     })
 }
 
-/// Calls and failures over time.
+/// Returns a chart of calls and failures over time.
 pub(super) fn rate(report: &Report) -> Option<Chart> {
     let duration = report.setup.duration_s;
     let in_window = |second: &&Second| second.at_s < duration - 1e-6;

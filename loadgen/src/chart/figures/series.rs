@@ -1,4 +1,4 @@
-//! Latency and cost against load, and the turns of a comparison.
+//! Charts of latency and cost over load, and of the turns of a comparison.
 
 use super::super::plot::{ACROSS, APART, Axis, Plot, Rule, Series, Tip, UP};
 use super::super::scale::Scale;
@@ -8,14 +8,14 @@ use crate::report::Report;
 use crate::stats::median;
 use crate::units::{count, count_tick, time, time_or_none, time_tick};
 
-/// One measurement at some load.
+/// Measurement under one load.
 struct Sample {
     load: f64,
     value: f64,
     tip: String,
 }
 
-/// Latency against load, with the objective across it, and the cost of a call.
+/// Returns charts of a search: latency over load with the objective, and the cost of a call.
 pub(super) fn search(search: &Search) -> Vec<Chart> {
     let value = |probe: &crate::command::Probe| {
         let named = probe.latency_us.named(&search.percentile).flatten();
@@ -76,7 +76,7 @@ pub(super) fn search(search: &Search) -> Vec<Chart> {
     }]
 }
 
-/// The median of the tries at each load.
+/// Returns the median of the tries at each load.
 fn medians<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<(f64, f64)> {
     let mut samples: Vec<&Sample> = samples.collect();
     samples.sort_by(|one, other| one.load.total_cmp(&other.load));
@@ -87,7 +87,8 @@ fn medians<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Latency and CPU time against the rate that was reached, a line for each shape.
+/// Returns charts of a sweep: latency and CPU time over the achieved rate, with a line for each
+/// shape.
 pub(super) fn sweep(sweep: &Sweep) -> Vec<Chart> {
     let latency = sweep_chart(sweep, "p99", time_tick, None, |report| {
         let latency = &report.latency_us;
@@ -225,7 +226,7 @@ fn plot(
     plot.draw()
 }
 
-/// The turns of a comparison in their order: what drifted shows here.
+/// Returns a chart of the turns of a comparison in order, which shows drift.
 pub(super) fn turns(comparison: &Comparison) -> Option<Chart> {
     let value = |slice: &Slice| slice.latency_us.p99.or(slice.latency_us.max);
     let [name_a, name_b] = &comparison.names;
@@ -267,8 +268,8 @@ pub(super) fn turns(comparison: &Comparison) -> Option<Chart> {
         name: "turns".to_owned(),
         title: "Every turn, in order".to_owned(),
         caption: format!(
-            "First {name_a} beside itself (pale), which gives the noise floor; then both, turn \
-             and turn about. What drifts falls on both alike."
+            "First {name_a} alone (pale), for the noise floor; then both in alternating turns. \
+             Drift affects both equally."
         ),
         svg: plot.draw(),
     })

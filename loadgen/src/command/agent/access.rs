@@ -1,4 +1,4 @@
-//! How a coordinator makes sure of agents, and they of it.
+//! Authentication between coordinator and agents.
 
 use corespun::Status;
 use corespun::client::{Calling, Channel, ClientTlsConfig, Config, Connector, Roots};
@@ -9,7 +9,7 @@ use crate::args::AgentsArgs;
 use crate::error::LoadError;
 use crate::metadata::{concealed, read_token};
 
-/// What a coordinator believes and shows.
+/// TLS settings and token of a coordinator.
 #[derive(Debug)]
 pub(super) struct Access {
     tls: Option<Connector>,
@@ -17,10 +17,10 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Reads what the flags name.
+    /// Reads the files and the token of the flags.
     ///
     /// # Errors
-    /// Names the flag that makes no sense beside the others, or the file that cannot be used.
+    /// Names the flag that conflicts with others, or the file that cannot be used.
     pub(super) fn read(args: &AgentsArgs) -> Result<Self, LoadError> {
         let tls = connector(args)?;
         let Some(given) = &args.token else {
@@ -30,7 +30,7 @@ impl Access {
         let far = args.addresses.iter().find(|address| !is_near(address));
         match far {
             Some(far) if tls.is_none() => Err(refused(format!(
-                "it would go to {far} in the clear; give --agents-cacert"
+                "it would go to {far} unencrypted; give --agents-cacert"
             ))),
             _ => Ok(Self {
                 tls,
@@ -42,7 +42,7 @@ impl Access {
     /// Connects to the agent at `address`.
     ///
     /// # Errors
-    /// Why there is no connection.
+    /// The reason that the connection failed.
     pub(super) async fn connect(&self, address: &str) -> Result<Channel, Status> {
         let config = Config {
             tls: self.tls.clone(),
@@ -60,7 +60,8 @@ impl Access {
         }))
     }
 
-    /// An agent over TLS hangs up on who comes without, and cannot say why.
+    /// Adds a hint about TLS, because an agent with TLS closes plaintext connections without a
+    /// message.
     fn hint(&self, status: Status) -> Status {
         let connected = !status.message().starts_with("failed to connect");
         match self.tls {
@@ -76,7 +77,7 @@ impl Access {
     }
 }
 
-/// Nobody between this process and the agent can listen.
+/// Returns true if no other machine can read the traffic to the agent.
 fn is_near(address: &str) -> bool {
     let address = address.parse::<Address>();
     address.is_ok_and(|address| is_of_this_machine(&address))
@@ -87,7 +88,7 @@ fn connector(args: &AgentsArgs) -> Result<Option<Connector>, LoadError> {
         let flags = [("--agents-cert", &args.cert), ("--agents-key", &args.key)];
         for (flag, file) in flags {
             if let Some(file) = file {
-                let cause = "it needs --agents-cacert, which makes agents speak TLS";
+                let cause = "it needs --agents-cacert, which switches TLS on";
                 return Err(LoadError::flag(flag, file.to_string_lossy(), cause));
             }
         }

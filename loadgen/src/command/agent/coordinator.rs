@@ -1,4 +1,4 @@
-//! The coordinator's side: orders to all agents, one report of what they tell.
+//! Coordinator: sends the order to all agents, and merges their reports.
 
 use std::time::Duration;
 
@@ -17,29 +17,29 @@ use crate::plan::Plan;
 use crate::report::{AgentShare, Report, Second};
 use crate::units::{count, time_or_none};
 
-/// How long an agent may take to answer at all.
+/// Longest time for an agent to answer the first message.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// How long agents may take to open their connections.
+/// Longest time for agents to open their connections.
 const READY_MAX: Duration = Duration::from_secs(60);
 
-/// What lies between the seeds of agents: far enough for any two to draw differently.
+/// Difference between the seeds of two agents, large enough for unrelated random numbers.
 const SEED_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// How often it is looked whether the run was interrupted.
+/// Interval at which the coordinator checks for an interrupt.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// An agent that is at work.
+/// Agent during a run.
 struct Agent {
     address: String,
     orders: Sender<Order>,
     news: Streaming<News>,
 }
 
-/// Makes the run on all agents and merges what they report.
+/// Makes the run on all agents and merges their reports.
 ///
 /// # Errors
-/// When one of them cannot be reached or fails: a part of a load is no load.
+/// An agent cannot be reached or fails, because the load would be incomplete.
 pub(in crate::command) fn run(
     args: &RunArgs,
     plan: &Plan,
@@ -69,7 +69,7 @@ pub(in crate::command) fn run(
     Ok(report)
 }
 
-/// The command line for one agent: its share of the rate, a seed and no agents of its own.
+/// Returns the command line for one agent: its share of the rate, its seed, and no agents.
 fn share(args: &RunArgs, plan: &Plan, part: Part) -> Result<Vec<String>, LoadError> {
     // Agents need not know of each other, nor how to order runs; files come beside the words.
     let replaced = [
@@ -213,7 +213,7 @@ impl Agent {
         }
     }
 
-    /// Hears the agent to its end, beside the others.
+    /// Starts the receiver of the agent's messages, which runs until the agent ends.
     fn follow(self) -> (Sender<Order>, JoinHandle<Result<Report, LoadError>>) {
         let Self {
             address,
@@ -228,7 +228,7 @@ async fn hear(address: String, mut news: Streaming<News>) -> Result<Report, Load
     let failed = |status: Status| failure(&address, &status);
     let malformed = |error: serde_json::Error| LoadError::Agent {
         address: address.clone(),
-        cause: format!("what it told is malformed: {error}"),
+        cause: format!("its message is malformed: {error}"),
     };
     let mut seconds: Vec<Second> = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Whom an agent lets in: a stranger who reaches one could make its machine attack others.
+//! Access control of agents: without it, a stranger could use the agent's machine to attack others.
 
 use std::path::PathBuf;
 
@@ -11,32 +11,32 @@ use subtle::ConstantTimeEq;
 use crate::error::LoadError;
 use crate::metadata::{concealed, read_token};
 
-/// The flags about who may order runs.
+/// Flags about access to an agent.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DoorArgs {
-    /// PEM file with the agent's certificate chain, its own certificate first, to speak TLS
+    /// PEM file with the agent's certificate chain, its own certificate first; switches TLS on
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// PEM file with the private key of that certificate
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// PEM file with the authorities of coordinators' certificates, which are required then
+    /// PEM file with the authorities of coordinators' certificates; requires client certificates
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_client_ca: Option<PathBuf>,
-    /// Token that coordinators must know: @FILE, env:NAME or, for all users of this machine to
-    /// see, the token itself
+    /// Token that coordinators must send: @FILE, env:NAME or the token itself, which all users of
+    /// this machine can see
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
-    /// Listen to other machines without TLS, or without asking who they are
+    /// Accept other machines without TLS or without authentication (insecure)
     #[arg(long)]
     pub insecure: bool,
 }
 
 impl DoorArgs {
-    /// Fits the door to a server that listens at `address`.
+    /// Applies the flags to a server at `address`.
     ///
     /// # Errors
-    /// When strangers could reach it and order runs, or the token is none.
+    /// Strangers could reach the server and start runs, or the token is invalid.
     pub(super) fn apply(
         &self,
         server: ServerBuilder,
@@ -45,7 +45,7 @@ impl DoorArgs {
         let asks = self.token.is_some() || self.tls_client_ca.is_some();
         let guarded = self.tls_cert.is_some() && asks;
         if !guarded && !self.insecure && !is_of_this_machine(address) {
-            let cause = "strangers could use it: give --tls-cert and --tls-key, and --token or \
+            let cause = "anyone could use it: give --tls-cert and --tls-key, and --token or \
                          --tls-client-ca, or else --insecure";
             return Err(LoadError::flag("--listen", address.to_string(), cause));
         }
@@ -71,7 +71,7 @@ impl DoorArgs {
     }
 }
 
-/// Only who is on this machine already gets there.
+/// Returns true if only processes on this machine can connect to the address.
 pub(super) fn is_of_this_machine(address: &Address) -> bool {
     match address {
         Address::Tcp(address) => address.ip().is_loopback(),
@@ -79,18 +79,18 @@ pub(super) fn is_of_this_machine(address: &Address) -> bool {
     }
 }
 
-/// Lets calls pass that bring the token.
+/// Returns an interceptor that accepts only calls with the token.
 fn asking_for(token: String) -> impl Fn(&mut Incoming) -> Result<(), Status> {
     move |call| {
         let brought = call.metadata().get("authorization");
         match brought.and_then(|value| value.strip_prefix("Bearer ")) {
             None => Err(Status::unauthenticated(
-                "this agent asks for a token: give its own with --agents-token",
+                "this agent requires a token: give it with --agents-token",
             )),
             // How long it takes must not tell how much of a guess is right.
             Some(brought) if bool::from(brought.as_bytes().ct_eq(token.as_bytes())) => Ok(()),
             Some(_) => Err(Status::unauthenticated(
-                "the token of --agents-token is not this agent's",
+                "the token of --agents-token is wrong",
             )),
         }
     }

@@ -1,9 +1,8 @@
-//! The files that a command line names, on their way to agents, which have none of the
-//! coordinator's.
+//! Transfer of the files that a command line names to agents.
 //!
-//! The schema goes as one descriptor set, wherever it was learned; a trace is dealt out among the
-//! agents; other files go under the name of their flag. What data names in its turn keeps its place
-//! below the folder that relative paths start at.
+//! The schema is sent as one descriptor set, from whatever source it was read. A trace is divided
+//! among the agents. Other files are sent under the name of their flag. Files that data refers to
+//! keep their path relative to the folder of relative paths.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,23 +16,23 @@ use crate::metadata::{Pair, concealed, read_token};
 use crate::plan::{Plan, orders};
 use crate::schedule::Trace;
 
-/// More than this would hold up the beginning; it also fits a message.
+/// Largest total size of files in bytes; more would delay the start and exceed the message limit.
 const BYTES_MAX: usize = 2 << 20;
 
-/// The folder of the files that flags name.
+/// Folder of the files that flags name.
 const FLAGS: &str = "flags";
 
-/// The folder that relative paths in data start at.
+/// Folder that relative paths in data start at.
 const BESIDE: &str = "beside";
 
-/// One of the agents: which, and of how many.
+/// Index of an agent, and the number of agents.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
     pub(super) index: usize,
     pub(super) of: usize,
 }
 
-/// The flags whose files go as they are, and where they stand.
+/// Returns the flags whose files are sent unchanged, with their values.
 fn flags(args: &mut RunArgs) -> [(&'static str, &mut Option<PathBuf>); 6] {
     [
         ("descriptor-set", &mut args.call.schema.descriptor_set),
@@ -45,10 +44,10 @@ fn flags(args: &mut RunArgs) -> [(&'static str, &mut Option<PathBuf>); 6] {
     ]
 }
 
-/// All that one agent needs to make the run.
+/// Collects everything that one agent needs for the run.
 ///
 /// # Errors
-/// Names the file that cannot be read, or that lies where no agent could have it.
+/// Names the file that cannot be read, or whose path cannot exist on an agent.
 pub(super) fn gather(args: &RunArgs, plan: &Plan, part: Part) -> Result<Vec<File>, LoadError> {
     let flag = |name: &str, content| File {
         name: format!("{FLAGS}/{name}"),
@@ -91,7 +90,7 @@ fn within_bounds(files: Vec<File>) -> Result<Vec<File>, LoadError> {
     match largest {
         Some(largest) if bytes > BYTES_MAX => Err(LoadError::Input {
             path: PathBuf::from(&largest.name),
-            cause: format!("agents take {BYTES_MAX} bytes of files, not {bytes}"),
+            cause: format!("agents accept at most {BYTES_MAX} bytes of files, not {bytes}"),
         }),
         _ => Ok(files),
     }
@@ -104,7 +103,7 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     })
 }
 
-/// The calls of a trace that fall to one agent: each agent has its turn.
+/// Returns the calls of a trace for one agent; agents take calls in turn.
 fn deal(trace: &Trace, part: Part) -> Vec<u8> {
     let numbers = (part.index as u64..).step_by(part.of);
     let offsets = numbers.map_while(|number| trace.offset(number));
@@ -112,8 +111,8 @@ fn deal(trace: &Trace, part: Part) -> Vec<u8> {
     lines.collect::<String>().into_bytes()
 }
 
-/// The files that data names: as it names them, and where they are. `flag` is what `--data` says,
-/// whose own file goes with the flags.
+/// Returns the files that data refers to, each with its name in the data and its path. `flag` is
+/// the value of `--data`, whose own file is sent with the flags.
 fn beside(orders: &[Order], flag: &str) -> Result<Vec<(String, PathBuf)>, LoadError> {
     let mut files = Vec::new();
     for order in orders {
@@ -139,29 +138,29 @@ fn stay_inside(names: &[String]) -> Result<(), LoadError> {
     match names.iter().find(|name| !is_inside(name)) {
         None => Ok(()),
         Some(name) => {
-            let cause = "agents only take files below the folder that paths in data start at";
+            let cause = "agents only accept files below the folder that paths in data start at";
             Err(LoadError::flag("--data", name, cause))
         }
     }
 }
 
-/// The name leads to a place below a folder.
+/// Returns true if the name is a path below a folder.
 fn is_inside(name: &str) -> bool {
     let normal = |part| matches!(part, Component::Normal(_));
     !name.is_empty() && name != "-" && Path::new(name).components().all(normal)
 }
 
-/// Files from a coordinator, in a folder of their own that goes when this does.
+/// Files from a coordinator in a temporary folder, which is removed on drop.
 #[derive(Debug)]
 pub(super) struct Unpacked {
     folder: PathBuf,
 }
 
 impl Unpacked {
-    /// Writes the files among the system's temporary ones.
+    /// Writes the files to a temporary folder.
     ///
     /// # Errors
-    /// When a name leads out of the folder, or the system refuses.
+    /// A name leads out of the folder, or the system refuses.
     pub(super) fn write(files: &[File]) -> Result<Self, String> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -171,7 +170,7 @@ impl Unpacked {
         };
         for file in files {
             if !is_inside(&file.name) {
-                return Err(format!("{:?} is no name of a file", file.name));
+                return Err(format!("{:?} is not a file name", file.name));
             }
             let path = unpacked.folder.join(&file.name);
             let parent = path.parent().unwrap_or(&unpacked.folder);
@@ -182,10 +181,10 @@ impl Unpacked {
         Ok(unpacked)
     }
 
-    /// Makes the flags mean the files that came, and no others.
+    /// Replaces the paths in the flags by those of the received files.
     ///
     /// # Errors
-    /// When data names a file of this machine.
+    /// Data refers to a file of this machine.
     pub(super) fn replace(&self, args: &mut RunArgs) -> Result<(), LoadError> {
         let place = |name: &str| {
             let path = self.folder.join(FLAGS).join(name);
@@ -205,7 +204,7 @@ impl Unpacked {
         beside(&orders(&args.call)?, &args.call.data).map(drop)
     }
 
-    /// Where they are.
+    /// Returns the folder of the files.
     #[cfg(test)]
     pub(super) fn folder(&self) -> &Path {
         &self.folder

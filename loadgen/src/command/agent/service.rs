@@ -1,4 +1,4 @@
-//! The agent's side: one run at a time for each coordinator, on threads of its own.
+//! Service of an agent: one run at a time for each coordinator, on separate threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +20,10 @@ use crate::report::{Report, Second};
 use crate::run::observe;
 use crate::timeline::Moment;
 
-/// How often it is looked whether the run has something to tell.
+/// Interval at which the messages of the run are checked.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The service.
+/// Service that makes runs.
 pub(super) struct Runs;
 
 impl wire::Agent for Runs {
@@ -46,7 +46,7 @@ impl wire::Agent for Runs {
     }
 }
 
-/// The run that is asked for, without what is the coordinator's own business.
+/// Parses the order for a run, and removes flags that only concern the coordinator.
 fn read(prepare: Prepare) -> Result<(RunArgs, Unpacked), Status> {
     if prepare.version != VERSION {
         let version = prepare.version;
@@ -71,7 +71,7 @@ fn read(prepare: Prepare) -> Result<(RunArgs, Unpacked), Status> {
     Ok((args, files))
 }
 
-/// Carries news one way and orders the other until the run is over.
+/// Forwards messages of the run and orders of the coordinator until the run is over.
 async fn serve(
     run: &Run,
     orders: &mut Streaming<Order>,
@@ -109,7 +109,7 @@ async fn serve(
     }
 }
 
-/// A run on its own thread.
+/// Run on a separate thread.
 struct Run {
     told: Receiver<Told>,
     begin: Arc<AtomicBool>,
@@ -156,7 +156,7 @@ fn without_seconds(mut report: Report) -> Vec<u8> {
     serde_json::to_vec(&report).unwrap_or_default()
 }
 
-/// Tells the coordinator what happens, and keeps the run waiting for its word.
+/// Observer that sends progress to the coordinator, and delays the run until its start order.
 struct Messenger {
     teller: Teller<Told>,
     begin: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! Coordinator and agents over real sockets, against the null responder's service.
+//! Tests of coordinator and agents over real sockets, with the service of the null responder.
 
 use clap::Parser;
 use corespun::Server;

@@ -1,4 +1,4 @@
-//! The raw echo's other end: fixed messages over plain sockets, as many in flight as calls are.
+//! Client of the raw echo: fixed messages over plain sockets, as many in flight as calls.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -12,17 +12,17 @@ use crate::error::LoadError;
 use crate::plan::Plan;
 use crate::process::{CpuClock, Target};
 
-/// A message's bytes.
+/// Size of a message in bytes.
 const MESSAGE: usize = 64;
 
-/// How long messages bounce before they are counted.
+/// Time of messages before they are counted.
 const WARMUP: Duration = Duration::from_millis(300);
 
-/// One connection: every message that has come back whole is sent again.
+/// Connection that sends every message again when it has come back.
 struct Bouncer {
-    /// Bytes to be sent.
+    /// Number of bytes to send.
     due: usize,
-    /// Bytes that came back and are no whole message yet.
+    /// Number of bytes received of an incomplete message.
     partial: usize,
     messages: Rc<Cell<u64>>,
     over: bool,
@@ -54,7 +54,7 @@ impl Protocol for Bouncer {
     }
 }
 
-/// Bounces messages on one core for the plan's duration.
+/// Measures the echo on one core for the plan's duration.
 pub(super) fn measure(plan: &Plan, server: &Server) -> Result<Echo, LoadError> {
     let target: Address = server.address.parse().map_err(LoadError::Target)?;
     let config = LocalConfig {

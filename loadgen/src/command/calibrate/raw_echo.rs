@@ -1,4 +1,4 @@
-//! What calls are held against: the CPU time of a server that gives back bytes and does no more.
+//! Reference for the CPU time of calls: a server that only returns the bytes that it receives.
 
 use std::path::Path;
 
@@ -9,28 +9,28 @@ use crate::error::LoadError;
 use crate::report::{Body, Document, Report};
 use crate::units::several;
 
-/// The raw echo of a calibration, as far as other findings need it.
+/// Raw echo of a calibration, as other results use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RawEcho {
-    /// CPU time of the echo server for each message, in µs: about the least that a call can cost.
+    /// CPU time of the echo server per message, in µs: about the lower bound of a call.
     pub server_cpu_us: f64,
-    /// Messages there and back, each second.
+    /// Round trips of messages per second.
     pub rps: f64,
-    /// Connections in all.
+    /// Total number of connections.
     pub connections: usize,
-    /// Messages in flight at once on each connection.
+    /// Number of messages in flight at once on each connection.
     pub streams: usize,
-    /// What drove the sockets: `uring` or `epoll`.
+    /// Kernel interface of the sockets: `uring` or `epoll`.
     pub engine: String,
-    /// The processor it ran on.
+    /// Name of the processor.
     pub cpu: String,
 }
 
 impl RawEcho {
-    /// Reads what `calibrate --json` wrote.
+    /// Reads a file that `calibrate --json` wrote.
     ///
     /// # Errors
-    /// When the file is no calibration, or one that measured no CPU time.
+    /// The file is not a calibration, or has no CPU time.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let failed = |cause: &str| LoadError::Input {
             path: path.to_owned(),
@@ -38,7 +38,7 @@ impl RawEcho {
         };
         let Body::Calibrate(calibration) = Document::read(path)?.body else {
             return Err(failed(
-                "it is no calibration, as calibrate --json writes it",
+                "it is not a calibration, as calibrate --json writes it",
             ));
         };
         let cpu_us = calibration.echo.server_cpu_us;
@@ -59,21 +59,21 @@ impl RawEcho {
         }
     }
 
-    /// Calls of a CPU-second as a share of the messages that the echo has in one, 0 to 1 and, if
-    /// they differ in load, above.
+    /// Returns the run's calls per CPU-second as a share of the echo's messages: 0 to 1, or above 1
+    /// under a different load.
     pub fn share(&self, report: &Report) -> Option<f64> {
         let cpu_us = report.cost.target_cpu_us_per_rpc?;
         (cpu_us > 0.0).then_some(self.server_cpu_us / cpu_us)
     }
 
-    /// The report with the largest share, and that share.
+    /// Returns the report with the largest share, and that share.
     pub fn best<'a>(&self, reports: impl Iterator<Item = &'a Report>) -> Option<(&'a Report, f64)> {
         let shares = reports.filter_map(|report| Some((report, self.share(report)?)));
         shares.max_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 
-    /// Why the shares of these reports must be taken with care; nothing if the echo was measured
-    /// as some of them were.
+    /// Returns a warning about the shares of these reports, unless the echo ran under the
+    /// conditions of one of them.
     pub fn doubt<'a>(&self, reports: impl Iterator<Item = &'a Report> + Clone) -> Option<String> {
         let mut measured = reports.filter(|r| r.cost.target_cpu_us_per_rpc.is_some());
         let first = measured.clone().next()?;
@@ -97,7 +97,7 @@ impl RawEcho {
         (setup.connections, setup.streams) == (self.connections, self.streams)
     }
 
-    /// How many messages were in flight, in words.
+    /// Returns the number of messages in flight in words.
     pub fn shape(&self) -> String {
         let connections = several(self.connections, "connection");
         format!("{connections} × {}", several(self.streams, "message"))

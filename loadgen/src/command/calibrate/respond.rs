@@ -1,5 +1,5 @@
-//! The responders that a calibration calls: one answers every call with the same bytes, the other
-//! echoes. Neither looks at what it was asked.
+//! Servers of a calibration: one answers every call with constant bytes, the other echoes. Neither
+//! parses its input beyond that.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -15,27 +15,27 @@ use corespun_runtime::{
 use crate::error::LoadError;
 use crate::interrupt::Interrupt;
 
-/// `UserResponse { id: 1, name: "name", email: "email@example.com" }` behind its prefix.
+/// Response `UserResponse { id: 1, name: "name", email: "email@example.com" }` with its prefix.
 const REPLY: &[u8] = b"\0\0\0\0\x1b\x08\x01\x12\x04name\x1a\x11email@example.com";
 
-/// The arguments of a responder.
+/// Arguments of a responder.
 #[derive(Args, Clone, Debug)]
 pub struct RespondArgs {
-    /// Where to listen
+    /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: Address,
-    /// How sockets are driven: auto, uring or epoll
+    /// Kernel interface for sockets: auto, uring or epoll
     #[arg(long, default_value = "auto")]
     pub engine: Engine,
-    /// CPUs to pin to
+    /// CPUs to pin the threads to
     #[arg(long, value_name = "LIST")]
     pub cpu: Option<CpuList>,
-    /// Give back the bytes that come instead of speaking HTTP/2
+    /// Return the received bytes instead of speaking HTTP/2
     #[arg(long)]
     pub echo: bool,
 }
 
-/// Responds until it is told to stop.
+/// Serves until a signal ends it.
 pub(in crate::command) fn respond(
     args: &RespondArgs,
     interrupt: &Interrupt,
@@ -60,7 +60,7 @@ pub(in crate::command) fn respond(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The null responder in this process, for tests.
+/// Starts the null responder in this process, for tests.
 #[cfg(test)]
 pub(in crate::command) fn null_for_tests() -> corespun_runtime::Running {
     let builder = Runtime::builder().shards(1);

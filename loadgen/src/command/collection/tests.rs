@@ -1,4 +1,4 @@
-//! What becomes of findings that are put beside each other.
+//! Tests of collections of results.
 
 use super::*;
 use crate::command::Sweep;

@@ -1,4 +1,4 @@
-//! From turns to ratios, and from ratios to one sentence.
+//! Analysis of a comparison: from turns to ratios, and to one sentence.
 
 use super::gate::{Usual, rejection};
 use super::{CompareArgs, Comparison, Metric, Side, Slice, Turn};
@@ -8,13 +8,13 @@ use crate::report::Report;
 use crate::stats::{Estimate, Verdict, judge, median, noise_floor, ratio};
 use crate::warnings::keep_first;
 
-/// Above this share of its cores in a closed loop, the generator may set the rate.
+/// CPU share of the generator in a closed loop above which it may limit the rate.
 const GENERATOR_SHARE_MAX: f64 = 0.85;
 
-/// Below this share of one CPU the target does not set the rate.
+/// Share of one CPU below which the target does not limit the rate.
 const TARGET_SHARE_MIN: f64 = 0.90;
 
-/// What is compared: name, unit, whether more is better, and where a turn has it.
+/// Compared metric: name, unit, whether larger is better, and its value in a turn.
 type Row = (&'static str, &'static str, bool, fn(&Slice) -> Option<f64>);
 
 const ROWS: [Row; 7] = [
@@ -27,12 +27,12 @@ const ROWS: [Row; 7] = [
     ("cpu_us", "CPU-µs/call", false, |slice| slice.cpu_us),
 ];
 
-/// A comparison has a ratio with this name.
+/// Returns true if comparisons have a ratio with this name.
 pub(in crate::command) fn is_compared(name: &str) -> bool {
     ROWS.iter().any(|row| row.0 == name)
 }
 
-/// Everything that follows from the turns that were made, of `planned`.
+/// Computes the result from the turns that were made, of `planned`.
 pub(super) fn compare(
     args: &CompareArgs,
     turns: Vec<(Turn, Report)>,
@@ -85,8 +85,8 @@ fn slice(turn: Turn, report: &Report, usual: Usual) -> Slice {
     }
 }
 
-/// In a closed loop whoever is busy sets the rate. Where the target's CPU time is not known, a
-/// busy generator is suspected.
+/// Returns true if the generator may have limited the rate of a closed loop. If the CPU time of the
+/// target is unknown, a busy generator is enough.
 fn generator_limited(turns: &[(Turn, Report)]) -> bool {
     let busy = turns.iter().filter(|(_, report)| {
         let used = report.cost.target_use.as_ref();
@@ -135,7 +135,8 @@ fn metric(row: &Row, slices: &[Slice], seed: u64, generator_limited: bool) -> Me
     }
 }
 
-/// In most turns of a side that count, this latency is mostly the generator's own lateness.
+/// Returns true if this latency is mostly the generator's own delay in most turns of a side that
+/// count.
 fn is_late(name: &str, slices: &[Slice]) -> bool {
     [Side::A, Side::B].into_iter().any(|side| {
         let counted = slices
@@ -149,7 +150,7 @@ fn is_late(name: &str, slices: &[Slice]) -> bool {
     })
 }
 
-/// The logarithm of A to B in each pair whose turns both count and have the value.
+/// Returns the logarithm of A to B for each pair whose turns both count and have the value.
 fn pair_logs(
     slices: &[Slice],
     value: fn(&Slice) -> Option<f64>,
@@ -179,7 +180,7 @@ fn pairs(slices: &[Slice]) -> (usize, usize) {
     (pairs().filter(|pair| counts(pair)).count(), pairs().count())
 }
 
-/// All turns of one that count, as one report without a timeline.
+/// Merges all turns of a side that count into one report without a timeline.
 fn merged(turns: &[(Turn, Report)], side: Side, usual: Usual) -> Option<Box<Report>> {
     let counted = turns.iter().filter(|(turn, report)| {
         !turn.noise && turn.side == side && rejection(report, usual).is_none()
@@ -190,7 +191,8 @@ fn merged(turns: &[(Turn, Report)], side: Side, usual: Usual) -> Option<Box<Repo
     Some(Box::new(merged))
 }
 
-/// One sentence: the tail first, for that is what a comparison is made for, then the cost.
+/// Returns the verdict in one sentence: the tail latency first, because comparisons are made for
+/// it, then the cost.
 fn sentence(names: &[String; 2], metrics: &[Metric]) -> String {
     let [a, b] = names;
     let find = |name: &str| metrics.iter().find(|metric| metric.name == name);
@@ -220,13 +222,13 @@ fn sentence(names: &[String; 2], metrics: &[Metric]) -> String {
     text + "."
 }
 
-/// `0.40 × (0.38 to 0.43)`.
+/// Formats a ratio as `0.40 × (0.38 to 0.43)`.
 fn times(estimate: Estimate) -> String {
     let Estimate { ratio, low, high } = estimate;
     format!("{ratio:.2} × ({low:.2} to {high:.2})")
 }
 
-/// The latencies that the generator's own lateness keeps from being told.
+/// Returns a warning with the latencies that are mostly the generator's own delay.
 fn made_by_generator(comparison: &Comparison) -> Option<String> {
     let late = comparison
         .metrics
@@ -235,7 +237,7 @@ fn made_by_generator(comparison: &Comparison) -> Option<String> {
     let names: Vec<&str> = late.map(|metric| metric.name.as_str()).collect();
     (!comparison.generator_limited && !names.is_empty()).then(|| {
         let names = names.join(", ");
-        format!("generator late: {names} cannot be told, for its own lateness is most of them")
+        format!("generator late: {names} cannot be judged, because its own delay is most of them")
     })
 }
 

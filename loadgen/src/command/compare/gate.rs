@@ -1,21 +1,23 @@
-//! What a turn must be to count. Fixed before anything is measured, and counted in the report.
+//! Rules that exclude a turn. They are fixed before the measurement, and the report counts the
+//! excluded turns.
 
 use crate::report::Report;
 use crate::stats::median;
 
-/// A turn that lost more of its time than this to other guests of the machine does not count, and …
+/// Largest share of time lost to other guests of the machine in a turn that counts.
 const STEAL_SHARE_MAX: f64 = 0.10;
 
-/// The share of its window that the target's threads may have waited for a CPU, …
+/// Largest share of the window in which the target's threads waited for a CPU in a turn that
+/// counts.
 const RUN_DELAY_MAX: f64 = 0.05;
 
-/// … unless that is how all turns fared: then this factor of the median is the limit.
+/// Largest factor to the median of all turns; raises the limits above if most turns had losses.
 const FACTOR_MAX: f64 = 2.0;
 
-/// The share of offered calls that must have ended well.
+/// Smallest share of offered calls that must succeed in a turn that counts.
 const ACHIEVED_MIN: f64 = 0.99;
 
-/// How the machine treated most turns: what all of them suffered singles out none.
+/// Usual losses of a turn; a loss that all turns had excludes none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usual {
     steal: f64,
@@ -23,7 +25,7 @@ pub(super) struct Usual {
 }
 
 impl Usual {
-    /// The medians over all turns.
+    /// Returns the medians over all turns.
     pub(super) fn of<'a>(reports: impl Iterator<Item = &'a Report> + Clone) -> Self {
         let steal = median(reports.clone().map(steal));
         let run_delay = median(reports.map(run_delay));
@@ -44,7 +46,7 @@ fn run_delay(report: &Report) -> f64 {
     delay / report.setup.duration_s.max(1e-9)
 }
 
-/// Why the turn does not count.
+/// Returns the reason that the turn does not count, if there is one.
 pub(super) fn rejection(report: &Report, usual: Usual) -> Option<String> {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let steal = steal(report);
@@ -61,7 +63,8 @@ pub(super) fn rejection(report: &Report, usual: Usual) -> Option<String> {
     late(report)
 }
 
-/// In an open loop: calls were not made, the generator was late with them, or ever more waited.
+/// Returns the reason that an open loop was not held: missing calls, delay by the generator, or a
+/// growing backlog.
 fn late(report: &Report) -> Option<String> {
     let offered = report.counts.offered_rps?;
     if report.counts.rps < offered * ACHIEVED_MIN {
@@ -74,7 +77,7 @@ fn late(report: &Report) -> Option<String> {
     }
     report
         .fell_behind()
-        .then(|| "it fell behind the rate".to_owned())
+        .then(|| "the rate was not held: the backlog of calls grew".to_owned())
 }
 
 #[cfg(test)]

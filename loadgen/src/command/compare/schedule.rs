@@ -1,4 +1,4 @@
-//! Whose turn it is: blocks of four, mirrored, and which mirror image is drawn.
+//! Order of turns: blocks of four in mirrored order, with a random choice of the first side.
 
 use fastrand::Rng;
 
@@ -6,26 +6,26 @@ use super::Side;
 use crate::error::LoadError;
 use crate::stats::SAMPLES_MIN;
 
-/// Pairs in a block.
+/// Number of pairs in a block.
 const PAIRS: usize = 2;
 
-/// One turn to be made.
+/// Planned turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
-    /// Its pair, from 0; those of A beside itself and those of both are counted apart.
+    /// Number of the pair, from 0; pairs for the noise floor are counted separately.
     pub(super) pair: usize,
-    /// A beside itself.
+    /// True for turns of A and A, which measure the noise floor.
     pub(super) noise: bool,
-    /// Who is called.
+    /// Target that is called.
     pub(super) target: Side,
-    /// For whom it counts.
+    /// Side that the turn counts for.
     pub(super) side: Side,
 }
 
-/// All turns: A beside itself first, then both.
+/// Returns all turns: first those of A and A, then those of A and B.
 ///
 /// # Errors
-/// When a number of pairs is odd or too small to estimate from.
+/// A number of pairs is odd, or too small for an estimate.
 pub(super) fn turns(noise: usize, pairs: usize, seed: u64) -> Result<Vec<Turn>, LoadError> {
     let mut random = Rng::with_seed(seed);
     let mut turns = Vec::new();

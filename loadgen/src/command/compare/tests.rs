@@ -1,4 +1,4 @@
-//! From made-up turns with known differences to the words for them.
+//! Tests of verdicts for synthetic turns with known differences.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn args(flags: &str) -> CompareArgs {
     *args
 }
 
-/// A turn whose latencies and cost are `factor` times some base, give or take a little.
+/// Returns a turn whose latencies and cost are about `factor` times a base value.
 fn turn(flags: &str, factor: f64, random: &mut Rng) -> Report {
     let mut report = report(flags, 100);
     let factor = factor * (1.0 + 0.02 * (random.f64() - 0.5));
@@ -41,7 +41,7 @@ fn turn(flags: &str, factor: f64, random: &mut Rng) -> Report {
     report
 }
 
-/// Compares two targets, of which A takes `factor` times as long.
+/// Returns a comparison in which A takes `factor` times as long.
 fn compared(flags: &str, factor: f64, spoil: impl Fn(usize, &mut Report)) -> Comparison {
     let args = args(flags);
     let turns = schedule::turns(args.noise_pairs, args.pairs, 1).unwrap();

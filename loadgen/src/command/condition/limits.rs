@@ -1,4 +1,4 @@
-//! Conditions that say nothing: refused before anything is measured.
+//! Refusal of meaningless conditions before anything is measured.
 
 use super::{Metric, Which};
 use crate::measure::NANOS_MAX;
@@ -6,8 +6,8 @@ use crate::plan::Plan;
 use crate::report::samples_needed;
 
 impl Metric {
-    /// Refuses a limit that no value can be beyond, so that the condition could never fail, or that
-    /// every value is beyond.
+    /// Refuses a limit that every value exceeds, or that no value can exceed, so that the condition
+    /// always or never fails.
     pub(super) fn judge_limit(&self, limit: f64, above: bool) -> Result<(), &'static str> {
         let (top, range) = match self {
             Self::Latency(..) => (
@@ -50,7 +50,7 @@ impl Metric {
     }
 }
 
-/// Refuses a percentile that the planned number of calls, if it is known, is too small to tell.
+/// Refuses a percentile for which the planned number of calls, if known, is too small.
 fn enough_calls(plan: &Plan, name: &str) -> Result<(), String> {
     let per_mille = match name {
         "p50" => 500,

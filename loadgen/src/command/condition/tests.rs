@@ -1,4 +1,4 @@
-//! What conditions accept, and what they answer.
+//! Tests of conditions: syntax and results.
 
 use super::*;
 use crate::command::{Calibration, Echo, Point, Sweep};

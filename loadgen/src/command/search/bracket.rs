@@ -1,27 +1,28 @@
-//! Which rate to try next: doubling until one fails, then halving the gap.
+//! Choice of the next rate: doubled until one fails, then the middle of the gap.
 
-/// How far up a search goes: no generator offers more.
+/// Highest rate of a search, in calls per second; no generator offers more.
 const RATE_MAX: f64 = 1e8;
 
-/// Below this rate a target is taken to hold nothing.
+/// Rate in calls per second below which the search reports that no rate meets the objective.
 const RATE_MIN: f64 = 1.0;
 
-/// Within this factor of the edge a rate is decided by the better two of three tries.
+/// Factor around the searched rate within which a rate is decided by two of three tries.
 const NEAR: f64 = 1.25;
 
-/// The rates that held and failed so far.
+/// Rates that passed and failed so far.
 #[derive(Debug)]
 pub(super) struct Bracket {
     next: f64,
     precision: f64,
     held: Option<f64>,
     failed: Option<f64>,
-    /// Tries of `next` that held and failed.
+    /// Number of tries of `next` that passed and that failed.
     tries: (u32, u32),
 }
 
 impl Bracket {
-    /// Begins at `first` and ends when the edge is known to within a share of `precision`.
+    /// Returns a bracket that starts at `first`, and ends when the rate is known to a share of
+    /// `precision`.
     pub(super) fn new(first: f64, precision: f64) -> Self {
         Self {
             next: first.clamp(RATE_MIN, RATE_MAX),
@@ -32,12 +33,12 @@ impl Bracket {
         }
     }
 
-    /// The highest rate that held.
+    /// Returns the highest rate that passed.
     pub(super) fn held(&self) -> Option<f64> {
         self.held
     }
 
-    /// The rate to try, until the edge is known.
+    /// Returns the rate to try; `None` when the search has ended.
     pub(super) fn next(&self) -> Option<f64> {
         let done = match (self.held, self.failed) {
             (Some(held), Some(failed)) => failed <= held * (1.0 + self.precision),
@@ -48,7 +49,7 @@ impl Bracket {
         (!done).then_some(self.next)
     }
 
-    /// The rate was tried.
+    /// Records the result of a rate.
     pub(super) fn tried(&mut self, rate: f64, held: bool) {
         debug_assert_eq!(rate, self.next);
         let tries = &mut self.tries;
@@ -86,7 +87,7 @@ impl Bracket {
 mod tests {
     use super::*;
 
-    /// Searches a target whose edge is known; how many tries it took.
+    /// Searches a target with a known highest rate; returns the result and the number of tries.
     fn search(first: f64, edge: f64) -> (Option<f64>, usize) {
         let mut bracket = Bracket::new(first, 0.05);
         let mut tries = 0;

@@ -1,4 +1,4 @@
-//! Pools, requests made anew, arrays, compression, and JSON that does not fit.
+//! Tests of pools, new requests, arrays, compression, and invalid JSON.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ fn frames(text: &str, mode: Mode, count: u64) -> Vec<Vec<u8>> {
     (0..count).map(frame).collect::<Result<_, _>>().unwrap()
 }
 
-/// A request for user `id`, which is 1 to 127.
+/// Returns a request for user `id`, which is 1 to 127.
 fn user(id: u8) -> Vec<u8> {
     vec![0, 0, 0, 0, 2, 8, id]
 }

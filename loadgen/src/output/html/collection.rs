@@ -1,4 +1,4 @@
-//! The page of several findings: the runs beside each other, then everything else in its turn.
+//! Page of several results: the runs together, then each other result.
 
 use super::tables::{OF_ECHO, PERCENTILES, Row, share_of, table};
 use super::verdict::{self, moment};
@@ -8,10 +8,10 @@ use crate::command::{Collection, Finding, RawEcho};
 use crate::report::{Document, Report};
 use crate::units::{count, percent, time, time_or_none};
 
-/// What stands between the head of the page and its foot.
+/// Returns the content between head and foot of the page.
 ///
 /// # Errors
-/// When a histogram is unreadable.
+/// A histogram cannot be decoded.
 pub(super) fn body(collection: &Collection) -> Result<String, String> {
     let mut body = warnings(&collection.warnings);
     if let Some(chart) = beside(collection)? {
@@ -27,7 +27,7 @@ pub(super) fn body(collection: &Collection) -> Result<String, String> {
     Ok(body)
 }
 
-/// Runs beside each other, a row for each.
+/// Returns a table with a row for each run.
 fn runs_table(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
     let row = |(name, report): &(&str, &Report)| {
         let bad = report.failed() + report.counts.censored;
@@ -46,10 +46,10 @@ fn runs_table(runs: &[(&str, &Report)], echo: Option<&RawEcho>) -> String {
     head.push("CPU per call");
     head.extend(echo.map(|_| OF_ECHO));
     head.extend(["failed", "warnings"]);
-    table("Runs beside each other", &head, &rows)
+    table("All runs", &head, &rows)
 }
 
-/// What each of several runs was.
+/// Returns a table with the parameters of each run.
 fn setups_table(runs: &[(&str, &Report)]) -> String {
     let row = |(name, report): &(&str, &Report)| {
         let setup = &report.setup;
@@ -77,7 +77,7 @@ fn setups_table(runs: &[(&str, &Report)]) -> String {
     table("What was run", &head, &rows)
 }
 
-/// Each run by itself, folded: what it has to tell beyond its row.
+/// Returns a folded section for each run with its details.
 fn alone(collection: &Collection) -> Result<String, String> {
     let mut text = String::new();
     let is_run = |found: &&Finding| collection.runs().any(|(name, _)| name == found.name);
@@ -89,11 +89,11 @@ fn alone(collection: &Collection) -> Result<String, String> {
         );
     }
     Ok(format!(
-        "<section class=\"alone\"><h2>Each run by itself</h2>\n{text}</section>\n"
+        "<section class=\"alone\"><h2>Details of each run</h2>\n{text}</section>\n"
     ))
 }
 
-/// A finding with a head of its own.
+/// Returns a result under its own heading.
 fn part(Finding { name, finding }: &Finding) -> Result<String, String> {
     let words = verdict::words(finding);
     Ok(format!(
@@ -108,7 +108,7 @@ fn part(Finding { name, finding }: &Finding) -> Result<String, String> {
     ))
 }
 
-/// When the last of the findings was made, in seconds since 1970.
+/// Returns the end time of the last result, in seconds since 1970.
 pub(super) fn finished_unix_s(collection: &Collection) -> Option<f64> {
     let findings = collection.findings.iter();
     let moments = findings.filter_map(|found| finished(&found.finding));
@@ -159,8 +159,8 @@ mod tests {
             html.find(text)
                 .unwrap_or_else(|| panic!("{text} is missing"))
         };
-        assert!(place("2 runs and 1 sweep") < place("Runs beside each other"));
-        assert!(place("Each run by itself") < place("&lt;grid&gt; · Sweep"));
+        assert!(place("2 runs and 1 sweep") < place("All runs"));
+        assert!(place("Details of each run") < place("&lt;grid&gt; · Sweep"));
         assert!(place("&lt;grid&gt; · Sweep") < place("Every point"));
         assert_eq!(html.matches("<details>").count(), 2);
         assert_eq!(html.matches("id=\"data\"").count(), 1);

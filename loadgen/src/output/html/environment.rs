@@ -5,7 +5,7 @@ use crate::process::Machine;
 use crate::report::Report;
 use crate::units::{bytes, count, percent, several};
 
-/// Machine of the generator, and the command line.
+/// Returns the section on the machine of the generator and the command line.
 pub(super) fn environment(machine: &Machine, report: Option<&Report>) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(report) = report {

@@ -1,10 +1,10 @@
-//! The few figures that most readers came for, large.
+//! Key figures of a page, in large type.
 
 use crate::chart::escape;
 use crate::report::{Body, Document, Report};
 use crate::units::{count, percent, time, time_or_none};
 
-/// The figures of a document; none of a comparison, whose first chart is its figures.
+/// Returns the key figures of a document; none for a comparison, whose first chart shows them.
 pub(super) fn figures(document: &Document) -> String {
     let figures = match &document.body {
         Body::Run(report) => of_run(report),

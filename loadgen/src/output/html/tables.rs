@@ -1,4 +1,4 @@
-//! The tables of a page: percentiles, outcomes, points, and what it ran on.
+//! Tables of a page: percentiles, outcomes, points, and parameters.
 
 use super::environment::environment;
 use crate::chart::escape;
@@ -7,10 +7,10 @@ use crate::report::{Body, Document, FailureRow, Percentiles, Report};
 use crate::stats::Estimate;
 use crate::units::{count, percent, time, time_or_none};
 
-/// The cells of a row.
+/// Cells of a row.
 pub(super) type Row = Vec<String>;
 
-/// The table that belongs beside the first chart.
+/// Returns the table next to the first chart.
 pub(super) fn first(document: &Document) -> String {
     match &document.body {
         Body::Run(report) => percentiles(report),
@@ -22,7 +22,7 @@ pub(super) fn first(document: &Document) -> String {
     }
 }
 
-/// The tables at the end.
+/// Returns the tables at the end of the page.
 pub(super) fn rest(document: &Document) -> String {
     match &document.body {
         Body::Run(report) => {
@@ -61,13 +61,14 @@ pub(super) fn rest(document: &Document) -> String {
     }
 }
 
-/// Most characters of a cell that is never broken into lines.
+/// Longest cell in characters that is never wrapped.
 const UNBROKEN_MAX: usize = 14;
 
-/// Most columns of a table that keeps its form on a narrow screen; wider ones become lists there.
+/// Largest number of columns of a table that keeps its form on a narrow screen; wider ones become
+/// lists there.
 const COLUMNS_MAX: usize = 4;
 
-/// A table under its title.
+/// Returns a table with its title.
 pub(super) fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
     let names = head.iter().map(|text| format!("<th>{}</th>", escape(text)));
     let names: String = names.collect();
@@ -95,10 +96,10 @@ pub(super) fn table(title: &str, head: &[&str], rows: &[Row]) -> String {
     )
 }
 
-/// The head of a table of percentiles.
+/// Column heads of a table of percentiles.
 pub(super) const PERCENTILES: [&str; 6] = ["", "p50", "p90", "p99", "p99.9", "slowest"];
 
-/// The head of a table of percentiles with the mean.
+/// Column heads of a table of percentiles with the mean.
 const WITH_MEAN: [&str; 7] = ["", "mean", "p50", "p90", "p99", "p99.9", "slowest"];
 
 fn percentile_row(name: &str, values: &Percentiles) -> Row {
@@ -305,10 +306,10 @@ fn points(sweep: &Sweep) -> String {
     table("Every point", &head, &rows)
 }
 
-/// The head of a column of [`share_of`].
+/// Column head for values of [`share_of`].
 pub(super) const OF_ECHO: &str = "of a raw echo";
 
-/// Calls of a CPU-second as a share of the raw echo's messages.
+/// Formats the run's calls per CPU-second as a share of the raw echo's messages.
 pub(super) fn share_of(echo: &RawEcho, report: &Report) -> String {
     echo.share(report).map_or("n/a".to_owned(), percent)
 }

@@ -1,23 +1,23 @@
-//! The page's first words: what was found, in a sentence.
+//! Opening sentence of a page: the main result.
 
 use super::collection::finished_unix_s;
 use crate::command::{Calibration, Collection, Comparison, Search, Sweep};
 use crate::report::{Body, Document, Report};
 use crate::units::{count, percent, several, time};
 
-/// The head of a page.
+/// Texts at the head of a page.
 pub(super) struct Words<'a> {
-    /// What was done, and when.
+    /// Command and time of the result.
     pub(super) kicker: String,
-    /// What was found.
+    /// Main result as a sentence.
     pub(super) verdict: String,
-    /// On what.
+    /// Target and parameters.
     pub(super) lead: String,
-    /// What must be known.
+    /// Warnings about the validity of the result.
     pub(super) warnings: &'a [String],
 }
 
-/// The words for a document.
+/// Returns the texts for a document.
 pub(super) fn words(document: &Document) -> Words<'_> {
     match &document.body {
         Body::Run(report) => of_run(report),
@@ -90,7 +90,7 @@ fn of_comparison(comparison: &Comparison) -> Words<'_> {
         kicker: kicker("Comparison", some),
         verdict: comparison.verdict.clone(),
         lead: format!(
-            "{shape}{a} at {} and {b} at {}, turn and turn about: {all} pairs of turns, of \
+            "{shape}{a} at {} and {b} at {} in alternating turns: {all} pairs of turns, of \
              which {good} count.",
             comparison.targets[0], comparison.targets[1]
         ),
@@ -151,7 +151,7 @@ fn of_sweep(sweep: &Sweep) -> Words<'_> {
     }
 }
 
-/// What the target makes of its CPU time, at best.
+/// Returns the best ratio of the target's calls to raw echo messages per CPU-second.
 fn beside_echo(sweep: &Sweep) -> String {
     let Some((echo, (report, share))) = sweep
         .raw_echo
@@ -179,8 +179,8 @@ fn of_calibration(calibration: &Calibration) -> Words<'_> {
             several(report.setup.cores, "core")
         ),
         lead: format!(
-            "Against a server that answers without looking, {}; no server can be told to be \
-             faster than that.",
+            "Against a server that answers without parsing, {}; no server can be measured to \
+             be faster.",
             report.setup.shape()
         ),
         warnings: &calibration.warnings,
@@ -201,13 +201,13 @@ fn of_collection(collection: &Collection) -> Words<'_> {
     };
     Words {
         kicker: at_moment("Report", finished_unix_s(collection)),
-        verdict: format!("{}, beside each other.", collection.census()),
+        verdict: format!("{}, shown together.", collection.census()),
         lead,
         warnings: &collection.warnings,
     }
 }
 
-/// How far the tails of runs lie apart, where more than one has one.
+/// Returns the range of p99 over several runs, if more than one has it.
 fn span(runs: &[(&str, &Report)]) -> String {
     let tails = runs
         .iter()
@@ -235,7 +235,7 @@ fn at_moment(what: &str, unix_s: Option<f64>) -> String {
     }
 }
 
-/// A moment as `2026-11-23 08:15 UTC`, by the calendar of days since 1970.
+/// Formats a time as `2026-11-23 08:15 UTC`, in the Gregorian calendar.
 pub(super) fn moment(unix_s: f64) -> String {
     let seconds = unix_s.max(0.0) as u64;
     let (days, rest) = (seconds / 86_400, seconds % 86_400);

@@ -1,8 +1,7 @@
-//! The terminal while the live view has it: another screen, no cursor, no echo of keys.
+//! Terminal of the live view: alternate screen, no cursor, no echo of keys.
 //!
-//! Signals stay on, so that Ctrl-C ends the run as ever. However the run ends, the terminal is
-//! given back: when the view is dropped, before a panic tells its cause, and before the exit at a
-//! second signal.
+//! Signals stay enabled, so that Ctrl-C ends the run as usual. The terminal is restored in every
+//! case: when the view is dropped, before a panic message, and before the exit at a second signal.
 
 use std::io::{self, Stderr};
 use std::sync::{Mutex, Once, PoisonError};
@@ -16,20 +15,20 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 
 use super::view::View;
 
-/// How the terminal was before, while it is ours.
+/// Previous settings of the terminal while the view has it.
 static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
 
-/// Keys are settings of the terminal that standard input is; none if that is no terminal.
+/// Previous settings of the terminal at standard input; `None` if that is not a terminal.
 struct Before(Option<Termios>);
 
-/// The terminal, taken.
+/// Terminal under control of the view.
 #[derive(Debug)]
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<Stderr>>,
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Takes control of the terminal.
     pub(super) fn open() -> io::Result<Self> {
         let before = tcgetattr(io::stdin()).ok();
         if let Some(mut quiet) = before.clone() {
@@ -56,7 +55,7 @@ impl Drop for Screen {
     }
 }
 
-/// Gives the terminal back, if it is ours.
+/// Restores the terminal, if the view has it.
 pub(crate) fn restore() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(Before(keys)) = before else {

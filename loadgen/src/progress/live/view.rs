@@ -1,4 +1,4 @@
-//! What the live view shows, and how it is laid out.
+//! Content and layout of the live view.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::plan::Plan;
 use crate::report::Percentiles;
 use crate::timeline::Moment;
 
-/// The one colour that is not a shade of the text's own.
+/// Only colour that is not a shade of the text colour.
 const ACCENT: Color = Color::Cyan;
 
-/// What is known of the run so far.
+/// State of the run so far.
 #[derive(Debug)]
 pub(super) struct View {
     title: String,
@@ -50,7 +50,7 @@ impl Default for View {
 }
 
 impl View {
-    /// The view of a run that begins.
+    /// Returns the view of a run that begins.
     pub(super) fn of(plan: &Plan) -> Self {
         let shape = &plan.shape;
         Self {
@@ -67,7 +67,7 @@ impl View {
         }
     }
 
-    /// A second is over.
+    /// Adds the results of a second.
     pub(super) fn add(&mut self, moment: Moment<'_>) {
         let interval = moment.interval;
         if moment.after_end {
@@ -85,13 +85,13 @@ impl View {
         }
     }
 
-    /// Time has passed.
+    /// Updates the elapsed time.
     pub(super) fn pass(&mut self, now: Duration) {
         let began = *self.began.get_or_insert(now);
         self.passed = now.saturating_sub(began).min(self.total);
     }
 
-    /// Draws it.
+    /// Draws the view.
     pub(super) fn render(&self, frame: &mut Frame<'_>) {
         let rows = Layout::vertical([
             Constraint::Length(1),

@@ -1,4 +1,4 @@
-//! Timetables against what their schedules say, all connections put together.
+//! Compares the timetables of all connections with their schedules.
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn table(schedule: &Schedule, share: Share, warmup: u64) -> Timetable {
     table
 }
 
-/// All times before `until`, over so many connections, in order; in ns since the beginning.
+/// Returns all times before `until` over this many connections, in order, in ns since the start.
 fn times(schedule: &Schedule, lanes: usize, warmup: u64, until: u64) -> Vec<u64> {
     let mut all = Vec::new();
     for lane in 0..lanes {
@@ -115,8 +115,8 @@ fn the_warm_up_is_even_and_the_window_starts_anew() {
     assert_eq!(all[500..503], [500_000_000, 500_300_000, 501_300_000]);
 }
 
-/// Gaps of a Poisson process of rate 1000/s have mean and standard deviation 1 ms, counts in
-/// windows of 100 ms have mean and variance 100; both hold for any number of connections.
+/// Gaps of a Poisson process of rate 1000/s have mean and standard deviation 1 ms. Counts in
+/// windows of 100 ms have mean and variance 100. Both hold for any number of connections.
 #[test]
 fn random_calls_are_a_poisson_process() {
     let schedule = schedule("1000", "poisson");
