@@ -117,8 +117,8 @@ const CONNECTIONS: &str = "Connections";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Target")]
 pub struct RunArgs {
-    /// Server to load: HOST:PORT, dns:///HOST:PORT, ipv4:A.B.C.D:PORT, ipv6:[::1]:PORT,
-    /// unix:/path or unix-abstract:NAME
+    /// Server to load: HOST:PORT, dns:///HOST:PORT, ipv4:A.B.C.D:PORT, ipv6:ADDR:PORT, unix:/path
+    /// or unix-abstract:NAME
     #[arg(long, value_name = "ADDR")]
     pub target: String,
     /// Server name (:authority) of each call (default: the name in --target)

@@ -11,7 +11,7 @@ pub struct CallArgs {
     /// Method to call, as package.Service/Name
     #[arg(long)]
     pub method: Option<String>,
-    /// TOML file with a mix of methods: a [[call]] table for each, with method and optional weight,
+    /// TOML file with a mix of methods: a table `call` for each, with method and optional weight,
     /// data, metadata, timeout, messages and turns (default: the values of the flags)
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
