@@ -108,6 +108,6 @@ mod tests {
         let zeroes = vec![0; PLAIN_BYTES_MAX as usize + 1];
         let bomb = compress(Encoding::Gzip, &zeroes).unwrap();
         let error = decompress(Encoding::Gzip, &bomb).unwrap_err().to_string();
-        assert!(error.contains("more than 67108864 bytes"), "{error}");
+        assert!(error.contains("larger than 67108864 bytes"), "{error}");
     }
 }

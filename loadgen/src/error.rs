@@ -171,7 +171,7 @@ impl fmt::Display for LoadError {
             Self::Reflection { address, cause } => {
                 write!(
                     f,
-                    "failed to get the schema from {address} by reflection: {cause}"
+                    "failed to get the schema by reflection from {address}: {cause}"
                 )
             }
             Self::Scenario { path, cause } => {

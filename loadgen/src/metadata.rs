@@ -256,7 +256,7 @@ mod tests {
         for (pair, wanted) in [
             ("x-a:{{nope}}", "\"x-a:…\": {{nope}}: expected seq"),
             ("x-a:{{seq", "no closing"),
-            ("k-bin:{{uuid}}", "no base64"),
+            ("k-bin:{{uuid}}", "not base64"),
         ] {
             let pairs = read(&[pair.to_owned()], None).unwrap();
             let error = fill(&pairs, folder)
@@ -313,7 +313,7 @@ mod tests {
         let cases: [(&[&str], Option<&str>, &str); 7] = [
             (&["nothing"], None, "--metadata \"nothing\""),
             (&["grpc-x:1"], None, "grpc-x"),
-            (&["k-bin:***"], None, "no base64"),
+            (&["k-bin:***"], None, "not base64"),
             (&["k:v"], Some(""), "the token is empty"),
             (&[], Some("@/nowhere/token"), "No such file"),
             (&[], Some("env:NO_SUCH_NAME_HERE"), "env:NO_SUCH_NAME_HERE"),

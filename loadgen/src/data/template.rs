@@ -218,7 +218,7 @@ mod tests {
             ),
             ("{{csv users.csv}}", "a file and a column"),
             ("{{now week}}", "\"week\""),
-            ("{{uuid 1}}", "takes nothing"),
+            ("{{uuid 1}}", "no such argument"),
         ];
         for (text, wanted) in cases {
             let error = template(text).unwrap_err();
