@@ -96,7 +96,7 @@ impl Shard {
             service,
             state: State::Running,
             inbox: Inbox::default(),
-            task_time: TimeShare::new(TASK_TIME_MAX, POLLS_UNMEASURED),
+            task_time: TimeShare::scaled(TASK_TIME_MAX, POLLS_UNMEASURED),
             flushed: 0,
             messages: Vec::new(),
             fired: Vec::new(),

@@ -7,6 +7,9 @@ use crate::clock;
 /// Divisor of a time limit that gives the interval to aim at between two clock readings.
 const READINGS_PER_LIMIT: u64 = 8;
 
+/// Smallest number of clock readings that a scaled limit has time for: 0.2 ms at 20 ns each.
+const LIMIT_READINGS: u32 = 10_000;
+
 /// Largest number of steps between two clock readings.
 const STRIDE_MAX: u32 = 128;
 
@@ -51,6 +54,16 @@ impl TimeShare {
             began_ns: 0,
             last_ns: 0,
         }
+    }
+
+    /// Creates a limit that is at least as long as 10,000 clock readings take. On a processor that
+    /// is emulated or instrumented, all work takes many times as long, and pieces cut by the time
+    /// of others would be as small as the cost of cutting them.
+    pub fn scaled(limit: Duration, unmeasured: u32) -> Self {
+        Self::new(
+            limit.max(clock::reading_time() * LIMIT_READINGS),
+            unmeasured,
+        )
     }
 
     /// Begins a turn; `turn` is its start if other pieces of work share it.
@@ -182,6 +195,18 @@ mod tests {
             let case = format!("{turn:?} {began} {ended}");
             assert_eq!(share.measure(|| at(ended)), is_used_up, "{case}");
             assert!(!is_used_up || share.left == 1, "{case}");
+        }
+    }
+
+    #[test]
+    fn limits_grow_with_the_time_that_a_reading_takes() {
+        let shortest = clock::reading_time() * LIMIT_READINGS;
+        for (limit, expected) in [
+            (Duration::from_nanos(1), shortest),
+            (Duration::from_secs(3600), Duration::from_secs(3600)),
+        ] {
+            let share = TimeShare::scaled(limit, 4);
+            assert_eq!(u128::from(share.limit_ns), expected.as_nanos(), "{limit:?}");
         }
     }
 

@@ -26,17 +26,25 @@ impl Connection {
         self.sender.queued = self.sender.queued - before + after;
     }
 
-    /// Removes the queue of a closing stream from the total.
+    /// Removes the queue and the received bytes of a closing stream from the totals.
+    #[inline(always)]
     pub(super) fn let_go(&mut self, key: StreamKey) {
-        if let Some(stream) = self.streams.at_mut(key) {
-            let held = core::mem::take(&mut stream.held);
-            let queued = stream.queue.take().map_or(0, |queue| queue.pinned_bytes());
-            let is_promised = stream.extra | stream.wants != 0;
-            self.sender.queued -= queued;
-            self.forget_held(held);
-            if is_promised {
-                self.forget_promises(key);
-            }
+        if let Some(stream) = self.streams.at_mut(key)
+            && (stream.queue.is_some() || stream.held != 0 || stream.extra | stream.wants != 0)
+        {
+            self.let_go_held(key);
         }
+    }
+
+    #[cold]
+    fn let_go_held(&mut self, key: StreamKey) {
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        let held = core::mem::take(&mut stream.held);
+        let queued = stream.queue.take().map_or(0, |queue| queue.pinned_bytes());
+        self.sender.queued -= queued;
+        self.forget_held(held);
+        self.forget_promises(key);
     }
 }

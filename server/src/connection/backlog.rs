@@ -113,7 +113,7 @@ impl Connection {
     /// already taken 500 µs. Remaining input waits for the next turn. Reads the clock once in a few
     /// calls, so it suits connections on a shard but not a simulation.
     pub fn sharing_time(mut self) -> Self {
-        self.backlog.time = TimeShare::new(TURN_TIME_MAX, BODIES_UNMEASURED);
+        self.backlog.time = TimeShare::scaled(TURN_TIME_MAX, BODIES_UNMEASURED);
         self
     }
 
