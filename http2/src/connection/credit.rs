@@ -374,7 +374,9 @@ impl Connection {
     #[inline(always)]
     pub(super) fn forget_held(&mut self, bytes: usize) {
         self.credit.held -= bytes;
-        self.credit.is_stale = self.credit.waiting > 0;
+        if self.credit.waiting > 0 {
+            self.credit.is_stale = true;
+        }
     }
 
     /// Returns the increment for the connection's window, if one is worth a frame: the window

@@ -26,25 +26,26 @@ impl Connection {
         self.sender.queued = self.sender.queued - before + after;
     }
 
-    /// Removes the queue and the received bytes of a closing stream from the totals.
+    /// Removes what a stream holds from the totals. The stream must be removed next.
     #[inline(always)]
     pub(super) fn let_go(&mut self, key: StreamKey) {
-        if let Some(stream) = self.streams.at_mut(key)
-            && (stream.queue.is_some() || stream.held != 0 || stream.extra | stream.wants != 0)
-        {
-            self.let_go_held(key);
+        let Some(stream) = self.streams.at(key) else {
+            return;
+        };
+        let held = stream.held;
+        let has_more = stream.queue.is_some() || stream.extra | stream.wants != 0;
+        if has_more {
+            self.let_go_queued(key);
         }
+        self.forget_held(held);
     }
 
     #[cold]
-    fn let_go_held(&mut self, key: StreamKey) {
-        let Some(stream) = self.streams.at_mut(key) else {
-            return;
-        };
-        let held = core::mem::take(&mut stream.held);
-        let queued = stream.queue.take().map_or(0, |queue| queue.pinned_bytes());
-        self.sender.queued -= queued;
-        self.forget_held(held);
+    fn let_go_queued(&mut self, key: StreamKey) {
+        if let Some(stream) = self.streams.at_mut(key) {
+            let queued = stream.queue.take().map_or(0, |queue| queue.pinned_bytes());
+            self.sender.queued -= queued;
+        }
         self.forget_promises(key);
     }
 }
