@@ -123,7 +123,7 @@ impl<'a> UserCrate<'a> {
 
     /// Generates and compiles the code, and runs its docs as tests.
     pub fn check(&self) -> Result<Counts, Failure> {
-        self.cargo(&["check", "--offline"])?;
+        // The library is compiled first, so this shows its warnings too.
         self.cargo(&["test", "--doc", "--offline"])?;
         let path = self.folder.join("counts.txt");
         let text = fs::read_to_string(&path).attempt(|| format!("read {path:?}"))?;
@@ -206,9 +206,7 @@ fn manifest(root: &Path, name: &str) -> Result<String, Failure> {
 /// True for a part of our manifest that says how dependencies of a user's crate are built.
 fn is_profile(part: &str) -> bool {
     let named = |name: &str| part.lines().any(|line| line == name);
-    named("[profile.dev]")
-        || named("[profile.dev.package.\"*\"]")
-        || named("[profile.dev.package.corespun-http2]")
+    named("[profile.dev.package.\"*\"]") || named("[profile.dev.package.corespun-http2]")
 }
 
 /// Copies the protos below a folder, a file alone included.
