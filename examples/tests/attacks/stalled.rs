@@ -41,7 +41,8 @@ struct Form {
 const SHORT: Form = Form {
     interval: Duration::from_millis(1),
     alone: Duration::from_millis(300),
-    p99_floor: Duration::from_millis(10),
+    // Without turns over connections it was 298 ms, in a release build.
+    p99_floor: Duration::from_millis(50),
 };
 
 /// Long form: for the table, with release builds.
