@@ -93,11 +93,17 @@ pub fn run(context: &Context, stage: &mut Stage, engine: &str) {
     }
 }
 
-/// Runs a command to its end; an error has its last lines of output.
+/// Runs a command to its end; an error has the last line of its output.
 pub fn finish(command: &mut Command, what: &str) -> Result<(), Failure> {
+    output(command, what).map(drop)
+}
+
+/// Runs a command to its end and returns its standard output; an error has the last line of its
+/// standard error.
+pub fn output(command: &mut Command, what: &str) -> Result<Vec<u8>, Failure> {
     let output = command.output().attempt(|| what.to_owned())?;
     if output.status.success() {
-        return Ok(());
+        return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().last().unwrap_or_default();

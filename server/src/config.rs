@@ -96,7 +96,7 @@ impl Default for Config {
 }
 
 /// Returns the bytes that the calls of each of `shards` may hold in a process with `memory_bytes`;
-/// `None` if memory is not limited.
+/// `None` if the memory is not limited, or suffices for the default.
 pub(crate) fn short_shard_bytes(memory_bytes: Option<u64>, shards: usize) -> Option<usize> {
     let share = memory_bytes? / MEMORY_SHARE / shards.max(1) as u64;
     let share = usize::try_from(share).unwrap_or(usize::MAX);

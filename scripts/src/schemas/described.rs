@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use super::Verdict;
 use crate::failure::Failure;
 use crate::probes;
 use crate::process::Server;
@@ -16,14 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Option that is looked for.
 const OPTION: &str = "option (.google.api.http)";
-
-/// Result of the comparison.
-pub enum Verdict {
-    /// Both descriptions are equal, and have the option.
-    Equal,
-    /// A tool could not be had on this machine.
-    Skipped(String),
-}
 
 /// Compares what grpcurl says of `method` by reflection with what it says of protoc's set.
 ///
@@ -64,7 +57,7 @@ pub fn check(
     )?;
     served.stop()?;
     if by_server == by_protoc {
-        return Ok(Verdict::Equal);
+        return Ok(Verdict::Held(String::new()));
     }
     let why = format!("by reflection {by_server:?}, by protoc {by_protoc:?}");
     Err(Failure::new(

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::table::write_between_markers;
 use crate::failure::Failure;
 use crate::test::{Context, Stage};
-use tree::{Mount, TREES, Tree};
+use tree::{TREES, Tree};
 use user_crate::{Counts, UserCrate};
 
 /// Marker in the file that shows the table.
@@ -31,11 +31,11 @@ pub struct Arguments {
     write: Option<PathBuf>,
 }
 
-/// Result of one tree.
+/// Result of one part of a tree.
 enum Verdict {
-    /// Generated, compiled and its docs tested; custom options compared, where there are some.
-    Held(Counts, Option<described::Verdict>),
-    /// A part could not be had on this machine.
+    /// Text about what held.
+    Held(String),
+    /// The part could not be had on this machine.
     Skipped(String),
     Fault(Failure),
 }
@@ -59,24 +59,15 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
     let mut rows = Vec::new();
     let mut held = true;
     for tree in TREES.iter().filter(chosen) {
-        match check(&context, tree) {
-            Verdict::Held(counts, described) => {
-                println!("ok {}: {counts}", tree.name);
-                match described {
-                    None => {}
-                    Some(described::Verdict::Equal) => println!("ok {}.options", tree.name),
-                    Some(described::Verdict::Skipped(reason)) => {
-                        println!("SKIPPED {}.options: {reason}", tree.name);
-                    }
-                }
-                rows.push((tree, counts));
-            }
-            Verdict::Skipped(reason) => println!("SKIPPED {}: {reason}", tree.name),
+        let counts = check(&context, tree, |name, verdict| match verdict {
+            Verdict::Held(text) => println!("ok {name}{text}"),
+            Verdict::Skipped(reason) => println!("SKIPPED {name}: {reason}"),
             Verdict::Fault(failure) => {
-                println!("FAILED {}: {failure}", tree.name);
+                println!("FAILED {name}: {failure}");
                 held = false;
             }
-        }
+        });
+        rows.extend(counts.map(|counts| (tree, counts)));
     }
     let table = markdown(&rows);
     print!("{table}");
@@ -89,45 +80,42 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Failure> {
 /// Tries the trees that are small enough for every test run.
 pub fn stage(context: &Context, stage: &mut Stage) {
     for tree in TREES.iter().filter(|tree| tree.is_small) {
-        match check(context, tree) {
-            Verdict::Held(counts, described) => {
-                stage.note(format!("ok schemas.{}: {counts}", tree.name));
-                let name = format!("schemas.{}.options", tree.name);
-                match described {
-                    None => {}
-                    Some(described::Verdict::Equal) => stage.note(format!("ok {name}")),
-                    Some(described::Verdict::Skipped(reason)) => stage.skip(&name, reason),
-                }
-            }
-            Verdict::Skipped(reason) => stage.skip(&format!("schemas.{}", tree.name), reason),
-            Verdict::Fault(failure) => stage.fault(format!("{}: {failure}", tree.name)),
-        }
+        check(context, tree, |name, verdict| match verdict {
+            Verdict::Held(text) => stage.note(format!("ok schemas.{name}{text}")),
+            Verdict::Skipped(reason) => stage.skip(&format!("schemas.{name}"), reason),
+            Verdict::Fault(failure) => stage.fault(format!("{name}: {failure}")),
+        });
     }
 }
 
-fn check(context: &Context, tree: &Tree) -> Verdict {
+/// Generates and compiles a tree, and compares its custom options; reports each part by name, and
+/// returns what the table shows of the tree.
+fn check(context: &Context, tree: &Tree, mut report: impl FnMut(&str, Verdict)) -> Option<Counts> {
     let folder = context.target.join("schemas");
     let mut roots = Vec::new();
     for mount in tree.mounts {
         match package::fetch(&folder, mount.package) {
             Ok(package) => roots.push((mount, package)),
-            Err(failure) => return Verdict::Skipped(failure.to_string()),
+            Err(failure) => {
+                report(tree.name, Verdict::Skipped(failure.to_string()));
+                return None;
+            }
         }
     }
-    match compile(context, &folder, tree, &roots) {
-        Ok((counts, described)) => Verdict::Held(counts, described),
-        Err(failure) => Verdict::Fault(failure),
+    let made = UserCrate::write(context, &folder, tree, &roots);
+    let (made, counts) = match made.and_then(|made| Ok((made.check()?, made))) {
+        Ok((counts, made)) => (made, counts),
+        Err(failure) => {
+            report(tree.name, Verdict::Fault(failure));
+            return None;
+        }
+    };
+    report(tree.name, Verdict::Held(format!(": {counts}")));
+    if let Some(method) = tree.described {
+        let verdict = made.describe(method).unwrap_or_else(Verdict::Fault);
+        report(&format!("{}.options", tree.name), verdict);
     }
-}
-
-fn compile(
-    context: &Context,
-    folder: &Path,
-    tree: &Tree,
-    roots: &[(&Mount, PathBuf)],
-) -> Result<(Counts, Option<described::Verdict>), Failure> {
-    let made = UserCrate::write(context, folder, tree, roots)?;
-    Ok((made.check()?, made.describe()?))
+    Some(counts)
 }
 
 fn markdown(rows: &[(&Tree, Counts)]) -> String {

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::failure::{Attempt, Failure};
-use crate::peers::finish;
+use crate::peers::{finish, output};
 
 /// Package with its exact version, as its registry's client writes it.
 #[derive(Clone, Copy)]
@@ -63,12 +63,11 @@ fn npm(own: &Path, name: &str) -> Result<PathBuf, Failure> {
     let what = format!("fetch {name} by npm");
     let mut pack = Command::new("npm");
     pack.args(["pack", "--silent", name]).current_dir(own);
-    let output = pack.output().attempt(|| what.clone())?;
-    let said = String::from_utf8_lossy(&output.stdout);
+    let said = output(&mut pack, &what)?;
+    let said = String::from_utf8_lossy(&said);
     let archive = said.lines().last().unwrap_or_default().trim();
-    if !output.status.success() || archive.is_empty() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::new(what, said.lines().last().unwrap_or("no word")));
+    if archive.is_empty() {
+        return Err(Failure::new(what, "it names no archive"));
     }
     let mut unpack = Command::new("tar");
     unpack.args(["-xzf", archive]).current_dir(own);
@@ -111,13 +110,8 @@ fn from_crate(own: &Path, name: &str) -> Result<PathBuf, Failure> {
     command
         .args(["metadata", "--format-version", "1"])
         .current_dir(own);
-    let output = command.output().attempt(|| what.clone())?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::new(what, said.lines().last().unwrap_or("no word")));
-    }
-    let told: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|error| Failure::new(what.clone(), error))?;
+    let told: Value =
+        serde_json::from_slice(&output(&mut command, &what)?).attempt(|| what.clone())?;
     let packages = told["packages"].as_array().into_iter().flatten();
     let found = packages
         .filter(|found| found["name"] == package)

@@ -4,8 +4,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::described;
 use super::tree::{Mount, Tree};
+use super::{Verdict, described};
 use crate::failure::{Attempt, Failure};
 use crate::test::Context;
 use crate::workspace;
@@ -81,7 +81,6 @@ pub struct UserCrate<'a> {
     context: &'a Context,
     folder: PathBuf,
     name: &'static str,
-    described: Option<(&'static str, &'static str)>,
 }
 
 impl<'a> UserCrate<'a> {
@@ -117,7 +116,6 @@ impl<'a> UserCrate<'a> {
             context,
             folder,
             name: tree.name,
-            described: tree.described,
         })
     }
 
@@ -139,17 +137,13 @@ impl<'a> UserCrate<'a> {
         })
     }
 
-    /// Compares a method's custom options with what protoc writes of them; `None` if the tree has
-    /// no such method.
-    pub fn describe(&self) -> Result<Option<described::Verdict>, Failure> {
-        let Some(method) = self.described else {
-            return Ok(None);
-        };
+    /// Compares the custom options of a method, named by its file and full name, with what protoc
+    /// writes of them.
+    pub fn describe(&self, method: (&str, &str)) -> Result<Verdict, Failure> {
         self.cargo(&["build", "--bins", "--offline"])?;
         let program = format!("debug/schemas-{}", self.name);
         let program = self.context.target.join(program);
-        let include = self.folder.join("include");
-        described::check(self.context, &program, &include, method).map(Some)
+        described::check(self.context, &program, &self.folder.join("include"), method)
     }
 
     fn cargo(&self, arguments: &[&str]) -> Result<(), Failure> {
